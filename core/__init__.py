@@ -1,0 +1,1 @@
+"""Detection and correction of audio-video offsets, without any user interface."""

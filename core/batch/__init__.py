@@ -1,0 +1,1 @@
+"""Many files through one loaded detector."""

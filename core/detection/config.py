@@ -1,0 +1,47 @@
+"""The options of a detection."""
+
+from dataclasses import dataclass
+
+from core.timing import TOLERANCES, Tolerance
+
+HOP_STEP_S = 0.32
+"""Distance of neighbouring segments; hops are whole multiples of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionConfig:
+    """How a clip is judged.
+
+    Attributes:
+        tolerance: What counts as in sync.
+        hop_s: Distance of neighbouring windows, rounded to multiples of 0.32 s.
+        range_s: Largest offset that is considered, either way, in seconds.
+        level: Probability mass of the stated interval.
+        audio_stream_index: Stream of the container to judge; None takes the first.
+        simulate_offset_s: Known offset applied to the audio before it is judged.
+        window_start_s: Judge only the window of the 5 s crop that starts here, in clip time.
+    """
+
+    tolerance: Tolerance = TOLERANCES[0]
+    hop_s: float = HOP_STEP_S
+    range_s: float = 2.0
+    level: float = 0.9
+    audio_stream_index: int | None = None
+    simulate_offset_s: float = 0.0
+    window_start_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not HOP_STEP_S / 2 <= self.hop_s <= 3600:
+            raise ValueError(f"the hop is at least {HOP_STEP_S} s, got {self.hop_s}")
+        if not 0.2 <= self.range_s <= 30:
+            raise ValueError(f"the range is 0.2 to 30 s, got {self.range_s}")
+        if not 0.5 <= self.level < 1:
+            raise ValueError(f"the level of the interval is 0.5 to below 1, got {self.level}")
+        if not abs(self.simulate_offset_s) <= 30:
+            raise ValueError(f"a simulated offset is at most 30 s, got {self.simulate_offset_s}")
+        if self.window_start_s is not None and not self.window_start_s >= 0:
+            raise ValueError(f"a window starts at 0 s or later, got {self.window_start_s}")
+
+    @property
+    def hop_segments(self) -> int:
+        return max(1, round(self.hop_s / HOP_STEP_S))

@@ -1,0 +1,52 @@
+"""The seam between whatever judges a clip and the detection around it.
+
+An engine holds what is expensive to load and serves any number of clips, one run each. A run is fed
+the decoded clip piece by piece and answers with evidence as soon as a window is complete.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence
+from core.media.decode import ClipChunk
+from core.progress import Monitor
+
+
+class EngineRun(Protocol):
+    """The judgement of one clip."""
+
+    def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
+        """Take the next piece of the clip; return evidence of the windows it completed.
+
+        Raises:
+            Cancelled: The monitor of the run asked to stop.
+        """
+        ...
+
+    def finish(self) -> Sequence[OffsetEvidence]:
+        """Return the evidence of the remaining windows, none if the clip is too short."""
+        ...
+
+
+class Engine(Protocol):
+    """What answers.
+
+    Attributes:
+        name: What users read, e.g. "Synchformer (AudioSet)" or "classical estimate".
+        id: What JSON and reports carry: the catalogue's id, the file's name, or "classical".
+        max_range_s: Largest offset, either way, that it can find.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def max_range_s(self) -> float: ...
+
+    def start(self, config: DetectionConfig, monitor: Monitor) -> EngineRun:
+        """Begin with a new clip."""
+        ...

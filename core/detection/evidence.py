@@ -1,0 +1,87 @@
+"""What a model has to say about the offset of one window.
+
+Whatever a model is, the engine sees log-likelihoods over offsets that can be summed over windows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.detection.windows import Window
+from core.model.grid import OFFSET_GRID_S, STEP_S
+
+AXIS_STEP_S = 0.01
+"""Step of the offset axis on which all evidence is expressed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowPosterior:
+    """The classifier's answer for one window.
+
+    Attributes:
+        window: The window.
+        audio_shift_s: Known shift that was applied to the audio beforehand, in seconds.
+        logits: (21,) float32, over `core.model.grid.OFFSET_GRID_S`.
+    """
+
+    window: Window
+    audio_shift_s: float
+    logits: NDArray[np.float32]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(21,), summing to one."""
+        shifted = np.exp(self.logits.astype(np.float64) - self.logits.max())
+        probabilities: NDArray[np.float64] = shifted / shifted.sum()
+        return probabilities
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OffsetEvidence:
+    """How well each offset explains one window.
+
+    Attributes:
+        window: The window.
+        axis_s: (M,) offsets in seconds, evenly spaced, the same for all windows of a detection.
+        log_likelihood: (M,) natural logarithms, up to a constant.
+        resolution_s: Smallest half-width of an interval that evidence of this kind supports.
+        posterior: The class answer behind it, where the model has classes.
+    """
+
+    window: Window
+    axis_s: NDArray[np.float64]
+    log_likelihood: NDArray[np.float64]
+    resolution_s: float
+    posterior: WindowPosterior | None = None
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(M,), summing to one: this window alone, every offset equally likely beforehand."""
+        shifted = np.exp(self.log_likelihood - self.log_likelihood.max())
+        probabilities: NDArray[np.float64] = shifted / shifted.sum()
+        return probabilities
+
+
+def offset_axis(range_s: float) -> NDArray[np.float64]:
+    """Return the (M,) offset axis from -range_s to +range_s."""
+    n_steps = round(range_s / AXIS_STEP_S)
+    return np.arange(-n_steps, n_steps + 1) * AXIS_STEP_S
+
+
+def evidence_from_classes(posterior: WindowPosterior) -> OffsetEvidence:
+    """Turn class logits into evidence on the fine axis.
+
+    A class stands for all offsets up to half a step away, and probability passes linearly from one
+    class centre to the next. One pass over a window cannot resolve more than its class, hence the
+    resolution of half a step.
+    """
+    axis = offset_axis(float(OFFSET_GRID_S[-1]))
+    likelihood = np.interp(axis, OFFSET_GRID_S.astype(np.float64), posterior.probabilities)
+    return OffsetEvidence(
+        window=posterior.window,
+        axis_s=axis,
+        log_likelihood=np.log(np.maximum(likelihood, 1e-12)),
+        resolution_s=STEP_S / 2,
+        posterior=posterior,
+    )

@@ -1,0 +1,89 @@
+"""What a detection returns."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence
+from core.media.info import MediaInfo
+
+
+class Verdict(StrEnum):
+    """The answer against a tolerance."""
+
+    IN_SYNC = "in sync"
+    OUT_OF_SYNC = "out of sync"
+    CANNOT_TELL = "cannot tell"
+
+
+class Reason(StrEnum):
+    """Why a verdict is "cannot tell"; NONE with every other verdict."""
+
+    NONE = ""
+    NO_MOTION = "no motion"
+    SILENCE = "silence"
+    NOT_CONFIDENT = "not confident"
+    TOO_COARSE = "margin wider than the tolerance"
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetEstimate:
+    """One answer for the whole clip.
+
+    Attributes:
+        offset_s: Most probable offset in seconds; positive means that the audio is early.
+        interval_s: Borders of the interval that holds the offset with probability `level`.
+        level: That probability.
+        confidence: Probability, 0..1, of the neighbourhood of `offset_s` against all other offsets.
+        verdict: Against the tolerance asked for, derived from the interval.
+        reason: Why nothing can be told, if so.
+        windows_used: Number of windows that contributed.
+    """
+
+    offset_s: float
+    interval_s: tuple[float, float]
+    level: float
+    confidence: float
+    verdict: Verdict
+    reason: Reason
+    windows_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """An estimate and who gave it."""
+
+    engine_name: str
+    engine_id: str
+    estimate: OffsetEstimate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """A judged clip.
+
+    Attributes:
+        info: The file.
+        config: The options used.
+        opinion: The answer.
+        second_opinion: What the classical estimate says, unless it is the answer itself.
+        evidence: Window by window, in order of time, from the engine that gave the answer.
+        video_stream_index: Stream of the container that was judged.
+        audio_stream_index: Likewise.
+        warnings: Sentences about what was adjusted or limits the answer.
+        elapsed_s: Time that it took.
+    """
+
+    info: MediaInfo
+    config: DetectionConfig
+    opinion: Opinion
+    second_opinion: Opinion | None
+    evidence: tuple[OffsetEvidence, ...]
+    video_stream_index: int
+    audio_stream_index: int
+    warnings: tuple[str, ...]
+    elapsed_s: float
+
+    @property
+    def estimate(self) -> OffsetEstimate:
+        return self.opinion.estimate

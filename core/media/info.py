@@ -1,0 +1,92 @@
+"""What a media file contains, as plain values."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStream:
+    """A video stream of a file.
+
+    Attributes:
+        index: Position among all streams of the container.
+        codec: FFmpeg's name, e.g. ``h264``.
+        width_px: Stored width, before rotation.
+        height_px: Stored height, before rotation.
+        frame_rate: Average frames per second, exact; None if the container does not tell.
+        time_base: Seconds per tick of the stream's timestamps.
+        start_s: First presentation time on the container's own timeline, seconds.
+        duration_s: Length in seconds; None if unknown.
+        rotation_deg: Counter-clockwise turn that a player applies: 0, 90, 180 or 270.
+        is_variable_rate: Whether the average and the base frame rate differ noticeably.
+        is_attached_picture: A still such as a cover, not moving picture.
+    """
+
+    index: int
+    codec: str
+    width_px: int
+    height_px: int
+    frame_rate: Fraction | None
+    time_base: Fraction
+    start_s: float
+    duration_s: float | None
+    rotation_deg: int
+    is_variable_rate: bool
+    is_attached_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """An audio stream of a file; times as in VideoStream."""
+
+    index: int
+    codec: str
+    sample_rate_hz: int
+    n_channels: int
+    time_base: Fraction
+    start_s: float
+    duration_s: float | None
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherStream:
+    """A stream that is neither picture nor sound: subtitles, data, attachments."""
+
+    index: int
+    kind: str
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """A probed file.
+
+    Attributes:
+        path: The file.
+        container: FFmpeg's short name of the format, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
+        duration_s: Length of the longest stream in seconds; 0 if nothing tells.
+        size_bytes: Size of the file.
+        videos: Video streams, in the order of the container.
+        audios: Audio streams.
+        others: Everything else.
+    """
+
+    path: Path
+    container: str
+    duration_s: float
+    size_bytes: int
+    videos: tuple[VideoStream, ...]
+    audios: tuple[AudioStream, ...]
+    others: tuple[OtherStream, ...]
+
+    @property
+    def picture(self) -> VideoStream | None:
+        """The first video stream that is not an attached picture, if there is one."""
+        return next((v for v in self.videos if not v.is_attached_picture), None)
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames per second of the picture, if known."""
+        return self.picture.frame_rate if self.picture else None

@@ -1,0 +1,130 @@
+"""Time: the sign convention, the analysis clock, exact delays and tolerances.
+
+The sign convention of the whole project is defined here and nowhere else:
+
+* ``offset_s > 0`` means **the audio is early**: it is heard before it is seen.
+* The correction delays the audio by the same amount: ``audio_delay_s == +offset_s``, and
+  ``audio_delay_s > 0`` moves audio **later**.
+
+Times are seconds of *clip time* unless a name says otherwise: 0 is the earliest start of the chosen
+video and audio stream, which is where a player's clock starts.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+VIDEO_FPS = 25
+"""Frame rate of the analysis clock; Synchformer was trained at it."""
+
+AUDIO_RATE_HZ = 16000
+"""Sample rate of the analysis clock."""
+
+SAMPLES_PER_FRAME = AUDIO_RATE_HZ // VIDEO_FPS
+"""Audio samples during one analysis frame (640)."""
+
+_DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|f)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A half-open piece of clip time, in seconds."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not self.start_s <= self.end_s:
+            raise ValueError(f"a span ends after it starts, got {self.start_s} to {self.end_s}")
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    @property
+    def centre_s(self) -> float:
+        return (self.start_s + self.end_s) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much offset a standard accepts.
+
+    Attributes:
+        name: What the user types, e.g. ``bt1359``.
+        title: What the user reads.
+        early_s: Largest accepted lead of the audio, in seconds, positive.
+        late_s: Largest accepted lag of the audio, in seconds, positive.
+    """
+
+    name: str
+    title: str
+    early_s: float
+    late_s: float
+
+    def accepts(self, offset_s: float) -> bool:
+        """Tell whether an offset lies within the tolerance, borders included."""
+        return -self.late_s <= offset_s <= self.early_s
+
+
+TOLERANCES: tuple[Tolerance, ...] = (
+    Tolerance("bt1359", "ITU-R BT.1359, detectable", 0.045, 0.125),
+    Tolerance("bt1359-accept", "ITU-R BT.1359, acceptable", 0.090, 0.185),
+    Tolerance("ebu-r37", "EBU R37, distribution", 0.040, 0.060),
+    Tolerance("atsc-is191", "ATSC IS-191, encoder input", 0.015, 0.045),
+    Tolerance("film", "Film, ITU-R BS.1204 (1 frame early, 2 frames late)", 1 / 24, 2 / 24),
+)
+"""The named tolerances; the first is the default."""
+
+
+def tolerance_named(name: str) -> Tolerance:
+    """Return the tolerance that a user named.
+
+    Raises:
+        ValueError: No such name; the message lists the known ones.
+    """
+    for tolerance in TOLERANCES:
+        if tolerance.name == name:
+            return tolerance
+    known = ", ".join(t.name for t in TOLERANCES)
+    raise ValueError(f"unknown tolerance {name!r}; known are {known}")
+
+
+def delay_for(offset_s: float) -> Fraction:
+    """Return the audio delay, in seconds, that repairs an offset: the offset itself.
+
+    The result is exact to the microsecond, which is finer than any container's time base in use.
+
+    Raises:
+        ValueError: The offset is not a finite number.
+    """
+    if not math.isfinite(offset_s):
+        raise ValueError(f"an offset is a finite number of seconds, got {offset_s}")
+    return Fraction(round(offset_s * 1_000_000), 1_000_000)
+
+
+def parse_delay(text: str, frame_rate: Fraction | None = None) -> Fraction:
+    """Read a delay as people write it: ``160``, ``160ms``, ``0.16s`` or ``4f``.
+
+    Args:
+        text: A number, with ``ms`` (the default unit), ``s`` or ``f`` for frames of the picture.
+        frame_rate: Frames per second of the clip; needed for ``f``.
+
+    Returns:
+        Seconds, exactly.
+
+    Raises:
+        ValueError: The text is not a delay, or frames were given without a frame rate.
+    """
+    match = _DELAY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a delay; write 160, 160ms, 0.16s or 4f")
+    number, unit = Fraction(match[1]), match[2] or "ms"
+    if unit == "s":
+        return number
+    if unit == "ms":
+        return number / 1000
+    if not frame_rate:
+        raise ValueError(f"{text!r} counts frames, but the clip has no known frame rate")
+    return number / frame_rate
