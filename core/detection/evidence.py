@@ -66,7 +66,7 @@ class OffsetEvidence:
 def offset_axis(range_s: float) -> NDArray[np.float64]:
     """Return the (M,) offset axis from -range_s to +range_s."""
     n_steps = round(range_s / AXIS_STEP_S)
-    return np.arange(-n_steps, n_steps + 1) * AXIS_STEP_S
+    return np.arange(-n_steps, n_steps + 1, dtype=np.float64) * AXIS_STEP_S
 
 
 def evidence_from_classes(posterior: WindowPosterior) -> OffsetEvidence:
