@@ -1,0 +1,120 @@
+"""Render the sample clip of `resources/`: drum pads that light up as they sound, audio early.
+
+``python -m training.data.sample_clip resources/sample.mp4`` writes it again.
+"""
+
+import argparse
+import functools
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+OFFSET_S = 0.16
+"""Audio is early by this much in the shipped clip."""
+
+DURATION_S = 12
+FRAME_RATE = 25
+SAMPLE_RATE_HZ = 48000
+WIDTH_PX, HEIGHT_PX = 640, 360
+
+_PADS = (
+    # centre x, centre y (px), radius (px), colour, pitch (Hz), decay (s)
+    (120, 240, 62, (236, 112, 99), 70.0, 0.16),
+    (258, 250, 54, (244, 180, 80), 140.0, 0.12),
+    (386, 250, 54, (88, 196, 148), 210.0, 0.10),
+    (520, 240, 62, (93, 160, 235), 330.0, 0.09),
+)
+_BACKGROUND = (28, 30, 38)
+_GLOW_S = 0.12
+
+
+@functools.cache
+def hits(seed: int = 7) -> tuple[tuple[int, int], ...]:
+    """Return (frame, pad) of every hit: an irregular rhythm, so that no shift repeats it."""
+    rng = np.random.default_rng(seed)
+    found = []
+    frame = 12
+    while frame < DURATION_S * FRAME_RATE - 15:
+        found.append((frame, int(rng.integers(len(_PADS)))))
+        frame += int(rng.choice([5, 7, 8, 11, 14, 19]))
+    return tuple(found)
+
+
+def render_frame(index: int) -> NDArray[np.uint8]:
+    """Return frame `index` as (360, 640, 3) uint8 RGB."""
+    y, x = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
+    picture = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
+    picture[:] = _BACKGROUND
+    picture += (18 * (1 - y / HEIGHT_PX))[..., None]
+    for pad, (centre_x, centre_y, radius, colour, _, _) in enumerate(_PADS):
+        ages = [(index - f) / FRAME_RATE for f, p in hits() if p == pad and f <= index]
+        glow = float(np.exp(-min(ages) / _GLOW_S)) if ages else 0.0
+        # A struck pad is also pushed down, which moves its outline.
+        distance = np.hypot(x - centre_x, (y - centre_y - 10 * glow) * 1.6)
+        inside = np.clip(radius - distance, 0, 1)[..., None]
+        lit = np.array(colour, np.float32) * (0.32 + 0.68 * glow) + 60 * glow
+        picture = picture * (1 - inside) + lit * inside
+        rim = np.clip(2.5 - np.abs(distance - radius), 0, 1)[..., None]
+        picture = picture * (1 - rim) + np.array(colour, np.float32) * (0.6 + 0.4 * glow) * rim
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def render_sound(offset_s: float) -> NDArray[np.float32]:
+    """Return (2, N) float32 at 48 kHz, every hit sounding `offset_s` before it is seen."""
+    rng = np.random.default_rng(11)
+    sound = 0.002 * rng.standard_normal(DURATION_S * SAMPLE_RATE_HZ)
+    for frame, pad in hits():
+        start = round((frame / FRAME_RATE - offset_s) * SAMPLE_RATE_HZ)
+        *_, pitch_hz, decay_s = _PADS[pad]
+        t = np.arange(round(6 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+        drum = np.sin(2 * np.pi * pitch_hz * (t + 0.02 * (1 - np.exp(-t / 0.02))))
+        stroke = 0.4 * rng.standard_normal(t.size) * np.exp(-t / 0.004)
+        note = (0.5 * drum + stroke) * np.exp(-t / decay_s)
+        begin, end = max(start, 0), min(start + t.size, sound.size)
+        sound[begin:end] += note[begin - start : end - start]
+    return np.clip(np.stack([sound, sound]), -0.98, 0.98).astype(np.float32)
+
+
+def write_sample_clip(target: Path, offset_s: float = OFFSET_S) -> None:
+    """Write the clip as H.264 and AAC.
+
+    Args:
+        target: The file to write; its suffix chooses the container.
+        offset_s: By how much the audio is early, in seconds.
+    """
+    with av.open(target, "w") as container:
+        picture = container.add_stream(
+            "libx264", rate=FRAME_RATE, options={"crf": "23", "preset": "slow"}
+        )
+        picture.width, picture.height, picture.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
+        sound.bit_rate = 128_000
+        for index in range(DURATION_S * FRAME_RATE):
+            frame = av.VideoFrame.from_ndarray(render_frame(index), format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE)
+            container.mux(picture.encode(frame))
+        container.mux(picture.encode(None))
+        samples = render_sound(offset_s)
+        for begin in range(0, samples.shape[1], 1024):
+            block = np.ascontiguousarray(samples[:, begin : begin + 1024])
+            audio = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+            audio.sample_rate, audio.pts = SAMPLE_RATE_HZ, begin
+            audio.time_base = Fraction(1, SAMPLE_RATE_HZ)
+            container.mux(sound.encode(audio))
+        container.mux(sound.encode(None))
+
+
+def main() -> None:
+    """Read the command line and write the clip."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--offset", type=float, default=OFFSET_S, help="seconds of early audio")
+    arguments = parser.parse_args()
+    write_sample_clip(arguments.target, arguments.offset)
+
+
+if __name__ == "__main__":
+    main()
