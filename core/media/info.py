@@ -90,3 +90,15 @@ class MediaInfo:
     def frame_rate(self) -> Fraction | None:
         """Frames per second of the picture, if known."""
         return self.picture.frame_rate if self.picture else None
+
+
+def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
+    """Return clip time 0 on the container's own timeline, in seconds, exactly.
+
+    It is the earlier start of the two streams; both are placed relative to it, so the difference
+    of their starts stays part of what is measured.
+    """
+    return min(
+        round(Fraction(stream.start_s) / stream.time_base) * stream.time_base
+        for stream in (video, audio)
+    )

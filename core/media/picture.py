@@ -1,0 +1,182 @@
+"""The picture of a clip on the analysis clock: 25 fps, short side 256 px, rotation applied."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from core.errors import MediaError
+from core.media.info import MediaInfo, VideoStream
+from core.media.reader import StreamReader, time_of
+from core.timing import VIDEO_FPS
+
+SHORT_SIDE_PX = 256
+"""Short side of the pictures; Synchformer was trained at it."""
+
+_STEP_S = Fraction(1, VIDEO_FPS)
+
+
+class _Timed(NamedTuple):
+    time: Fraction
+    frame: VideoFrame
+
+
+class PictureGrid:
+    """Takes, for each point of the 25 fps grid, the frame that is nearest in time.
+
+    Holding the last frame instead would show everything half a frame late on average.
+    """
+
+    def __init__(
+        self,
+        reader: StreamReader[VideoFrame],
+        info: MediaInfo,
+        stream: VideoStream,
+        zero: Fraction,
+        first_frame: int,
+    ) -> None:
+        """Go to the first wanted grid point.
+
+        Args:
+            reader: The opened stream.
+            info: The file.
+            stream: The stream that is read.
+            zero: Clip time 0 on the file's timeline, in seconds.
+            first_frame: Analysis frame to begin with.
+
+        Raises:
+            MediaError: No picture can be decoded.
+        """
+        self._reader = reader
+        self._stream = stream
+        self._zero = zero
+        self._next_frame = first_frame
+        self._reformatter = VideoReformatter()
+        self._rgb: NDArray[np.uint8] | None = None
+        self._frames, first = self._begin(zero + first_frame * _STEP_S)
+        if first is None:
+            raise MediaError(
+                f"{info.path} has a picture ({stream.codec}) that cannot be decoded; "
+                "export it again.",
+                path=info.path,
+                details=reader.failure,
+            )
+        self._current = first
+        self._following = next(self._frames, None)
+        self._begin_time = first.time
+        # Pictures keep the size of the first one, whatever the stream changes to later.
+        self._scaled_size = _scaled_size(first.frame.width, first.frame.height)
+        self._crops = (first.frame.width, first.frame.height) != self._scaled_size
+
+    @property
+    def end_time(self) -> Fraction:
+        """End of the last frame decoded so far, on the file's timeline, in seconds."""
+        current = self._current
+        if current.frame.duration and current.frame.time_base:
+            return current.time + current.frame.duration * current.frame.time_base
+        return current.time + 1 / (self._stream.frame_rate or Fraction(VIDEO_FPS))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is nothing behind the current frame."""
+        return self._following is None
+
+    def read(self, n_frames: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
+        """Read the following grid points.
+
+        Returns:
+            frames: (n_frames, H, W, 3) uint8 RGB; the nearest frame where the file has none.
+            has_video: (n_frames,) bool, whether the file has picture there.
+            n_left: How many of the points lie before the end of the picture.
+        """
+        frames: NDArray[np.uint8] | None = None
+        has_video = np.zeros(n_frames, np.bool_)
+        for i in range(n_frames):
+            time = self._zero + (self._next_frame + i) * _STEP_S
+            rgb = self._picture_at(time)
+            if frames is None:
+                frames = np.empty((n_frames, *rgb.shape), np.uint8)
+            frames[i] = rgb
+            has_video[i] = time >= self._begin_time - _STEP_S / 2 and (
+                not self.at_end or time < self.end_time
+            )
+        n_left = n_frames
+        if self.at_end:
+            end_frame = math.ceil((self.end_time - self._zero) / _STEP_S)
+            n_left = min(max(end_frame - self._next_frame, 0), n_frames)
+        self._next_frame += n_frames
+        if frames is None:
+            raise ValueError(f"at least one frame is read, got {n_frames}")
+        return frames, has_video, n_left
+
+    def _picture_at(self, time: Fraction) -> NDArray[np.uint8]:
+        while self._following is not None and (
+            abs(self._following.time - time) < abs(self._current.time - time)
+        ):
+            self._current = self._following
+            self._following = next(self._frames, None)
+            self._rgb = None
+        if self._rgb is None:
+            self._rgb = self._convert(self._current.frame)
+        return self._rgb
+
+    def _convert(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        width, height = self._scaled_size
+        # Without a change of size this is VideoFrame.to_rgb, byte for byte.
+        rgb = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation=(
+                None if (frame.width, frame.height) == (width, height) else Interpolation.BICUBIC
+            ),
+        ).to_ndarray()
+        if self._crops:
+            rgb = rgb[: height // 2 * 2, : width // 2 * 2]
+        return np.rot90(rgb, self._stream.rotation_deg // 90).astype(np.uint8, copy=False)
+
+    def _begin(self, wanted: Fraction) -> tuple[Iterator[_Timed], _Timed | None]:
+        """Return the frames from one at or before the wanted time on, and the first of them.
+
+        Frames in front of the first key frame behind a seek are left out, since they may refer to
+        pictures that were not decoded. Containers that seek roughly may land too late; then the
+        search goes back further, in the end to the beginning.
+        """
+        start = Fraction(self._stream.start_s)
+        if wanted > start:
+            back = Fraction(0)
+            while wanted - back > start and self._reader.seek(wanted - back):
+                frames = self._ordered()
+                first = next((f for f in frames if f.frame.key_frame), None)
+                if first is not None and first.time <= wanted:
+                    return frames, first
+                back = 2 * back + 1
+            self._reader.rewind()
+        frames = self._ordered()
+        return frames, next(frames, None)
+
+    def _ordered(self) -> Iterator[_Timed]:
+        """Yield frames with strictly rising times; frames without a time follow the one before."""
+        last: Fraction | None = None
+        for frame in self._reader.frames():
+            time = time_of(frame)
+            if time is None:
+                rate = self._stream.frame_rate or Fraction(VIDEO_FPS)
+                time = Fraction(self._stream.start_s) if last is None else last + 1 / rate
+            if last is not None and time <= last:
+                self._reader.n_damaged += 1
+                continue
+            last = time
+            yield _Timed(time, frame)
+
+
+def _scaled_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size with a short side of 256 px, rounded down as FFmpeg's scale filter does."""
+    short = min(width, height)
+    return width * SHORT_SIDE_PX // short, height * SHORT_SIDE_PX // short

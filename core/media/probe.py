@@ -1,0 +1,150 @@
+"""Finding out what a media file contains."""
+
+import math
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream as AvAudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Discard, Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as AvVideoStream
+
+from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
+from core.media.reader import open_container
+
+_PACKETS_TO_FIRST_FRAME = 300
+"""Recordings of broadcasts may begin this far from the first picture that can be decoded."""
+
+_RATE_TOLERANCE = 0.01
+"""Relative difference of average and base frame rate that one dropped frame may cause."""
+
+
+def probe(path: Path) -> MediaInfo:
+    """Read the description of a media file.
+
+    The first picture of each video stream is decoded, since only pictures tell the rotation in
+    every container.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        All streams, exact rates and start times.
+
+    Raises:
+        MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
+    """
+    with open_container(path) as container:
+        videos: list[VideoStream] = []
+        audios: list[AudioStream] = []
+        others: list[OtherStream] = []
+        for stream in container.streams:
+            if isinstance(stream, AvVideoStream) and _has_decoder(stream):
+                videos.append(_video(path, stream))
+            elif isinstance(stream, AvAudioStream) and _has_decoder(stream):
+                audios.append(_audio(stream))
+            else:
+                others.append(OtherStream(stream.index, stream.type, _codec(stream)))
+        return MediaInfo(
+            path=path,
+            container=container.format.name,
+            duration_s=_duration_s(container, [*videos, *audios]),
+            size_bytes=path.stat().st_size,
+            videos=tuple(videos),
+            audios=tuple(audios),
+            others=tuple(others),
+        )
+
+
+def _video(path: Path, stream: AvVideoStream) -> VideoStream:
+    average, base = stream.average_rate, stream.base_rate
+    is_attached = bool(stream.disposition & Disposition.attached_pic)
+    first = None if is_attached else _first_frame(path, stream.index)
+    start_s = _seconds(stream.start_time, stream)
+    if start_s is None and first is not None:
+        start_s = first.time
+    return VideoStream(
+        index=stream.index,
+        codec=_codec(stream),
+        width_px=stream.width,
+        height_px=stream.height,
+        frame_rate=(average or stream.guessed_rate or None) if not is_attached else None,
+        time_base=stream.time_base or Fraction(1),
+        start_s=start_s or 0.0,
+        duration_s=_seconds(stream.duration, stream),
+        rotation_deg=round(first.rotation / 90) * 90 % 360 if first is not None else 0,
+        is_variable_rate=not is_attached and _is_variable(average, base),
+        is_attached_picture=is_attached,
+    )
+
+
+def _audio(stream: AvAudioStream) -> AudioStream:
+    language = stream.language or ""
+    return AudioStream(
+        index=stream.index,
+        codec=_codec(stream),
+        sample_rate_hz=stream.codec_context.sample_rate or 0,
+        n_channels=stream.codec_context.layout.nb_channels,
+        time_base=stream.time_base or Fraction(1),
+        start_s=_seconds(stream.start_time, stream) or 0.0,
+        duration_s=_seconds(stream.duration, stream),
+        language="" if language == "und" else language,
+    )
+
+
+def _has_decoder(stream: Stream) -> bool:
+    # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
+    context: object = stream.codec_context
+    return context is not None
+
+
+def _codec(stream: Stream) -> str:
+    return stream.name or "unknown"
+
+
+def _seconds(ticks: int | None, stream: Stream) -> float | None:
+    if ticks is None or stream.time_base is None:
+        return None
+    return float(ticks * stream.time_base)
+
+
+def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
+    if not average or not base:
+        return False
+    # Interlaced video may state the rate of its fields, which is exactly twice that of the frames.
+    return all(
+        not math.isclose(base, factor * average, rel_tol=_RATE_TOLERANCE) for factor in (1, 2)
+    )
+
+
+def _first_frame(path: Path, stream_index: int) -> VideoFrame | None:
+    """Decode the first picture of a stream; None if there is none near its beginning."""
+    with open_container(path) as container:
+        stream = container.streams[stream_index]
+        for other in container.streams:
+            if other is not stream:
+                other.discard = Discard.all
+        try:
+            for packet in islice(container.demux(stream), _PACKETS_TO_FIRST_FRAME):
+                for frame in packet.decode():
+                    if isinstance(frame, VideoFrame):
+                        return frame
+        except FFmpegError:
+            # Decoding says what is wrong when it is asked for; a description is possible without.
+            return None
+    return None
+
+
+def _duration_s(container: InputContainer, streams: list[VideoStream | AudioStream]) -> float:
+    lengths = [s.duration_s for s in streams if s.duration_s is not None]
+    if container.duration is None:
+        return max(lengths, default=0.0)
+    length_s = container.duration / av.time_base
+    if "matroska" in container.format.name and container.start_time:
+        # Matroska states the time at which the file ends.
+        length_s -= container.start_time / av.time_base
+    return max(length_s, 0.0)

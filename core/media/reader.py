@@ -1,0 +1,193 @@
+"""One stream of a file, decoded frame by frame: the only place that deals with PyAV's errors."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import av
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Discard, Stream
+from av.video.frame import VideoFrame
+
+from core.errors import Cancelled, MediaError
+
+log = logging.getLogger(__name__)
+
+FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a media file for reading.
+
+    Raises:
+        MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
+    """
+    head = _read_head(path)
+    try:
+        # An absolute path keeps FFmpeg from reading a name with a colon as a network address.
+        container = av.open(str(path.absolute()))
+    except (OSError, FFmpegError) as error:
+        raise MediaError(_unreadable(path, head), path=path, details=str(error)) from error
+    if container.format.name == "tty":
+        container.close()
+        raise MediaError(f"{path} is a text file; choose a media file.", path=path)
+    return container
+
+
+def _read_head(path: Path) -> bytes:
+    """Return the first bytes of a file, which there are."""
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder; choose a media file in it.", path=path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError as error:
+        raise MediaError(f"{path} does not exist; check its name.", path=path) from error
+    except PermissionError as error:
+        raise MediaError(
+            f"{path} may not be read; change its permissions or copy it elsewhere.", path=path
+        ) from error
+    except OSError as error:
+        raise MediaError(
+            f"{path} cannot be read ({error.strerror}); check the disk and copy it elsewhere.",
+            path=path,
+            details=str(error),
+        ) from error
+    if not head:
+        raise MediaError(f"{path} is empty; copy or export it again.", path=path)
+    return head
+
+
+def _unreadable(path: Path, head: bytes) -> str:
+    if head[4:8] == b"ftyp":
+        return (
+            f"{path} has lost its index, as happens when writing or copying was cut off; "
+            "copy or export it again."
+        )
+    return f"{path} is damaged or not a media file; play it to check, and export it again."
+
+
+class StreamReader(Generic[FrameT]):
+    """Decodes one stream in a container of its own.
+
+    Damage does not end the reading: what cannot be decoded is left out and counted.
+
+    Attributes:
+        n_damaged: Pieces that were left out, or decoded with visible damage, so far.
+        failure: Technical text of the error that ended the reading early; empty if none did.
+    """
+
+    def __init__(
+        self, path: Path, stream_index: int, kind: type[FrameT], stop: threading.Event
+    ) -> None:
+        """Open the file.
+
+        Args:
+            path: The file.
+            stream_index: Stream of the container.
+            kind: What the stream decodes to.
+            stop: Set by another thread to end the reading.
+
+        Raises:
+            MediaError: The file cannot be opened.
+        """
+        self.n_damaged = 0
+        self.failure = ""
+        self._path = path
+        self._stream_index = stream_index
+        self._kind: type[FrameT] = kind
+        self._stop = stop
+        self._container, self._stream = self._open()
+
+    def _open(self) -> tuple[InputContainer, Stream]:
+        container = open_container(self._path)
+        stream = container.streams[self._stream_index]
+        for other in container.streams:
+            if other is not stream:
+                # Demuxers with an index do not even read what is discarded, so memory and time
+                # stay small however the file is interleaved.
+                other.discard = Discard.all
+        stream.codec_context.thread_type = "AUTO"
+        return container, stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    def seek(self, time: Fraction) -> bool:
+        """Go to a key frame at or before a time on the file's timeline, if the file can.
+
+        The next frames may still lie behind the time: some containers find only roughly.
+        """
+        time_base = self._stream.time_base or Fraction(1, 1)
+        try:
+            self._container.seek(int(time / time_base), stream=self._stream, backward=True)
+        except FFmpegError as error:
+            log.debug("%s: no seeking to %s s: %s", self._path, float(time), error)
+            return False
+        return True
+
+    def rewind(self) -> None:
+        """Start again with the first frame."""
+        self._container.close()
+        self._container, self._stream = self._open()
+
+    def frames(self) -> Iterator[FrameT]:
+        """Decode from the present position to the end.
+
+        Yields:
+            Frames in order of presentation.
+
+        Raises:
+            Cancelled: `stop` was set.
+        """
+        for packet in self._packets():
+            if self._stop.is_set():
+                raise Cancelled
+            try:
+                frames = packet.decode()
+            except FFmpegError as error:
+                self.n_damaged += 1
+                log.debug("%s, stream %d: %s", self._path, self._stream_index, error)
+                continue
+            for frame in frames:
+                if isinstance(frame, self._kind):
+                    self.n_damaged += frame.is_corrupt
+                    yield frame
+
+    def _packets(self) -> Iterator["Packet[Stream]"]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FFmpegError as error:
+                self.failure = str(error)
+                break
+            yield packet
+        # The demuxer gave up, so nobody else asks the decoder for what it still holds.
+        flush: Packet[Stream] = Packet()
+        flush.stream = self._stream
+        yield flush
+
+
+def time_of(frame: VideoFrame | AudioFrame) -> Fraction | None:
+    """Return a frame's exact presentation time on the file's timeline; None if it has none."""
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts * frame.time_base
