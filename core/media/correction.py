@@ -15,3 +15,7 @@ class Correction:
 
     audio_stream_index: int
     audio_delay_s: Fraction
+
+    def __post_init__(self) -> None:
+        if self.audio_stream_index < 0:
+            raise ValueError(f"a stream index is 0 or more, got {self.audio_stream_index}")

@@ -1,0 +1,63 @@
+"""What stays of a packet when a container of another family frames it in its own way."""
+
+from collections.abc import Iterator
+
+from av.stream import Stream
+
+# ISO/IEC 14496-10 table 7-1 and 23008-2 table 7-1: parameter sets and access unit delimiters,
+# which MPEG-TS repeats in the stream and MP4 and Matroska keep in their headers.
+_H264_FRAMING = frozenset({7, 8, 9, 13})
+_HEVC_FRAMING = frozenset({32, 33, 34, 35})
+
+_HEVC_NOTE = bytes([39 << 1, 1, 5])
+"""How a free text of the encoder begins, which x265 puts into the header of MP4 (D.2.7)."""
+
+_START_CODE = b"\0\0\1"
+_ADTS_HEADER_BYTES = 7
+_ADTS_CRC_BYTES = 2
+
+
+def essence(payload: bytes, stream: Stream) -> bytes:
+    """Return the coded content of a packet without what depends on the kind of container.
+
+    H.264 and HEVC lose parameter sets, delimiters, and start codes or lengths; AAC loses the
+    header that MPEG-TS puts before each frame. Everything else is returned as it is.
+    """
+    codec = stream.codec_context.codec.canonical_name
+    header = stream.codec_context.extradata or b""
+    if codec == "h264":
+        units = _units(payload, header, length_at=4)
+        return b"".join(u for u in units if u[0] & 0x1F not in _H264_FRAMING)
+    if codec == "hevc":
+        units = _units(payload, header, length_at=21)
+        return b"".join(
+            unit
+            for unit in units
+            if unit[0] >> 1 & 0x3F not in _HEVC_FRAMING and not unit.startswith(_HEVC_NOTE)
+        )
+    if codec == "aac" and not header:
+        has_crc = not payload[1] & 1
+        return payload[_ADTS_HEADER_BYTES + has_crc * _ADTS_CRC_BYTES :]
+    return payload
+
+
+def _units(payload: bytes, header: bytes, length_at: int) -> Iterator[bytes]:
+    """Split a packet into its units.
+
+    Args:
+        payload: The packet.
+        header: Header of the stream; starts with 1 if units are preceded by their lengths.
+        length_at: Where in such a header the size of the lengths stands.
+    """
+    if header[:1] != b"\1" or len(header) <= length_at:
+        # Zeros before a start code belong to no unit.
+        units = (unit.rstrip(b"\0") for unit in payload.split(_START_CODE)[1:])
+        yield from (unit for unit in units if unit)
+        return
+    n_length_bytes = (header[length_at] & 3) + 1
+    position = 0
+    while position < len(payload):
+        begin = position + n_length_bytes
+        position = begin + int.from_bytes(payload[position:begin], "big")
+        if begin < position:
+            yield payload[begin:position].rstrip(b"\0")

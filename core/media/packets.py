@@ -1,0 +1,189 @@
+"""Copying the packets of an opened file into another, with the times of one stream shifted.
+
+Files, names and failures of the drive are left to `core.media.remux`.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from core.errors import ExportError
+from core.media.correction import Correction
+from core.media.info import MediaInfo
+from core.media.streams import StreamPlan, describe
+from core.progress import Monitor, Progress
+
+_TICK = Fraction(1, 705_600_000)
+"""Divides the ticks of all usual audio rates, of milliseconds and of MPEG, so shifts stay exact."""
+
+_BUFFER_BYTES = 1 << 20
+
+_CHECK_EVERY_PACKETS = 32
+
+_REPORT_EVERY_S = 0.1
+
+_MATROSKA_TAIL_S = 1.0
+"""How far a whole Matroska file may end before the length that it states."""
+
+
+def copy_packets(
+    reader: InputContainer,
+    file: BinaryIO,
+    info: MediaInfo,
+    plan: StreamPlan,
+    correction: Correction,
+    monitor: Monitor,
+) -> None:
+    """Write all that the plan copies to an open file.
+
+    Raises:
+        ExportError: The source cannot be read to its end.
+        FFmpegError: The muxer refuses a stream or its times.
+        OSError: The file cannot be written.
+        Cancelled: The monitor says so.
+    """
+    writer = av.open(
+        file,
+        "w",
+        plan.output.name,
+        container_options=dict(plan.output.options),
+        buffer_size=_BUFFER_BYTES,
+    )
+    try:
+        outputs = describe(writer, reader, info.path, plan)
+        common_s = _common_shift_s(reader, outputs, plan, correction)
+        _copy_chapters(writer, reader, common_s)
+        shifts_s = dict.fromkeys(outputs, common_s)
+        shifts_s[correction.audio_stream_index] += correction.audio_delay_s
+        for packet in _watched(_packets(reader, outputs, info), info, monitor):
+            _shift(packet, shifts_s[packet.stream_index])
+            packet.stream = outputs[packet.stream_index]
+            writer.mux(packet)
+    except BaseException:
+        # The first failure is the one to tell; closing a muxer whose drive is full fails again.
+        with suppress(FFmpegError, OSError):
+            writer.close()
+        raise
+    writer.close()
+
+
+def _common_shift_s(
+    reader: InputContainer,
+    outputs: Mapping[int, Stream],
+    plan: StreamPlan,
+    correction: Correction,
+) -> Fraction:
+    """Return by how many seconds all streams move together, which no player shows.
+
+    Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
+    streams move up by as much as the shifted one would be below what the source had.
+    """
+    streams = [reader.streams[index] for index in outputs]
+    starts_s = {s.index: (s.start_time or 0) * (s.time_base or Fraction(1)) for s in streams}
+    lowest_s = min(starts_s.values(), default=Fraction(0))
+    same_family = reader.format.name == plan.output.reads_as
+    common_s = Fraction(0)
+    if reader.format.name in {"mpegts", "mpeg"} and not same_family:
+        # Broadcasts start anywhere; other containers would show hours of nothing.
+        common_s = -lowest_s
+    if plan.output.is_mp4:
+        return common_s
+    shifted_s = starts_s[correction.audio_stream_index] + correction.audio_delay_s + common_s
+    allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
+    shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
+    # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
+    return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)
+
+
+def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fraction) -> None:
+    chapters = reader.chapters()
+    for chapter in chapters:
+        ticks = round(common_s / (chapter["time_base"] or Fraction(1)))
+        chapter["start"] = max(chapter["start"] + ticks, 0)
+        chapter["end"] = max(chapter["end"] + ticks, 0)
+    writer.set_chapters(chapters)
+
+
+def _packets(
+    reader: InputContainer, outputs: Mapping[int, Stream], info: MediaInfo
+) -> Iterator["Packet[Stream]"]:
+    """Read the packets of the copied streams.
+
+    Raises:
+        ExportError: The source cannot be read to its end.
+    """
+    for stream in reader.streams:
+        if stream.index not in outputs:
+            stream.discard = Discard.all
+    counts: Counter[int] = Counter()
+    end_s = Fraction(0)
+    try:
+        for packet in reader.demux([reader.streams[index] for index in outputs]):
+            # Nothing but the flush packets at the end is empty. A missing dts is no reason to
+            # skip: the first pictures of Matroska files have none.
+            if packet.size == 0:
+                continue
+            counts[packet.stream_index] += 1
+            if packet.pts is not None:
+                end_s = max(end_s, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            yield packet
+    except (FFmpegError, OSError) as error:
+        raise _cut_off(info, details=str(error)) from error
+    if reader.format.name.startswith("mov"):
+        for index, count in counts.items():
+            n_indexed = len(reader.streams[index].index_entries)
+            if count < n_indexed:
+                raise _cut_off(info, f"stream {index}: {count} of {n_indexed} packets")
+    elif reader.format.name.startswith("matroska") and reader.duration:
+        stated_s = reader.duration / av.time_base
+        if end_s < stated_s - _MATROSKA_TAIL_S:
+            raise _cut_off(info, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
+
+
+def _cut_off(info: MediaInfo, details: str) -> ExportError:
+    return ExportError(
+        f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
+        path=info.path,
+        details=details,
+    )
+
+
+def _watched(
+    packets: Iterator["Packet[Stream]"], info: MediaInfo, monitor: Monitor
+) -> Iterator["Packet[Stream]"]:
+    """Pass packets on, telling the progress in bytes of the source."""
+    n_bytes = 0
+    reported_s = -math.inf
+    for number, packet in enumerate(packets):
+        if number % _CHECK_EVERY_PACKETS == 0:
+            monitor.check()
+            if time.monotonic() - reported_s >= _REPORT_EVERY_S:
+                reported_s = time.monotonic()
+                share = min(n_bytes / max(info.size_bytes, 1), 1.0)
+                monitor.report(Progress("Writing the corrected file", share))
+        n_bytes += packet.size
+        yield packet
+
+
+def _shift(packet: "Packet[Stream]", shift_s: Fraction) -> None:
+    if not shift_s:
+        return
+    # The stream's own ticks may be as coarse as a whole audio frame, as in AVI.
+    ratio = packet.time_base / _TICK
+    ticks = round(shift_s / _TICK)
+    if packet.pts is not None:
+        packet.pts = round(packet.pts * ratio) + ticks
+    if packet.dts is not None:
+        packet.dts = round(packet.dts * ratio) + ticks
+    packet.duration = round((packet.duration or 0) * ratio)
+    packet.time_base = _TICK

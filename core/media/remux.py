@@ -1,0 +1,211 @@
+"""Writing a copy of a file in which one audio stream is earlier or later.
+
+Nothing is decoded: every packet is copied as it is, and only times change. Which streams a
+container can carry is decided in `core.media.streams`, the copying is done in `core.media.packets`;
+`core.media.verify` measures the result.
+"""
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from core.errors import ExportError
+from core.media.correction import Correction
+from core.media.info import MediaInfo
+from core.media.packets import copy_packets
+from core.media.reader import open_container
+from core.media.streams import can_write, plan_streams
+from core.progress import SILENT, Monitor
+
+log = logging.getLogger(__name__)
+
+_ROOM_FACTOR = 1.15
+"""Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
+
+
+def default_target(source: Path) -> Path:
+    """Return the path beside the source that a corrected file gets unless the user says otherwise.
+
+    The container stays, where it can be written; else it becomes Matroska, which carries anything.
+    """
+    suffix = source.suffix if can_write(source.suffix) else ".mkv"
+    return source.with_name(f"{source.stem}.synced{suffix}")
+
+
+def unsupported_streams(info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """Return a sentence for each stream of the source that will not be in the target.
+
+    Sound, picture, subtitles and attachments that the target cannot carry keep `write_corrected`
+    from writing; data streams, and streams of unknown codecs, are left out with a warning in the
+    log. Timecode and chapters of MP4 and MOV are written anew and count as kept.
+
+    Raises:
+        ExportError: The target's suffix names no container that can be written.
+        MediaError: The source cannot be opened.
+    """
+    with open_container(info.path) as reader:
+        plan = plan_streams(reader, info.path, target)
+    return plan.refused + plan.left_out
+
+
+def write_corrected(
+    info: MediaInfo,
+    target: Path,
+    correction: Correction,
+    *,
+    overwrite: bool = False,
+    monitor: Monitor = SILENT,
+) -> Path:
+    """Write a copy of a file in which one audio stream is shifted against everything else.
+
+    The target appears under its name only when it is complete; the source is only read.
+
+    Args:
+        info: The probed source.
+        target: Path to write; its suffix chooses the container.
+        correction: What to shift and by how much.
+        overwrite: Whether an existing file may be replaced.
+        monitor: Told the progress, and asked whether to go on.
+
+    Returns:
+        `target`.
+
+    Raises:
+        ExportError: The correction does not fit the file, the target cannot be written there or
+            in that container, or the source cannot be read to its end or changed meanwhile.
+        MediaError: The source cannot be opened.
+        Cancelled: The monitor says so; nothing is left behind.
+    """
+    _check_correction(info, correction)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial~")
+    try:
+        _check_target(info, target, overwrite)
+        _check_room(info, target)
+        before = _identity(info)
+        left_out = _write(info, target, partial, correction, monitor)
+        if _identity(info) != before:
+            raise ExportError(
+                f"{info.path.name} changed while it was copied; "
+                "wait until nothing writes to it and export again.",
+                path=info.path,
+            )
+        # The name may have been taken in the meantime.
+        _check_target(info, target, overwrite)
+        partial.replace(target)
+    except (FFmpegError, OSError) as error:
+        raise _not_written(target, error) from error
+    finally:
+        # On a drive that is gone this fails as well; the failure to tell is the first one.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    for sentence in left_out:
+        log.warning("%s", sentence)
+    return target
+
+
+def _write(
+    info: MediaInfo, target: Path, partial: Path, correction: Correction, monitor: Monitor
+) -> tuple[str, ...]:
+    """Write the file under its temporary name and return what was left out."""
+    with open_container(info.path) as reader:
+        plan = plan_streams(reader, info.path, target)
+        if plan.refused:
+            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+        with partial.open("xb") as file:
+            copy_packets(reader, file, info, plan, correction, monitor)
+            file.flush()
+            os.fsync(file.fileno())
+    return plan.left_out
+
+
+def _check_correction(info: MediaInfo, correction: Correction) -> None:
+    name = info.path.name
+    indices = [stream.index for stream in info.audios]
+    if correction.audio_stream_index not in indices:
+        known = ", ".join(map(str, indices)) or "none"
+        raise ExportError(
+            f"{name} has no audio stream {correction.audio_stream_index}; "
+            f"choose one of its audio streams ({known}).",
+            path=info.path,
+        )
+    if info.picture is None:
+        raise ExportError(
+            f"{name} has no picture that its sound could be moved against; choose a video file.",
+            path=info.path,
+        )
+    if info.duration_s and abs(correction.audio_delay_s) >= info.duration_s:
+        raise ExportError(
+            f"A delay of {float(correction.audio_delay_s):g} s is longer than {name} "
+            f"({info.duration_s:.3g} s); choose a smaller one.",
+            path=info.path,
+        )
+
+
+def _check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        raise ExportError(
+            f"{target.name} cannot be written because the folder {target.parent} does not exist; "
+            "create it or choose another.",
+            path=target,
+        )
+    if target.exists() and target.samefile(info.path):
+        raise ExportError(
+            f"{target.name} is the source itself, which is never changed; choose another name.",
+            path=target,
+        )
+    if target.is_dir():
+        raise ExportError(f"{target.name} is a folder; choose another name.", path=target)
+    if target.exists() and not overwrite:
+        raise ExportError(
+            f"{target.name} exists already; choose another name or allow replacing it.",
+            path=target,
+        )
+
+
+def _check_room(info: MediaInfo, target: Path) -> None:
+    free = shutil.disk_usage(target.parent).free
+    if free < _ROOM_FACTOR * info.size_bytes:
+        raise ExportError(
+            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {target.parent} has "
+            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
+            path=target,
+        )
+
+
+def _identity(info: MediaInfo) -> tuple[int, int]:
+    """Return size and time of change of the source, which tell whether somebody writes to it."""
+    try:
+        status = info.path.stat()
+    except OSError as error:
+        raise ExportError(
+            f"{info.path.name} cannot be reached any more; check its drive and open it again.",
+            path=info.path,
+        ) from error
+    if status.st_size != info.size_bytes:
+        raise ExportError(
+            f"{info.path.name} has changed since it was opened; open it again.", path=info.path
+        )
+    return status.st_size, status.st_mtime_ns
+
+
+def _not_written(target: Path, error: FFmpegError | OSError) -> ExportError:
+    advice = {
+        errno.ENOSPC: "there is no room left; free some space or choose another drive",
+        errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
+        errno.EFBIG: "the drive takes no file as large as this; choose another drive",
+        errno.EACCES: f"you may not write to {target.parent}; choose another folder",
+        errno.EPERM: f"you may not write to {target.parent}; choose another folder",
+        errno.EROFS: f"{target.parent} is read-only; choose another folder",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    }.get(error.errno or 0)
+    if advice is None and isinstance(error, OSError):
+        advice = "the drive reports an error; choose another drive"
+    elif advice is None:
+        advice = "its container does not take these times or streams; choose a name ending in .mkv"
+    return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))

@@ -1,0 +1,287 @@
+"""Which streams of a file a container can carry, and copying their description into it.
+
+Copying the packets is left to `core.media.remux`.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.stream import AttachmentStream, DataStream, Disposition, Stream
+from av.video.stream import VideoStream
+
+from core.errors import ExportError
+from core.media.reader import open_container
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """A container that can be written.
+
+    Attributes:
+        name: FFmpeg's name of the muxer.
+        reads_as: FFmpeg's name of the demuxer of the same family.
+        options: Options of the muxer, as pairs.
+    """
+
+    name: str
+    reads_as: str
+    options: tuple[tuple[str, str], ...]
+
+    @property
+    def is_mp4(self) -> bool:
+        """Whether it is MP4 or MOV, where sound before time zero is kept and not played."""
+        return self.name in {"mp4", "mov"}
+
+
+# The muxer's own 1000 ticks a second would round an edit list by up to 1 ms.
+_MOVIE_TIMESCALE = ("movie_timescale", "90000")
+_MP4 = OutputFormat("mp4", "mov,mp4,m4a,3gp,3g2,mj2", (_MOVIE_TIMESCALE,))
+# Without the flag, keys of cameras such as com.apple.quicktime.make are lost.
+_MOV = OutputFormat("mov", _MP4.reads_as, (_MOVIE_TIMESCALE, ("movflags", "use_metadata_tags")))
+_MKV = OutputFormat("matroska", "matroska,webm", (("default_mode", "passthrough"),))
+_WEBM = OutputFormat("webm", _MKV.reads_as, _MKV.options)
+_TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "0"),))
+_M2TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "1"),))
+
+_FORMATS = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": _MOV,
+    ".mkv": _MKV,
+    ".webm": _WEBM,
+    ".ts": _TS,
+    ".m2ts": _M2TS,
+    ".mts": _M2TS,
+}
+
+# The MPEG-TS muxer accepts everything and writes what it does not know as private data, which
+# nothing can read back.
+_TS_CODECS = frozenset(
+    [
+        "aac",
+        "aac_latm",
+        "ac3",
+        "cavs",
+        "dirac",
+        "dts",
+        "dvb_subtitle",
+        "dvb_teletext",
+        "eac3",
+        "h264",
+        "hdmv_pgs_subtitle",
+        "hevc",
+        "mp1",
+        "mp2",
+        "mp3",
+        "mpeg1video",
+        "mpeg2video",
+        "mpeg4",
+        "opus",
+        "pcm_bluray",
+        "s302m",
+        "truehd",
+        "vc1",
+        "vvc",
+    ]
+)
+
+_PICTURE_TYPES = {
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "png": ("cover.png", "image/png"),
+    "bmp": ("cover.bmp", "image/bmp"),
+    "webp": ("cover.webp", "image/webp"),
+}
+
+# The muxer writes its own.
+_CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedStream:
+    """A stream that the target can carry.
+
+    Attributes:
+        index: Its index in the source.
+        keeps_tag: Whether the codec tag can be kept: hvc1, for one, which QuickTime insists on.
+    """
+
+    index: int
+    keeps_tag: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What becomes of the streams of a file.
+
+    Attributes:
+        output: The container of the target.
+        copied: Streams that are written, in the order of the source.
+        refused: One sentence for each stream that the target cannot carry; nothing is written.
+        left_out: One sentence for each stream, or trait of one, that is lost although the rest is
+            written.
+    """
+
+    output: OutputFormat
+    copied: tuple[CopiedStream, ...]
+    refused: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def can_write(suffix: str) -> bool:
+    """Tell whether a file name with this suffix asks for a container that can be written."""
+    return suffix.lower() in _FORMATS
+
+
+def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
+    """Decide which streams of an opened source go into the target.
+
+    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out: the
+    muxers refuse most of them, and write timecode and chapter tracks themselves. So are covers
+    where there is no place for them, and streams of a codec unknown to FFmpeg, which no choice of
+    container would save.
+
+    Raises:
+        ExportError: The target's suffix names no container that can be written.
+    """
+    output = _FORMATS.get(target.suffix.lower())
+    if output is None:
+        raise ExportError(
+            f"{target.name} names a container that cannot be written; "
+            "choose a name that ends in .mkv.",
+            path=target,
+        )
+    advice = f"choose a name that ends in {source.suffix if output is _MKV else '.mkv'}."
+    copied: list[CopiedStream] = []
+    refused: list[str] = []
+    left_out: list[str] = []
+    for stream in reader.streams:
+        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_codec_name(stream)})"
+        keeps_tag = reader.format.name == output.reads_as and _has_codec(stream)
+        if isinstance(stream, DataStream):
+            if not _is_rebuilt(stream, reader, output):
+                left_out.append(f"{name} is left out: only picture, sound and subtitles are kept.")
+        elif not _has_codec(stream) and not isinstance(stream, AttachmentStream):
+            left_out.append(f"{name} is left out: its codec is not known here.")
+        elif keeps_tag and _accepts(output, stream, keeps_tag=True):
+            copied.append(CopiedStream(stream.index, keeps_tag=True))
+        elif _accepts(output, stream, keeps_tag=False):
+            copied.append(CopiedStream(stream.index, keeps_tag=False))
+        elif is_picture(stream):
+            left_out.append(f"{name} is left out: {target.name} cannot hold covers.")
+        else:
+            refused.append(f"{name} cannot be written to {target.name}; {advice}")
+        if isinstance(stream, VideoStream) and _loses_shape(output, stream):
+            left_out.append(
+                f"{name} will lose the shape of its pixels ({stream.sample_aspect_ratio}) in "
+                f"{target.name}; choose a name that ends in .mp4 to keep it."
+            )
+    return StreamPlan(output, tuple(copied), tuple(refused), tuple(left_out))
+
+
+def is_picture(stream: Stream) -> bool:
+    """Tell whether a stream is a still such as a cover."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def describe(
+    writer: OutputContainer, reader: InputContainer, source: Path, plan: StreamPlan
+) -> dict[int, Stream]:
+    """Give the target the source's streams and metadata.
+
+    Returns:
+        The target's streams that take packets, by the index of the source's.
+    """
+    keeps_pids = reader.format.name == plan.output.name == "mpegts"
+    outputs: dict[int, Stream] = {}
+    for item in plan.copied:
+        stream = reader.streams[item.index]
+        if plan.output is _MKV and is_picture(stream):
+            _add_picture(writer, stream, _first_payload(source, item.index))
+            continue
+        copy = _add_stream(writer, stream, keeps_tag=item.keeps_tag)
+        if keeps_pids:
+            copy.id = stream.id
+        if not isinstance(stream, AttachmentStream):
+            outputs[item.index] = copy
+    writer.metadata.update(
+        {key: text for key, text in reader.metadata.items() if key not in _CONTAINER_KEYS}
+    )
+    return outputs
+
+
+def _has_codec(stream: Stream) -> bool:
+    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
+    return stream.codec_context is not None
+
+
+def _codec_name(stream: Stream) -> str:
+    if isinstance(stream, DataStream | AttachmentStream):
+        return stream.name or "unnamed"
+    return stream.codec_context.codec.canonical_name if _has_codec(stream) else "unknown codec"
+
+
+def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether the muxer writes this data stream anew: a timecode or a chapter track."""
+    if not output.is_mp4:
+        return False
+    has_timecode = any("timecode" in video.metadata for video in reader.streams.video)
+    n_chapters = len(reader.chapters())
+    return (has_timecode and "timecode" in stream.metadata) or 0 < n_chapters == stream.frames
+
+
+def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
+    """Tell whether the aspect ratio of the pixels stands in the container alone.
+
+    PyAV can set it for the muxers of MP4 and MOV only; a copy in the coded picture stays anyway.
+    """
+    coded = stream.codec_context.sample_aspect_ratio or 1
+    return not output.is_mp4 and (stream.sample_aspect_ratio or 1) != coded
+
+
+def _accepts(output: OutputFormat, stream: Stream, *, keeps_tag: bool) -> bool:
+    if is_picture(stream) and output is not _MP4:
+        return output is _MKV and _codec_name(stream) in _PICTURE_TYPES
+    if output.name == "mpegts" and _codec_name(stream) not in _TS_CODECS:
+        return False
+    # Muxers check much only when they write the header, so one is written for this stream alone.
+    writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
+    try:
+        _add_stream(writer, stream, keeps_tag=keeps_tag)
+        writer.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    finally:
+        writer.close()
+    return True
+
+
+def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
+    # Opaque: otherwise PyAV wants an encoder, which many codecs do not have.
+    copy = writer.add_stream_from_template(stream, opaque=True)
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    if keeps_tag:
+        copy.codec_context.codec_tag = stream.codec_context.codec_tag
+    if isinstance(copy, VideoStream) and isinstance(stream, VideoStream):
+        aspect_ratio = stream.sample_aspect_ratio
+        if aspect_ratio is not None:
+            copy.codec_context.sample_aspect_ratio = aspect_ratio
+    return copy
+
+
+def _add_picture(writer: OutputContainer, stream: Stream, payload: bytes) -> None:
+    name, mime_type = _PICTURE_TYPES[_codec_name(stream)]
+    names = stream.metadata
+    copy = writer.add_attachment(
+        names.get("filename", name), names.get("mimetype", mime_type), payload
+    )
+    copy.metadata.update(names)
+
+
+def _first_payload(path: Path, stream_index: int) -> bytes:
+    with open_container(path) as reader:
+        return bytes(next(reader.demux(reader.streams[stream_index])))
