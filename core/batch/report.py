@@ -1,0 +1,68 @@
+"""The table of a folder check."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.batch.runner import FileResult
+from core.detection.result import Reason
+from core.errors import ExportError
+
+COLUMNS = (
+    "name",
+    "duration_s",
+    "verdict",
+    "offset_s",
+    "interval_low_s",
+    "interval_high_s",
+    "model",
+    "error",
+)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None:
+    """Write one row per file; an existing table is replaced when the new one is complete.
+
+    Offsets follow `core.timing`: positive seconds mean that the audio is early. Text that a
+    spreadsheet would run as a formula is preceded by an apostrophe.
+
+    Args:
+        results: The rows, in their order.
+        folder: What names are relative to.
+        target: The table.
+
+    Raises:
+        ExportError: The table cannot be written.
+    """
+    partial = target.with_name(f"{target.name}.partial~")
+    try:
+        # Names that are not valid Unicode must not cost the table.
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(result, folder) for result in results)
+        partial.replace(target)
+    except OSError as error:
+        raise ExportError(
+            f"{target} cannot be written ({error.strerror}); choose another place.", path=target
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
+    name = _safe(result.path.relative_to(folder).as_posix())
+    detection = result.detection
+    if detection is None:
+        return (name, "", "", "", "", "", "", _safe(result.error))
+    estimate = detection.estimate
+    cells = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
+    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        cells = ["", "", ""]
+    duration = f"{detection.info.duration_s:.3f}"
+    return (name, duration, estimate.verdict, *cells, _safe(detection.opinion.engine_id), "")
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

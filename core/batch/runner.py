@@ -1,0 +1,122 @@
+"""Judging every clip of a folder with one loaded engine; a bad file never stops the run."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.detection.config import DetectionConfig
+from core.detection.detector import detect
+from core.detection.engine import Engine
+from core.detection.result import Detection
+from core.errors import Cancelled, MediaError, SyncError
+from core.progress import SILENT, Monitor, Progress
+
+log = logging.getLogger(__name__)
+
+# fmt: off
+CLIP_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gxf", ".m2t", ".m2ts", ".m4v", ".mkv",
+    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".ts", ".vob",
+    ".webm", ".wmv",
+})
+# fmt: on
+"""Containers that hold moving pictures; sound files are not clips."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileResult:
+    """What became of one file.
+
+    Attributes:
+        path: The file.
+        detection: The judged clip; None if it could not be judged.
+        error: Why not, as one sentence; empty otherwise.
+    """
+
+    path: Path
+    detection: Detection | None
+    error: str = ""
+
+
+def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
+    """List the clips of a folder by their suffix, sorted by path.
+
+    Hidden files and folders are left out: systems keep notes about clips there that bear the
+    clip's own name (`._clip.mov`). Links to folders are not followed. A sub-folder that cannot be
+    read is listed itself, so that it fails in sight instead of looking checked.
+
+    Raises:
+        MediaError: The folder is missing or cannot be read, or there is no clip in it.
+    """
+    clips: list[Path] = []
+
+    def on_error(error: OSError) -> None:
+        unread = Path(error.filename)
+        if unread == folder:
+            raise MediaError(
+                f"{folder} cannot be read as a folder ({error.strerror}); check its name and "
+                "permissions.",
+                path=folder,
+            ) from error
+        clips.append(unread)
+
+    for parent, folders, files in os.walk(folder, onerror=on_error):
+        folders[:] = [f for f in folders if recursive and not f.startswith(".")]
+        clips += [
+            Path(parent, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in CLIP_SUFFIXES
+        ]
+    if not clips:
+        hint = "choose another folder" if recursive else "look into its sub-folders as well"
+        raise MediaError(f"{folder} holds no video files; {hint}.", path=folder)
+    return tuple(sorted(clips))
+
+
+def check_clips(
+    paths: Sequence[Path], engine: Engine, config: DetectionConfig, monitor: Monitor = SILENT
+) -> Iterator[FileResult]:
+    """Judge files one after the other, yielding each result as it is there.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    for index, path in enumerate(paths):
+        part = _Part(monitor, index, len(paths), path.name)
+        part.report(Progress(path.name, 0.0))
+        monitor.check()
+        yield _check_clip(path, engine, config, part)
+
+
+def _check_clip(
+    path: Path, engine: Engine, config: DetectionConfig, monitor: Monitor
+) -> FileResult:
+    try:
+        return FileResult(path, detect(path, engine, config, monitor))
+    except Cancelled:
+        raise
+    except SyncError as error:
+        log.info("%s: %s", path, error.message)
+        return FileResult(path, None, error.message)
+    except Exception as error:  # One file must not end the run over all the others.
+        log.exception("%s could not be judged", path)
+        return FileResult(path, None, f"{path} could not be judged: {error!r}; see the log.")
+
+
+class _Part:
+    """The monitor of one file, which stands for its share of the whole run."""
+
+    def __init__(self, whole: Monitor, index: int, n_files: int, name: str) -> None:
+        self._whole = whole
+        self._index = index
+        self._n_files = n_files
+        self._stage = f"{name} ({index + 1} of {n_files})"
+
+    def report(self, progress: Progress) -> None:
+        done = (self._index + (progress.fraction or 0.0)) / self._n_files
+        self._whole.report(Progress(self._stage, done))
+
+    def check(self) -> None:
+        self._whole.check()

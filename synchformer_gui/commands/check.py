@@ -1,0 +1,81 @@
+"""`check`: judge all clips of a folder and list what is wrong with which."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.batch.report import write_csv
+from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
+from core.detection.engines import EngineChoice
+from synchformer_gui import wording
+from synchformer_gui.commands import options
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
+from synchformer_gui.console import watched
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clips are.")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into sub-folders as well.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="OUT.csv", help="Write a table with a row per file."),
+    ] = None,
+    model: options.ModelOption = options.CHOICE.model,
+    device: options.DeviceOption = options.CHOICE.device,
+    precision: options.PrecisionOption = options.CHOICE.precision,
+    compile_model: options.CompileOption = options.CHOICE.compile_model,
+    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
+    hop_s: options.HopOption = options.CONFIG.hop_s,
+    range_s: options.RangeOption = options.CONFIG.range_s,
+) -> int:
+    """Judge every video file of a folder.
+
+    Ends with 3 if a file failed, else 1 if one is out of sync, else 2 if one is uncertain, else 0.
+    """
+    config = options.detection_config(tolerance, hop_s, range_s)
+    if report is not None:
+        options.check_target(report, "--report", ".csv")
+    paths = find_clips(folder, recursive)
+    results: list[FileResult] = []
+    with watched() as monitor:
+        engine = options.engine_for(EngineChoice(model, device, precision, compile_model), monitor)
+        for result in check_clips(paths, engine, config, monitor):
+            results.append(result)
+            monitor.say(_row(result, folder))
+    typer.echo(_summary(results))
+    typer.echo(f"Judged by: {engine.name}.")
+    if engine.id == wording.CLASSICAL_ID:
+        typer.echo(wording.OFFER)
+    if report is not None:
+        write_csv(results, folder, report)
+        typer.echo(f"Report: {report}")
+    return worst(map(_code, results))
+
+
+check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
+
+
+def _code(result: FileResult) -> ExitCode:
+    if result.detection is None:
+        return ExitCode.FAILED
+    return exit_code(result.detection.estimate.verdict)
+
+
+def _row(result: FileResult, folder: Path) -> str:
+    name = result.path.relative_to(folder)
+    if result.detection is None:
+        return f"{name}  failed: {result.error}"
+    duration = wording.duration_text(result.detection.info.duration_s)
+    return f"{name}  {duration}  {wording.verdict_row(result.detection)}"
+
+
+def _summary(results: list[FileResult]) -> str:
+    words = Counter(
+        "failed" if r.detection is None else str(r.detection.estimate.verdict) for r in results
+    )
+    files = "1 file" if len(results) == 1 else f"{len(results)} files"
+    return f"{files}: {', '.join(f'{count} {word}' for word, count in words.most_common())}."

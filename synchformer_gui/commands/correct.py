@@ -1,0 +1,136 @@
+"""`correct`: write a copy of a clip in which only the timing of the audio differs."""
+
+from fractions import Fraction
+from math import isfinite
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.detection.engines import EngineChoice
+from core.detection.result import Verdict
+from core.errors import ExportError, MediaError
+from core.media.correction import Correction
+from core.media.info import MediaInfo
+from core.media.probe import probe
+from core.media.remux import default_target, unsupported_streams, write_corrected
+from core.media.verify import verify_corrected
+from core.timing import delay_for, parse_delay
+from synchformer_gui import wording
+from synchformer_gui.commands import options
+from synchformer_gui.commands.detect import answer_lines, judge
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.console import watched
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", help="The new file [CLIP.synced.*]."),
+]
+DelayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delay",
+        metavar="TIME",
+        help="Move the audio later by 160, 160ms, 0.16s or 4f (frames); earlier if negative.",
+    ),
+]
+DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
+]
+
+
+def correct(
+    clip: options.ClipArgument,
+    output: OutputOption = None,
+    delay: DelayOption = None,
+    use_detection: DetectOption = False,
+    audio_stream: options.AudioStreamOption = options.CONFIG.audio_stream_index,
+    overwrite: OverwriteOption = False,
+    verify: VerifyOption = True,
+    model: options.ModelOption = options.CHOICE.model,
+    device: options.DeviceOption = options.CHOICE.device,
+    precision: options.PrecisionOption = options.CHOICE.precision,
+    compile_model: options.CompileOption = options.CHOICE.compile_model,
+    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
+    hop_s: options.HopOption = options.CONFIG.hop_s,
+    range_s: options.RangeOption = options.CONFIG.range_s,
+) -> int:
+    """Write a copy of a clip with its audio moved; nothing is encoded again, CLIP stays as it is.
+
+    Ends with 0 if done or nothing was to do, 2 if --detect cannot tell, 3 if it failed.
+    """
+    if (delay is None) != use_detection:
+        raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
+    config = options.detection_config(tolerance, hop_s, range_s, audio_stream_index=audio_stream)
+    info = probe(clip)
+    target = output or default_target(clip)
+    # The writer looks again; looking here spares a detection whose result could not be written.
+    options.check_target(target, "--output")
+    if target.exists() and not overwrite:
+        raise ExportError(
+            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
+        )
+    if delay is not None:
+        correction = Correction(_audio_stream_index(info, audio_stream), _typed_delay(delay, info))
+        return _write(info, target, correction, overwrite, verify)
+    detection = judge(clip, EngineChoice(model, device, precision, compile_model), config)
+    for line in answer_lines(detection):
+        typer.echo(line)
+    estimate = detection.estimate
+    if estimate.verdict is not Verdict.OUT_OF_SYNC:
+        in_sync = estimate.verdict is Verdict.IN_SYNC
+        typer.echo(
+            "Nothing to correct, nothing was written." if in_sync else "Nothing was written."
+        )
+        return exit_code(estimate.verdict)
+    correction = Correction(detection.audio_stream_index, delay_for(estimate.offset_s))
+    return _write(info, target, correction, overwrite, verify)
+
+
+def _typed_delay(text: str, info: MediaInfo) -> Fraction:
+    try:
+        delay_s = parse_delay(text, info.frame_rate)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--delay") from error
+    if delay_s == 0:
+        raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
+    return delay_s
+
+
+def _audio_stream_index(info: MediaInfo, wanted: int | None) -> int:
+    if wanted is not None:
+        return wanted
+    if not info.audios:
+        raise MediaError(
+            f"{info.path} has no sound that could be moved; choose another file.", path=info.path
+        )
+    return info.audios[0].index
+
+
+def _write(
+    info: MediaInfo, target: Path, correction: Correction, overwrite: bool, verify: bool
+) -> ExitCode:
+    with watched() as monitor:
+        written = write_corrected(info, target, correction, overwrite=overwrite, monitor=monitor)
+        found = verify_corrected(info, written, correction, monitor) if verify else None
+    way = "later" if correction.audio_delay_s > 0 else "earlier"
+    amount = f"{wording.milliseconds(float(correction.audio_delay_s))} ms"
+    typer.echo(f"Wrote {written}: audio moved {amount} {way}.")
+    for sentence in unsupported_streams(info, written):
+        typer.echo(f"Note: {sentence}")
+    if found is None:
+        return ExitCode.DONE
+    error_ms = (
+        f"{1000 * found.shift_error_s:.1f} ms" if isfinite(found.shift_error_s) else "unknown"
+    )
+    if not found.passed:
+        raise ExportError(
+            f"{written} is not what was asked for (error of the shift {error_ms}, packets "
+            f"{'unchanged' if found.packets_equal else 'changed'}, streams lost: "
+            f"{', '.join(found.lost_streams) or 'none'}); keep the original and do not use it.",
+            path=written,
+        )
+    typer.echo(f"Verified: every packet is unchanged, the audio is within {error_ms} of the goal.")
+    return ExitCode.DONE

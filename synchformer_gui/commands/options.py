@@ -1,0 +1,121 @@
+"""Options that several commands share, and the values that the core makes of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.detection.config import DetectionConfig
+from core.detection.engine import Engine
+from core.detection.engines import EngineChoice, open_engine
+from core.progress import Monitor
+from core.timing import TOLERANCES, tolerance_named
+
+CONFIG = DetectionConfig()
+CHOICE = EngineChoice()
+
+ClipArgument = Annotated[Path, typer.Argument(metavar="CLIP", help="The media file.")]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="auto|classical|ID|PATH",
+        help="Who answers: an installed model (see `models list`), a file of weights, the "
+        "classical estimate, or the best that is installed.",
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", metavar="NAME", help="auto, float32, bfloat16 or float16.")
+]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Compile the network first: slow start, faster run.")
+]
+ToleranceOption = Annotated[
+    str,
+    typer.Option(
+        "--tolerance",
+        metavar="NAME",
+        help=f"What counts as in sync: {', '.join(t.name for t in TOLERANCES)}.",
+    ),
+]
+HopOption = Annotated[
+    float, typer.Option("--hop", metavar="S", help="Distance of neighbouring windows, seconds.")
+]
+RangeOption = Annotated[
+    float, typer.Option("--range", metavar="S", help="Largest offset looked for, seconds.")
+]
+AudioStreamOption = Annotated[
+    int | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N",
+        min=0,
+        help="The audio stream meant, as numbered in the file; the first one if not given.",
+    ),
+]
+
+
+def detection_config(
+    tolerance: str,
+    hop_s: float,
+    range_s: float,
+    *,
+    audio_stream_index: int | None = None,
+    simulate_offset_s: float = CONFIG.simulate_offset_s,
+    window_start_s: float | None = None,
+) -> DetectionConfig:
+    """Put the options of a detection together.
+
+    Raises:
+        typer.BadParameter: A value is not allowed.
+    """
+    try:
+        return DetectionConfig(
+            tolerance=tolerance_named(tolerance),
+            hop_s=hop_s,
+            range_s=range_s,
+            audio_stream_index=audio_stream_index,
+            simulate_offset_s=simulate_offset_s,
+            window_start_s=window_start_s,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
+    """Load what is to answer.
+
+    Raises:
+        typer.BadParameter: No such name of a device or precision, even if what answers needs none.
+        SyncError: The model, device or precision is not there, or the model cannot be loaded.
+        Cancelled: The monitor asked to stop.
+    """
+    try:
+        if (choice.device, choice.precision) != (CHOICE.device, CHOICE.precision):
+            # Brings torch, which takes two seconds to import.
+            from core.model.device import choose_device, choose_precision
+
+            choose_precision(choice.precision, choose_device(choice.device))
+        return open_engine(choice, monitor)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def check_target(path: Path, option: str, suffix: str = "") -> None:
+    """Check before any work that a result can go where the user wants it.
+
+    Args:
+        path: The file to be.
+        option: How the user named it.
+        suffix: What it has to end in; any if empty.
+
+    Raises:
+        typer.BadParameter: The name ends otherwise, or there is no such folder.
+    """
+    if suffix and path.suffix.lower() != suffix:
+        raise typer.BadParameter(f"{path} has to end in {suffix}", param_hint=option)
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)

@@ -1,0 +1,148 @@
+"""A picture of what a detection rests on: how likely each offset is, over time and in all."""
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.detection.estimate import clip_posterior
+from core.detection.result import Detection, Reason, Verdict
+from core.errors import ExportError
+from synchformer_gui import wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE_INCHES = (12.0, 6.0)
+DPI = 120
+TITLE_COLUMNS = 125
+SHARPEST_SHARE = 0.995
+"""Quantile of the probabilities that gets the brightest colour."""
+
+LEAST_SHARPNESS = 10.0
+"""How often the brightest colour exceeds "every offset is equally likely", which thus stays dim."""
+
+COLOURS = "magma"
+ESTIMATE_COLOUR = "#19c8ff"
+TOLERANCE_COLOUR = "#5fd35f"
+
+
+def write_plot(detection: Detection, target: Path) -> None:
+    """Write a PNG; an existing file is replaced when the new one is complete.
+
+    Left: a column per window, brighter where an offset explains that window better. Right: all
+    windows together. The estimate is a line with its interval as a band.
+
+    Raises:
+        ExportError: The file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    over_time, in_all = figure.subplots(1, 2, sharey=True, width_ratios=[5, 1])
+    _draw_windows(over_time, detection)
+    _draw_clip(in_all, detection)
+    for axes in (over_time, in_all):
+        _draw_answer(axes, detection)
+    _label(over_time, in_all, detection)
+    figure.legend(
+        handles=over_time.get_legend_handles_labels()[0],
+        loc="outside lower left",
+        ncols=3,
+        frameon=False,
+    )
+    title = [
+        *textwrap.wrap(_unbroken(wording.answer_sentence(detection)), TITLE_COLUMNS),
+        f"{detection.info.path.name} · {detection.opinion.engine_name}",
+    ]
+    figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
+    partial = target.with_name(f"{target.name}.partial~")
+    try:
+        figure.savefig(partial, format="png")
+        partial.replace(target)
+    except OSError as error:
+        raise ExportError(
+            f"{target} cannot be written ({error.strerror}); choose another place.", path=target
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _draw_windows(axes: "Axes", detection: Detection) -> None:
+    evidence = detection.evidence
+    columns = np.stack([e.probabilities for e in evidence], axis=1)
+    centres = np.array([e.window.span.centre_s for e in evidence])
+    between = (centres[1:] + centres[:-1]) / 2
+    edges = np.concatenate(
+        [[evidence[0].window.span.start_s], between, [evidence[-1].window.span.end_s]]
+    )
+    brightest = max(float(np.quantile(columns, SHARPEST_SHARE)), LEAST_SHARPNESS / len(columns))
+    # The square root lets weak windows be seen beside strong ones.
+    brightness = np.sqrt(columns / brightest)
+    axes.pcolormesh(
+        edges, _edges_ms(evidence[0].axis_s), brightness, cmap=COLOURS, vmin=0.0, vmax=1.0
+    )
+
+
+def _draw_clip(axes: "Axes", detection: Detection) -> None:
+    axis_ms = 1000 * detection.evidence[0].axis_s
+    probabilities = clip_posterior(detection.evidence)
+    axes.fill_betweenx(axis_ms, probabilities / probabilities.max(), color="#555555", linewidth=0)
+    axes.set_xlim(0.0, 1.05)
+    axes.set_xticks([])
+
+
+def _draw_answer(axes: "Axes", detection: Detection) -> None:
+    tolerance, estimate = detection.config.tolerance, detection.estimate
+    for border_s, label in (
+        (tolerance.early_s, f"limits of {tolerance.title}"),
+        (-tolerance.late_s, None),
+    ):
+        axes.axhline(
+            1000 * border_s, color=TOLERANCE_COLOUR, linewidth=1.2, linestyle="--", label=label
+        )
+    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        return
+    found = "likeliest" if estimate.verdict is Verdict.CANNOT_TELL else "answer"
+    low_s, high_s = estimate.interval_s
+    axes.axhspan(
+        1000 * low_s,
+        1000 * high_s,
+        facecolor=(ESTIMATE_COLOUR, 0.15),
+        edgecolor=ESTIMATE_COLOUR,
+        linewidth=0.6,
+        label=f"{round(100 * estimate.level)} % interval",
+    )
+    axes.axhline(
+        1000 * estimate.offset_s,
+        color=ESTIMATE_COLOUR,
+        linewidth=1.6,
+        label=f"{found}: {wording.short_offset_text(estimate.offset_s)}",
+    )
+
+
+def _label(over_time: "Axes", in_all: "Axes", detection: Detection) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis_ms = 1000 * detection.evidence[0].axis_s
+    over_time.set_ylim(axis_ms[0], axis_ms[-1])
+    over_time.set_ylabel("◀  audio late          offset, ms          audio early  ▶")
+    over_time.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
+    over_time.set_xlim(0.0, detection.info.duration_s)
+    over_time.set_facecolor("#808080")
+    over_time.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 5, 6, 10], integer=True))
+    over_time.xaxis.set_major_formatter(lambda value, _: wording.duration_text(value))
+    over_time.set_xlabel("time in the clip")
+    over_time.set_title("window by window (brighter: more likely)", fontsize="medium")
+    in_all.set_title("whole clip", fontsize="medium")
+
+
+def _unbroken(sentence: str) -> str:
+    return sentence.replace("± ", "±\N{NO-BREAK SPACE}").replace(" ms", "\N{NO-BREAK SPACE}ms")
+
+
+def _edges_ms(axis_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    half = (axis_s[1] - axis_s[0]) / 2
+    return 1000 * np.append(axis_s - half, axis_s[-1] + half)

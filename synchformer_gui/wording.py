@@ -1,0 +1,183 @@
+"""The words and the rounding of everything that people read; for the window and the command line.
+
+Sentences never carry a sign: sound is *early* or *late*, and is moved *later* or *earlier*.
+"""
+
+from fractions import Fraction
+from math import ceil
+
+from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.timing import Tolerance
+
+CLASSICAL_ID = "classical"
+"""What the classical estimate answers as (`core.detection.engine.Engine.id`)."""
+
+OFFER = (
+    "A published model is the better judge of faces and dense scenes: get one with "
+    "`synchformer-gui models download audioset` (or lrs3, for speaking faces)."
+)
+"""What to say wherever the classical estimate answered because no network is installed."""
+
+
+def milliseconds(seconds: float) -> int:
+    """Round a length of time, sign dropped, to whole milliseconds; halves go up."""
+    return int(abs(seconds) * 1000 + 0.5)
+
+
+def rate_text(frame_rate: Fraction) -> str:
+    """Write a frame rate: "25 fps", "23.976 fps"."""
+    return f"{round(float(frame_rate), 3):g} fps"
+
+
+def duration_text(seconds: float) -> str:
+    """Write a length of time as a clock does: "0:07", "1:05", "1:02:03"."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def short_offset_text(offset_s: float) -> str:
+    """Write an offset without frames: "160 ms early", "40 ms late", "on time"."""
+    rounded = milliseconds(offset_s)
+    if rounded == 0:
+        return "on time"
+    return f"{rounded} ms {'early' if offset_s > 0 else 'late'}"
+
+
+def offset_text(offset_s: float, frame_rate: Fraction | None) -> str:
+    """Write an offset, with frames of the picture if its rate is known.
+
+    >>> offset_text(0.16, Fraction(25))
+    '160 ms early (4.0 frames at 25 fps)'
+    """
+    text = short_offset_text(offset_s)
+    if frame_rate is None or milliseconds(offset_s) == 0:
+        return text
+    frames = abs(offset_s) * float(frame_rate)
+    return f"{text} ({frames:.1f} frames at {rate_text(frame_rate)})"
+
+
+def margin_text(estimate: OffsetEstimate) -> str:
+    """Write the interval as a margin around the offset: "± 10 ms", the wider side of the two."""
+    low, high = estimate.interval_s
+    wider_ms = 1000 * max(high - estimate.offset_s, estimate.offset_s - low)
+    # Rounded up, so that the words never promise more than the numbers; 1e-6 is float dust.
+    return f"± {ceil(wider_ms - 1e-6)} ms"
+
+
+def interval_text(estimate: OffsetEstimate) -> str:
+    """Write the interval: "150 to 170 ms early", "20 ms late to 35 ms early"."""
+    low, high = estimate.interval_s
+    low_ms, high_ms = milliseconds(low), milliseconds(high)
+    if low_ms and high_ms and (low > 0) == (high > 0):
+        nearer, farther = sorted((low_ms, high_ms))
+        return f"{nearer} to {farther} ms {'early' if low > 0 else 'late'}"
+    return f"{short_offset_text(low)} to {short_offset_text(high)}"
+
+
+def confidence_text(estimate: OffsetEstimate) -> str:
+    """Write the confidence: "Confidence 87 %"; never 0 or 100."""
+    percent = round(100 * estimate.confidence)
+    shown = "below 1" if percent < 1 else "above 99" if percent > 99 else f"{percent}"
+    return f"Confidence {shown} %"
+
+
+def margin_sentence(estimate: OffsetEstimate) -> str:
+    """Say how sure the answer is, and on how much of the clip it rests."""
+    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        return ""
+    windows = "1 window" if estimate.windows_used == 1 else f"{estimate.windows_used} windows"
+    basis = f"{confidence_text(estimate)}, from {windows}."
+    if estimate.reason is Reason.NOT_CONFIDENT:
+        return basis
+    return f"{round(100 * estimate.level)} % interval: {interval_text(estimate)}. {basis}"
+
+
+def tolerance_text(tolerance: Tolerance) -> str:
+    """Write what a tolerance accepts: "45 ms early to 125 ms late"."""
+    return f"{milliseconds(tolerance.early_s)} ms early to {milliseconds(tolerance.late_s)} ms late"
+
+
+def answer_sentence(detection: Detection) -> str:
+    """Say the answer for the whole clip, or why there is none."""
+    estimate, tolerance = detection.estimate, detection.config.tolerance
+    found = offset_text(estimate.offset_s, detection.info.frame_rate)
+    if estimate.verdict is not Verdict.CANNOT_TELL:
+        verdict = "In sync" if estimate.verdict is Verdict.IN_SYNC else "Out of sync"
+        return f"Audio is {found} {margin_text(estimate)}. {verdict} by {tolerance.title}."
+    match estimate.reason:
+        case Reason.NO_MOTION:
+            why = "nothing moves in the picture that the sound could be compared with"
+        case Reason.SILENCE:
+            why = "the audio is silent"
+        case Reason.TOO_COARSE:
+            why = (
+                f"most probably the audio is {found}, but the margin of {margin_text(estimate)} "
+                f"leaves open whether that is within {tolerance.title} "
+                f"({tolerance_text(tolerance)})"
+            )
+        case _:
+            why = f"no offset stands out clearly; the likeliest is {found}"
+    return f"Cannot tell whether the audio is in sync: {why}."
+
+
+def correction_sentence(delay_s: float | Fraction) -> str:
+    """Say which correction a delay is; positive seconds move the audio later (`core.timing`)."""
+    rounded = milliseconds(float(delay_s))
+    if rounded == 0:
+        return "Correction: none needed."
+    if delay_s > 0:
+        return f"Correction: delay audio by {rounded} ms."
+    return f"Correction: move audio {rounded} ms earlier."
+
+
+def engine_sentence(opinion: Opinion) -> str:
+    """Say who answered; when it was the classical estimate, also what would judge better."""
+    if opinion.engine_id != CLASSICAL_ID:
+        return f"Answered by {opinion.engine_name}."
+    return f"Answered by the {opinion.engine_name}: motion compared with sound onsets. {OFFER}"
+
+
+def second_opinion_sentence(detection: Detection) -> str:
+    """Say what the classical estimate found beside the answer; empty if it was not asked."""
+    opinion = detection.second_opinion
+    if opinion is None:
+        return ""
+    other, answer = opinion.estimate, detection.estimate
+    if other.verdict is Verdict.CANNOT_TELL and other.reason is not Reason.TOO_COARSE:
+        return f"Second opinion, {opinion.engine_name}: cannot tell."
+    said = f"{short_offset_text(other.offset_s)} {margin_text(other)}"
+    if answer.verdict is Verdict.CANNOT_TELL and answer.reason is not Reason.TOO_COARSE:
+        return f"Second opinion, {opinion.engine_name}: {said}."
+    overlaps = (
+        other.interval_s[0] <= answer.interval_s[1] and answer.interval_s[0] <= other.interval_s[1]
+    )
+    return f"Second opinion, {opinion.engine_name}: {said}, which {_agreement(overlaps)}."
+
+
+def _agreement(overlaps: bool) -> str:
+    return "agrees" if overlaps else "disagrees: watch before you trust either"
+
+
+def simulation_sentence(simulate_offset_s: float) -> str:
+    """Say that the clip was changed before it was judged; empty if it was not."""
+    if simulate_offset_s == 0:
+        return ""
+    moved = "earlier" if simulate_offset_s > 0 else "later"
+    return (
+        f"The audio was moved {milliseconds(simulate_offset_s)} ms {moved} for this test, "
+        "and the answer includes that."
+    )
+
+
+def verdict_row(detection: Detection) -> str:
+    """Write an answer for one row of a list: "out of sync  160 ms early ± 10 ms"."""
+    estimate = detection.estimate
+    found = f"{short_offset_text(estimate.offset_s)} {margin_text(estimate)}"
+    match estimate.reason:
+        case Reason.NONE:
+            return f"{estimate.verdict}  {found}"
+        case Reason.TOO_COARSE:
+            return f"{estimate.verdict}  {found}, {estimate.reason}"
+        case _:
+            return f"{estimate.verdict}  {estimate.reason}"

@@ -1,0 +1,103 @@
+import pytest
+
+from core.batch.runner import check_clips, find_clips
+from core.detection.classical import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.errors import Cancelled, MediaError
+from core.progress import SILENT
+
+
+class Recorder:
+    """Notes what is reported, and cancels once asked to."""
+
+    def __init__(self, cancel_after=None):
+        self.reports = []
+        self.cancel_after = cancel_after
+
+    def report(self, progress):
+        self.reports.append(progress)
+
+    def check(self):
+        if self.cancel_after is not None and len(self.reports) > self.cancel_after:
+            raise Cancelled
+
+
+class BrokenEngine:
+    """Fails in a way that nobody foresaw."""
+
+    name = "broken"
+    id = "broken"
+    max_range_s = 2.0
+
+    def start(self, config, monitor):
+        raise ZeroDivisionError("one by nothing")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.MOV", "a.mp4", "sub/c.mkv", "notes.txt", "song.wav", "._a.mp4", ".x/d.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"not media")
+    return tmp_path
+
+
+def names(folder, paths):
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def test_clips_are_found_by_suffix_in_any_case_and_sorted(folder):
+    assert names(folder, find_clips(folder, recursive=False)) == ["a.mp4", "b.MOV"]
+    assert names(folder, find_clips(folder, recursive=True)) == ["a.mp4", "b.MOV", "sub/c.mkv"]
+
+
+@pytest.mark.parametrize("name", ["missing", "a.mp4"])
+def test_what_is_no_folder_is_named(folder, name):
+    with pytest.raises(MediaError, match=f"{name} cannot be read as a folder"):
+        find_clips(folder / name, recursive=True)
+
+
+def test_a_folder_without_clips_is_no_success(tmp_path):
+    with pytest.raises(MediaError, match="holds no video files"):
+        find_clips(tmp_path, recursive=True)
+
+
+def test_one_bad_file_does_not_stop_the_others(folder, make_clip):
+    good = make_clip("good.mp4", offset_s=0.3, duration_s=6.0)
+    paths = [folder / "a.mp4", good, folder / "missing.mp4"]
+
+    bad, judged, missing = check_clips(paths, ClassicalEngine(), DetectionConfig())
+
+    assert bad.detection is None
+    assert "a.mp4" in bad.error
+    assert judged.error == ""
+    assert judged.detection.estimate.offset_s == pytest.approx(0.3, abs=0.04)
+    assert "missing.mp4" in missing.error
+
+
+def test_an_unforeseen_failure_stays_with_its_file_and_is_logged(make_clip, caplog):
+    clip = make_clip(duration_s=2.0)
+
+    results = list(check_clips([clip, clip], BrokenEngine(), DetectionConfig(), SILENT))
+
+    assert len(results) == 2
+    assert "ZeroDivisionError" in results[0].error
+    assert caplog.records[0].exc_info
+
+
+def test_progress_is_that_of_the_whole_run(make_clip):
+    clip = make_clip(duration_s=3.0)
+    recorder = Recorder()
+    list(check_clips([clip, clip], ClassicalEngine(), DetectionConfig(), recorder))
+
+    fractions = [r.fraction for r in recorder.reports]
+    assert fractions == sorted(fractions)
+    assert 0.5 in fractions
+    assert {r.stage for r in recorder.reports} == {"clip.mp4 (1 of 2)", "clip.mp4 (2 of 2)"}
+
+
+def test_cancelling_ends_the_run(make_clip):
+    clip = make_clip(duration_s=3.0)
+
+    with pytest.raises(Cancelled):
+        list(check_clips([clip], ClassicalEngine(), DetectionConfig(), Recorder(cancel_after=1)))

@@ -1,0 +1,102 @@
+import csv
+import signal
+
+import pytest
+
+from core.detection.result import Verdict
+from synchformer_gui.cli import main
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
+from synchformer_gui.console import TerminalMonitor
+
+
+def read(report):
+    with report.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_a_mixed_folder_gets_a_row_per_file(make_clip, tmp_path, capsys):
+    (tmp_path / "sub").mkdir()
+    make_clip("early.mp4", offset_s=0.3)
+    make_clip("sub/good.mkv")
+    make_clip("mute.mp4", audio=False, duration_s=3.0)
+    make_clip("radio.mp4", video=False, duration_s=3.0)
+    whole = make_clip("whole.mp4", duration_s=3.0)
+    (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[:20_000])
+    whole.unlink()
+    (tmp_path / "text.mp4").write_text("to be or not to be\n" * 99)
+    report = tmp_path / "report.csv"
+
+    argv = ["check", str(tmp_path), "--recursive", "--report", str(report)]
+    assert main([*argv, "--model", "classical", "--tolerance", "bt1359-accept"]) == 3
+
+    rows = read(report)
+    out = capsys.readouterr().out
+    assert list(rows) == [
+        "cut.mp4", "early.mp4", "mute.mp4", "radio.mp4", "sub/good.mkv", "text.mp4"
+    ]  # fmt: skip
+    assert all(name in out for name in ("cut.mp4", "good.mkv"))
+    assert rows["early.mp4"]["verdict"] == "out of sync"
+    assert float(rows["early.mp4"]["offset_s"]) == pytest.approx(0.3, abs=0.04)
+    low_s, high_s = (float(rows["early.mp4"][f"interval_{x}_s"]) for x in ("low", "high"))
+    assert low_s <= float(rows["early.mp4"]["offset_s"]) <= high_s
+    assert float(rows["early.mp4"]["duration_s"]) == pytest.approx(10.0, abs=0.2)
+    assert rows["early.mp4"]["model"] == "classical"
+    assert rows["sub/good.mkv"]["verdict"] == "in sync"
+    for name in ("cut.mp4", "mute.mp4", "radio.mp4", "text.mp4"):
+        assert name in rows[name]["error"]
+        assert rows[name]["verdict"] == ""
+    assert "6 files: 4 failed" in out
+
+
+def test_without_failures_out_of_sync_decides(make_clip, tmp_path):
+    make_clip("a.mp4", offset_s=0.3)
+    make_clip("b.mp4", silent=True, duration_s=6.0)
+
+    assert main(["check", str(tmp_path), "--model", "classical"]) == 1
+
+
+def test_sub_folders_wait_to_be_asked_for(make_clip, tmp_path, capsys):
+    (tmp_path / "sub").mkdir()
+    make_clip("sub/a.mp4", duration_s=2.0)
+
+    assert main(["check", str(tmp_path)]) == 3
+    assert "sub-folders" in capsys.readouterr().err
+
+
+def test_no_report_is_left_when_the_folder_is_missing(tmp_path, capsys):
+    report = tmp_path / "report.csv"
+
+    assert main(["check", str(tmp_path / "missing"), "--report", str(report)]) == 3
+    assert "missing" in capsys.readouterr().err
+    assert not report.exists()
+
+
+def test_ctrl_c_leaves_no_half_report(make_clip, tmp_path, monkeypatch, capsys):
+    make_clip("a.mp4", duration_s=2.0)
+    report = tmp_path / "report.csv"
+
+    def interrupt(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(TerminalMonitor, "report", interrupt)
+    assert main(["check", str(tmp_path), "--report", str(report)]) == 130
+    assert capsys.readouterr().out == ""
+    assert not report.exists()
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([], 0),
+        ([0, 0], 0),
+        ([0, 2], 2),
+        ([2, 1, 0], 1),
+        ([1, 3, 2], 3),
+    ],
+)
+def test_the_worst_file_decides(codes, expected):
+    assert worst(ExitCode(code) for code in codes) == expected
+
+
+def test_each_verdict_has_its_code():
+    assert [exit_code(verdict) for verdict in Verdict] == [0, 1, 2]

@@ -1,0 +1,117 @@
+import av
+import pytest
+
+from core.media.probe import probe
+from core.media.remux import default_target
+from synchformer_gui.cli import main
+
+
+def relative_start_s(path):
+    """Return by how much the first packet of the sound is later than that of the picture."""
+    starts = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.pts is not None:
+                starts.setdefault(packet.stream.type, packet.pts * packet.time_base)
+    return float(starts["audio"] - starts["video"])
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [("160", 0.16), ("160ms", 0.16), ("0.16s", 0.16), ("4f", 0.16)]
+)
+def test_delays_are_understood_as_people_write_them(make_clip, capsys, delay, seconds):
+    clip = make_clip(duration_s=3.0)
+    assert main(["correct", str(clip), "--delay", delay]) == 0
+
+    moved = relative_start_s(default_target(clip)) - relative_start_s(clip)
+    assert moved == pytest.approx(seconds, abs=0.002)
+    out = capsys.readouterr().out
+    assert "audio moved 160 ms later" in out
+    assert "Verified" in out
+
+
+def test_a_negative_delay_moves_the_audio_earlier(make_clip, tmp_path, capsys):
+    target = tmp_path / "out.mkv"
+    argv = ["correct", str(make_clip(duration_s=3.0)), "-o", str(target), "--delay", "-160ms"]
+
+    assert main(argv) == 0
+    assert "audio moved 160 ms earlier" in capsys.readouterr().out
+    assert target.is_file()
+
+
+def test_a_detected_offset_is_repaired(make_clip, capsys):
+    clip = make_clip(offset_s=0.3)
+    options = ["--model", "classical", "--tolerance", "bt1359-accept"]
+    assert main(["correct", str(clip), "--detect", *options]) == 0
+    assert main(["detect", str(default_target(clip)), *options]) == 0
+
+    assert "Out of sync" in capsys.readouterr().out
+
+
+def test_a_clip_in_sync_is_left_alone(make_clip, capsys):
+    clip = make_clip()
+    argv = ["correct", str(clip), "--detect", "--tolerance", "bt1359-accept"]
+    assert main([*argv, "--model", "classical"]) == 0
+
+    assert "Nothing to correct" in capsys.readouterr().out
+    assert not default_target(clip).exists()
+
+
+def test_nothing_is_written_on_a_guess(make_clip, capsys):
+    clip = make_clip(silent=True, duration_s=6.0)
+    assert main(["correct", str(clip), "--detect", "--model", "classical"]) == 2
+
+    assert "Nothing was written" in capsys.readouterr().out
+    assert not default_target(clip).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--delay", "160", "--detect"],
+        ["--delay", "soon"],
+        ["--delay", "0"],
+        ["--delay", "5f", "-o", "no/such/out.mp4"],
+    ],
+)
+def test_wrong_usage_writes_nothing(make_clip, capsys, options):
+    clip = make_clip(duration_s=2.0)
+    assert main(["correct", str(clip), *options]) == 64
+
+    assert capsys.readouterr().err
+    assert not default_target(clip).exists()
+
+
+def test_an_existing_file_is_not_replaced_unasked(make_clip, capsys):
+    clip = make_clip(duration_s=3.0)
+    default_target(clip).write_text("precious")
+    assert main(["correct", str(clip), "--delay", "160"]) == 3
+
+    assert "--overwrite" in capsys.readouterr().err
+    assert default_target(clip).read_text() == "precious"
+    assert main(["correct", str(clip), "--delay", "160", "--overwrite"]) == 0
+    assert probe(default_target(clip)).audios
+
+
+def test_the_source_is_never_the_target(make_clip, capsys):
+    clip = make_clip(duration_s=2.0)
+    before = clip.read_bytes()
+
+    assert main(["correct", str(clip), "-o", str(clip), "--delay", "160", "--overwrite"]) == 3
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("clip_options", "options", "phrase"),
+    [
+        ({"audio": False}, [], "no sound"),
+        ({}, ["--audio-stream", "7"], "no audio stream 7"),
+    ],
+)
+def test_a_stream_that_is_not_there_is_named(make_clip, capsys, clip_options, options, phrase):
+    clip = make_clip(duration_s=2.0, **clip_options)
+    assert main(["correct", str(clip), "--delay", "160", *options]) == 3
+
+    assert phrase in capsys.readouterr().err
+    assert not default_target(clip).exists()

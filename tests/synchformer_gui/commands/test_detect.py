@@ -1,0 +1,129 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from core.detection.classical import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.detection.detector import detect
+from core.detection.evidence import WindowPosterior, evidence_from_classes
+from core.detection.report import detection_from_json
+from core.detection.windows import Window
+from core.model.grid import OFFSET_GRID_S, class_of
+from synchformer_gui.cli import main
+from synchformer_gui.commands.detect import class_line, top_classes
+
+
+def with_classes(clip: Path, logits):
+    judged = detect(clip, ClassicalEngine(), DetectionConfig())
+    evidence = tuple(
+        evidence_from_classes(WindowPosterior(Window(i, 8 * i), 0.0, np.float32(row)))
+        for i, row in enumerate(logits)
+    )
+    return replace(judged, evidence=evidence)
+
+
+def test_early_audio_is_said_in_words(make_clip, capsys):
+    assert main(["detect", str(make_clip(offset_s=0.3))]) == 1
+
+    out = capsys.readouterr().out
+    assert "ms early" in out
+    assert "Correction: delay audio by" in out
+    assert "Out of sync by ITU-R BT.1359" in out
+    assert "classical estimate" in out
+    assert "models download audioset" in out
+
+
+def test_late_audio_is_moved_earlier(make_clip, capsys):
+    assert main(["detect", str(make_clip(offset_s=-0.3))]) == 1
+
+    out = capsys.readouterr().out
+    assert "ms late" in out
+    assert "Correction: move audio" in out
+
+
+def test_a_clip_in_sync_needs_no_correction(make_clip, capsys):
+    assert main(["detect", str(make_clip()), "--tolerance", "bt1359-accept"]) == 0
+    assert "Correction" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["silent", "still"])
+def test_without_sound_or_motion_it_cannot_tell(make_clip, capsys, what):
+    assert main(["detect", str(make_clip(**{what: True}, duration_s=6.0))]) == 2
+    assert "Cannot tell" in capsys.readouterr().out
+
+
+def test_json_is_the_only_thing_on_stdout(make_clip, capsys):
+    assert main(["detect", str(make_clip(offset_s=0.3)), "--json"]) == 1
+
+    document = json.loads(capsys.readouterr().out)
+    assert detection_from_json(document).estimate.offset_s == pytest.approx(0.3, abs=0.04)
+    assert "top" not in document
+
+
+def test_a_simulated_offset_adds_to_that_of_the_clip(make_clip, capsys):
+    clip = str(make_clip(offset_s=0.3))
+    assert main(["detect", clip, "--simulate-offset", "-0.6"]) == 1
+
+    out = capsys.readouterr().out
+    assert "ms late" in out
+    assert "moved 600 ms later for this test" in out
+    assert "Correction" not in out
+
+
+def test_a_plot_is_written_where_asked(make_clip, tmp_path, capsys):
+    target = tmp_path / "plot.png"
+    assert main(["detect", str(make_clip(offset_s=0.3)), "--plot", str(target)]) == 1
+
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert str(target) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--device", "--precision"])
+def test_an_unknown_device_or_precision_is_wrong_usage_for_every_model(make_clip, capsys, option):
+    assert main(["detect", str(make_clip(duration_s=2.0)), option, "abacus"]) == 64
+    assert "abacus" in capsys.readouterr().err
+
+
+def test_an_unknown_model_lists_the_known_ones(make_clip, capsys):
+    assert main(["detect", str(make_clip(duration_s=2.0)), "--model", "nobody"]) == 3
+    assert "audioset" in capsys.readouterr().err
+
+
+def test_the_classical_estimate_has_no_classes_to_list(make_clip, capsys):
+    clip = str(make_clip(duration_s=6.0))
+    assert main(["detect", clip, "--model", "classical", "--top", "3"]) == 64
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "--top" in shown.err
+
+
+def test_classes_are_ranked_by_the_sum_over_windows(make_clip):
+    logits = np.zeros((2, 21))
+    logits[0, class_of(0.4)] = 3.0
+    logits[:, class_of(-0.2)] = 2.0
+
+    first, second = top_classes(with_classes(make_clip(duration_s=2.0), logits), 2)
+
+    assert (first.offset_s, first.logit, first.class_index) == (-0.2, 4.0, 9)
+    assert (second.offset_s, second.logit, second.class_index) == (0.4, 3.0, 12)
+    expected = np.exp(4.0) / (np.exp(4.0) + np.exp(3.0) + 19)
+    assert first.probability == pytest.approx(expected)
+    assert class_line(first) == f'p={expected:.4f} (4.0000), "-0.20" (9)'
+
+
+def test_more_classes_than_there_are_is_all_of_them(make_clip):
+    judged = with_classes(make_clip(duration_s=2.0), np.zeros((1, 21)))
+
+    assert len(top_classes(judged, 100)) == len(OFFSET_GRID_S)
+
+
+def test_evidence_without_classes_is_refused(make_clip):
+    judged = detect(make_clip(duration_s=2.0), ClassicalEngine(), DetectionConfig())
+
+    with pytest.raises(typer.BadParameter, match="no classes"):
+        top_classes(judged, 3)

@@ -1,0 +1,197 @@
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence, offset_axis
+from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.windows import Window
+from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.timing import TOLERANCES, parse_delay
+from synchformer_gui import wording
+
+PAL = Fraction(25)
+
+
+def estimate(offset_s, verdict=Verdict.OUT_OF_SYNC, reason=Reason.NONE, half_s=0.01, **changes):
+    made = OffsetEstimate(
+        offset_s=offset_s,
+        interval_s=(offset_s - half_s, offset_s + half_s),
+        level=0.9,
+        confidence=0.87,
+        verdict=verdict,
+        reason=reason,
+        windows_used=17,
+    )
+    return replace(made, **changes)
+
+
+def detection(answer, second=None, frame_rate=PAL, engine_id="classical"):
+    video = VideoStream(
+        0, "h264", 320, 256, frame_rate, Fraction(1, 90000), 0.0, 10.0, 0, False, False
+    )
+    audio = AudioStream(1, "aac", 16000, 1, Fraction(1, 16000), 0.0, 10.0, "")
+    axis_s = offset_axis(2.0)
+    return Detection(
+        info=MediaInfo(Path("clip.mp4"), "mov", 10.0, 1, (video,), (audio,), ()),
+        config=DetectionConfig(),
+        opinion=Opinion("classical estimate", engine_id, answer),
+        second_opinion=second and Opinion("classical estimate", "classical", second),
+        evidence=(OffsetEvidence(Window(0, 0), axis_s, np.zeros_like(axis_s), 0.02),),
+        video_stream_index=0,
+        audio_stream_index=1,
+        warnings=(),
+        elapsed_s=1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "frame_rate", "text"),
+    [
+        (0.16, PAL, "160 ms early (4.0 frames at 25 fps)"),
+        (-0.04, PAL, "40 ms late (1.0 frames at 25 fps)"),
+        (0.1, Fraction(24000, 1001), "100 ms early (2.4 frames at 23.976 fps)"),
+        (0.1, None, "100 ms early"),
+        (0.0004, PAL, "on time"),
+        (-0.0004, PAL, "on time"),
+        (0.0005, None, "1 ms early"),
+        (1.2345, PAL, "1235 ms early (30.9 frames at 25 fps)"),
+    ],
+)
+def test_offsets_are_whole_milliseconds_and_tenths_of_frames(offset_s, frame_rate, text):
+    assert wording.offset_text(offset_s, frame_rate) == text
+
+
+def test_the_answer_says_offset_margin_and_verdict():
+    assert wording.answer_sentence(detection(estimate(0.16))) == (
+        "Audio is 160 ms early (4.0 frames at 25 fps) ± 10 ms. "
+        "Out of sync by ITU-R BT.1359, detectable."
+    )
+    assert wording.answer_sentence(detection(estimate(-0.02, Verdict.IN_SYNC))) == (
+        "Audio is 20 ms late (0.5 frames at 25 fps) ± 10 ms. In sync by ITU-R BT.1359, detectable."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "phrase"),
+    [
+        (Reason.NO_MOTION, "nothing moves in the picture"),
+        (Reason.SILENCE, "the audio is silent"),
+        (Reason.NOT_CONFIDENT, "no offset stands out"),
+        (Reason.TOO_COARSE, "the margin of ± 10 ms leaves open"),
+    ],
+)
+def test_cannot_tell_says_why(reason, phrase):
+    sentence = wording.answer_sentence(detection(estimate(0.08, Verdict.CANNOT_TELL, reason)))
+
+    assert sentence.startswith("Cannot tell whether the audio is in sync: ")
+    assert phrase in sentence
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE])
+def test_an_answer_without_evidence_carries_no_number(reason):
+    judged = detection(estimate(0.37, Verdict.CANNOT_TELL, reason))
+
+    assert "37" not in wording.answer_sentence(judged)
+    assert wording.margin_sentence(judged.estimate) == ""
+    assert not re.search(r"\d", wording.verdict_row(judged))
+
+
+def test_the_margin_is_the_wider_side_rounded_up():
+    uneven = estimate(0.16, interval_s=(0.1501, 0.1832))
+
+    assert wording.margin_text(uneven) == "± 24 ms"
+    assert wording.interval_text(uneven) == "150 to 183 ms early"
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "text"),
+    [
+        ((-0.06, -0.04), "40 to 60 ms late"),
+        ((-0.02, 0.035), "20 ms late to 35 ms early"),
+        ((0.0, 0.02), "on time to 20 ms early"),
+    ],
+)
+def test_intervals_name_both_borders(interval_s, text):
+    assert wording.interval_text(estimate(0.0, interval_s=interval_s)) == text
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"), [(0.87, "87 %"), (0.9999, "above 99 %"), (0.001, "below 1 %")]
+)
+def test_confidence_is_never_certainty(confidence, text):
+    assert wording.confidence_text(estimate(0.0, confidence=confidence)) == f"Confidence {text}"
+
+
+@pytest.mark.parametrize("delay", ["160", "-160ms", "0.16s", "-1s"])
+def test_the_number_shown_is_the_delay_typed(delay):
+    delay_s = parse_delay(delay)
+    sentence = wording.correction_sentence(delay_s)
+
+    shown = re.search(r"(\d+) ms", sentence)
+    assert shown
+    sign = 1 if "delay audio by" in sentence else -1
+    assert parse_delay(f"{sign * int(shown[1])}ms") == delay_s
+
+
+def test_correction_sentences():
+    assert wording.correction_sentence(0.16) == "Correction: delay audio by 160 ms."
+    assert wording.correction_sentence(Fraction(-1, 25)) == "Correction: move audio 40 ms earlier."
+    assert wording.correction_sentence(0) == "Correction: none needed."
+
+
+@pytest.mark.parametrize("offset_s", [0.16, -0.16])
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_no_sentence_carries_a_sign(offset_s, verdict):
+    reason = Reason.TOO_COARSE if verdict is Verdict.CANNOT_TELL else Reason.NONE
+    judged = detection(estimate(offset_s, verdict, reason), estimate(-offset_s))
+    sentences = [
+        wording.answer_sentence(judged),
+        wording.margin_sentence(judged.estimate),
+        wording.correction_sentence(offset_s),
+        wording.second_opinion_sentence(judged),
+        wording.verdict_row(judged),
+    ]
+
+    assert not [s for s in sentences if re.search(r"[-+−]\s*\d", s)]
+
+
+def test_the_classical_estimate_offers_a_published_model():
+    judged = detection(estimate(0.16))
+
+    assert "models download audioset" in wording.engine_sentence(judged.opinion)
+    network = replace(judged.opinion, engine_name="Synchformer (AudioSet)", engine_id="x")
+    assert wording.engine_sentence(network) == "Answered by Synchformer (AudioSet)."
+
+
+@pytest.mark.parametrize(
+    ("second", "phrase"),
+    [
+        (estimate(0.165), "165 ms early ± 10 ms, which agrees."),
+        (estimate(0.5), "500 ms early ± 10 ms, which disagrees"),
+        (estimate(0.0, Verdict.CANNOT_TELL, Reason.SILENCE), "cannot tell."),
+    ],
+)
+def test_the_second_opinion_is_compared_with_the_first(second, phrase):
+    assert phrase in wording.second_opinion_sentence(detection(estimate(0.16), second))
+
+
+def test_without_a_second_opinion_nothing_is_said():
+    assert wording.second_opinion_sentence(detection(estimate(0.16))) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0:00"), (7, "0:07"), (65, "1:05"), (59.6, "1:00"), (3723, "1:02:03")],
+)
+def test_durations_read_like_a_clock(seconds, text):
+    assert wording.duration_text(seconds) == text
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES, ids=lambda t: t.name)
+def test_every_tolerance_can_be_put_into_words(tolerance):
+    assert re.fullmatch(r"\d+ ms early to \d+ ms late", wording.tolerance_text(tolerance))
