@@ -1,0 +1,53 @@
+"""The entry point: commands go to the command line, everything else opens the window."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+COMMANDS = ("detect", "correct", "check", "models")
+EXIT_NO_WINDOW = 3
+_QUIET = "qt.multimedia.*.info=false;qt.multimedia.symbolsresolver=false"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `synchformer-gui [CLIP]` or one of its commands.
+
+    Args:
+        argv: Arguments without the name of the program; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if _is_for_window(arguments):
+        return _show_window(Path(arguments[0]) if arguments else None)
+    from synchformer_gui.cli import main as run_command
+
+    return run_command(arguments)
+
+
+def _is_for_window(arguments: Sequence[str]) -> bool:
+    if not arguments:
+        return True
+    first = arguments[0]
+    return len(arguments) == 1 and first not in COMMANDS and not first.startswith("-")
+
+
+def _show_window(clip: Path | None) -> int:
+    # Optional libraries that Qt looks for are no news to whoever started the window.
+    os.environ.setdefault("QT_LOGGING_RULES", _QUIET)
+    # Loading Qt takes a moment, which commands are spared.
+    from synchformer_gui.system_libraries import obstacle
+
+    sentence = obstacle()
+    if sentence:
+        sys.stderr.write(f"{sentence}\n")
+        return EXIT_NO_WINDOW
+    from synchformer_gui.app import run
+
+    return run(clip)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The open clip and what is being done with it; knows no widgets."""
+
+from enum import Enum, auto
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence
+from core.detection.result import Detection
+from core.errors import SyncError
+from core.media.correction import Correction
+from core.media.info import MediaInfo
+from core.timing import tolerance_named
+from synchformer_gui import tasks
+from synchformer_gui.jobs import Job, JobQueue
+from synchformer_gui.settings import Preferences
+
+N_PROBERS = 2
+
+
+class Activity(Enum):
+    """What keeps the worker busy on behalf of the open clip."""
+
+    NONE = auto()
+    OPENING = auto()
+    DETECTING = auto()
+    EXPORTING = auto()
+
+
+class Session(QObject):
+    """Opens, judges and corrects one clip at a time.
+
+    A job whose clip has been replaced is cancelled, and what it still delivers is ignored.
+    """
+
+    activity_changed = Signal(object)
+    """Carries an Activity."""
+    opening = Signal(object)
+    """Carries the Path that is about to be read; the clip before it is gone."""
+    opened = Signal(object)
+    """Carries a MediaInfo."""
+    progressed = Signal(object)
+    """Carries a JobProgress."""
+    detection_dropped = Signal()
+    """The answer no longer belongs to what is chosen, or a new one is being sought."""
+    evidence_added = Signal(object)
+    """Carries a tuple of OffsetEvidence."""
+    detected = Signal(object)
+    """Carries a Detection."""
+    exported = Signal(object)
+    """Carries an Exported."""
+    stopped = Signal()
+    """The user cancelled."""
+    failed = Signal(object)
+    """Carries a SyncError."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.worker = JobQueue(1, self)
+        self.probers = JobQueue(N_PROBERS, self)
+        self._detector = tasks.Detector()
+        self._job: Job | None = None
+        self._activity = Activity.NONE
+        self._info: MediaInfo | None = None
+        self._audio_stream_index: int | None = None
+        self._detection: Detection | None = None
+
+    @property
+    def activity(self) -> Activity:
+        return self._activity
+
+    @property
+    def info(self) -> MediaInfo | None:
+        return self._info
+
+    @property
+    def detection(self) -> Detection | None:
+        return self._detection
+
+    @property
+    def can_detect(self) -> bool:
+        return self._activity is Activity.NONE and self._info is not None
+
+    @property
+    def can_export(self) -> bool:
+        return self._activity is Activity.NONE and self._detection is not None
+
+    def open(self, path: Path) -> None:
+        """Read a file in place of the open clip."""
+        self.cancel()
+        self._info = None
+        self._audio_stream_index = None
+        self._drop_detection()
+        self.opening.emit(path)
+        job = Job(lambda job: tasks.probe_clip(path, job))
+        job.succeeded.connect(self._on_probed)
+        self._begin(job, Activity.OPENING, self.probers)
+
+    def choose_audio(self, stream_index: int) -> None:
+        """Judge and move this stream of the container from now on."""
+        if stream_index != self._audio_stream_index:
+            self._audio_stream_index = stream_index
+            if self._activity is Activity.DETECTING:
+                self.cancel()
+            self._drop_detection()
+
+    def detect(self, preferences: Preferences) -> None:
+        """Find the offset of the open clip."""
+        if self._info is None or not self.can_detect:
+            return
+        config = DetectionConfig(
+            tolerance=tolerance_named(preferences.tolerance),
+            audio_stream_index=self._audio_stream_index,
+        )
+        request = tasks.DetectRequest(
+            path=self._info.path,
+            config=config,
+            model=preferences.model,
+            device=preferences.device,
+            precision=preferences.precision,
+        )
+        self._drop_detection()
+        job = Job(lambda job: self._detector.detect(request, job, job.publish))
+        job.published.connect(self._on_published)
+        job.succeeded.connect(self._on_detected)
+        self._begin(job, Activity.DETECTING, self.worker)
+
+    def export(self, target: Path, audio_delay_s: Fraction, *, overwrite: bool) -> None:
+        """Write a copy of the open clip with its sound moved.
+
+        Args:
+            target: The new file.
+            audio_delay_s: Exact seconds; positive moves the sound later.
+            overwrite: Whether the user agreed to replace an existing target.
+        """
+        if self._info is None or self._detection is None or not self.can_export:
+            return
+        correction = Correction(self._detection.audio_stream_index, audio_delay_s)
+        request = tasks.ExportRequest(self._info, target, correction, overwrite)
+        job = Job(lambda job: tasks.export_clip(request, job))
+        job.succeeded.connect(self._on_exported)
+        self._begin(job, Activity.EXPORTING, self.worker)
+
+    def cancel(self) -> None:
+        """Give up what is being done, at once as far as the user can see."""
+        if self._job is not None:
+            self._job.cancel()
+            self._end()
+            self.stopped.emit()
+
+    def close(self) -> None:
+        """Cancel everything and wait for the workers."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self.probers.close()
+        self.worker.close()
+
+    def _begin(self, job: Job, activity: Activity, queue: JobQueue) -> None:
+        job.progressed.connect(self._on_progressed)
+        job.failed.connect(self._on_failed)
+        self._job = job
+        self._set_activity(activity)
+        queue.submit(job)
+
+    def _end(self) -> None:
+        self._job = None
+        self._set_activity(Activity.NONE)
+
+    def _set_activity(self, activity: Activity) -> None:
+        self._activity = activity
+        self.activity_changed.emit(activity)
+
+    def _drop_detection(self) -> None:
+        self._detection = None
+        self.detection_dropped.emit()
+
+    def _is_stale(self) -> bool:
+        return self.sender() is not self._job
+
+    def _on_progressed(self, progress: object) -> None:
+        if not self._is_stale():
+            self.progressed.emit(progress)
+
+    def _on_published(self, evidence: tuple[OffsetEvidence, ...]) -> None:
+        if not self._is_stale():
+            self.evidence_added.emit(evidence)
+
+    def _on_probed(self, info: MediaInfo) -> None:
+        if self._is_stale():
+            return
+        self._info = info
+        self._audio_stream_index = info.audios[0].index if info.audios else None
+        self._end()
+        self.opened.emit(info)
+
+    def _on_detected(self, detection: Detection) -> None:
+        if self._is_stale():
+            return
+        self._detection = detection
+        self._end()
+        self.detected.emit(detection)
+
+    def _on_exported(self, exported: tasks.Exported) -> None:
+        if not self._is_stale():
+            self._end()
+            self.exported.emit(exported)
+
+    def _on_failed(self, error: SyncError) -> None:
+        if not self._is_stale():
+            self._end()
+            self.failed.emit(error)

@@ -1,0 +1,185 @@
+"""What the window asks to be done on a worker: frozen values in, a frozen value out.
+
+Anything that may import torch is imported when it runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.media.verify import Verification, verify_corrected
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence
+from core.detection.result import Detection
+from core.media.correction import Correction
+from core.media.info import MediaInfo
+from core.media.probe import probe
+from core.media.remux import write_corrected
+from core.model.catalog import CatalogEntry
+from core.model.store import InstalledModel, ModelStore
+from core.paths import models_dir
+from core.progress import Monitor, Progress
+
+if TYPE_CHECKING:
+    from core.detection.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class DetectRequest:
+    """A clip to judge.
+
+    Attributes:
+        path: The file.
+        config: How it is judged.
+        model: "auto", "classical", the id of an installed model or a path.
+        device: As `core.detection.engines.EngineChoice` takes it.
+        precision: Likewise.
+    """
+
+    path: Path
+    config: DetectionConfig
+    model: str
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A corrected file to write."""
+
+    info: MediaInfo
+    target: Path
+    correction: Correction
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A corrected file that was written and measured again."""
+
+    path: Path
+    correction: Correction
+    verification: Verification
+
+
+class Detector:
+    """Judges clips one after the other and keeps the engine of the last one loaded.
+
+    It belongs to one worker: its methods are never called at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._loaded_for: object = None
+        self._engine: Engine | None = None
+
+    def detect(
+        self,
+        request: DetectRequest,
+        monitor: Monitor,
+        on_evidence: Callable[[OffsetEvidence], None],
+    ) -> Detection:
+        """Judge a clip.
+
+        Raises:
+            MediaError: The file cannot be read.
+            CheckpointError: The model is missing or damaged.
+            DetectionError: The clip does not allow detection.
+            Cancelled: The monitor asked to stop.
+        """
+        from core.detection.detector import detect
+
+        engine = self._engine_for(request, monitor)
+        return detect(request.path, engine, request.config, monitor, on_evidence)
+
+    def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
+        from core.detection.engines import EngineChoice, open_engine
+
+        choice = EngineChoice(
+            model=request.model, device=request.device, precision=request.precision
+        )
+        # "auto" means another engine after a model was installed or removed.
+        wanted = (choice, ModelStore(models_dir()).installed())
+        if self._engine is None or wanted != self._loaded_for:
+            # The old network goes first, so that two are never in memory.
+            self._engine = None
+            self._engine = open_engine(choice, monitor)
+            self._loaded_for = wanted
+        return self._engine
+
+
+def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
+    """Read what a file contains.
+
+    Raises:
+        MediaError: The file cannot be read.
+        Cancelled: The monitor asked to stop.
+    """
+    monitor.report(Progress("Reading the file"))
+    monitor.check()
+    return probe(path)
+
+
+def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
+    """Write a corrected file and measure it again.
+
+    Raises:
+        ExportError: The file cannot be written.
+        MediaError: The source, or what was written, cannot be read.
+        Cancelled: The monitor asked to stop.
+    """
+    path = write_corrected(
+        request.info,
+        request.target,
+        request.correction,
+        overwrite=request.overwrite,
+        monitor=monitor,
+    )
+    verification = verify_corrected(request.info, path, request.correction, monitor)
+    return Exported(path, request.correction, verification)
+
+
+def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
+    """Fetch a published model and install it.
+
+    Raises:
+        CheckpointError: It cannot be fetched, or what came is not the model.
+        Cancelled: The monitor asked to stop.
+    """
+    return ModelStore(models_dir()).download(entry, monitor)
+
+
+def import_model(path: Path, monitor: Monitor) -> InstalledModel:
+    """Install a model from a file.
+
+    Raises:
+        CheckpointError: The file is not a usable model.
+        Cancelled: The monitor asked to stop.
+    """
+    return ModelStore(models_dir()).import_file(path, monitor=monitor)
+
+
+def verify_model(model_id: str, monitor: Monitor) -> str:
+    """Compare an installed model with its checksum; return its id.
+
+    Raises:
+        CheckpointError: It is damaged.
+        Cancelled: The monitor asked to stop.
+    """
+    ModelStore(models_dir()).verify(model_id, monitor)
+    return model_id
+
+
+def installed_models() -> tuple[InstalledModel, ...]:
+    """List what is installed; instant, no file of weights is opened."""
+    return ModelStore(models_dir()).installed()
+
+
+def remove_model(model_id: str) -> None:
+    """Delete an installed model.
+
+    Raises:
+        CheckpointError: There is none of that id, or it cannot be deleted.
+    """
+    ModelStore(models_dir()).remove(model_id)

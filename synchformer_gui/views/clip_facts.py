@@ -1,0 +1,34 @@
+"""The facts of a clip in one line."""
+
+from core.media.info import AudioStream, MediaInfo, VideoStream
+from synchformer_gui.wording import duration_text, rate_text
+
+
+def facts_text(info: MediaInfo) -> str:
+    """Write what a file contains: "0:10 · 2.3 MB · h264 340×256, 25 fps · audio: aac 16 kHz"."""
+    parts = [duration_text(info.duration_s), f"{info.size_bytes / 1e6:.1f} MB"]
+    parts.append(_picture_text(info.picture) if info.picture else "no picture")
+    if not info.audios:
+        parts.append("no audio")
+    elif len(info.audios) == 1:
+        parts.append(f"audio: {_audio_text(info.audios[0])}")
+    else:
+        texts = ", ".join(_audio_text(audio) for audio in info.audios)
+        parts.append(f"{len(info.audios)} audio streams: {texts}")
+    return "   ·   ".join(parts)
+
+
+def _picture_text(video: VideoStream) -> str:
+    text = f"{video.codec} {video.width_px}×{video.height_px}"
+    if video.frame_rate:
+        text += f", {rate_text(video.frame_rate)}"
+    if video.is_variable_rate:
+        text += " (variable)"
+    if video.rotation_deg:
+        text += f", turned {video.rotation_deg}°"
+    return text
+
+
+def _audio_text(audio: AudioStream) -> str:
+    channels = {1: "mono", 2: "stereo"}.get(audio.n_channels, f"{audio.n_channels} channels")
+    return f"{audio.codec} {audio.sample_rate_hz / 1000:g} kHz {channels}"

@@ -1,0 +1,141 @@
+"""What is judged, how, and the button that starts it."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from core.media.info import AudioStream
+from core.timing import TOLERANCES
+from synchformer_gui.views import theme
+from synchformer_gui.views.progress_strip import ProgressStrip
+from synchformer_gui.wording import tolerance_text
+
+_MORE_MODELS = "more"
+
+
+class DetectPanel(QFrame):
+    """Choices and progress of a detection. It shows state and emits wishes."""
+
+    detect_requested = Signal()
+    cancel_requested = Signal()
+    audio_chosen = Signal(int)
+    """Carries the index of a stream in the container."""
+    tolerance_chosen = Signal(str)
+    model_chosen = Signal(str)
+    models_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._is_busy = False
+        self._model = "auto"
+        self.audio_label, self.audio_combo = self._row("Audio stream")
+        tolerance_label, self.tolerance_combo = self._row("Tolerance")
+        model_label, self.model_combo = self._row("Model")
+        for tolerance in TOLERANCES:
+            self.tolerance_combo.addItem(tolerance.title, tolerance.name)
+            index = self.tolerance_combo.count() - 1
+            self.tolerance_combo.setItemData(index, tolerance_text(tolerance), 3)
+        self.button = QPushButton("Detect offset", self)
+        self.progress = ProgressStrip(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 8)
+        layout.setSpacing(5)
+        for label, combo in (
+            (self.audio_label, self.audio_combo),
+            (tolerance_label, self.tolerance_combo),
+            (model_label, self.model_combo),
+        ):
+            layout.addWidget(label)
+            layout.addWidget(combo)
+            layout.addSpacing(5)
+        layout.addSpacing(6)
+        layout.addWidget(self.button)
+        layout.addWidget(self.progress)
+        self.button.clicked.connect(self._on_button)
+        self.audio_combo.activated.connect(self._on_audio)
+        self.tolerance_combo.activated.connect(self._on_tolerance)
+        self.model_combo.activated.connect(self._on_model)
+        self.set_audios(())
+        self.set_idle(can_detect=False, is_answered=False)
+
+    def set_audios(self, audios: Sequence[AudioStream]) -> None:
+        """Offer the audio streams of a clip; hidden unless there is a choice."""
+        self.audio_combo.clear()
+        for number, audio in enumerate(audios, start=1):
+            language = f", {audio.language}" if audio.language else ""
+            text = f"{number}: {audio.codec}, {audio.n_channels} ch{language}"
+            self.audio_combo.addItem(text, audio.index)
+        for widget in (self.audio_label, self.audio_combo):
+            widget.setVisible(len(audios) > 1)
+
+    def set_tolerance(self, name: str) -> None:
+        """Show which tolerance is chosen."""
+        self.tolerance_combo.setCurrentIndex(self.tolerance_combo.findData(name))
+
+    def set_models(self, installed: Sequence[tuple[str, str]], chosen: str) -> None:
+        """Offer models.
+
+        Args:
+            installed: Ids and titles.
+            chosen: Id of the model to show as chosen.
+        """
+        self.model_combo.clear()
+        self.model_combo.addItem("Automatic", "auto")
+        self.model_combo.addItem("Classical estimate", "classical")
+        for model_id, title in installed:
+            self.model_combo.addItem(title, model_id)
+        self.model_combo.insertSeparator(self.model_combo.count())
+        self.model_combo.addItem("Get more models…", _MORE_MODELS)
+        self._model = chosen
+        self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(chosen)))
+
+    def set_idle(self, *, can_detect: bool, is_answered: bool) -> None:
+        """Offer to detect; less loudly once there is an answer."""
+        self._is_busy = False
+        self._show_button("Detect offset", "secondary" if is_answered else "primary")
+        self.button.setToolTip("Find by how much the sound is early or late (D)")
+        self.button.setEnabled(can_detect)
+        self.progress.hide()
+
+    def set_busy(self, stage: str) -> None:
+        """Show that something is being done, and offer to cancel it."""
+        self._is_busy = True
+        self._show_button("Cancel", "secondary")
+        self.button.setToolTip("Stop; nothing is left half done (Esc)")
+        self.button.setEnabled(True)
+        self.progress.begin(stage)
+
+    def _row(self, title: str) -> tuple[QLabel, QComboBox]:
+        label = QLabel(title, self)
+        label.setObjectName("section")
+        combo = QComboBox(self)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        label.setBuddy(combo)
+        return label, combo
+
+    def _show_button(self, text: str, name: str) -> None:
+        self.button.setText(text)
+        theme.rename(self.button, name)
+
+    def _on_button(self) -> None:
+        if self._is_busy:
+            self.cancel_requested.emit()
+        else:
+            self.detect_requested.emit()
+
+    def _on_audio(self) -> None:
+        self.audio_chosen.emit(self.audio_combo.currentData())
+
+    def _on_tolerance(self) -> None:
+        self.tolerance_chosen.emit(self.tolerance_combo.currentData())
+
+    def _on_model(self) -> None:
+        chosen = self.model_combo.currentData()
+        if chosen == _MORE_MODELS:
+            self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(self._model)))
+            self.models_requested.emit()
+        else:
+            self._model = chosen
+            self.model_chosen.emit(chosen)

@@ -1,0 +1,158 @@
+"""Asks where the corrected file goes and by how much the sound is moved."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.detection.result import Detection, Verdict
+from core.media.remux import default_target
+from core.timing import delay_for, parse_delay
+from synchformer_gui import wording
+
+_MIN_WIDTH_PX = 560
+_UNTOLD = "The detection could not tell, so type the delay that you know to be right."
+
+
+class ExportDialog(QDialog):
+    """Accepts only a delay that moves something and a target that is not the source.
+
+    Args:
+        detection: The answer; its offset is proposed, unless it was "cannot tell".
+    """
+
+    def __init__(self, detection: Detection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._info = detection.info
+        self.setWindowTitle("Export corrected")
+        self.setMinimumWidth(_MIN_WIDTH_PX)
+        self.delay_field = QLineEdit(self)
+        self.delay_field.setPlaceholderText("160ms, 0.16s, 4f (frames); negative moves it earlier")
+        self.sentence_label = QLabel(self)
+        self.sentence_label.setWordWrap(True)
+        self.target_field = QLineEdit(str(default_target(self._info.path)), self)
+        browse_button = QPushButton("Browse…", self)
+        self.replace_box = QCheckBox("Replace the file of that name", self)
+        self.problem_label = QLabel(self)
+        self.problem_label.setObjectName("error")
+        self.problem_label.setWordWrap(True)
+        note = QLabel(
+            "Nothing is encoded again: every packet is copied, only the timing of the "
+            "audio changes. The original stays as it is.",
+            self,
+        )
+        note.setObjectName("muted")
+        note.setWordWrap(True)
+        self.export_button = QPushButton("Export", self)
+        self.export_button.setObjectName("primary")
+        self.export_button.setDefault(True)
+        cancel_button = QPushButton("Cancel", self)
+        self._arrange(browse_button, cancel_button, note)
+        if detection.estimate.verdict is not Verdict.CANNOT_TELL:
+            delay_ms = round(1000 * delay_for(detection.estimate.offset_s))
+            self.delay_field.setText(f"{delay_ms}ms")
+        self.delay_field.textChanged.connect(self._on_changed)
+        self.target_field.textChanged.connect(self._on_changed)
+        self.replace_box.toggled.connect(self._on_changed)
+        browse_button.clicked.connect(self._on_browse)
+        self.export_button.clicked.connect(self.accept)
+        cancel_button.clicked.connect(self.reject)
+        self._on_changed()
+
+    @property
+    def target(self) -> Path:
+        return Path(self.target_field.text().strip()).expanduser()
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether the user agreed to replace an existing file."""
+        return self.target.exists() and self.replace_box.isChecked()
+
+    @property
+    def audio_delay_s(self) -> Fraction:
+        """Exact seconds; positive moves the sound later.
+
+        Raises:
+            ValueError: What is typed is not a delay.
+        """
+        return parse_delay(self.delay_field.text(), self._info.frame_rate)
+
+    def _arrange(self, browse: QPushButton, cancel: QPushButton, note: QLabel) -> None:
+        target_row = QHBoxLayout()
+        target_row.setSpacing(8)
+        target_row.addWidget(self.target_field, 1)
+        target_row.addWidget(browse)
+        form = QGridLayout()
+        form.setVerticalSpacing(8)
+        form.setHorizontalSpacing(14)
+        form.addWidget(QLabel("Audio delay", self), 0, 0)
+        form.addWidget(self.delay_field, 0, 1)
+        form.addWidget(self.sentence_label, 1, 1)
+        form.addWidget(QLabel("New file", self), 2, 0)
+        form.addLayout(target_row, 2, 1)
+        form.addWidget(self.replace_box, 3, 1)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(cancel)
+        buttons.addWidget(self.export_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 18, 20, 18)
+        layout.setSpacing(12)
+        layout.addLayout(form)
+        layout.addWidget(note)
+        layout.addWidget(self.problem_label)
+        layout.addLayout(buttons)
+
+    def _on_changed(self) -> None:
+        delay_problem, target_problem = self._show_delay(), self._show_target()
+        problem = delay_problem or target_problem
+        self.problem_label.setText(problem)
+        self.problem_label.setVisible(bool(problem))
+        self.export_button.setEnabled(not problem)
+
+    def _show_delay(self) -> str:
+        self.sentence_label.clear()
+        if not self.delay_field.text().strip():
+            return _UNTOLD
+        try:
+            delay_s = self.audio_delay_s
+        except ValueError as error:
+            return f"{error}."
+        self.sentence_label.setText(wording.correction_sentence(delay_s))
+        return "" if delay_s else "A delay of 0 changes nothing."
+
+    def _show_target(self) -> str:
+        target = self.target
+        exists = target.exists()
+        self.replace_box.setVisible(exists)
+        if not self.target_field.text().strip() or target.is_dir():
+            return "Name the new file."
+        if exists and self._info.path.exists() and target.samefile(self._info.path):
+            self.replace_box.hide()
+            return "The original is never replaced; choose another name."
+        if not target.absolute().parent.is_dir():
+            return f"There is no folder {target.absolute().parent}."
+        if exists and not self.replace_box.isChecked():
+            return f"{target.name} already exists; choose another name or agree to replace it."
+        return ""
+
+    def _on_browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            "Export corrected",
+            str(self.target),
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if name:
+            self.target_field.setText(name)

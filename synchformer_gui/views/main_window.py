@@ -1,0 +1,285 @@
+"""The window: puts the views together and connects their wishes with session and player."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.detection.result import Detection
+from core.errors import SyncError
+from core.media.info import MediaInfo
+from core.model.kind import CheckpointKind
+from synchformer_gui import tasks
+from synchformer_gui.playback.player import Player
+from synchformer_gui.session import Activity, Session
+from synchformer_gui.settings import Settings
+from synchformer_gui.views.banner import Banner
+from synchformer_gui.views.clip_facts import facts_text
+from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.menus import DEVICES, PRECISIONS, Command, add_choice, add_menu
+from synchformer_gui.views.models_dialog import ModelsDialog
+from synchformer_gui.views.playback_pane import PlaybackPane
+from synchformer_gui.views.side_panel import SidePanel
+from synchformer_gui.views.timeline import Timeline
+
+_TITLE = "Synchformer GUI"
+_SIZE_PX = (1280, 800)
+_TIMELINE_PX = 230
+
+
+class MainWindow(QMainWindow):
+    """Shows one clip.
+
+    Args:
+        session: Opens, judges and corrects; the window closes it.
+        player: Plays; the window closes it.
+        settings: What is remembered.
+    """
+
+    def __init__(self, session: Session, player: Player, settings: Settings) -> None:
+        super().__init__()
+        self.session = session
+        self.player = player
+        self._settings = settings
+        self._preferences = settings.preferences
+        self.setWindowTitle(_TITLE)
+        self.setAcceptDrops(True)
+        self.banner = Banner(self)
+        self.playback = PlaybackPane(player, self)
+        self.timeline = Timeline(self)
+        self.side = SidePanel(self)
+        self.detect_panel = self.side.detect_panel
+        self.result_panel = self.side.result_panel
+        self.facts_label = QLabel("No clip is open.", self)
+        self.statusBar().addWidget(self.facts_label, 1)
+        self.statusBar().setSizeGripEnabled(False)
+        self._arrange()
+        self._make_menus()
+        self._connect_views()
+        self._connect_session()
+        self._show_preferences()
+        self._on_activity(Activity.NONE)
+        self.resize(*_SIZE_PX)
+        self.restoreGeometry(settings.geometry)
+
+    def open_clip(self, path: Path) -> None:
+        """Open a file in place of the open clip."""
+        self._settings.last_folder = path.absolute().parent
+        self.session.open(path)
+
+    def detect(self) -> None:
+        """Find the offset of the open clip."""
+        self.banner.hide()
+        if self.session.can_detect:
+            self.timeline.clear(is_detecting=True)
+            self.session.detect(self._preferences)
+
+    def export(self) -> None:
+        """Ask where to, then write the corrected file."""
+        if not self.session.can_export or self.session.detection is None:
+            return
+        dialog = ExportDialog(self.session.detection, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(self._on_export_accepted)
+        dialog.open()
+
+    def show_models(self) -> None:
+        """Open the list of models."""
+        dialog = ModelsDialog(self.session.probers, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.models_changed.connect(self._show_preferences)
+        dialog.show()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.open_clip(Path(event.mimeData().urls()[0].toLocalFile()))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._settings.geometry = self.saveGeometry()
+        # A worker may take a moment to stop; nobody should have to look at a dead window.
+        self.hide()
+        self.player.close()
+        self.session.close()
+        super().closeEvent(event)
+
+    def _arrange(self) -> None:
+        splitter = QSplitter(Qt.Orientation.Vertical, self)
+        splitter.addWidget(self.playback)
+        splitter.addWidget(self.timeline)
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([_SIZE_PX[1], _TIMELINE_PX])
+        splitter.setChildrenCollapsible(False)
+        columns = QHBoxLayout()
+        columns.setSpacing(12)
+        columns.addWidget(splitter, 1)
+        columns.addWidget(self.side)
+        central = QWidget(self)
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(12, 8, 12, 10)
+        layout.setSpacing(8)
+        layout.addWidget(self.banner)
+        layout.addLayout(columns, 1)
+        self.setCentralWidget(central)
+
+    def _make_menus(self) -> None:
+        add_menu(
+            self,
+            "&File",
+            (
+                Command("&Open…", ("Ctrl+O",), self._on_open),
+                Command("&Export corrected…", ("E",), self.export),
+                Command("&Quit", ("Ctrl+Q",), self.close),
+            ),
+        )
+        add_menu(
+            self,
+            "&Playback",
+            (
+                Command("&Play or pause", ("Space", "K"), self.playback.toggle),
+                Command("One frame &back", (",",), self.playback.frame_back),
+                Command("One frame &forward", (".",), self.playback.frame_forward),
+                Command("One second back", ("Left",), self.playback.second_back),
+                Command("One second forward", ("Right",), self.playback.second_forward),
+                Command("To the &start", ("Home",), self.playback.to_start),
+            ),
+        )
+        menu = add_menu(
+            self,
+            "&Detection",
+            (
+                Command("&Detect offset", ("D",), self.detect),
+                Command("&Cancel", ("Esc",), self.session.cancel),
+                Command("&Models…", (), self.show_models),
+            ),
+        )
+        chosen = self._preferences
+        add_choice(self, menu, "De&vice", DEVICES, chosen.device, self._on_device)
+        add_choice(self, menu, "&Precision", PRECISIONS, chosen.precision, self._on_precision)
+
+    def _connect_views(self) -> None:
+        self.side.open_button.clicked.connect(self._on_open)
+        self.side.export_button.clicked.connect(self.export)
+        self.playback.video.open_requested.connect(self._on_open)
+        self.timeline.seek_requested.connect(self.playback.seek)
+        self.player.position_changed.connect(self.timeline.set_position)
+        self.player.failed.connect(self._on_failed)
+        self.detect_panel.detect_requested.connect(self.detect)
+        self.detect_panel.cancel_requested.connect(self.session.cancel)
+        self.detect_panel.audio_chosen.connect(self._on_audio)
+        self.detect_panel.tolerance_chosen.connect(self._on_tolerance)
+        self.detect_panel.model_chosen.connect(self._on_model)
+        self.detect_panel.models_requested.connect(self.show_models)
+        self.result_panel.models_requested.connect(self.show_models)
+
+    def _connect_session(self) -> None:
+        self.session.activity_changed.connect(self._on_activity)
+        self.session.opening.connect(self._on_opening)
+        self.session.opened.connect(self._on_opened)
+        self.session.progressed.connect(self.detect_panel.progress.show_progress)
+        self.session.detection_dropped.connect(self._on_detection_dropped)
+        self.session.evidence_added.connect(self.timeline.add_evidence)
+        self.session.detected.connect(self._on_detected)
+        self.session.exported.connect(self.result_panel.show_exported)
+        self.session.stopped.connect(self._on_stopped)
+        self.session.failed.connect(self._on_failed)
+
+    def _show_preferences(self) -> None:
+        self.detect_panel.set_tolerance(self._preferences.tolerance)
+        models = [
+            (model.id, model.title)
+            for model in tasks.installed_models()
+            if model.kind is CheckpointKind.SYNC
+        ]
+        if self._preferences.model not in {"auto", "classical", *(one for one, _ in models)}:
+            self._prefer(model="auto")
+        self.detect_panel.set_models(models, self._preferences.model)
+
+    def _prefer(self, **changes: str) -> None:
+        self._preferences = replace(self._preferences, **changes)
+        self._settings.preferences = self._preferences
+
+    def _on_activity(self, activity: Activity) -> None:
+        self.side.show_activity(
+            activity,
+            is_open=self.session.info is not None,
+            detection=self.session.detection,
+        )
+
+    def _on_opening(self, path: Path) -> None:
+        self.banner.hide()
+        self.playback.show_opening(path)
+        self.timeline.set_clip(0.0)
+        self.detect_panel.set_audios(())
+        self.result_panel.show_no_clip()
+        self.facts_label.setText(f"Opening {path.name}…")
+        self.setWindowTitle(_TITLE)
+
+    def _on_opened(self, info: MediaInfo) -> None:
+        self.setWindowTitle(f"{info.path.name} – {_TITLE}")
+        self.facts_label.setText(f"{info.path.name}   ·   {facts_text(info)}")
+        self.timeline.set_clip(info.duration_s)
+        self.detect_panel.set_audios(info.audios)
+        self.playback.open(info)
+
+    def _on_detection_dropped(self) -> None:
+        self.timeline.clear(is_detecting=False)
+        if self.session.info is not None:
+            self.result_panel.show_no_answer()
+        self.side.export_button.setEnabled(False)
+
+    def _on_detected(self, detection: Detection) -> None:
+        self.result_panel.show_detection(detection)
+        self.timeline.show_detection(detection)
+
+    def _on_failed(self, error: SyncError) -> None:
+        self.banner.show_error(error)
+        self._on_stopped()
+
+    def _on_stopped(self) -> None:
+        if self.session.info is None:
+            self.playback.show_nothing()
+            self.facts_label.setText("No clip is open.")
+        elif self.session.detection is None:
+            self.timeline.clear()
+
+    def _on_export_accepted(self) -> None:
+        dialog = self.sender()
+        if isinstance(dialog, ExportDialog):
+            self.banner.hide()
+            self.session.export(dialog.target, dialog.audio_delay_s, overwrite=dialog.overwrite)
+
+    def _on_open(self) -> None:
+        folder = str(self._settings.last_folder)
+        name, _ = QFileDialog.getOpenFileName(self, "Open a clip", folder)
+        if name:
+            self.open_clip(Path(name))
+
+    def _on_audio(self, stream_index: int) -> None:
+        self.player.choose_audio(stream_index)
+        self.session.choose_audio(stream_index)
+
+    def _on_tolerance(self, name: str) -> None:
+        self._prefer(tolerance=name)
+
+    def _on_model(self, name: str) -> None:
+        self._prefer(model=name)
+
+    def _on_device(self, name: str) -> None:
+        self._prefer(device=name)
+
+    def _on_precision(self, name: str) -> None:
+        self._prefer(precision=name)

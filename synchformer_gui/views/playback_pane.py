@@ -1,0 +1,89 @@
+"""Picture and transport bar around a player."""
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from core.media.info import MediaInfo
+from synchformer_gui.playback.player import Player
+from synchformer_gui.views.transport import TransportBar
+from synchformer_gui.views.video_view import VideoView
+
+_SEEK_S = 1.0
+
+
+class PlaybackPane(QWidget):
+    """Plays the open clip and offers every way to move in it."""
+
+    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._player = player
+        self._is_open = False
+        self.video = VideoView(self)
+        self.transport = TransportBar(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.video, 1)
+        layout.addWidget(self.transport)
+        self.transport.play_toggled.connect(self.toggle)
+        self.transport.step_requested.connect(self._on_step)
+        self.transport.seek_requested.connect(self.seek)
+        player.frame_shown.connect(self.video.show_frame)
+        player.position_changed.connect(self.transport.set_position)
+        player.playing_changed.connect(self.transport.set_playing)
+
+    def show_opening(self, path: Path) -> None:
+        """Let go of the clip while another one is being read."""
+        self._release()
+        self.video.clear(note=f"Opening {path.name}…")
+
+    def show_nothing(self) -> None:
+        """Invite the user to open a clip."""
+        self._release()
+        self.video.clear(note=None)
+
+    def open(self, info: MediaInfo) -> None:
+        """Show the first frame of a clip."""
+        self.video.clear(note="" if info.picture else "This file has no picture.")
+        self.transport.set_clip(info.duration_s, info.frame_rate)
+        self._is_open = True
+        self._player.open(info)
+
+    def toggle(self) -> None:
+        """Play or pause."""
+        if not self._is_open:
+            return
+        if self._player.is_playing:
+            self._player.pause()
+        else:
+            self._player.play()
+
+    def seek(self, position_s: float) -> None:
+        """Go to a position in seconds."""
+        if self._is_open:
+            self._player.seek(position_s)
+
+    def frame_back(self) -> None:
+        self._on_step(-1)
+
+    def frame_forward(self) -> None:
+        self._on_step(1)
+
+    def second_back(self) -> None:
+        self.seek(self._player.position_s - _SEEK_S)
+
+    def second_forward(self) -> None:
+        self.seek(self._player.position_s + _SEEK_S)
+
+    def to_start(self) -> None:
+        self.seek(0.0)
+
+    def _release(self) -> None:
+        self._is_open = False
+        self._player.close()
+        self.transport.set_clip(0.0, None)
+
+    def _on_step(self, n_frames: int) -> None:
+        if self._is_open:
+            self._player.step(n_frames)

@@ -1,0 +1,206 @@
+"""The answer in words, who gave it, and what was written."""
+
+import re
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.detection.result import Detection, Reason, Verdict
+from synchformer_gui import wording
+from synchformer_gui.tasks import Exported
+from synchformer_gui.views import theme
+
+_HINT_NO_CLIP = "Open a clip to begin."
+_HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
+_HINT_DETECTING = "Comparing picture and sound. The map below fills as windows are judged."
+
+
+class ResultPanel(QScrollArea):
+    """Shows one detection, and what became of it."""
+
+    models_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        card = QFrame(self)
+        card.setObjectName("card")
+        self.setWidget(card)
+        self.hint_label = _text(card, "muted")
+        self.hint_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.verdict_label = _text(card)
+        self.verdict_label.setFont(theme.scaled_font(self.font(), 0.95, bold=True))
+        self.headline_label = _text(card)
+        self.headline_label.setFont(theme.scaled_font(self.font(), 2.0, bold=True))
+        self.answer_label = _text(card)
+        self.correction_label = _text(card)
+        self.correction_label.setFont(theme.scaled_font(self.font(), 1.0, bold=True))
+        self.facts = _Facts(card)
+        self.second_label = _text(card, "muted")
+        self.warning_label = _text(card, "warning")
+        self.offer_label = _text(card, "muted")
+        self.offer_label.setText(f"{wording.OFFER.partition(':')[0]}.")
+        self.models_button = QPushButton("Get a published model…", card)
+        self.models_button.clicked.connect(self.models_requested)
+        self.exported = _ExportedNote(card)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(16, 14, 16, 14)
+        layout.setSpacing(8)
+        layout.addWidget(self.hint_label, 100)
+        for widget in self._answer_widgets():
+            layout.addWidget(widget)
+        layout.addWidget(self.exported)
+        layout.addStretch(1)
+        self.show_hint(_HINT_NO_CLIP)
+
+    def show_hint(self, text: str) -> None:
+        """Show what to do next in place of an answer."""
+        for widget in (*self._answer_widgets(), self.exported):
+            widget.hide()
+        self.hint_label.setText(text)
+        self.hint_label.show()
+
+    def show_no_clip(self) -> None:
+        self.show_hint(_HINT_NO_CLIP)
+
+    def show_no_answer(self) -> None:
+        self.show_hint(_HINT_NO_ANSWER)
+
+    def show_detecting(self) -> None:
+        self.show_hint(_HINT_DETECTING)
+
+    def show_detection(self, detection: Detection) -> None:
+        """Show the answer."""
+        estimate = detection.estimate
+        cannot_tell = estimate.verdict is Verdict.CANNOT_TELL
+        colour = theme.VERDICT_COLOURS[estimate.verdict]
+        self.verdict_label.setText(f"●  {estimate.verdict.upper()}")
+        self.verdict_label.setStyleSheet(f"color: {colour};")
+        self.headline_label.setText(f"Audio {wording.short_offset_text(estimate.offset_s)}")
+        self.answer_label.setText(_unbroken(wording.answer_sentence(detection)))
+        self.correction_label.setText(wording.correction_sentence(estimate.offset_s))
+        self.facts.show_detection(detection)
+        self.second_label.setText(wording.second_opinion_sentence(detection))
+        self.warning_label.setText("\n".join(f"⚠ {text}" for text in detection.warnings))
+        self.hint_label.hide()
+        self.exported.hide()
+        for widget in self._answer_widgets():
+            widget.show()
+        self.headline_label.setHidden(cannot_tell)
+        self.correction_label.setHidden(cannot_tell)
+        self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
+        self.second_label.setVisible(bool(self.second_label.text()))
+        self.warning_label.setVisible(bool(detection.warnings))
+        for widget in (self.offer_label, self.models_button):
+            widget.setVisible(detection.opinion.engine_id == wording.CLASSICAL_ID)
+
+    def show_exported(self, exported: Exported) -> None:
+        """Show what was written and whether it is what was asked for."""
+        self.exported.show_exported(exported)
+        self.exported.show()
+
+    def _answer_widgets(self) -> tuple[QWidget, ...]:
+        return (
+            self.verdict_label,
+            self.headline_label,
+            self.answer_label,
+            self.correction_label,
+            self.facts,
+            self.second_label,
+            self.warning_label,
+            self.offer_label,
+            self.models_button,
+        )
+
+
+class _Facts(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 6, 0, 6)
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(5)
+        self._grid.setColumnStretch(1, 1)
+        self._values = [self._row(i, title) for i, title in enumerate(self._TITLES)]
+
+    _TITLES = ("Interval", "Confidence", "Windows", "Answered by")
+
+    def show_detection(self, detection: Detection) -> None:
+        estimate = detection.estimate
+        name = detection.opinion.engine_name
+        texts = (
+            f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)",
+            wording.confidence_text(estimate).removeprefix("Confidence "),
+            str(estimate.windows_used),
+            name[:1].upper() + name[1:],
+        )
+        for label, text in zip(self._values, texts, strict=True):
+            label.setText(text)
+
+    def _row(self, row: int, title: str) -> QLabel:
+        name = QLabel(title, self)
+        name.setObjectName("muted")
+        value = _text(self)
+        top = Qt.AlignmentFlag.AlignTop
+        self._grid.addWidget(name, row, 0, top)
+        self._grid.addWidget(value, row, 1, top)
+        return value
+
+
+class _ExportedNote(QFrame):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._path_url = QUrl()
+        self.label = _text(self)
+        self.folder_button = QPushButton("Show in folder", self)
+        self.folder_button.clicked.connect(self._on_folder)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 8, 0, 0)
+        layout.addWidget(self.label)
+        layout.addWidget(self.folder_button)
+
+    def show_exported(self, exported: Exported) -> None:
+        found = exported.verification
+        error_ms = 1000 * found.shift_error_s
+        if found.passed:
+            self.label.setText(
+                f"✔ Wrote {exported.path.name}. Verified: every packet is unchanged, the audio is "
+                f"within {error_ms:.1f} ms of the goal."
+            )
+        else:
+            lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
+            packets = "unchanged" if found.packets_equal else "changed"
+            self.label.setText(
+                f"✘ {exported.path.name} is not what was asked for: audio misplaced by "
+                f"{error_ms:.1f} ms, packets {packets}{lost}. Keep the original and do not use it."
+            )
+        self.label.setStyleSheet(f"color: {theme.GOOD if found.passed else theme.BAD};")
+        self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
+
+    def _on_folder(self) -> None:
+        QDesktopServices.openUrl(self._path_url)
+
+
+def _unbroken(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return re.sub(r"(?<=[\d±]) (?=[\d%]|ms|fps)", "\N{NO-BREAK SPACE}", text)
+
+
+def _text(parent: QWidget, name: str = "") -> QLabel:
+    label = QLabel(parent)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label

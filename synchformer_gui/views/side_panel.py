@@ -1,0 +1,54 @@
+"""The column beside the picture: from choosing a clip to exporting it, top down."""
+
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from core.detection.result import Detection, Verdict
+from synchformer_gui.session import Activity
+from synchformer_gui.views import theme
+from synchformer_gui.views.detect_panel import DetectPanel
+from synchformer_gui.views.result_panel import ResultPanel
+
+_WIDTH_PX = 356
+_STAGES = {
+    Activity.OPENING: "Reading the file",
+    Activity.DETECTING: "Starting",
+    Activity.EXPORTING: "Writing",
+}
+
+
+class SidePanel(QWidget):
+    """Holds the buttons, the choices and the answer."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(_WIDTH_PX)
+        self.open_button = QPushButton("Open…", self)
+        self.open_button.setToolTip("Ctrl+O")
+        self.detect_panel = DetectPanel(self)
+        self.result_panel = ResultPanel(self)
+        self.export_button = QPushButton("Export corrected…", self)
+        self.export_button.setToolTip("Write a copy with the sound moved (E)")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addWidget(self.open_button)
+        layout.addWidget(self.detect_panel)
+        layout.addWidget(self.result_panel, 1)
+        layout.addWidget(self.export_button)
+
+    def show_activity(
+        self, activity: Activity, *, is_open: bool, detection: Detection | None
+    ) -> None:
+        """Offer what can be done now, the most likely next step most visibly."""
+        is_idle = activity is Activity.NONE
+        self.export_button.setEnabled(is_idle and detection is not None)
+        if not is_idle:
+            self.detect_panel.set_busy(_STAGES[activity])
+            if activity is Activity.DETECTING:
+                self.result_panel.show_detecting()
+            return
+        self.detect_panel.set_idle(can_detect=is_open, is_answered=detection is not None)
+        is_wrong = detection is not None and detection.estimate.verdict is Verdict.OUT_OF_SYNC
+        theme.rename(self.export_button, "primary" if is_wrong else "secondary")
+        if is_open and detection is None:
+            self.result_panel.show_no_answer()

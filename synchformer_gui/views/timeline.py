@@ -1,0 +1,203 @@
+"""The sync map: probability of each offset over time, with the playhead; a click seeks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from core.detection.evidence import OffsetEvidence
+from core.detection.result import Detection, Reason
+from synchformer_gui.views import theme
+from synchformer_gui.views.heat_map import HeatMap
+from synchformer_gui.views.transport import clock_text
+from synchformer_gui.wording import margin_text, short_offset_text
+
+_RANGE_S = 2.0
+_MIN_VISIBLE_S = 0.5
+_LEFT_AXIS_PX = 58
+_BAND_ALPHA = 40
+_COLOURS = (theme.BASE, "#16345c", "#2f7fe0", "#8fd0ff", "#fff6d8")
+_IDLE = "The sync map appears here: for every moment, which offsets explain picture and sound."
+_WAITING = "Waiting for the first window…"
+
+
+class Timeline(QWidget):
+    """Plots evidence as it arrives. Offsets above the zero line mean that the audio is early."""
+
+    seek_requested = Signal(float)
+    """Carries a position in seconds."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumHeight(150)
+        self._map: HeatMap | None = None
+        self.plot = pg.PlotWidget(
+            self, axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")}
+        )
+        self._item = self.plot.getPlotItem()
+        self._box = self._item.getViewBox()
+        self._image = pg.ImageItem()
+        self._image.setLookupTable(
+            pg.ColorMap(np.linspace(0, 1, len(_COLOURS)), list(_COLOURS)).getLookupTable()
+        )
+        self._zero = pg.InfiniteLine(0, angle=0, pen=pg.mkPen(theme.MUTED, width=1))
+        self._zero.setOpacity(0.5)
+        self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
+        self._estimate = pg.InfiniteLine(0, angle=0)
+        self._answer_label = pg.TextItem(fill="#101215d0")
+        self._playhead = pg.InfiniteLine(
+            0,
+            angle=90,
+            movable=True,
+            pen=pg.mkPen(theme.TEXT, width=2),
+            hoverPen=pg.mkPen(theme.ACCENT, width=3),
+        )
+        self._note = pg.TextItem(color=theme.MUTED, anchor=(0.5, 0.5))
+        self._corner_labels = (
+            pg.TextItem("▲ audio early", color=theme.TEXT, anchor=(0, 0), fill="#101215b0"),
+            pg.TextItem("▼ audio late", color=theme.TEXT, anchor=(0, 1), fill="#101215b0"),
+        )
+        self._arrange_plot()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.plot)
+        self._playhead.sigDragged.connect(self._on_dragged)
+        self.plot.scene().sigMouseClicked.connect(self._on_clicked)
+        self.set_clip(0.0)
+
+    @property
+    def brightness(self) -> NDArray[np.float32] | None:
+        """The (M, T) picture as it is shown; None while there is nothing."""
+        image: NDArray[np.float32] | None = self._image.image
+        return image
+
+    @property
+    def playhead_s(self) -> float:
+        return float(self._playhead.value())
+
+    def set_clip(self, duration_s: float) -> None:
+        """Show the empty axes of another clip; a duration of 0 means that there is none."""
+        self._duration_s = duration_s
+        length_s = duration_s or 10.0
+        self._box.setLimits(
+            xMin=0, xMax=length_s, minXRange=min(_MIN_VISIBLE_S, length_s), maxXRange=length_s
+        )
+        self._box.setRange(xRange=(0, length_s), padding=0)
+        self._playhead.setBounds((0, length_s))
+        self._playhead.setVisible(duration_s > 0)
+        self.set_position(0.0)
+        self.clear()
+
+    def clear(self, *, is_detecting: bool = False) -> None:
+        """Forget the evidence and the estimate."""
+        self._map = HeatMap(self._duration_s) if self._duration_s else None
+        self._image.clear()
+        for item in (self._band, self._estimate, self._answer_label):
+            item.setVisible(False)
+        self._show_note(_WAITING if is_detecting else _IDLE if self._duration_s else "")
+
+    def add_evidence(self, evidence: Sequence[OffsetEvidence]) -> None:
+        """Show more windows."""
+        if self._map is not None:
+            self._map.add(evidence)
+            self._draw(is_complete=False)
+
+    def show_detection(self, detection: Detection) -> None:
+        """Show the whole evidence with the answer across it."""
+        self._map = HeatMap(self._duration_s)
+        self._map.add(detection.evidence)
+        self._draw(is_complete=True)
+        estimate = detection.estimate
+        if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+            return
+        colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
+        self._estimate.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
+        self._estimate.setValue(estimate.offset_s)
+        colour.setAlpha(_BAND_ALPHA)
+        self._band.setBrush(colour)
+        self._band.setRegion(estimate.interval_s)
+        self._answer_label.setColor(theme.VERDICT_COLOURS[estimate.verdict])
+        self._answer_label.setText(
+            f"{short_offset_text(estimate.offset_s)} {margin_text(estimate)}"
+        )
+        self._place_labels()
+        for item in (self._band, self._estimate, self._answer_label):
+            item.setVisible(True)
+
+    def set_position(self, position_s: float) -> None:
+        """Move the playhead."""
+        self._playhead.setValue(position_s)
+
+    def _arrange_plot(self) -> None:
+        self._item.hideButtons()
+        # Half a line of text, so that the outermost numbers of the axes fit.
+        self._item.layout.setContentsMargins(4, 10, 14, 2)
+        self._item.setMenuEnabled(False)
+        self._box.setMouseEnabled(x=True, y=False)
+        self._box.setRange(yRange=(-_RANGE_S, _RANGE_S), padding=0)
+        left = self._item.getAxis("left")
+        left.setWidth(_LEFT_AXIS_PX)
+        left.setLabel("offset, ms")
+        for line in self._band.lines:
+            line.setPen(pg.mkPen(None))
+        for z, item in enumerate(
+            (self._image, self._zero, self._band, self._estimate, self._playhead)
+        ):
+            item.setZValue(z)
+            self._item.addItem(item, ignoreBounds=True)
+        for label in (*self._corner_labels, self._answer_label):
+            label.setZValue(10)
+            label.setParentItem(self._box)
+        self._note.setParentItem(self._box)
+        self._box.sigResized.connect(self._place_labels)
+
+    def _draw(self, *, is_complete: bool) -> None:
+        if self._map is None or len(self._map.axis_s) == 0:
+            return
+        axis = self._map.axis_s
+        step_s = axis[1] - axis[0]
+        self._image.setImage(
+            self._map.image(is_complete=is_complete), autoLevels=False, levels=(0, 1)
+        )
+        self._image.setRect(QRectF(0, axis[0] - step_s / 2, self._duration_s, len(axis) * step_s))
+        self._box.setRange(yRange=(axis[0], axis[-1]), padding=0)
+        self._show_note("")
+
+    def _show_note(self, text: str) -> None:
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+
+    def _place_labels(self) -> None:
+        size = self._box.size()
+        for label, y in zip(self._corner_labels, (6.0, size.height() - 6.0), strict=True):
+            label.setPos(QPointF(8.0, y))
+        line_y = self._box.mapFromView(QPointF(0, self._estimate.value())).y()
+        is_low = line_y > size.height() / 2
+        self._answer_label.setAnchor((1, 1 if is_low else 0))
+        self._answer_label.setPos(QPointF(size.width() - 8, line_y + (-4 if is_low else 4)))
+        self._note.setPos(QPointF(size.width() / 2, size.height() / 4))
+
+    def _on_clicked(self, event: MouseClickEvent) -> None:
+        inside = self._box.sceneBoundingRect().contains(event.scenePos())
+        if event.button() == Qt.MouseButton.LeftButton and inside and self._duration_s:
+            position_s = self._box.mapSceneToView(event.scenePos()).x()
+            self.seek_requested.emit(min(max(0.0, position_s), self._duration_s))
+
+    def _on_dragged(self) -> None:
+        self.seek_requested.emit(self.playhead_s)
+
+
+class _ClockAxis(pg.AxisItem):  # type: ignore[misc]
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        texts = [clock_text(max(0.0, value)) for value in values]
+        return texts if spacing < 1 else [text.split(".")[0] for text in texts]
+
+
+class _OffsetAxis(pg.AxisItem):  # type: ignore[misc]
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{abs(value) * 1000:.0f}" for value in values]

@@ -1,0 +1,48 @@
+"""What the tests of the window share: a private home and a window that is closed afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+# What Qt warns of on a machine without display, graphics card and sound server, and when a file is
+# closed while it is still being opened.
+_HARMLESS = (
+    "propagateSizeHints",
+    "No RHI backend",
+    "PulseAudioService",
+    "Immediate exit requested",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("gui"):
+            item.add_marker(pytest.mark.qt_log_ignore(*_HARMLESS, extend=True))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("SYNCHFORMER_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def window(qtbot: QtBot, home: Path) -> Iterator[object]:
+    from PySide6.QtWidgets import QApplication
+
+    from synchformer_gui.app import make_window
+    from synchformer_gui.views.theme import apply_theme
+
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    apply_theme(app)
+    window = make_window()
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitExposed(window)
+    yield window
+    window.close()

@@ -1,0 +1,140 @@
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from core.errors import SyncError
+from synchformer_gui.session import Activity, Session
+from synchformer_gui.settings import Preferences
+
+pytestmark = pytest.mark.gui
+
+CLASSICAL = Preferences(model="classical")
+OFFSET_S = -0.2
+
+MakeClip = Callable[..., Path]
+
+
+@pytest.fixture
+def session(qtbot: QtBot, home: Path) -> Iterator[Session]:
+    session = Session()
+    yield session
+    session.close()
+
+
+def finish(qtbot: QtBot, session: Session) -> None:
+    qtbot.waitUntil(lambda: session.activity is Activity.NONE, timeout=40_000)
+
+
+def test_clip_goes_from_file_to_corrected_file(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    evidence: list[object] = []
+    session.evidence_added.connect(evidence.extend)
+    session.open(make_clip(offset_s=OFFSET_S, duration_s=8.0))
+    finish(qtbot, session)
+    assert session.can_detect
+    assert not session.can_export
+
+    session.detect(CLASSICAL)
+    assert session.activity is Activity.DETECTING
+    finish(qtbot, session)
+    detection = session.detection
+    assert detection is not None
+    assert detection.estimate.offset_s == pytest.approx(OFFSET_S, abs=0.06)
+    assert evidence == list(detection.evidence)
+
+    with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
+        session.export(tmp_path / "out.mp4", Fraction(-1, 5), overwrite=False)
+    assert blocker.args[0].verification.passed
+
+
+def test_existing_target_is_not_replaced_unasked(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    target = tmp_path / "precious.mp4"
+    target.write_text("precious")
+    session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
+        session.export(target, Fraction(-1, 5), overwrite=False)
+
+    assert isinstance(blocker.args[0], SyncError)
+    assert "precious.mp4" in blocker.args[0].message
+    assert target.read_text() == "precious"
+    assert session.can_export
+
+
+def test_engine_stays_loaded_between_detections(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=3.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    engine = session._detector._engine
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+
+    assert engine is not None
+    assert session._detector._engine is engine
+
+
+def test_only_the_last_clip_that_was_opened_counts(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    opened: list[str] = []
+    session.opened.connect(lambda info: opened.append(info.path.name))
+    session.open(make_clip("first.mp4", duration_s=1.0))
+    session.open(make_clip("second.mp4", duration_s=1.0))
+    finish(qtbot, session)
+    qtbot.wait(50)
+
+    assert opened == ["second.mp4"]
+
+
+def test_cancelled_detection_delivers_nothing_more(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=8.0))
+    finish(qtbot, session)
+    heard: list[object] = []
+    for signal in (session.detected, session.failed, session.evidence_added):
+        signal.connect(heard.append)
+    session.detect(CLASSICAL)
+    session.cancel()
+    assert session.can_detect
+    qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
+
+    assert not heard
+    assert session.detection is None
+
+
+def test_failure_is_told_and_leaves_the_session_usable(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=6.0, audio=False))
+    finish(qtbot, session)
+    with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
+        session.detect(CLASSICAL)
+
+    assert isinstance(blocker.args[0], SyncError)
+    assert "clip.mp4" in blocker.args[0].message
+    assert session.can_detect
+
+
+def test_other_audio_stream_drops_the_answer(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=6.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    with qtbot.waitSignal(session.detection_dropped):
+        session.choose_audio(5)
+
+    assert session.detection is None

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QByteArray, QSettings
+
+from core.timing import TOLERANCES
+from synchformer_gui.settings import Preferences, Settings
+
+pytestmark = pytest.mark.gui
+
+
+def test_first_start_has_defaults(home: Path) -> None:
+    settings = Settings()
+
+    assert settings.preferences == Preferences()
+    assert settings.last_folder == Path.home()
+    assert settings.geometry.isEmpty()
+
+
+def test_what_is_stored_is_there_at_the_next_start(home: Path, tmp_path: Path) -> None:
+    chosen = Preferences(tolerance="film", model="classical", device="cpu", precision="float32")
+    settings = Settings()
+    settings.preferences = chosen
+    settings.last_folder = tmp_path
+    settings.geometry = QByteArray(b"somewhere")
+    del settings
+
+    again = Settings()
+
+    assert again.preferences == chosen
+    assert again.last_folder == tmp_path
+    assert again.geometry == QByteArray(b"somewhere")
+    assert (home / "settings.ini").is_file()
+
+
+def test_unknown_tolerance_falls_back_to_the_default(home: Path) -> None:
+    QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat).setValue(
+        "preferences/tolerance", "of-another-age"
+    )
+
+    assert Settings().preferences.tolerance == TOLERANCES[0].name
+
+
+def test_folder_that_is_gone_falls_back_to_home(home: Path, tmp_path: Path) -> None:
+    Settings().last_folder = tmp_path / "gone"
+
+    assert Settings().last_folder == Path.home()

@@ -1,0 +1,52 @@
+"""Evidence and answers to show."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence, offset_axis
+from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.windows import plan_windows
+from core.media.info import AudioStream, MediaInfo, VideoStream
+
+TICK = Fraction(1, 16000)
+
+
+@pytest.fixture
+def evidence() -> tuple[OffsetEvidence, ...]:
+    """Seventeen windows of a clip of 10 s, each certain of 0.16 s."""
+    axis = offset_axis(2.0)
+    log_likelihood = -0.5 * ((axis - 0.16) / 0.05) ** 2
+    return tuple(
+        OffsetEvidence(window, axis, log_likelihood, 0.02) for window in plan_windows(0, 250)
+    )
+
+
+@pytest.fixture
+def make_detection(
+    evidence: tuple[OffsetEvidence, ...], tmp_path: Path
+) -> Callable[..., Detection]:
+    def make(
+        verdict: Verdict = Verdict.OUT_OF_SYNC,
+        reason: Reason = Reason.NONE,
+        *,
+        offset_s: float = 0.16,
+        engine_id: str = "classical",
+        warnings: tuple[str, ...] = (),
+    ) -> Detection:
+        video = VideoStream(0, "h264", 320, 256, Fraction(25), TICK, 0.0, 10.0, 0, False, False)
+        audio = AudioStream(1, "aac", 16000, 1, TICK, 0.0, 10.0, "")
+        path = tmp_path / "clip.mp4"
+        path.touch()
+        info = MediaInfo(path, "mov,mp4", 10.0, 1_000_000, (video,), (audio,), ())
+        interval_s = (offset_s - 0.01, offset_s + 0.01)
+        estimate = OffsetEstimate(offset_s, interval_s, 0.9, 0.87, verdict, reason, 17)
+        opinion = Opinion("classical estimate", engine_id, estimate)
+        return Detection(
+            info, DetectionConfig(), opinion, None, evidence, 0, 1, warnings, elapsed_s=1.0
+        )
+
+    return make

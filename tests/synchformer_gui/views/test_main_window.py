@@ -1,0 +1,279 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from core.detection.result import Verdict
+from synchformer_gui import wording
+from synchformer_gui.session import Activity
+from synchformer_gui.settings import Settings
+from synchformer_gui.views.banner import DetailsDialog
+from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.main_window import MainWindow
+
+pytestmark = pytest.mark.gui
+
+OFFSET_S = 0.24
+DETECT_MS = 40_000
+
+MakeClip = Callable[..., Path]
+
+
+def open_clip(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    with qtbot.waitSignal(window.session.opened, timeout=5000):
+        window.open_clip(path)
+
+
+def detect(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_D)
+    assert window.session.activity is Activity.DETECTING
+    qtbot.waitUntil(lambda: window.session.activity is Activity.NONE, timeout=DETECT_MS)
+    assert window.session.detection is not None, window.banner.message_label.text()
+
+
+@pytest.fixture
+def clip(make_clip: MakeClip) -> Path:
+    return make_clip("talk.mp4", offset_s=OFFSET_S, duration_s=8.0)
+
+
+@pytest.fixture
+def judged(qtbot: QtBot, window: MainWindow, clip: Path) -> MainWindow:
+    window.detect_panel.model_combo.setCurrentIndex(1)
+    window.detect_panel.model_combo.activated.emit(1)
+    open_clip(qtbot, window, clip)
+    detect(qtbot, window)
+    return window
+
+
+def test_empty_window_invites_and_offers_nothing_else(window: MainWindow) -> None:
+    assert window.playback.video.is_empty
+    assert not window.detect_panel.button.isEnabled()
+    assert not window.side.export_button.isEnabled()
+    assert not window.playback.transport.isEnabled()
+    assert window.timeline.brightness is None
+
+
+def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    open_clip(qtbot, window, clip)
+    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+
+    assert "talk.mp4" in window.windowTitle()
+    assert "h264 320×256, 25 fps" in window.facts_label.text()
+    assert window.detect_panel.button.isEnabled()
+    assert window.detect_panel.audio_combo.isHidden()
+    picture = window.playback.video.grab().toImage()
+    assert picture.pixelColor(picture.rect().center()).lightness() > 10
+
+
+def test_button_opens_a_clip(
+    qtbot: QtBot, window: MainWindow, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(clip), ""))
+    with qtbot.waitSignal(window.session.opened, timeout=5000):
+        window.side.open_button.click()
+
+    assert window.session.info is not None
+    assert window.session.info.path == clip
+    assert Settings().last_folder == clip.parent
+
+
+def test_dropped_clip_is_opened(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(clip))])
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton)
+    none = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), *how, none)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    with qtbot.waitSignal(window.session.opened, timeout=5000):
+        QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), *how, none))
+
+    assert window.session.info is not None
+    assert window.session.info.path == clip
+
+
+@pytest.mark.parametrize("content", [b"", b"just some text, no clip\n" * 50])
+def test_broken_file_is_one_sentence_with_details(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, content: bytes
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(content)
+    with qtbot.waitSignal(window.session.failed, timeout=5000):
+        window.open_clip(broken)
+
+    assert window.banner.isVisible()
+    assert "broken.mp4" in window.banner.message_label.text()
+    assert window.playback.video.is_empty
+    window.banner.details_button.click()
+    details = window.findChild(DetailsDialog)
+    assert details is not None
+    assert str(broken) in details.text.toPlainText()
+    window.banner.close_button.click()
+    assert not window.banner.isVisible()
+
+
+def test_missing_file_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    with qtbot.waitSignal(window.session.failed, timeout=5000):
+        window.open_clip(tmp_path / "gone.mp4")
+
+    assert "gone.mp4" in window.banner.message_label.text()
+
+
+def test_answer_is_given_in_words_with_a_map(judged: MainWindow) -> None:
+    detection = judged.session.detection
+    assert detection is not None
+    assert detection.estimate.verdict is Verdict.OUT_OF_SYNC
+    assert detection.estimate.offset_s == pytest.approx(OFFSET_S, abs=0.06)
+    panel = judged.result_panel
+    said = panel.answer_label.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert said == wording.answer_sentence(detection)
+    assert "OUT OF SYNC" in panel.verdict_label.text()
+    assert judged.timeline.brightness is not None
+    assert np.isfinite(judged.timeline.brightness).mean() > 0.8
+    assert judged.side.export_button.isEnabled()
+    assert judged.detect_panel.button.text() == "Detect offset"
+
+
+def test_click_in_the_map_seeks(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    open_clip(qtbot, window, clip)
+    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+    timeline = window.timeline
+    point = timeline.plot.mapFromScene(timeline._box.mapViewToScene(QPointF(3.0, -1.0)))
+    qtbot.mouseClick(timeline.plot.viewport(), Qt.MouseButton.LeftButton, pos=point)
+
+    qtbot.waitUntil(lambda: window.player.position_s > 0, timeout=5000)
+    assert window.player.position_s == pytest.approx(3.0, abs=0.05)
+    assert timeline.playhead_s == window.player.position_s
+
+
+def test_keys_play_and_step(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    open_clip(qtbot, window, clip)
+    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+    qtbot.keyClick(window, Qt.Key.Key_Period)
+    assert window.player.position_s == pytest.approx(0.04)
+    qtbot.keyClick(window, Qt.Key.Key_Right)
+    assert window.player.position_s == pytest.approx(1.04)
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.player.is_playing, timeout=5000)
+    qtbot.keyClick(window, Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: not window.player.is_playing, timeout=5000)
+
+
+def test_cancel_leaves_a_usable_window(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip
+) -> None:
+    open_clip(qtbot, window, make_clip("long.mp4", offset_s=OFFSET_S, duration_s=20.0))
+    window.detect()
+    assert window.detect_panel.button.text() == "Cancel"
+    assert not window.session.can_export
+    with qtbot.waitSignal(window.session.stopped):
+        window.detect_panel.button.click()
+
+    assert window.session.activity is Activity.NONE
+    assert window.session.detection is None
+    assert window.timeline.brightness is None
+    assert not window.banner.isVisible()
+    detect(qtbot, window)
+    assert window.session.detection is not None
+
+
+def test_next_clip_drops_the_answer(qtbot: QtBot, judged: MainWindow, make_clip: MakeClip) -> None:
+    open_clip(qtbot, judged, make_clip("next.mp4", duration_s=2.0))
+
+    assert judged.session.detection is None
+    assert judged.timeline.brightness is None
+    assert not judged.side.export_button.isEnabled()
+    assert judged.result_panel.hint_label.isVisible()
+
+
+def test_export_writes_a_verified_file_beside_the_source(
+    qtbot: QtBot, judged: MainWindow, clip: Path
+) -> None:
+    before = clip.read_bytes()
+    judged.side.export_button.click()
+    dialog = judged.findChild(ExportDialog)
+    assert dialog is not None
+    with qtbot.waitSignal(judged.session.exported, timeout=10_000) as blocker:
+        dialog.export_button.click()
+
+    exported = blocker.args[0]
+    assert exported.path == clip.with_name("talk.synced.mp4")
+    assert exported.verification.passed
+    assert clip.read_bytes() == before
+    assert "Verified" in judged.result_panel.exported.label.text()
+    assert judged.result_panel.exported.isVisible()
+
+
+def test_choices_are_remembered(qtbot: QtBot, window: MainWindow) -> None:
+    combo = window.detect_panel.tolerance_combo
+    combo.setCurrentIndex(combo.findData("film"))
+    combo.activated.emit(combo.currentIndex())
+    window.detect_panel.model_chosen.emit("classical")
+
+    assert Settings().preferences.tolerance == "film"
+    assert Settings().preferences.model == "classical"
+
+
+def test_several_audio_streams_can_be_chosen(
+    qtbot: QtBot, window: MainWindow, two_languages: Path
+) -> None:
+    open_clip(qtbot, window, two_languages)
+    combo = window.detect_panel.audio_combo
+    assert combo.isVisible()
+    assert combo.count() == 2
+    combo.setCurrentIndex(1)
+    combo.activated.emit(1)
+    detect(qtbot, window)
+
+    detection = window.session.detection
+    assert detection is not None
+    assert detection.audio_stream_index == combo.itemData(1)
+
+
+@pytest.mark.parametrize("wait_ms", [0, 300])
+def test_closing_during_a_detection_waits_for_it(
+    qtbot: QtBot, window: MainWindow, clip: Path, wait_ms: int
+) -> None:
+    open_clip(qtbot, window, clip)
+    window.playback.toggle()
+    window.detect()
+    qtbot.wait(wait_ms)
+    window.close()
+
+    assert not window.isVisible()
+    assert not window.session.worker._pool.activeThreadCount()
+    decoders = [thread.name for thread in threading.enumerate() if "decod" in thread.name.lower()]
+    assert not decoders
+
+
+@pytest.fixture
+def two_languages(make_clip: MakeClip, tmp_path: Path) -> Path:
+    """A clip whose sound comes twice."""
+    import av
+
+    source = make_clip("one.mkv", offset_s=OFFSET_S, duration_s=6.0)
+    target = tmp_path / "two.mkv"
+    with av.open(str(source)) as container, av.open(str(target), "w") as out:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        outs = {
+            video.index: [out.add_stream_from_template(video)],
+            audio.index: [out.add_stream_from_template(audio) for _ in range(2)],
+        }
+        for packet in container.demux(video, audio):
+            if packet.size:
+                index = packet.stream.index
+                pts, dts = packet.pts, packet.dts
+                for stream in outs[index]:
+                    copy = av.Packet(bytes(packet))
+                    copy.pts, copy.dts = pts, dts
+                    copy.time_base = packet.time_base
+                    copy.is_keyframe = packet.is_keyframe
+                    copy.stream = stream
+                    out.mux(copy)
+    return target

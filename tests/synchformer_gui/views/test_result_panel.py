@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from core.detection.result import Detection, Reason, Verdict
+from core.media.correction import Correction
+from core.media.verify import Verification
+from synchformer_gui import wording
+from synchformer_gui.tasks import Exported
+from synchformer_gui.views import theme
+from synchformer_gui.views.result_panel import ResultPanel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> ResultPanel:
+    panel = ResultPanel()
+    qtbot.addWidget(panel)
+    panel.resize(360, 500)
+    panel.show()
+    return panel
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_verdict_is_told_in_words_and_colour(
+    panel: ResultPanel, make_detection: Callable[..., Detection], verdict: Verdict
+) -> None:
+    undecided = verdict is Verdict.CANNOT_TELL
+    detection = make_detection(verdict, Reason.NOT_CONFIDENT if undecided else Reason.NONE)
+    panel.show_detection(detection)
+
+    assert verdict.upper() in panel.verdict_label.text()
+    assert theme.VERDICT_COLOURS[verdict] in panel.verdict_label.styleSheet()
+    assert plain(panel.answer_label.text()) == wording.answer_sentence(detection)
+    assert panel.correction_label.isVisible() != undecided
+
+
+def test_warnings_are_shown(panel: ResultPanel, make_detection: Callable[..., Detection]) -> None:
+    panel.show_detection(make_detection(warnings=("The clip is short.",)))
+
+    assert panel.warning_label.isVisible()
+    assert "The clip is short." in panel.warning_label.text()
+
+
+def test_classical_answer_offers_a_model(
+    qtbot: QtBot, panel: ResultPanel, make_detection: Callable[..., Detection]
+) -> None:
+    panel.show_detection(make_detection(engine_id="other"))
+    assert not panel.models_button.isVisible()
+    panel.show_detection(make_detection())
+    with qtbot.waitSignal(panel.models_requested):
+        panel.models_button.click()
+
+
+@pytest.mark.parametrize("error_s", [0.0, 0.5])
+def test_export_says_whether_it_is_right(
+    panel: ResultPanel, make_detection: Callable[..., Detection], error_s: float
+) -> None:
+    verification = Verification(packets_equal=True, shift_error_s=error_s, lost_streams=())
+    correction = Correction(1, Fraction(4, 25))
+    panel.show_detection(make_detection())
+    panel.show_exported(Exported(Path("clip.synced.mp4"), correction, verification))
+
+    assert panel.exported.isVisible()
+    assert "clip.synced.mp4" in panel.exported.label.text()
+    assert ("Verified" in panel.exported.label.text()) == verification.passed
+
+
+def test_next_clip_starts_without_an_answer(
+    panel: ResultPanel, make_detection: Callable[..., Detection]
+) -> None:
+    panel.show_detection(make_detection())
+    panel.show_no_answer()
+
+    assert panel.hint_label.isVisible()
+    assert not panel.verdict_label.isVisible()
+    assert not panel.models_button.isVisible()
