@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.windows import Window
-from core.model.grid import OFFSET_GRID_S, STEP_S
+from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 
 AXIS_STEP_S = 0.01
 """Step of the offset axis on which all evidence is expressed."""
@@ -44,21 +44,22 @@ class OffsetEvidence:
     Attributes:
         window: The window.
         axis_s: (M,) offsets in seconds, evenly spaced, the same for all windows of a detection.
-        log_likelihood: (M,) natural logarithms, up to a constant.
+        log_likelihood: (M,) float32, natural logarithms, up to a constant.
         resolution_s: Smallest half-width of an interval that evidence of this kind supports.
         posterior: The class answer behind it, where the model has classes.
     """
 
     window: Window
     axis_s: NDArray[np.float64]
-    log_likelihood: NDArray[np.float64]
+    log_likelihood: NDArray[np.float32]
     resolution_s: float
     posterior: WindowPosterior | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """(M,), summing to one: this window alone, every offset equally likely beforehand."""
-        shifted = np.exp(self.log_likelihood - self.log_likelihood.max())
+        log_likelihood = self.log_likelihood.astype(np.float64)
+        shifted = np.exp(log_likelihood - log_likelihood.max())
         probabilities: NDArray[np.float64] = shifted / shifted.sum()
         return probabilities
 
@@ -69,19 +70,21 @@ def offset_axis(range_s: float) -> NDArray[np.float64]:
     return np.arange(-n_steps, n_steps + 1, dtype=np.float64) * AXIS_STEP_S
 
 
-def evidence_from_classes(posterior: WindowPosterior) -> OffsetEvidence:
-    """Turn class logits into evidence on the fine axis.
+def evidence_from_classes(
+    posterior: WindowPosterior, range_s: float = MAX_OFFSET_S
+) -> OffsetEvidence:
+    """Turn class logits into evidence on the fine axis from -range_s to +range_s.
 
     A class stands for all offsets up to half a step away, and probability passes linearly from one
     class centre to the next. One pass over a window cannot resolve more than its class, hence the
     resolution of half a step.
     """
-    axis = offset_axis(float(OFFSET_GRID_S[-1]))
+    axis = offset_axis(range_s)
     likelihood = np.interp(axis, OFFSET_GRID_S.astype(np.float64), posterior.probabilities)
     return OffsetEvidence(
         window=posterior.window,
         axis_s=axis,
-        log_likelihood=np.log(np.maximum(likelihood, 1e-12)),
+        log_likelihood=np.log(np.maximum(likelihood, 1e-12)).astype(np.float32),
         resolution_s=STEP_S / 2,
         posterior=posterior,
     )

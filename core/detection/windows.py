@@ -4,7 +4,11 @@ Frames are counted at 25 fps from the start of clip time. Segments start every 8
 base, so that neighbouring windows share 13 of their 14 segments.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.model.config import (
     CROP_FIRST_FRAME,
@@ -15,6 +19,9 @@ from core.model.config import (
     WINDOW_SEGMENTS,
 )
 from core.timing import VIDEO_FPS, TimeSpan
+
+MAX_UNUSABLE = 0.1
+"""Largest share of a window that may lack picture or sound, as dropouts do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +91,100 @@ def plan_windows(start_frame: int, n_frames: int, hop_segments: int = 1) -> tupl
         offsets.append(last)
     base = start_frame + margin
     return tuple(Window(i, base + SEGMENT_HOP_FRAMES * n) for i, n in enumerate(offsets))
+
+
+class WindowSchedule:
+    """Lays the windows of `plan_windows` over a clip that arrives piece by piece.
+
+    A frame is usable where the file has both picture and sound. Windows begin with the first usable
+    frame. One with more than a tenth of unusable frames, or ending in one, is left out. Where less
+    than 4.8 s is usable at the start of a run, it becomes a padded window of its own and a new
+    run begins with the next usable frame.
+    """
+
+    def __init__(self, hop_segments: int) -> None:
+        self._hop_segments = hop_segments
+        self._run_start: int | None = None
+        self._base: int | None = None
+        self._n_windows = 0
+        self._last_first = -1
+        self._last_usable = -1
+        self._unusable: deque[int] = deque()
+
+    @property
+    def last_usable(self) -> int:
+        """The last usable frame so far, -1 while there is none."""
+        return self._last_usable
+
+    def extend(self, first_frame: int, usable: NDArray[np.bool_]) -> tuple[Window, ...]:
+        """Take note of the next frames; return the windows they completed.
+
+        Args:
+            first_frame: Analysis frame number of the first of them.
+            usable: (T,) bool.
+        """
+        windows: list[Window] = []
+        for frame, is_usable in enumerate(usable.tolist(), first_frame):
+            if is_usable:
+                self._last_usable = frame
+                if self._run_start is None:
+                    self._run_start = frame
+            elif self._run_start is not None:
+                self._unusable.append(frame)
+            n_seen = 0 if self._run_start is None else frame + 1 - self._run_start
+            if self._base is None and n_seen == CROP_FRAMES:
+                windows += self._settle()
+            if self._base is not None and is_usable:
+                windows += self._complete(frame)
+        return tuple(windows)
+
+    def finish(self) -> tuple[Window, ...]:
+        """Return the remaining windows; the last one of a run ends with its last whole segment."""
+        windows = self._settle() if self._run_start is not None and self._base is None else []
+        if self._base is not None:
+            spare = self._last_usable + 1 - WINDOW_FRAMES - self._base
+            last = self._base + spare // SEGMENT_HOP_FRAMES * SEGMENT_HOP_FRAMES
+            if last > self._last_first:
+                windows += self._accept(last)
+        return tuple(windows)
+
+    def _settle(self) -> list[Window]:
+        """Decide where the windows of the run begin, now that 5 s or the end have been seen."""
+        start = self._run_start
+        if start is None:
+            return []
+        n_frames = self._last_usable + 1 - start
+        if n_frames >= WINDOW_FRAMES:
+            self._base = plan_windows(start, n_frames)[0].first_frame
+            windows: list[Window] = []
+            for frame in range(start, self._last_usable + 1):
+                windows += self._complete(frame)
+            return windows
+        self._run_start = None
+        self._unusable.clear()
+        if n_frames < SEGMENT_FRAMES:
+            return []
+        (padded,) = plan_windows(start, n_frames)
+        return [self._numbered(padded)]
+
+    def _complete(self, frame: int) -> list[Window]:
+        """Return the window, if any, whose last frame this is."""
+        if self._base is None:
+            return []
+        n_hops, rest = divmod(frame + 1 - WINDOW_FRAMES - self._base, SEGMENT_HOP_FRAMES)
+        if n_hops < 0 or rest or n_hops % self._hop_segments:
+            return []
+        return self._accept(frame + 1 - WINDOW_FRAMES)
+
+    def _accept(self, first_frame: int) -> list[Window]:
+        while self._unusable and self._unusable[0] < first_frame:
+            self._unusable.popleft()
+        n_unusable = sum(frame < first_frame + WINDOW_FRAMES for frame in self._unusable)
+        if n_unusable > MAX_UNUSABLE * WINDOW_FRAMES:
+            return []
+        self._last_first = first_frame
+        return [self._numbered(Window(0, first_frame))]
+
+    def _numbered(self, window: Window) -> Window:
+        self._n_windows += 1
+        return replace(window, index=self._n_windows - 1)

@@ -32,3 +32,15 @@ FRAME_SIDE_PX = 224
 
 WIDTH = 768
 """Width of every token."""
+
+VISUAL_STEPS = 8
+"""Time steps of a segment's visual features: one per two frames."""
+
+AUDIO_STEPS = 6
+"""Time steps of a segment's audio features: one per 0.1 s."""
+
+MEL_BANDS = 128
+"""Frequency bands that the audio tower sees."""
+
+MEL_COLUMNS = 66
+"""Spectrogram columns that the audio tower sees per segment; the last one is padding."""

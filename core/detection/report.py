@@ -1,0 +1,191 @@
+"""A detection as JSON and back, without loss."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import (
+    OffsetEvidence,
+    WindowPosterior,
+    evidence_from_classes,
+    offset_axis,
+)
+from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.windows import Window
+from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
+from core.model.grid import OFFSET_GRID_S
+from core.timing import VIDEO_FPS, Tolerance
+
+VERSION = 1
+"""Of the document; any change that a reader could stumble over raises it."""
+
+
+def detection_to_json(detection: Detection) -> dict[str, object]:
+    """Return a document of plain JSON values; seconds end in `_s`, audio early is positive."""
+    config = detection.config
+    has_classes = any(item.posterior for item in detection.evidence)
+    document: dict[str, object] = {
+        "version": VERSION,
+        **_opinion_to_json(detection.opinion),
+        "second_opinion": (
+            _opinion_to_json(detection.second_opinion) if detection.second_opinion else None
+        ),
+        "warnings": list(detection.warnings),
+        "elapsed_s": detection.elapsed_s,
+        "file": _info_to_json(detection.info),
+        "video_stream_index": detection.video_stream_index,
+        "audio_stream_index": detection.audio_stream_index,
+        "config": asdict(config),
+        "offset_grid_s": [round(float(x), 1) for x in OFFSET_GRID_S] if has_classes else [],
+        "windows": [_evidence_to_json(item) for item in detection.evidence],
+    }
+    if config.window_start_s is not None:
+        document["crop_start_s"] = int(config.window_start_s * VIDEO_FPS) / VIDEO_FPS
+    return document
+
+
+def detection_from_json(data: Mapping[str, Any]) -> Detection:
+    """Return the detection that a document describes.
+
+    Raises:
+        ValueError: The document is of another version or is incomplete.
+    """
+    if data.get("version") != VERSION:
+        raise ValueError(
+            f"this is a detection report of version {data.get('version')!r}, and only version"
+            f" {VERSION} can be read; run the detection again"
+        )
+    try:
+        config = _config_from_json(data["config"])
+        second = data["second_opinion"]
+        return Detection(
+            info=_info_from_json(data["file"]),
+            config=config,
+            opinion=_opinion_from_json(data),
+            second_opinion=_opinion_from_json(second) if second else None,
+            evidence=tuple(_evidence_from_json(item, config) for item in data["windows"]),
+            video_stream_index=data["video_stream_index"],
+            audio_stream_index=data["audio_stream_index"],
+            warnings=tuple(data["warnings"]),
+            elapsed_s=data["elapsed_s"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the detection report is incomplete: {error}") from error
+
+
+def _opinion_to_json(opinion: Opinion) -> dict[str, object]:
+    estimate = opinion.estimate
+    return {
+        "offset_s": estimate.offset_s,
+        "interval_s": list(estimate.interval_s),
+        "level": estimate.level,
+        "confidence": estimate.confidence,
+        "verdict": estimate.verdict.value,
+        "reason": estimate.reason.value,
+        "windows_used": estimate.windows_used,
+        "model": opinion.engine_name,
+        "model_id": opinion.engine_id,
+    }
+
+
+def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
+    low, high = data["interval_s"]
+    estimate = OffsetEstimate(
+        offset_s=data["offset_s"],
+        interval_s=(low, high),
+        level=data["level"],
+        confidence=data["confidence"],
+        verdict=Verdict(data["verdict"]),
+        reason=Reason(data["reason"]),
+        windows_used=data["windows_used"],
+    )
+    return Opinion(data["model"], data["model_id"], estimate)
+
+
+def _config_from_json(data: Mapping[str, Any]) -> DetectionConfig:
+    known = [field.name for field in fields(DetectionConfig)]
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise ValueError(f"unknown options {', '.join(unknown)}; known are {', '.join(known)}")
+    return DetectionConfig(**{**data, "tolerance": Tolerance(**data["tolerance"])})
+
+
+def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
+    window = item.window
+    record: dict[str, object] = {
+        "index": window.index,
+        "start_s": window.span.start_s,
+        "end_s": window.span.end_s,
+        "first_frame": window.first_frame,
+        "n_segments": window.n_segments,
+        "resolution_s": item.resolution_s,
+    }
+    if item.posterior:
+        record["audio_shift_s"] = item.posterior.audio_shift_s
+        record["logits"] = [float(x) for x in item.posterior.logits]
+    else:
+        raw = item.log_likelihood.astype("<f4").tobytes()
+        record["log_likelihood_base64_f32le"] = base64.b64encode(raw).decode("ascii")
+    return record
+
+
+def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:
+    window = Window(data["index"], data["first_frame"], data["n_segments"])
+    if "logits" in data:
+        logits = np.array(data["logits"], np.float32)
+        posterior = WindowPosterior(window, data["audio_shift_s"], logits)
+        return evidence_from_classes(posterior, config.range_s)
+    raw = base64.b64decode(data["log_likelihood_base64_f32le"])
+    return OffsetEvidence(
+        window=window,
+        axis_s=offset_axis(config.range_s),
+        log_likelihood=np.frombuffer(raw, "<f4").astype(np.float32),
+        resolution_s=data["resolution_s"],
+    )
+
+
+def _info_to_json(info: MediaInfo) -> dict[str, object]:
+    plain = _plain({field.name: getattr(info, field.name) for field in fields(info)})
+    if not isinstance(plain, dict):
+        raise TypeError(f"expected a dictionary, got {type(plain)}")
+    return plain
+
+
+def _plain(value: object) -> object:
+    """Write paths and fractions ("30000/1001") as text, streams as dictionaries."""
+    if isinstance(value, Path | Fraction):
+        return str(value)
+    if isinstance(value, VideoStream | AudioStream | OtherStream):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _info_from_json(data: Mapping[str, Any]) -> MediaInfo:
+    return MediaInfo(
+        **{
+            **data,
+            "path": Path(data["path"]),
+            "videos": tuple(VideoStream(**_with_fractions(v)) for v in data["videos"]),
+            "audios": tuple(AudioStream(**_with_fractions(a)) for a in data["audios"]),
+            "others": tuple(OtherStream(**o) for o in data["others"]),
+        }
+    )
+
+
+def _with_fractions(stream: Mapping[str, Any]) -> dict[str, Any]:
+    rates = {
+        key: Fraction(stream[key])
+        for key in ("frame_rate", "time_base")
+        if stream.get(key) is not None
+    }
+    return {**stream, **rates}

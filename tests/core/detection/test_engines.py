@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from core.detection.classical import ClassicalEngine
+from core.detection.engines import EngineChoice, open_engine
+from core.errors import CheckpointError
+from core.model.card import WEIGHTS_NAME, ModelCard, write_card
+from core.model.kind import CheckpointKind
+from core.paths import models_dir
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNCHFORMER_HOME", str(tmp_path / "home"))
+
+
+def _install(model_id: str, kind: CheckpointKind) -> None:
+    folder = models_dir() / model_id
+    folder.mkdir(parents=True)
+    header = json.dumps({}).encode()
+    weights = len(header).to_bytes(8, "little") + header
+    (folder / WEIGHTS_NAME).write_bytes(weights)
+    write_card(ModelCard(kind, "Some model", "", len(weights), "", {}), folder)
+
+
+@pytest.mark.parametrize("model", ["auto", "classical"])
+def test_without_models_the_classical_estimate_answers(model: str) -> None:
+    assert open_engine(EngineChoice(model)) == ClassicalEngine()
+
+
+def test_auto_ignores_models_other_than_the_published_one() -> None:
+    _install("mine", CheckpointKind.SYNC)
+    assert open_engine(EngineChoice()) == ClassicalEngine()
+
+
+def test_auto_takes_the_published_model_where_it_is_installed() -> None:
+    _install("24-01-04T16-39-21", CheckpointKind.SYNC)
+    # Its weights are empty, so it shows itself by what it lacks.
+    with pytest.raises(CheckpointError):
+        open_engine(EngineChoice())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (CheckpointKind.SYNCHABILITY, "synchronizability model"),
+        (CheckpointKind.EXTRACTORS, "feature extractors"),
+    ],
+)
+def test_model_that_cannot_tell_offsets_says_what_it_is(kind: CheckpointKind, said: str) -> None:
+    _install("other", kind)
+    with pytest.raises(CheckpointError, match=rf"{said}.*choose a synchronization model"):
+        open_engine(EngineChoice("other"))
+
+
+def test_unknown_model_lists_what_there_is() -> None:
+    with pytest.raises(CheckpointError, match="audioset"):
+        open_engine(EngineChoice("nonsense"))
+
+
+def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "letter.pt"
+    path.write_text("Dear all")
+    with pytest.raises(CheckpointError, match=r"letter\.pt"):
+        open_engine(EngineChoice(str(path)))

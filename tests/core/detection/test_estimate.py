@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from core.detection.config import DetectionConfig
+from core.detection.estimate import clip_posterior, estimate_offset
+from core.detection.evidence import OffsetEvidence, offset_axis
+from core.detection.result import Reason, Verdict
+from core.detection.windows import Window
+from core.timing import Tolerance
+
+CONFIG = DetectionConfig(tolerance=Tolerance("test", "Test", 0.1, 0.1))
+HOP_FRAMES = 8
+
+
+def _evidence(
+    offset_s: float | None,
+    index: int = 0,
+    *,
+    hop_frames: int = HOP_FRAMES,
+    resolution_s: float = 0.02,
+    n_segments: int = 14,
+) -> OffsetEvidence:
+    """Evidence with a peak 20 ms wide, or with none."""
+    axis = offset_axis(2.0)
+    log_likelihood = np.zeros_like(axis)
+    if offset_s is not None:
+        log_likelihood = np.maximum(-((axis - offset_s) ** 2) / (2 * 0.02**2), -20)
+    window = Window(index, 2 + hop_frames * index, n_segments)
+    return OffsetEvidence(window, axis, log_likelihood.astype(np.float32), resolution_s)
+
+
+def _windows(*offsets_s: float | None, hop_frames: int = HOP_FRAMES) -> list[OffsetEvidence]:
+    return [_evidence(o, i, hop_frames=hop_frames) for i, o in enumerate(offsets_s)]
+
+
+def test_agreeing_windows_give_a_confident_answer() -> None:
+    estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4)
+    assert estimate.confidence > 0.95
+    assert estimate.verdict is Verdict.OUT_OF_SYNC
+    assert estimate.reason is Reason.NONE
+    assert estimate.windows_used == 20
+
+
+def test_interval_inside_the_tolerance_is_in_sync() -> None:
+    estimate = estimate_offset(_windows(*[0.02] * 5), CONFIG)
+    assert estimate.verdict is Verdict.IN_SYNC
+
+
+@pytest.mark.parametrize("offset_s", [0.1, -0.1])
+def test_interval_across_the_tolerance_cannot_tell(offset_s: float) -> None:
+    estimate = estimate_offset(_windows(*[offset_s] * 5), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
+
+
+def test_flat_evidence_cannot_tell() -> None:
+    estimate = estimate_offset(_windows(*[None] * 9), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)
+    assert estimate.interval_s[1] - estimate.interval_s[0] > 3.5
+
+
+def test_flat_windows_add_nothing() -> None:
+    informative = _windows(0.4, 0.4, 0.4, hop_frames=120)
+    flat = [_evidence(None, i, hop_frames=120) for i in range(3, 60)]
+    estimate = estimate_offset([*informative, *flat], CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4)
+    assert estimate.confidence > 0.9
+
+
+def test_long_garbage_does_not_outvote_good_windows() -> None:
+    rng = np.random.default_rng(0)
+    garbage = [float(o) for o in rng.uniform(-1.9, 1.9, 200)]
+    estimate = estimate_offset(_windows(*[0.4] * 20, *garbage, hop_frames=120), CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4, abs=0.02)
+    assert estimate.confidence > 0.9
+
+
+def test_long_garbage_alone_does_not_add_up_to_an_answer() -> None:
+    rng = np.random.default_rng(1)
+    garbage = [float(o) for o in rng.uniform(-1.9, 1.9, 400)]
+    estimate = estimate_offset(_windows(*garbage, hop_frames=120), CONFIG)
+    assert estimate.reason is Reason.NOT_CONFIDENT
+
+
+def test_overlapping_copies_count_as_the_time_they_cover() -> None:
+    axis = offset_axis(2.0)
+    weak = np.where(np.abs(axis - 0.3) < 0.1, 2.0, 0.0).astype(np.float32)
+    single = [OffsetEvidence(Window(0, 2), axis, weak, 0.02)]
+    copies = [OffsetEvidence(Window(i, 2), axis, weak, 0.02) for i in range(30)]
+    # The copies cover the time of one window, so they weigh as much as one.
+    np.testing.assert_allclose(clip_posterior(copies), clip_posterior(single), rtol=0.05)
+
+
+def test_padded_window_is_less_certain() -> None:
+    full, padded = _evidence(0.4), _evidence(0.4, n_segments=3)
+    confidences = [estimate_offset([item], CONFIG).confidence for item in (full, padded)]
+    assert confidences[1] < confidences[0]
+
+
+def test_interval_is_never_narrower_than_the_resolution() -> None:
+    evidence = [_evidence(0.4, resolution_s=0.1)]
+    low, high = estimate_offset(evidence, CONFIG).interval_s
+    assert low <= 0.3 + 1e-9
+    assert high >= 0.5 - 1e-9
+
+
+def test_higher_level_gives_a_wider_interval() -> None:
+    evidence = _windows(*[0.4] * 3)
+    widths = []
+    for level in (0.5, 0.95):
+        low, high = estimate_offset(evidence, DetectionConfig(level=level)).interval_s
+        widths.append(high - low)
+    assert widths[0] < widths[1]
+
+
+def test_given_reason_rules_out_an_answer() -> None:
+    estimate = estimate_offset(_windows(0.4), CONFIG, reason=Reason.SILENCE)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.SILENCE)
+
+
+def test_no_evidence_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one window"):
+        estimate_offset([], CONFIG)

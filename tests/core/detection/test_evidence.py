@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from core.detection.evidence import WindowPosterior, evidence_from_classes, offset_axis
+from core.detection.windows import Window
+
+
+def _posterior(winner: int) -> WindowPosterior:
+    logits = np.zeros(21, np.float32)
+    logits[winner] = 8
+    return WindowPosterior(Window(0, 2), 0.0, logits)
+
+
+def test_probabilities_of_classes_sum_to_one() -> None:
+    assert _posterior(3).probabilities.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("winner", "offset_s"), [(0, -2.0), (10, 0.0), (18, 1.6)])
+def test_evidence_peaks_at_the_winning_class(winner: int, offset_s: float) -> None:
+    evidence = evidence_from_classes(_posterior(winner))
+    assert evidence.axis_s[evidence.log_likelihood.argmax()] == pytest.approx(offset_s)
+    assert evidence.resolution_s == pytest.approx(0.1)
+    assert evidence.probabilities.sum() == pytest.approx(1)
+
+
+def test_axis_is_symmetric_and_holds_zero() -> None:
+    axis = offset_axis(0.5)
+    assert len(axis) == 101
+    assert axis[50] == 0
+    np.testing.assert_array_equal(axis, -axis[::-1])
+
+
+def test_smaller_range_keeps_the_classes_in_their_places() -> None:
+    evidence = evidence_from_classes(_posterior(12), range_s=1.0)
+    assert evidence.axis_s[-1] == pytest.approx(1.0)
+    assert evidence.axis_s[evidence.log_likelihood.argmax()] == pytest.approx(0.4)
