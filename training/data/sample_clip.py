@@ -5,6 +5,7 @@
 
 import argparse
 import functools
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,14 +33,20 @@ _GLOW_S = 0.12
 
 
 @functools.cache
-def hits(seed: int = 7) -> tuple[tuple[int, int], ...]:
-    """Return (frame, pad) of every hit: an irregular rhythm, so that no shift repeats it."""
+def hits(seed: int = 7) -> tuple[tuple[float, int], ...]:
+    """Return (time in seconds, pad) of every hit.
+
+    The rhythm is irregular, so that no shift repeats it, and hits fall anywhere between frames, as
+    they do before a camera.
+    """
     rng = np.random.default_rng(seed)
     found = []
-    frame = 12
-    while frame < DURATION_S * FRAME_RATE - 15:
-        found.append((frame, int(rng.integers(len(_PADS)))))
-        frame += int(rng.choice([5, 7, 8, 11, 14, 19]))
+    time_s = 0.5
+    while time_s < DURATION_S - 0.6:
+        found.append((time_s, int(rng.integers(len(_PADS)))))
+        time_s += round(
+            float(rng.choice([0.2, 0.28, 0.32, 0.44, 0.56, 0.76]) * rng.uniform(0.9, 1.1)), 3
+        )
     return tuple(found)
 
 
@@ -50,8 +57,8 @@ def render_frame(index: int) -> NDArray[np.uint8]:
     picture[:] = _BACKGROUND
     picture += (18 * (1 - y / HEIGHT_PX))[..., None]
     for pad, (centre_x, centre_y, radius, colour, _, _) in enumerate(_PADS):
-        ages = [(index - f) / FRAME_RATE for f, p in hits() if p == pad and f <= index]
-        glow = float(np.exp(-min(ages) / _GLOW_S)) if ages else 0.0
+        ages_s = [index / FRAME_RATE - t for t, p in hits() if p == pad]
+        glow = max((math.exp(-age_s / _GLOW_S) for age_s in ages_s if age_s >= 0), default=0.0)
         # A struck pad is also pushed down, which moves its outline.
         distance = np.hypot(x - centre_x, (y - centre_y - 10 * glow) * 1.6)
         inside = np.clip(radius - distance, 0, 1)[..., None]
@@ -66,8 +73,8 @@ def render_sound(offset_s: float) -> NDArray[np.float32]:
     """Return (2, N) float32 at 48 kHz, every hit sounding `offset_s` before it is seen."""
     rng = np.random.default_rng(11)
     sound = 0.002 * rng.standard_normal(DURATION_S * SAMPLE_RATE_HZ)
-    for frame, pad in hits():
-        start = round((frame / FRAME_RATE - offset_s) * SAMPLE_RATE_HZ)
+    for time_s, pad in hits():
+        start = round((time_s - offset_s) * SAMPLE_RATE_HZ)
         *_, pitch_hz, decay_s = _PADS[pad]
         t = np.arange(round(6 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
         drum = np.sin(2 * np.pi * pitch_hz * (t + 0.02 * (1 - np.exp(-t / 0.02))))
