@@ -42,3 +42,17 @@ class _Silent:
 
 
 SILENT: Monitor = _Silent()
+
+
+class Unreported:
+    """Asks the monitor behind it but tells it nothing: for work whose progress is not shown."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def report(self, progress: Progress) -> None:
+        """Ignore it."""
+
+    def check(self) -> None:
+        """Ask the monitor behind."""
+        self._monitor.check()

@@ -4,10 +4,15 @@ Sentences never carry a sign: sound is *early* or *late*, and is moved *later* o
 """
 
 from fractions import Fraction
-from math import ceil
+from math import ceil, isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.timing import Tolerance
+
+if TYPE_CHECKING:
+    from core.media.verify import Verification
 
 CLASSICAL_ID = "classical"
 """What the classical estimate answers as (`core.detection.engine.Engine.id`)."""
@@ -129,6 +134,22 @@ def correction_sentence(delay_s: float | Fraction) -> str:
     if delay_s > 0:
         return f"Correction: delay audio by {rounded} ms."
     return f"Correction: move audio {rounded} ms earlier."
+
+
+def verification_sentence(written: Path, found: "Verification") -> str:
+    """Say whether a written file is what was asked for, and if not, what differs."""
+    error = "an unknown time"
+    if isfinite(found.shift_error_s):
+        error = f"{1000 * found.shift_error_s:.1f} ms"
+    if found.passed:
+        place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
+        return f"Verified: every packet is unchanged, and the audio is {place}."
+    packets = "unchanged" if found.packets_equal else "changed"
+    lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
+    return (
+        f"{written} is not what was asked for (audio misplaced by {error}, packets {packets}"
+        f"{lost}); keep the original and do not use it."
+    )
 
 
 def engine_sentence(opinion: Opinion) -> str:

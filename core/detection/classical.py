@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
+from core.detection.engine import judged
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
 from core.detection.signals import TICKS_PER_FRAME, MotionMeter, SoundMeter
 from core.detection.windows import Window, WindowSchedule
@@ -54,15 +55,16 @@ class ClassicalEngine:
     id: str = "classical"
     max_range_s: float = 30.0
 
-    def start(self, config: DetectionConfig, monitor: Monitor) -> "ClassicalRun":
-        return ClassicalRun(config, monitor)
+    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "ClassicalRun":
+        return ClassicalRun(config, monitor, n_frames)
 
 
 class ClassicalRun:
     """The judgement of one clip; keeps the signals around the windows that are still open."""
 
-    def __init__(self, config: DetectionConfig, monitor: Monitor) -> None:
+    def __init__(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> None:
         self._monitor = monitor
+        self._n_expected, self._n_measured = n_frames, 0
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
         self._motion_meter, self._sound_meter = MotionMeter(), SoundMeter()
@@ -87,6 +89,8 @@ class ClassicalRun:
         evidence = [self._judge(window) for window in self._pending[:n_ready]]
         del self._pending[:n_ready]
         self._forget()
+        self._n_measured += len(chunk.frames)
+        self._monitor.report(judged(self._n_measured, self._n_expected))
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:

@@ -13,23 +13,16 @@ from core.detection.config import DetectionConfig
 from core.detection.engine import Engine, EngineRun
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason
+from core.detection.result import Detection, OffsetEstimate, Opinion
 from core.errors import DetectionError, MediaError
 from core.media.decode import ClipChunk, ClipDecoder
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.model.config import CROP_FRAMES, SEGMENT_FRAMES, WINDOW_SEGMENTS
-from core.progress import SILENT, Monitor, Progress
+from core.progress import SILENT, Monitor, Unreported
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 _DEFAULTS = DetectionConfig()
-
-STAGE = "Analysing picture and sound"
-
-_OBSTACLES = {
-    Reason.NO_MOTION: "The picture stands still, so nothing seen can be matched with the sound.",
-    Reason.SILENCE: "The sound is silent, so nothing heard can be matched with the picture.",
-}
 
 
 def detect(
@@ -61,8 +54,9 @@ def detect(
         )
     info = probe(path)
     video_index, audio_index = _choose_streams(info, config)
-    judgement = _Judgement(engine, config, monitor, on_evidence)
-    decoded = _feed(judgement, info, config, (video_index, audio_index), monitor)
+    piece = _piece(info, config)
+    judgement = _Judgement(engine, config, monitor, on_evidence, piece.n_expected(info))
+    decoded = _feed(judgement, info, config, piece, (video_index, audio_index), monitor)
     opinion, second = judgement.opinions()
     return Detection(
         info=info,
@@ -72,7 +66,7 @@ def detect(
         evidence=tuple(judgement.evidence),
         video_stream_index=video_index,
         audio_stream_index=audio_index,
-        warnings=(*decoded, *judgement.warnings(), *_disagreement(opinion, second)),
+        warnings=(*decoded, *judgement.warnings()),
         elapsed_s=time.monotonic() - started_s,
     )
 
@@ -81,6 +75,7 @@ def _feed(
     judgement: "_Judgement",
     info: MediaInfo,
     config: DetectionConfig,
+    piece: "_Piece",
     stream_indices: tuple[int, int],
     monitor: Monitor,
 ) -> tuple[str, ...]:
@@ -91,7 +86,6 @@ def _feed(
         DetectionError: There is too little of them.
         Cancelled: The work is no longer wanted.
     """
-    piece = _piece(info, config)
     with ClipDecoder(
         info,
         video_stream_index=stream_indices[0],
@@ -101,11 +95,8 @@ def _feed(
         n_frames=piece.n_frames,
         monitor=monitor,
     ) as decoder:
-        n_expected = piece.n_frames or max(1, round(info.duration_s * VIDEO_FPS))
         for chunk in decoder:
             judgement.consume(chunk)
-            n_done = chunk.first_frame + len(chunk.frames) - piece.first_frame
-            monitor.report(Progress(STAGE, min(1.0, n_done / n_expected)))
         if config.window_start_s is not None:
             _require_whole_window(info.path, config, judgement.n_usable)
         judgement.finish()
@@ -127,6 +118,10 @@ class _Piece:
     first_frame: int
     n_frames: int | None
     audio_shift_samples: int
+
+    def n_expected(self, info: MediaInfo) -> int:
+        """Return about how many analysis frames there will be."""
+        return self.n_frames or max(1, round(info.duration_s * VIDEO_FPS))
 
 
 def _piece(info: MediaInfo, config: DetectionConfig) -> _Piece:
@@ -195,12 +190,13 @@ class _Judgement:
         config: DetectionConfig,
         monitor: Monitor,
         on_evidence: Callable[[OffsetEvidence], None] | None,
+        n_frames: int,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
-        self._run = engine.start(config, monitor)
+        self._run = engine.start(config, monitor, n_frames)
         self._second: EngineRun | None = None
         if engine.id != ClassicalEngine().id:
-            self._second = ClassicalEngine().start(config, monitor)
+            self._second = ClassicalEngine().start(config, Unreported(monitor), n_frames)
         self._second_evidence: list[OffsetEvidence] = []
         self._activity = ActivityMeter()
         self.evidence: list[OffsetEvidence] = []
@@ -238,8 +234,6 @@ class _Judgement:
     def warnings(self) -> list[str]:
         """Return sentences about what limits the answer."""
         found = []
-        if self._activity.obstacle in _OBSTACLES:
-            found.append(_OBSTACLES[self._activity.obstacle])
         if all(item.window.is_padded for item in self.evidence):
             longest = max(item.window.n_segments for item in self.evidence)
             found.append(
@@ -247,20 +241,3 @@ class _Judgement:
                 " content, the rest is padding, so the answer is less certain."
             )
         return found
-
-
-def _disagreement(opinion: Opinion, second: Opinion | None) -> list[str]:
-    if second is None:
-        return []
-    unsure = {Reason.NOT_CONFIDENT, Reason.NO_MOTION, Reason.SILENCE}
-    if {opinion.estimate.reason, second.estimate.reason} & unsure:
-        return []
-    low, high = opinion.estimate.interval_s
-    second_low, second_high = second.estimate.interval_s
-    if second_low <= high and low <= second_high:
-        return []
-    return [
-        f"The {second.engine_name} disagrees: it finds {1000 * second.estimate.offset_s:+.0f} ms"
-        f" where {opinion.engine_name} finds {1000 * opinion.estimate.offset_s:+.0f} ms"
-        " (positive: audio early); listen before you correct."
-    ]

@@ -10,7 +10,14 @@ from typing import Protocol
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.media.decode import ClipChunk
-from core.progress import Monitor
+from core.progress import Monitor, Progress
+
+STAGE = "Analysing picture and sound"
+
+
+def judged(n_done: int, n_frames: int) -> Progress:
+    """Return the progress after `n_done` of about `n_frames` analysis frames."""
+    return Progress(STAGE, min(1.0, n_done / n_frames))
 
 
 class EngineRun(Protocol):
@@ -47,6 +54,12 @@ class Engine(Protocol):
     @property
     def max_range_s(self) -> float: ...
 
-    def start(self, config: DetectionConfig, monitor: Monitor) -> EngineRun:
-        """Begin with a new clip."""
+    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> EngineRun:
+        """Begin with a new clip.
+
+        Args:
+            config: The options.
+            monitor: Told which share of the clip is judged, and asked whether to go on.
+            n_frames: About how many analysis frames will come, at least 1.
+        """
         ...

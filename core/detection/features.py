@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
+from core.detection.engine import judged
 from core.detection.evidence import OffsetEvidence, WindowPosterior, evidence_from_classes
 from core.detection.windows import Window, WindowSchedule
 from core.errors import DetectionError
@@ -76,8 +77,8 @@ class SynchformerEngine:
         self.n_visual_encoded = self.n_audio_encoded = 0
         self._model = model
 
-    def start(self, config: DetectionConfig, monitor: Monitor) -> "SynchformerRun":
-        return SynchformerRun(self, config, monitor)
+    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "SynchformerRun":
+        return SynchformerRun(self, config, monitor, n_frames)
 
     @torch.inference_mode()
     def encode(self, segments: Sequence[_Segment]) -> list[_Features]:
@@ -127,9 +128,10 @@ class SynchformerRun:
     """The judgement of one clip; what it keeps does not grow with the clip."""
 
     def __init__(
-        self, engine: SynchformerEngine, config: DetectionConfig, monitor: Monitor
+        self, engine: SynchformerEngine, config: DetectionConfig, monitor: Monitor, n_frames: int
     ) -> None:
         self._engine, self._config, self._monitor = engine, config, monitor
+        self._n_expected, self._n_encoded = n_frames, 0
         self._schedule = WindowSchedule(config.hop_segments)
         self._frames: dict[int, NDArray[np.uint8]] = {}
         self._sounds: dict[int, NDArray[np.float32]] = {}
@@ -187,6 +189,8 @@ class SynchformerRun:
             batch = [self._waiting.popleft() for _ in range(n_taken)]
             for segment, features in zip(batch, self._engine.encode(batch), strict=True):
                 self._features[segment.start] = features
+            self._n_encoded += n_taken * SEGMENT_HOP_FRAMES
+            self._monitor.report(judged(self._n_encoded, self._n_expected))
         while self._open and self._is_encoded(self._open[0]):
             evidence.append(self._judge(self._open.popleft()))
         return evidence

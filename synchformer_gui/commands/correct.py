@@ -1,7 +1,6 @@
 """`correct`: write a copy of a clip in which only the timing of the audio differs."""
 
 from fractions import Fraction
-from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -122,15 +121,7 @@ def _write(
         typer.echo(f"Note: {sentence}")
     if found is None:
         return ExitCode.DONE
-    error_ms = (
-        f"{1000 * found.shift_error_s:.1f} ms" if isfinite(found.shift_error_s) else "unknown"
-    )
     if not found.passed:
-        raise ExportError(
-            f"{written} is not what was asked for (error of the shift {error_ms}, packets "
-            f"{'unchanged' if found.packets_equal else 'changed'}, streams lost: "
-            f"{', '.join(found.lost_streams) or 'none'}); keep the original and do not use it.",
-            path=written,
-        )
-    typer.echo(f"Verified: every packet is unchanged, the audio is within {error_ms} of the goal.")
+        raise ExportError(wording.verification_sentence(written, found), path=written)
+    typer.echo(wording.verification_sentence(written, found))
     return ExitCode.DONE

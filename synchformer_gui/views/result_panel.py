@@ -87,7 +87,10 @@ class ResultPanel(QScrollArea):
         colour = theme.VERDICT_COLOURS[estimate.verdict]
         self.verdict_label.setText(f"●  {estimate.verdict.upper()}")
         self.verdict_label.setStyleSheet(f"color: {colour};")
-        self.headline_label.setText(f"Audio {wording.short_offset_text(estimate.offset_s)}")
+        is_hinted = estimate.reason is Reason.TOO_COARSE
+        self.headline_label.setText(
+            ("Probably " if is_hinted else "Audio ") + wording.short_offset_text(estimate.offset_s)
+        )
         self.answer_label.setText(_unbroken(wording.answer_sentence(detection)))
         self.correction_label.setText(wording.correction_sentence(estimate.offset_s))
         self.facts.show_detection(detection)
@@ -97,7 +100,7 @@ class ResultPanel(QScrollArea):
         self.exported.hide()
         for widget in self._answer_widgets():
             widget.show()
-        self.headline_label.setHidden(cannot_tell)
+        self.headline_label.setHidden(cannot_tell and not is_hinted)
         self.correction_label.setHidden(cannot_tell)
         self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
         self.second_label.setVisible(bool(self.second_label.text()))
@@ -172,19 +175,9 @@ class _ExportedNote(QFrame):
 
     def show_exported(self, exported: Exported) -> None:
         found = exported.verification
-        error_ms = 1000 * found.shift_error_s
-        if found.passed:
-            self.label.setText(
-                f"✔ Wrote {exported.path.name}. Verified: every packet is unchanged, the audio is "
-                f"within {error_ms:.1f} ms of the goal."
-            )
-        else:
-            lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
-            packets = "unchanged" if found.packets_equal else "changed"
-            self.label.setText(
-                f"✘ {exported.path.name} is not what was asked for: audio misplaced by "
-                f"{error_ms:.1f} ms, packets {packets}{lost}. Keep the original and do not use it."
-            )
+        sentence = wording.verification_sentence(exported.path, found)
+        text = f"✔ Wrote {exported.path.name}. {sentence}" if found.passed else f"✘ {sentence}"
+        self.label.setText(text)
         self.label.setStyleSheet(f"color: {theme.GOOD if found.passed else theme.BAD};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
 

@@ -37,7 +37,7 @@ class Outcome:
 
 def run(trial: Trial) -> Outcome:
     config = DetectionConfig()
-    engine_run = ClassicalEngine().start(config, SILENT)
+    engine_run = ClassicalEngine().start(config, SILENT, 250)
     evidence = []
     scene = SCENES[trial.scene_index]
     for chunk in render(scene, trial.seed, trial.offset_s, foreign_sound=trial.is_foreign):

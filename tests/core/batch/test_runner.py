@@ -29,7 +29,7 @@ class BrokenEngine:
     id = "broken"
     max_range_s = 2.0
 
-    def start(self, config, monitor):
+    def start(self, config, monitor, n_frames):
         raise ZeroDivisionError("one by nothing")
 
 

@@ -49,7 +49,7 @@ def _pieces(chunk: ClipChunk, n_frames: int) -> list[ClipChunk]:
 
 
 def _judge(chunks: list[ClipChunk], config: DetectionConfig) -> list[OffsetEvidence]:
-    run = ClassicalEngine().start(config, SILENT)
+    run = ClassicalEngine().start(config, SILENT, 250)
     evidence = [item for chunk in chunks for item in run.consume(chunk)]
     return [*evidence, *run.finish()]
 
@@ -85,7 +85,7 @@ def test_answer_does_not_depend_on_the_pieces(make_clip: Callable[..., Path]) ->
 
 
 def test_evidence_comes_while_the_clip_still_streams(make_clip: Callable[..., Path]) -> None:
-    run = ClassicalEngine().start(DetectionConfig(range_s=0.4), SILENT)
+    run = ClassicalEngine().start(DetectionConfig(range_s=0.4), SILENT, 250)
     pieces = _pieces(_chunk(make_clip(duration_s=14.0)), 25)
     assert any(run.consume(piece) for piece in pieces)
 
