@@ -67,6 +67,8 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
     path, title, model_id = _locate(name, store)
     monitor.report(Progress(f"Loading {title}"))
 
+    import torch
+
     from core.detection.features import SynchformerEngine
     from core.model.build import build_synchformer
     from core.model.checkpoint import read_checkpoint
@@ -74,6 +76,8 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
 
     device = choose_device(choice.device)
     dtype = choose_precision(choice.precision, device)
+    is_reduced = dtype.itemsize < torch.float32.itemsize
+    name = f"{title} (in {str(dtype).removeprefix('torch.')})" if is_reduced else title
     checkpoint = read_checkpoint(path, monitor)
     _require_sync(checkpoint.kind, title, path)
     monitor.check()
@@ -81,7 +85,7 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
         checkpoint, device=device, dtype=dtype, compile_blocks=choice.compile_model
     )
     batch_size = segments_per_batch(device, dtype)
-    return SynchformerEngine(model, title, model_id, device, dtype, batch_size)
+    return SynchformerEngine(model, name, model_id, device, dtype, batch_size)
 
 
 def _locate(name: str, store: ModelStore) -> tuple[Path, str, str]:

@@ -7,16 +7,13 @@ import torch
 from core.errors import CheckpointError
 from core.model.checkpoint import Checkpoint
 from core.model.fusion import Head
-from core.model.kind import CheckpointKind
+from core.model.kind import STAGE_1_TOWERS, CheckpointKind
 from core.model.synchformer import Synchformer
 
 _HEADS: dict[CheckpointKind, Head] = {
     CheckpointKind.SYNC: "sync",
     CheckpointKind.SYNCHABILITY: "synchability",
 }
-
-_TOWERS = {"v_encoder.": "vfeat_extractor.", "a_encoder.": "afeat_extractor."}
-"""What a tower is called in files of the first training stage, and in all others."""
 
 
 def build_synchformer(
@@ -67,7 +64,7 @@ def tower_weights(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     """Return the towers' parameters of any kind of checkpoint, named as in `Synchformer`."""
     named = {}
     for name, tensor in weights.items():
-        for stage_1, tower in _TOWERS.items():
+        for stage_1, tower in STAGE_1_TOWERS.items():
             if name.startswith((stage_1, tower)):
                 named[tower + name.removeprefix(stage_1).removeprefix(tower)] = tensor
     return named

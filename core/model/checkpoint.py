@@ -18,8 +18,14 @@ import torch
 from core.errors import CheckpointError
 from core.model.card import CARD_NAME, WEIGHTS_NAME, ModelCard, write_card
 from core.model.hashing import hash_file
-from core.model.kind import CheckpointKind as CheckpointKind
-from core.model.kind import identify, missing_parts, nearest_kind, present_parts
+from core.model.kind import (
+    STAGE_1_TOWERS,
+    CheckpointKind,
+    identify,
+    missing_parts,
+    nearest_kind,
+    present_parts,
+)
 from core.model.synchformer import Synchformer
 from core.model.unpickle import load_pickled, plain_data
 from core.progress import SILENT, Monitor, Progress
@@ -62,9 +68,12 @@ def expected_shapes(kind: CheckpointKind) -> Mapping[str, tuple[int, ...]]:
     shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
     if kind is not CheckpointKind.EXTRACTORS:
         return shapes
-    towers = {"vfeat_extractor": "v_encoder", "afeat_extractor": "a_encoder"}
-    parts = ((*name.partition("."), shape) for name, shape in shapes.items())
-    renamed = {f"{towers[top]}.{rest}": shape for top, _, rest, shape in parts if top in towers}
+    renamed = {
+        stage_1 + name.removeprefix(tower): shape
+        for stage_1, tower in STAGE_1_TOWERS.items()
+        for name, shape in shapes.items()
+        if name.startswith(tower)
+    }
     # The temperature of the contrastive loss.
     return renamed | {"logit_scale": ()}
 

@@ -12,8 +12,10 @@ class CheckpointKind(StrEnum):
     EXTRACTORS = "extractors"
 
 
+STAGE_1_TOWERS = {"v_encoder.": "vfeat_extractor.", "a_encoder.": "afeat_extractor."}
+"""How the names of a tower's weights begin in files of the first training stage, and elsewhere."""
+
 _TOWERS = {"the visual tower": "vfeat_extractor.", "the audio tower": "afeat_extractor."}
-_STAGE_1_TOWERS = {"the visual tower": "v_encoder.", "the audio tower": "a_encoder."}
 _OFFSET_HEAD = {"the offset head": "transformer.off_head."}
 _SYNCHABILITY_HEAD = {"the synchronizability head": "transformer.sync_head."}
 _MODULE = {"the synchronization module": "transformer."}
@@ -21,7 +23,12 @@ _MODULE = {"the synchronization module": "transformer."}
 _PARTS = {
     CheckpointKind.SYNC: _TOWERS | _MODULE | _OFFSET_HEAD,
     CheckpointKind.SYNCHABILITY: _TOWERS | _MODULE | _SYNCHABILITY_HEAD,
-    CheckpointKind.EXTRACTORS: _STAGE_1_TOWERS,
+    CheckpointKind.EXTRACTORS: {
+        words: stage_1
+        for words, start in _TOWERS.items()
+        for stage_1, tower in STAGE_1_TOWERS.items()
+        if tower == start
+    },
 }
 """What each kind cannot do without: the part in words and how the names of its weights begin."""
 

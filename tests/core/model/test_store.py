@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from core.errors import Cancelled, CheckpointError
 from core.model import checkpoint as checkpoint_module
 from core.model.catalog import CatalogEntry, Source, entry
-from core.model.checkpoint import CheckpointKind, expected_shapes, read_checkpoint
+from core.model.checkpoint import expected_shapes, read_checkpoint
+from core.model.kind import CheckpointKind
 from core.model.store import ModelStore
 from core.model.synchformer import Synchformer
 from core.progress import Progress
