@@ -17,7 +17,7 @@ case "${1:-}" in
     python) python3 -c 'import ensurepip, venv' 2>/dev/null && exit 0; wanted="python3-venv" ;;
     window) wanted="$qt $xcb" ;;
     # ffmpeg is the second reader of the files that the tests write.
-    tests) wanted="$qt ffmpeg" ;;
+    tests) wanted="$qt $xcb ffmpeg" ;;
     *) echo "usage: $0 python|window|tests" >&2; exit 64 ;;
 esac
 
