@@ -115,15 +115,19 @@ def parse_delay(text: str, frame_rate: Fraction | None = None) -> Fraction:
         Seconds, exactly.
 
     Raises:
-        ValueError: The text is not a delay, or frames were given without a frame rate.
+        ValueError: The text is not a delay, could be read in two ways, or gives frames without a
+            frame rate.
     """
     match = _DELAY.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a delay; write 160, 160ms, 0.16s or 4f")
-    number, unit = Fraction(match[1]), match[2] or "ms"
+    number, unit = Fraction(match[1]), match[2]
+    if unit is None and 0 < abs(number) < 1:
+        # Whoever writes 0.16 means seconds more often than a sixth of a millisecond.
+        raise ValueError(f"{text!r} could be seconds or milliseconds; write {text}s or {text}ms")
     if unit == "s":
         return number
-    if unit == "ms":
+    if unit in (None, "ms"):
         return number / 1000
     if not frame_rate:
         raise ValueError(f"{text!r} counts frames, but the clip has no known frame rate")

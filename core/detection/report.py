@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import (
+    AXIS_STEP_S,
     OffsetEvidence,
     WindowPosterior,
     evidence_from_classes,
@@ -43,6 +45,7 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
         "audio_stream_index": detection.audio_stream_index,
         "config": asdict(config),
         "offset_grid_s": [round(float(x), 1) for x in OFFSET_GRID_S] if has_classes else [],
+        "offset_axis": _axis_to_json(detection.evidence[0].axis_s),
         "windows": [_evidence_to_json(item) for item in detection.evidence],
     }
     if config.window_start_s is not None:
@@ -124,6 +127,7 @@ def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
         "end_s": window.span.end_s,
         "first_frame": window.first_frame,
         "n_segments": window.n_segments,
+        "offset_s": round(float(item.axis_s[item.log_likelihood.argmax()]), 6),
         "resolution_s": item.resolution_s,
     }
     if item.posterior:
@@ -133,6 +137,15 @@ def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
         raw = item.log_likelihood.astype("<f4").tobytes()
         record["log_likelihood_base64_f32le"] = base64.b64encode(raw).decode("ascii")
     return record
+
+
+def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
+    """Describe the offsets that the likelihoods of all windows are over."""
+    return {
+        "start_s": round(float(axis_s[0]), 6),
+        "step_s": AXIS_STEP_S,
+        "count": len(axis_s),
+    }
 
 
 def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:

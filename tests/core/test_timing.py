@@ -33,6 +33,11 @@ def test_what_is_no_delay_is_refused_with_the_forms_that_are(text):
         parse_delay(text, Fraction(25))
 
 
+def test_a_fraction_without_a_unit_is_not_guessed_at():
+    with pytest.raises(ValueError, match=r"write 0\.16s or 0\.16ms"):
+        parse_delay("0.16")
+
+
 def test_frames_need_a_frame_rate():
     with pytest.raises(ValueError, match="no known frame rate"):
         parse_delay("4f")
