@@ -1,6 +1,7 @@
 """Failures that a user can meet, each with one sentence saying what is wrong and what to do."""
 
 from pathlib import Path
+from typing import Self
 
 
 class SyncError(Exception):
@@ -26,6 +27,16 @@ class MediaError(SyncError):
 
 class CheckpointError(SyncError):
     """Model weights are missing, damaged, refused or of the wrong kind."""
+
+    @classmethod
+    def unreadable(cls, path: Path, error: OSError) -> Self:
+        """Return the failure to read a file of weights at all."""
+        return cls(
+            f"{path.name} cannot be read ({error.strerror}); check that it is there and that you "
+            "may open it.",
+            path=path,
+            details=str(error),
+        )
 
 
 class DetectionError(SyncError):

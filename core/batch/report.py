@@ -7,6 +7,7 @@ from pathlib import Path
 from core.batch.runner import FileResult
 from core.detection.result import Reason
 from core.errors import ExportError
+from core.paths import complete_or_absent
 
 COLUMNS = (
     "name",
@@ -35,20 +36,19 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
     Raises:
         ExportError: The table cannot be written.
     """
-    partial = target.with_name(f"{target.name}.partial~")
     try:
-        # Names that are not valid Unicode must not cost the table.
-        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
+        with (
+            complete_or_absent(target) as partial,
+            # Names that are not valid Unicode must not cost the table.
+            partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out,
+        ):
             writer = csv.writer(out)
             writer.writerow(COLUMNS)
             writer.writerows(_row(result, folder) for result in results)
-        partial.replace(target)
     except OSError as error:
         raise ExportError(
             f"{target} cannot be written ({error.strerror}); choose another place.", path=target
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _row(result: FileResult, folder: Path) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from core.timing import TOLERANCES, Tolerance
 HOP_STEP_S = 0.32
 """Distance of neighbouring segments; hops are whole multiples of it."""
 
+LONGEST_CLIP_S = 1_000_000
+"""Eleven days; no time within a clip lies beyond."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectionConfig:
@@ -31,16 +34,18 @@ class DetectionConfig:
     window_start_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not HOP_STEP_S / 2 <= self.hop_s <= 3600:
-            raise ValueError(f"the hop is at least {HOP_STEP_S} s, got {self.hop_s}")
+        if not HOP_STEP_S <= self.hop_s <= 3600:
+            raise ValueError(f"the hop is {HOP_STEP_S} to 3600 s, got {self.hop_s}")
         if not 0.2 <= self.range_s <= 30:
             raise ValueError(f"the range is 0.2 to 30 s, got {self.range_s}")
         if not 0.5 <= self.level < 1:
             raise ValueError(f"the level of the interval is 0.5 to below 1, got {self.level}")
         if not abs(self.simulate_offset_s) <= 30:
             raise ValueError(f"a simulated offset is at most 30 s, got {self.simulate_offset_s}")
-        if self.window_start_s is not None and not self.window_start_s >= 0:
-            raise ValueError(f"a window starts at 0 s or later, got {self.window_start_s}")
+        if self.window_start_s is not None and not 0 <= self.window_start_s <= LONGEST_CLIP_S:
+            raise ValueError(
+                f"a window starts at 0 to {LONGEST_CLIP_S} s, got {self.window_start_s}"
+            )
 
     @property
     def hop_segments(self) -> int:

@@ -41,7 +41,8 @@ class ClipChunk:
 
     Attributes:
         first_frame: Analysis frame number of the first frame, counted from clip time 0.
-        frames: (T, H, W, 3) uint8 RGB at 25 fps, short side 256 px, rotation applied.
+        frames: (T, H, W, 3) uint8 RGB at 25 fps, short side 256 px, rotation applied;
+            of a long side over 2048 px the middle.
         waveform: (T * 640,) float32 mono at 16 kHz, nominally within -1..1.
         has_video: (T,) bool, whether the file has picture at that frame.
         has_audio: (T,) bool, whether the file has sound during all of that frame's 640 samples.
@@ -168,7 +169,9 @@ class ClipDecoder:
                 self._read_chunks(picture, sound)
                 return (
                     *_damage_warnings(path.name, "picture", video_reader.n_damaged),
-                    *_damage_warnings(path.name, "sound", audio_reader.n_damaged),
+                    *_damage_warnings(
+                        path.name, "sound", audio_reader.n_damaged + sound.n_silenced
+                    ),
                     *self._shortfall_warnings(picture, sound),
                 )
         finally:
@@ -226,7 +229,8 @@ class ClipDecoder:
 
 def _damage_warnings(name: str, what: str, n_damaged: int) -> Iterator[str]:
     if n_damaged:
-        yield f"{name}: the {what} is damaged in {n_damaged} places, which were left out."
+        places = "one place, which was" if n_damaged == 1 else f"{n_damaged} places, which were"
+        yield f"{name}: the {what} is damaged in {places} left out."
 
 
 def _shortfall(

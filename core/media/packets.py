@@ -47,7 +47,7 @@ def copy_packets(
     """Write all that the plan copies to an open file.
 
     Raises:
-        ExportError: The source cannot be read to its end.
+        ExportError: The source cannot be read to its end, or its times go back.
         FFmpegError: The muxer refuses a stream or its times.
         OSError: The file cannot be written.
         Cancelled: The monitor says so.
@@ -120,12 +120,14 @@ def _packets(
     """Read the packets of the copied streams.
 
     Raises:
-        ExportError: The source cannot be read to its end.
+        ExportError: The source cannot be read to its end, or its times go back, which no
+            container takes.
     """
     for stream in reader.streams:
         if stream.index not in outputs:
             stream.discard = Discard.all
     counts: Counter[int] = Counter()
+    last_dts: dict[int, int] = {}
     end_s = Fraction(0)
     try:
         for packet in reader.demux([reader.streams[index] for index in outputs]):
@@ -134,6 +136,10 @@ def _packets(
             if packet.size == 0:
                 continue
             counts[packet.stream_index] += 1
+            if packet.dts is not None:
+                if packet.dts < last_dts.get(packet.stream_index, packet.dts):
+                    raise _jumps_back(info, packet)
+                last_dts[packet.stream_index] = packet.dts
             if packet.pts is not None:
                 end_s = max(end_s, (packet.pts + (packet.duration or 0)) * packet.time_base)
             yield packet
@@ -155,6 +161,16 @@ def _cut_off(info: MediaInfo, details: str) -> ExportError:
         f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
         path=info.path,
         details=details,
+    )
+
+
+def _jumps_back(info: MediaInfo, packet: "Packet[Stream]") -> ExportError:
+    time_s = float((packet.dts or 0) * packet.time_base)
+    return ExportError(
+        f"{info.path.name} jumps back in time, as files do that were joined byte by byte; "
+        "join its parts in an editor and correct the result.",
+        path=info.path,
+        details=f"stream {packet.stream_index} goes back to {time_s:.3f} s",
     )
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from core.timing import VIDEO_FPS
 
 SHORT_SIDE_PX = 256
 """Short side of the pictures; Synchformer was trained at it."""
+
+LONG_SIDE_PX = 8 * SHORT_SIDE_PX
+"""Most that is kept, from the middle, of the long side; wider pictures would fill the memory."""
 
 _STEP_S = Fraction(1, VIDEO_FPS)
 
@@ -53,6 +57,7 @@ class PictureGrid:
             MediaError: No picture can be decoded.
         """
         self._reader = reader
+        self._path = info.path
         self._stream = stream
         self._zero = zero
         self._next_frame = first_frame
@@ -70,8 +75,10 @@ class PictureGrid:
         self._following = next(self._frames, None)
         self._begin_time = first.time
         # Pictures keep the size of the first one, whatever the stream changes to later.
-        self._scaled_size = _scaled_size(first.frame.width, first.frame.height)
-        self._crops = (first.frame.width, first.frame.height) != self._scaled_size
+        size = (first.frame.width, first.frame.height)
+        self._scaled_size = _scaled_size(*size)
+        is_scaled = self._scaled_size != size
+        self._columns, self._rows = (_kept(side, is_scaled) for side in self._scaled_size)
 
     @property
     def end_time(self) -> Fraction:
@@ -93,6 +100,9 @@ class PictureGrid:
             frames: (n_frames, H, W, 3) uint8 RGB; the nearest frame where the file has none.
             has_video: (n_frames,) bool, whether the file has picture there.
             n_left: How many of the points lie before the end of the picture.
+
+        Raises:
+            MediaError: A picture is of a kind or shape that cannot be converted.
         """
         frames: NDArray[np.uint8] | None = None
         has_video = np.zeros(n_frames, np.bool_)
@@ -128,18 +138,22 @@ class PictureGrid:
     def _convert(self, frame: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._scaled_size
         # Without a change of size this is VideoFrame.to_rgb, byte for byte.
-        rgb = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            interpolation=(
-                None if (frame.width, frame.height) == (width, height) else Interpolation.BICUBIC
-            ),
-        ).to_ndarray()
-        if self._crops:
-            rgb = rgb[: height // 2 * 2, : width // 2 * 2]
-        return np.rot90(rgb, self._stream.rotation_deg // 90).astype(np.uint8, copy=False)
+        interpolation = (
+            None if (frame.width, frame.height) == (width, height) else Interpolation.BICUBIC
+        )
+        try:
+            rgb = self._reformatter.reformat(
+                frame, width=width, height=height, format="rgb24", interpolation=interpolation
+            ).to_ndarray()
+        except FFmpegError as error:
+            raise MediaError(
+                f"{self._path} has a picture ({frame.format.name}, {frame.width}x{frame.height})"
+                " that cannot be converted to RGB; export it in a usual format.",
+                path=self._path,
+                details=str(error),
+            ) from error
+        kept = rgb[self._rows, self._columns]
+        return np.rot90(kept, self._stream.rotation_deg // 90).astype(np.uint8, copy=False)
 
     def _begin(self, wanted: Fraction) -> tuple[Iterator[_Timed], _Timed | None]:
         """Return the frames from one at or before the wanted time on, and the first of them.
@@ -180,3 +194,13 @@ def _scaled_size(width: int, height: int) -> tuple[int, int]:
     """Return the size with a short side of 256 px, rounded down as FFmpeg's scale filter does."""
     short = min(width, height)
     return width * SHORT_SIDE_PX // short, height * SHORT_SIDE_PX // short
+
+
+def _kept(side: int, is_scaled: bool) -> slice:
+    """Return what is kept of a side: scaled ones become even, as the published evaluation has it.
+
+    The middle stays where it is, since that is what the networks see.
+    """
+    n_kept = min(side // 2 * 2 if is_scaled else side, LONG_SIDE_PX)
+    first = (side - n_kept) // 2
+    return slice(first, first + n_kept)

@@ -20,6 +20,9 @@ from core.errors import Cancelled, MediaError
 
 log = logging.getLogger(__name__)
 
+_LISTS = frozenset({"concat", "dash", "hls", "imf"})
+"""Formats that only name other files, which the user has not chosen."""
+
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
@@ -38,6 +41,9 @@ def open_container(path: Path) -> InputContainer:
     if container.format.name == "tty":
         container.close()
         raise MediaError(f"{path} is a text file; choose a media file.", path=path)
+    if _LISTS.intersection(container.format.name.split(",")):
+        container.close()
+        raise MediaError(f"{path} is a list of other files; choose one of those.", path=path)
     return container
 
 

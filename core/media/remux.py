@@ -8,9 +8,7 @@ container can carry is decided in `core.media.streams`, the copying is done in `
 import errno
 import logging
 import os
-import secrets
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from av.error import FFmpegError
@@ -21,6 +19,7 @@ from core.media.info import MediaInfo
 from core.media.packets import copy_packets
 from core.media.reader import open_container
 from core.media.streams import can_write, plan_streams
+from core.paths import complete_or_absent
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
@@ -83,27 +82,22 @@ def write_corrected(
         Cancelled: The monitor says so; nothing is left behind.
     """
     _check_correction(info, correction)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial~")
     try:
         _check_target(info, target, overwrite)
         _check_room(info, target)
         before = _identity(info)
-        left_out = _write(info, target, partial, correction, monitor)
-        if _identity(info) != before:
-            raise ExportError(
-                f"{info.path.name} changed while it was copied; "
-                "wait until nothing writes to it and export again.",
-                path=info.path,
-            )
-        # The name may have been taken in the meantime.
-        _check_target(info, target, overwrite)
-        partial.replace(target)
+        with complete_or_absent(target) as partial:
+            left_out = _write(info, target, partial, correction, monitor)
+            if _identity(info) != before:
+                raise ExportError(
+                    f"{info.path.name} changed while it was copied; "
+                    "wait until nothing writes to it and export again.",
+                    path=info.path,
+                )
+            # The name may have been taken in the meantime.
+            _check_target(info, target, overwrite)
     except (FFmpegError, OSError) as error:
-        raise _not_written(target, error) from error
-    finally:
-        # On a drive that is gone this fails as well; the failure to tell is the first one.
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        raise _not_written(info, target, error) from error
     for sentence in left_out:
         log.warning("%s", sentence)
     return target
@@ -194,7 +188,7 @@ def _identity(info: MediaInfo) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _not_written(target: Path, error: FFmpegError | OSError) -> ExportError:
+def _not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
     advice = {
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
@@ -206,6 +200,8 @@ def _not_written(target: Path, error: FFmpegError | OSError) -> ExportError:
     }.get(error.errno or 0)
     if advice is None and isinstance(error, OSError):
         advice = "the drive reports an error; choose another drive"
+    elif advice is None and target.suffix.lower() == ".mkv":
+        advice = f"{info.path.name} has packets without times or of no use; export that file again"
     elif advice is None:
         advice = "its container does not take these times or streams; choose a name ending in .mkv"
     return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))

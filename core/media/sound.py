@@ -20,6 +20,9 @@ Containers round them to ticks of up to a few milliseconds; a lost packet makes 
 more with all usual codecs.
 """
 
+_LOUDEST = 1e6
+"""Larger values than this, against a full scale of 1, are damage; so is what is no number."""
+
 
 class _Piece(NamedTuple):
     start: int
@@ -53,7 +56,8 @@ class _Run:
         # A resampler without work to do answers the flush with None.
         for resampled in filter(None, self._resampler.resample(frame)):
             channels = resampled.to_ndarray()  # (channels, n)
-            mono = channels[0] if len(channels) == 1 else channels.mean(axis=0, dtype=np.float32)
+            with np.errstate(invalid="ignore", over="ignore"):
+                mono = channels.mean(axis=0, dtype=np.float32)
             yield _Piece(self._position, mono.astype(np.float32, copy=False))
             self._position += mono.size
 
@@ -63,7 +67,12 @@ def _format_key(frame: AudioFrame) -> tuple[str, str, int]:
 
 
 class SoundLine:
-    """Lays the sound of a stream on a line of samples; what the file lacks is silence."""
+    """Lays the sound of a stream on a line of samples; what the file lacks is silence.
+
+    Attributes:
+        n_silenced: Blocks so far in which some samples were no numbers and became silence.
+        is_empty: Whether no sound could be decoded at all.
+    """
 
     def __init__(
         self,
@@ -89,10 +98,10 @@ class SoundLine:
         self._zero = zero
         self._next_sample = first_sample
         self._end_sample = 0
+        self.n_silenced = 0
         self._pieces = self._in_order()
         self._piece = next(self._pieces, None)
         self.is_empty = self._piece is None
-        """Whether no sound could be decoded at all."""
 
     @property
     def end_time(self) -> Fraction:
@@ -133,7 +142,10 @@ class SoundLine:
 
     def _in_order(self) -> Iterator[_Piece]:
         """Yield pieces that do not overlap; where the file has sound twice, the first counts."""
-        for start, samples in self._placed():
+        for start, placed in self._placed():
+            is_sound = np.abs(placed) <= _LOUDEST
+            self.n_silenced += not is_sound.all()
+            samples = np.where(is_sound, placed, np.float32(0))
             skip = max(self._end_sample - start, 0)
             if skip < samples.size:
                 self._end_sample = start + samples.size

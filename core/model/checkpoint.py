@@ -92,12 +92,7 @@ def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
     try:
         contents = _read_contents(path, monitor)
     except OSError as error:
-        raise CheckpointError(
-            f"{path.name} cannot be read ({error.strerror}); check that it is there and that you "
-            "may open it.",
-            path=path,
-            details=str(error),
-        ) from error
+        raise CheckpointError.unreadable(path, error) from error
     top = contents if isinstance(contents, Mapping) else {}
     nested = next((top[key] for key in ("model", "state_dict") if key in top), top)
     weights = _tensors(nested, path)
@@ -106,7 +101,7 @@ def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
     precisions = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights.values()})
     info: dict[str, object] = {"precision": ", ".join(precisions)}
     if nested is not top:
-        info |= {ours: plain_data(top[key]) for key, ours in _INFO_KEYS.items() if key in top}
+        info |= _training_info(top, path)
     return Checkpoint(kind, weights, info, path)
 
 
@@ -218,6 +213,19 @@ def _tensors(contents: object, path: Path) -> dict[str, torch.Tensor]:
     if weights and all(name.startswith("module.") for name in weights):
         return {name.removeprefix("module."): weight for name, weight in weights.items()}
     return weights
+
+
+def _training_info(contents: Mapping[object, object], path: Path) -> dict[str, object]:
+    try:
+        return {
+            ours: plain_data(contents[key]) for key, ours in _INFO_KEYS.items() if key in contents
+        }
+    except RecursionError as error:
+        raise CheckpointError(
+            f"{path.name} was refused because its configuration contains itself; get the model from"
+            " a source you trust.",
+            path=path,
+        ) from error
 
 
 def _kind_of(weights: Mapping[str, torch.Tensor], path: Path) -> CheckpointKind:

@@ -137,8 +137,9 @@ def _transfer(source: Source, download: Download, monitor: Monitor) -> None:
     monitor.check()
     monitor.report(Progress("Connecting"))
     with requests.get(source.url, headers=headers, stream=True, timeout=TIMEOUTS_S) as response:
-        if not is_trusted(response.url):
-            raise _failure(source, "it leads to an address that is not https", response.url)
+        for step in (*response.history, response):
+            if not is_trusted(step.url):
+                raise _failure(source, "it leads to an address that is not https", step.url)
         is_beyond_end = response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         if not response.ok and not (n_before and is_beyond_end):
             answer = f"{response.status_code} {response.reason}"

@@ -284,9 +284,4 @@ def _hash(path: Path, monitor: Monitor) -> FileHash:
     try:
         return hash_file(path, monitor)
     except OSError as error:
-        raise CheckpointError(
-            f"{path.name} cannot be read ({error.strerror}); check that it is there and that you "
-            "may open it.",
-            path=path,
-            details=str(error),
-        ) from error
+        raise CheckpointError.unreadable(path, error) from error

@@ -1,4 +1,6 @@
-from core.paths import data_dir, log_dir, models_dir
+import pytest
+
+from core.paths import complete_or_absent, data_dir, log_dir, models_dir
 
 
 def test_one_variable_moves_everything_the_application_keeps(monkeypatch, tmp_path):
@@ -14,3 +16,28 @@ def test_without_it_the_folders_of_the_system_are_used(monkeypatch):
 
     assert models_dir().is_absolute()
     assert "synchformer-gui" in str(log_dir())
+
+
+def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+
+    with complete_or_absent(target) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_was_not_finished_leaves_nothing_behind(tmp_path):
+    target = tmp_path / "table.csv"
+
+    def write_half() -> None:
+        with complete_or_absent(target) as partial:
+            partial.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert list(tmp_path.iterdir()) == []

@@ -71,6 +71,7 @@ def test_one_bad_file_does_not_stop_the_others(folder, make_clip):
     assert bad.detection is None
     assert "a.mp4" in bad.error
     assert judged.error == ""
+    assert judged.detection is not None
     assert judged.detection.estimate.offset_s == pytest.approx(0.3, abs=0.04)
     assert "missing.mp4" in missing.error
 

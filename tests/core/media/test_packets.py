@@ -260,3 +260,15 @@ def test_a_truncated_source_makes_no_file(
     with pytest.raises(ExportError, match=rf"^cut{suffix} cannot be read to its end"):
         write_corrected(info, tmp_path / f"clip{suffix}", by(info, 7))
     assert [entry.name for entry in tmp_path.iterdir()] == [cut.name]
+
+
+def test_a_source_that_jumps_back_in_time_makes_no_file(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    part = make_clip("part.ts", duration_s=2)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * part.read_bytes())
+    info = probe(joined)
+    with pytest.raises(ExportError, match=r"^joined.ts jumps back in time"):
+        write_corrected(info, tmp_path / "out.mkv", by(info, 7))
+    assert not list(tmp_path.glob("*out.mkv*"))

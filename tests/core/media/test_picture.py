@@ -8,6 +8,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from core.errors import MediaError
 
 MakeClip = Callable[..., Path]
 DecodeClip = Callable[..., Any]
@@ -67,3 +71,44 @@ def test_rotation_is_applied(
         make_clip("b.mp4", duration_s=0.4, size=size, rotation_deg=rotation_deg)
     ).frames
     np.testing.assert_array_equal(turned, np.rot90(upright, rotation_deg // 90, axes=(1, 2)))
+
+
+@pytest.mark.parametrize("size", [(320, 16), (16, 320)])
+def test_of_a_very_long_picture_the_middle_is_kept(
+    tmp_path: Path, decode_clip: DecodeClip, make_clip: MakeClip, size: tuple[int, int]
+) -> None:
+    width, height = size
+    ramp = np.linspace(0, 255, max(size)).astype(np.uint8)
+    grey = np.broadcast_to(ramp if width > height else ramp[:, None], (height, width))
+    frames = decode_clip(_with_picture(tmp_path, make_clip, np.stack([grey] * 3, axis=2))).frames
+    assert sorted(frames.shape[1:3]) == [256, 2048]
+    middle = frames[0, frames.shape[1] // 2, frames.shape[2] // 2, 0]
+    assert middle == pytest.approx(127.5, abs=2)
+    assert np.ptp(frames[0].astype(int)) == pytest.approx(255 * 8 * 16 / 320, abs=4)
+
+
+def test_a_picture_that_cannot_be_converted_is_a_sentence(
+    tmp_path: Path, decode_clip: DecodeClip, make_clip: MakeClip
+) -> None:
+    path = _with_picture(tmp_path, make_clip, np.zeros((1, 8000, 3), np.uint8))
+    with pytest.raises(MediaError, match=r"raw.mkv has .*8000x1\) that cannot be converted"):
+        decode_clip(path)
+
+
+def _with_picture(tmp_path: Path, make_clip: MakeClip, picture: NDArray[np.uint8]) -> Path:
+    """Write a second of one still picture, uncompressed, with sound."""
+    path = tmp_path / "raw.mkv"
+    height, width = picture.shape[:2]
+    with av.open(str(make_clip(duration_s=1.0, video=False))) as source, av.open(path, "w") as out:
+        stream = out.add_stream("ffv1", rate=25, width=width, height=height, pix_fmt="bgr0")
+        sound = out.add_stream_from_template(source.streams.audio[0])
+        for pts in range(25):
+            frame = VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts = pts
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.stream = sound
+                out.mux(packet)
+    return path

@@ -117,6 +117,14 @@ def test_bad_file_gets_one_sentence(
     assert caught.value.path == path
 
 
+def test_a_list_of_files_is_not_followed(make_clip: MakeClip, tmp_path: Path) -> None:
+    make_clip("part.mkv", duration_s=1.0)
+    path = tmp_path / "list.mp4"
+    path.write_text("ffconcat version 1.0\nfile part.mkv\n")
+    with pytest.raises(MediaError, match=r"list.mp4 is a list of other files; choose"):
+        probe(path)
+
+
 def test_folder_and_text_file_are_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="is a folder"):
         probe(tmp_path)

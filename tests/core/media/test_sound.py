@@ -107,6 +107,32 @@ def test_reading_begins_anywhere(first_sample: int) -> None:
     np.testing.assert_array_equal(samples[:n_left], whole[800 + first_sample :].astype(np.float32))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_is_no_sample_becomes_silence_and_is_told(
+    tmp_path: Path, decode_clip: DecodeClip, make_clip: MakeClip, value: float
+) -> None:
+    sounds = np.full((2, 3 * RATE_HZ), 0.5, np.float32)
+    sounds[0, RATE_HZ : RATE_HZ + 10] = value
+    path = tmp_path / "float.mkv"
+    with av.open(str(make_clip(duration_s=3.0, audio=False))) as source, av.open(path, "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        sound = out.add_stream("pcm_f32le", rate=RATE_HZ, layout="stereo")
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = picture
+                out.mux(packet)
+        frame = AudioFrame.from_ndarray(sounds.T.reshape(1, -1), format="flt", layout="stereo")
+        frame.rate, frame.pts = RATE_HZ, 0
+        out.mux([*sound.encode(frame), *sound.encode(None)])
+
+    clip = decode_clip(path)
+
+    n_sounding = np.count_nonzero(clip.waveform == 0.5)
+    assert n_sounding == 3 * RATE_HZ - 10
+    assert clip.has_audio.all()
+    assert clip.warnings == ("float.mkv: the sound is damaged in one place, which was left out.",)
+
+
 def test_no_sound_at_all_is_told() -> None:
     assert line([]).is_empty
 

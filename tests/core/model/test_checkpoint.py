@@ -126,6 +126,15 @@ def test_published_file_is_read_without_omegaconf(
     assert read_checkpoint(tmp_path / "published.pt").kind is kind
 
 
+def test_configuration_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    config: dict[str, object] = {}
+    config["config"] = config
+    weights = weights_of(CheckpointKind.SYNC)
+    torch.save({"model": weights, "args": config}, tmp_path / "endless.pt")
+    with pytest.raises(CheckpointError, match=r"endless.pt was refused .* contains itself"):
+        read_checkpoint(tmp_path / "endless.pt")
+
+
 def test_nothing_stays_admitted_after_reading(tmp_path: Path) -> None:
     kind = CheckpointKind.SYNC
     before = set(torch.serialization.get_safe_globals())

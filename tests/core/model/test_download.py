@@ -34,7 +34,8 @@ class Server:
     knows_ranges: bool = True
     names_length: bool = True
     status: int = 200
-    redirect_to: str = ""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Where the server sends those who ask for a path."""
     breaks_at: list[int] = field(default_factory=list)
     """Number of bytes after which the answers break off, one per request."""
     ranges: list[str] = field(default_factory=list)
@@ -51,9 +52,9 @@ def handler_of(server: Server) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range", "")
             server.ranges.append(asked)
-            if server.redirect_to and self.path == "/model.pt":
+            if self.path in server.redirects:
                 self.send_response(302)
-                self.send_header("Location", server.redirect_to)
+                self.send_header("Location", server.redirects[self.path])
                 self.end_headers()
                 return
             if server.status != 200:
@@ -229,7 +230,17 @@ def test_connection_that_brings_nothing_is_given_up(tmp_path: Path) -> None:
 
 
 def test_unsafe_redirection_is_refused(server: Server, tmp_path: Path) -> None:
-    server.redirect_to = server.url.replace("127.0.0.1", "0.0.0.0") + "/other.pt"
+    elsewhere = server.url.replace("127.0.0.1", "0.0.0.0")
+    server.redirects = {"/model.pt": f"{elsewhere}/other.pt"}
+    with pytest.raises(SourceError, match="not https"):
+        fetch(server.source(), tmp_path, "run")
+    assert names_in(tmp_path) == []
+
+
+def test_unsafe_step_on_the_way_is_refused(server: Server, tmp_path: Path) -> None:
+    server.content = b"short"
+    elsewhere = server.url.replace("127.0.0.1", "0.0.0.0")
+    server.redirects = {"/model.pt": f"{elsewhere}/step.pt", "/step.pt": f"{server.url}/end.pt"}
     with pytest.raises(SourceError, match="not https"):
         fetch(server.source(), tmp_path, "run")
     assert names_in(tmp_path) == []
