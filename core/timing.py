@@ -7,7 +7,8 @@ The sign convention of the whole project is defined here and nowhere else:
   ``audio_delay_s > 0`` moves audio **later**.
 
 Times are seconds of *clip time* unless a name says otherwise: 0 is the earliest start of the chosen
-video and audio stream, which is where a player's clock starts.
+video and audio stream, which is where a player's clock starts, or up to a frame before it
+(`core.media.info.clip_start`).
 """
 
 import math

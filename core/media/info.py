@@ -1,8 +1,11 @@
 """What a media file contains, as plain values."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from core.timing import VIDEO_FPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,14 @@ class MediaInfo:
 def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
     """Return clip time 0 on the container's own timeline, in seconds, exactly.
 
-    It is the earlier start of the two streams; both are placed relative to it, so the difference
-    of their starts stays part of what is measured.
+    It is the earlier start of the two streams, or up to one analysis frame before it: the first
+    picture lies on the 25 fps grid, since otherwise every picture of a 25 fps clip would be placed
+    up to half a frame early or late. Both streams are placed relative to it, so the difference of
+    their starts stays part of what is measured.
     """
-    return min(
+    video_start, audio_start = (
         round(Fraction(stream.start_s) / stream.time_base) * stream.time_base
         for stream in (video, audio)
     )
+    n_frames_before = max(math.ceil((video_start - audio_start) * VIDEO_FPS), 0)
+    return video_start - Fraction(n_frames_before, VIDEO_FPS)

@@ -12,6 +12,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from core.errors import MediaError
+from core.media.info import clip_start
+from core.media.probe import probe
 
 MakeClip = Callable[..., Path]
 DecodeClip = Callable[..., Any]
@@ -24,9 +26,25 @@ def test_nearest_frame_has_no_bias(make_clip: MakeClip, decode_clip: DecodeClip)
 
 def test_late_picture_is_held_and_told(make_clip: MakeClip, decode_clip: DecodeClip) -> None:
     clip = decode_clip(make_clip(duration_s=3.0, video_start_s=0.5))
-    # The first frame, at 0.5 s, reaches half a step back; the last one ends at 3.02 s.
-    np.testing.assert_array_equal(np.flatnonzero(clip.has_video), np.arange(12, 76))
-    assert (clip.frames[:12] == clip.frames[12]).all()
+    # The first frame, at 0.5 s, is the thirteenth of the grid; the last one ends at 3.02 s.
+    np.testing.assert_array_equal(np.flatnonzero(clip.has_video), np.arange(13, 76))
+    assert (clip.frames[:13] == clip.frames[13]).all()
+
+
+@pytest.mark.parametrize("video_start_s", [0.0, 0.021, 0.25])
+def test_pictures_of_a_25_fps_clip_keep_their_exact_times(
+    make_clip: MakeClip, decode_clip: DecodeClip, video_start_s: float
+) -> None:
+    path = make_clip("clip.mkv", duration_s=4.0, video_start_s=video_start_s)
+    with av.open(str(path)) as container:
+        frames = [(f.time, f.to_ndarray(format="gray").mean()) for f in container.decode(video=0)]
+    times_s, brightness = np.array(frames).T
+    flashes_s = times_s[1:][np.diff(brightness) > 25]
+    info = probe(path)
+    zero_s = float(clip_start(info.videos[0], info.audios[0]))
+    # Matroska's ticks are milliseconds.
+    found_s = decode_clip(path).flash_times() + zero_s
+    np.testing.assert_allclose(found_s, flashes_s, atol=0.0011)
 
 
 def test_25_fps_256_px_comes_through_bit_exact(

@@ -55,7 +55,8 @@ def test_start_times_differ(make_clip: MakeClip) -> None:
     info = probe(make_clip(duration_s=2.0, video_start_s=0.25))
     assert info.videos[0].start_s == 0.25
     assert info.audios[0].start_s == 0.0
-    assert clip_start(info.videos[0], info.audios[0]) == 0
+    # The first picture lies on the grid: seven frames after clip time 0.
+    assert clip_start(info.videos[0], info.audios[0]) == Fraction(1, 4) - Fraction(7, 25)
 
 
 def test_duration_of_a_clip_that_starts_late(make_clip: MakeClip) -> None:
