@@ -10,17 +10,19 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.created:
-	@packaging/system_libraries.sh python
+	@PYTHON=$(PYTHON) packaging/system_libraries.sh python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.runtime: pyproject.toml $(VENV)/.created
+	@echo "Installing into $(VENV); the first time takes minutes and some gigabytes."
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.created
+	@echo "Installing into $(VENV); the first time takes minutes and some gigabytes."
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 

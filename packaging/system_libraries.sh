@@ -14,7 +14,8 @@ libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0 libx11-xcb1"
 
 case "${1:-}" in
     # Debian splits venv from python3; a Python from elsewhere brings its own.
-    python) python3 -c 'import ensurepip, venv' 2>/dev/null && exit 0; wanted="python3-venv" ;;
+    python) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null && exit 0
+        wanted="python3-venv" ;;
     window) wanted="$qt $xcb" ;;
     # ffmpeg is the second reader of the files that the tests write.
     tests) wanted="$qt $xcb ffmpeg" ;;
@@ -44,6 +45,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 else
     echo "Some system libraries are missing. Please run:" >&2
     echo "    sudo apt-get install --no-install-recommends$missing" >&2
-    [ "$1" != tests ] || echo "(then run the command again)" >&2
+    echo "and then this command again." >&2
     exit 1
 fi
