@@ -25,6 +25,9 @@ AUDIO_RATE_HZ = 16000
 SAMPLES_PER_FRAME = AUDIO_RATE_HZ // VIDEO_FPS
 """Audio samples during one analysis frame (640)."""
 
+_ROUNDING_S = 1e-9
+"""Sums of decimal fractions miss a border by less than this."""
+
 _DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|f)?", re.ASCII)
 
 
@@ -66,7 +69,7 @@ class Tolerance:
 
     def accepts(self, offset_s: float) -> bool:
         """Tell whether an offset lies within the tolerance, borders included."""
-        return -self.late_s <= offset_s <= self.early_s
+        return -self.late_s - _ROUNDING_S <= offset_s <= self.early_s + _ROUNDING_S
 
 
 TOLERANCES: tuple[Tolerance, ...] = (

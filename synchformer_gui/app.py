@@ -23,6 +23,8 @@ from synchformer_gui.views.theme import apply_theme
 
 log = logging.getLogger(__name__)
 
+_PULSE_MS = 250
+
 
 def run(clip: Path | None) -> int:
     """Show the window until it is closed.
@@ -43,6 +45,10 @@ def run(clip: Path | None) -> int:
         window = make_window()
         sys.excepthook = _reporter(window)
         window.show()
+        # Python notices Ctrl-C only when it runs, which it does not while Qt waits for events.
+        pulse = QTimer(window)
+        pulse.timeout.connect(lambda: None)
+        pulse.start(_PULSE_MS)
         if clip is not None:
             # Behind the first events, so that the window is on screen before the file is read.
             QTimer.singleShot(0, window, lambda: window.open_clip(clip))

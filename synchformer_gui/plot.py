@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.detection.estimate import clip_posterior
 from core.detection.result import Detection, Reason, Verdict
 from core.errors import ExportError
+from core.paths import complete_or_absent
 from synchformer_gui import wording
 
 if TYPE_CHECKING:
@@ -54,20 +55,17 @@ def write_plot(detection: Detection, target: Path) -> None:
         frameon=False,
     )
     title = [
-        *textwrap.wrap(_unbroken(wording.answer_sentence(detection)), TITLE_COLUMNS),
+        *textwrap.wrap(wording.unbroken(wording.answer_sentence(detection)), TITLE_COLUMNS),
         f"{detection.info.path.name} · {detection.opinion.engine_name}",
     ]
     figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
-    partial = target.with_name(f"{target.name}.partial~")
     try:
-        figure.savefig(partial, format="png")
-        partial.replace(target)
+        with complete_or_absent(target) as partial:
+            figure.savefig(partial, format="png")
     except OSError as error:
         raise ExportError(
             f"{target} cannot be written ({error.strerror}); choose another place.", path=target
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _draw_windows(axes: "Axes", detection: Detection) -> None:
@@ -137,10 +135,6 @@ def _label(over_time: "Axes", in_all: "Axes", detection: Detection) -> None:
     over_time.set_xlabel("time in the clip")
     over_time.set_title("window by window (brighter: more likely)", fontsize="medium")
     in_all.set_title("whole clip", fontsize="medium")
-
-
-def _unbroken(sentence: str) -> str:
-    return sentence.replace("± ", "±\N{NO-BREAK SPACE}").replace(" ms", "\N{NO-BREAK SPACE}ms")
 
 
 def _edges_ms(axis_s: NDArray[np.float64]) -> NDArray[np.float64]:

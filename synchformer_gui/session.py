@@ -12,7 +12,7 @@ from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
-from core.timing import tolerance_named
+from core.timing import TOLERANCES, tolerance_named
 from synchformer_gui import tasks
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.settings import Preferences
@@ -48,7 +48,7 @@ class Session(QObject):
     evidence_added = Signal(object)
     """Carries a tuple of OffsetEvidence."""
     detected = Signal(object)
-    """Carries a Detection."""
+    """Carries a Detection, again after it was judged by another tolerance."""
     exported = Signal(object)
     """Carries an Exported."""
     stopped = Signal()
@@ -62,6 +62,8 @@ class Session(QObject):
         self.probers = JobQueue(N_PROBERS, self)
         self._detector = tasks.Detector()
         self._job: Job | None = None
+        self._judging: Job | None = None
+        self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
         self._info: MediaInfo | None = None
         self._audio_stream_index: int | None = None
@@ -106,12 +108,25 @@ class Session(QObject):
                 self.cancel()
             self._drop_detection()
 
+    def choose_tolerance(self, name: str) -> None:
+        """Judge by this tolerance from now on, also the answer that there may be."""
+        self._tolerance = tolerance_named(name)
+        detection, tolerance = self._detection, self._tolerance
+        self._judging = None
+        if detection is None or detection.config.tolerance == tolerance:
+            return
+        self._judging = Job(lambda _: tasks.judge_again(detection, tolerance))
+        self._judging.succeeded.connect(self._on_judged_again)
+        self._judging.failed.connect(self.failed)
+        self.probers.submit(self._judging)
+
     def detect(self, preferences: Preferences) -> None:
         """Find the offset of the open clip."""
         if self._info is None or not self.can_detect:
             return
+        self._tolerance = tolerance_named(preferences.tolerance)
         config = DetectionConfig(
-            tolerance=tolerance_named(preferences.tolerance),
+            tolerance=self._tolerance,
             audio_stream_index=self._audio_stream_index,
         )
         request = tasks.DetectRequest(
@@ -155,6 +170,7 @@ class Session(QObject):
         if self._job is not None:
             self._job.cancel()
             self._job = None
+        self._judging = None
         self.probers.close()
         self.worker.close()
 
@@ -175,6 +191,7 @@ class Session(QObject):
 
     def _drop_detection(self) -> None:
         self._detection = None
+        self._judging = None
         self.detection_dropped.emit()
 
     def _is_stale(self) -> bool:
@@ -202,6 +219,13 @@ class Session(QObject):
         self._detection = detection
         self._end()
         self.detected.emit(detection)
+        self.choose_tolerance(self._tolerance.name)
+
+    def _on_judged_again(self, detection: Detection) -> None:
+        if self.sender() is self._judging:
+            self._judging = None
+            self._detection = detection
+            self.detected.emit(detection)
 
     def _on_exported(self, exported: tasks.Exported) -> None:
         if not self._is_stale():

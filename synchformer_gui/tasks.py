@@ -4,23 +4,24 @@ Anything that may import torch is imported when it runs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.media.verify import Verification, verify_corrected
-
 from core.detection.config import DetectionConfig
+from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection
+from core.detection.result import Detection, Reason
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.media.remux import write_corrected
+from core.media.verify import Verification, verify_corrected
 from core.model.catalog import CatalogEntry
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
 from core.progress import Monitor, Progress
+from core.timing import Tolerance
 
 if TYPE_CHECKING:
     from core.detection.engine import Engine
@@ -107,6 +108,19 @@ class Detector:
             self._engine = open_engine(choice, monitor)
             self._loaded_for = wanted
         return self._engine
+
+
+def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
+    """Judge the evidence of a detection by another tolerance.
+
+    The second opinion is compared by its offset only, so it stays as it is.
+    """
+    config = replace(detection.config, tolerance=tolerance)
+    reason = detection.estimate.reason
+    if reason not in (Reason.NO_MOTION, Reason.SILENCE):
+        reason = Reason.NONE
+    estimate = estimate_offset(detection.evidence, config, reason=reason)
+    return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
 
 
 def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:

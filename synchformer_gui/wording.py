@@ -3,12 +3,14 @@
 Sentences never carry a sign: sound is *early* or *late*, and is moved *later* or *earlier*.
 """
 
+import re
 from fractions import Fraction
 from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.model.catalog import CatalogEntry
 from core.timing import Tolerance
 
 if TYPE_CHECKING:
@@ -17,11 +19,23 @@ if TYPE_CHECKING:
 CLASSICAL_ID = "classical"
 """What the classical estimate answers as (`core.detection.engine.Engine.id`)."""
 
+BEST_FOR = {
+    "audioset": "everyday sounds and dense scenes",
+    "lrs3": "speaking faces",
+}
+"""What a published model judges better than the others, by its alias in the catalogue."""
+
 OFFER = (
-    "A published model is the better judge of faces and dense scenes: get one with "
-    "`synchformer-gui models download audioset` (or lrs3, for speaking faces)."
+    "Published models are the better judges: the one trained on AudioSet for "
+    f"{BEST_FOR['audioset']}, the one trained on LRS3 for {BEST_FOR['lrs3']}."
 )
-"""What to say wherever the classical estimate answered because no network is installed."""
+"""What to say wherever the classical estimate answered."""
+
+OFFER_COMMAND = "Get one with `synchformer-gui models download audioset` (or lrs3)."
+"""How to follow the offer on the command line."""
+
+AUTOMATIC = "The AudioSet model if it is installed, else the classical estimate"
+"""What "auto" stands for (`core.detection.engines.AUTO`)."""
 
 
 def milliseconds(seconds: float) -> int:
@@ -39,6 +53,32 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock_text(position_s: float) -> str:
+    """Write a position to the millisecond: "01:05.040", with hours only where there are any."""
+    total_ms = round(position_s * 1000)
+    minutes, rest_ms = divmod(total_ms, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{minutes:02}:{rest_ms // 1000:02}.{rest_ms % 1000:03}"
+    return f"{hours}:{seconds}" if hours else seconds
+
+
+def size_text(n_bytes: int) -> str:
+    """Write the size of a file: "0.3 MB", "950 MB", "1.1 GB"."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def unbroken(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return re.sub(r"(?<=[\d±]) (?=[\d%]|ms|fps|frames)", "\N{NO-BREAK SPACE}", text)
+
+
+def breakable(text: str) -> str:
+    """Let long paths and names go on in the next line, where a label would grow instead."""
+    return re.sub(r"([/\\]|[^\s/\\]{40})(?=\S)", "\\1\N{ZERO WIDTH SPACE}", text)
 
 
 def short_offset_text(offset_s: float) -> str:
@@ -81,10 +121,10 @@ def interval_text(estimate: OffsetEstimate) -> str:
 
 
 def confidence_text(estimate: OffsetEstimate) -> str:
-    """Write the confidence: "Confidence 87 %"; never 0 or 100."""
+    """Write the confidence: "87 %"; never 0 or 100."""
     percent = round(100 * estimate.confidence)
     shown = "below 1" if percent < 1 else "above 99" if percent > 99 else f"{percent}"
-    return f"Confidence {shown} %"
+    return f"{shown} %"
 
 
 def margin_sentence(estimate: OffsetEstimate) -> str:
@@ -92,10 +132,15 @@ def margin_sentence(estimate: OffsetEstimate) -> str:
     if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
         return ""
     windows = "1 window" if estimate.windows_used == 1 else f"{estimate.windows_used} windows"
-    basis = f"{confidence_text(estimate)}, from {windows}."
+    basis = f"Confidence {confidence_text(estimate)}, from {windows}."
     if estimate.reason is Reason.NOT_CONFIDENT:
         return basis
     return f"{round(100 * estimate.level)} % interval: {interval_text(estimate)}. {basis}"
+
+
+def tolerance_name(tolerance: Tolerance) -> str:
+    """Write the title of a tolerance without what it explains in brackets."""
+    return tolerance.title.partition(" (")[0]
 
 
 def tolerance_text(tolerance: Tolerance) -> str:
@@ -109,21 +154,46 @@ def answer_sentence(detection: Detection) -> str:
     found = offset_text(estimate.offset_s, detection.info.frame_rate)
     if estimate.verdict is not Verdict.CANNOT_TELL:
         verdict = "In sync" if estimate.verdict is Verdict.IN_SYNC else "Out of sync"
-        return f"Audio is {found} {margin_text(estimate)}. {verdict} by {tolerance.title}."
+        return (
+            f"Audio is {found} {margin_text(estimate)}. {verdict} by {tolerance_name(tolerance)}."
+        )
     match estimate.reason:
+        case Reason.TOO_COARSE:
+            return (
+                f"Audio is probably {found} {margin_text(estimate)}. Cannot tell whether that is "
+                f"in sync by {tolerance_name(tolerance)} ({tolerance_text(tolerance)})."
+            )
         case Reason.NO_MOTION:
             why = "nothing moves in the picture that the sound could be compared with"
         case Reason.SILENCE:
             why = "the audio is silent"
-        case Reason.TOO_COARSE:
-            why = (
-                f"most probably the audio is {found}, but the margin of {margin_text(estimate)} "
-                f"leaves open whether that is within {tolerance.title} "
-                f"({tolerance_text(tolerance)})"
-            )
         case _:
             why = f"no offset stands out clearly; the likeliest is {found}"
     return f"Cannot tell whether the audio is in sync: {why}."
+
+
+def verdict_title(estimate: OffsetEstimate) -> str:
+    """Say the verdict in two or three words."""
+    return "too close to call" if estimate.reason is Reason.TOO_COARSE else str(estimate.verdict)
+
+
+def headline(estimate: OffsetEstimate) -> str:
+    """Say the offset as a title: "Audio 160 ms early"; empty where none stands out."""
+    match estimate.reason:
+        case Reason.NONE:
+            return f"Audio {short_offset_text(estimate.offset_s)}"
+        case Reason.TOO_COARSE:
+            return f"Probably {short_offset_text(estimate.offset_s)}"
+        case _:
+            return ""
+
+
+def map_label(estimate: OffsetEstimate) -> str:
+    """Write what stands beside the answer in a map: "160 ms early ± 10 ms"."""
+    found = short_offset_text(estimate.offset_s)
+    if estimate.reason is Reason.NOT_CONFIDENT:
+        return f"likeliest: {found}"
+    return f"{found} {margin_text(estimate)}"
 
 
 def correction_sentence(delay_s: float | Fraction) -> str:
@@ -134,6 +204,12 @@ def correction_sentence(delay_s: float | Fraction) -> str:
     if delay_s > 0:
         return f"Correction: delay audio by {rounded} ms."
     return f"Correction: move audio {rounded} ms earlier."
+
+
+def written_sentence(written: Path | str, delay_s: Fraction) -> str:
+    """Say what a written file is; positive seconds have moved the audio later."""
+    way = "later" if delay_s > 0 else "earlier"
+    return f"Wrote {written}: audio moved {milliseconds(float(delay_s))} ms {way}."
 
 
 def verification_sentence(written: Path, found: "Verification") -> str:
@@ -153,10 +229,17 @@ def verification_sentence(written: Path, found: "Verification") -> str:
 
 
 def engine_sentence(opinion: Opinion) -> str:
-    """Say who answered; when it was the classical estimate, also what would judge better."""
+    """Say who answered."""
     if opinion.engine_id != CLASSICAL_ID:
         return f"Answered by {opinion.engine_name}."
-    return f"Answered by the {opinion.engine_name}: motion compared with sound onsets. {OFFER}"
+    return f"Answered by the {opinion.engine_name}: motion compared with sound onsets."
+
+
+def published_result(published: CatalogEntry) -> str:
+    """Write the published accuracy of a model."""
+    if not published.result:
+        return "for training, does not answer by itself"
+    return f"{published.result} on {published.tested_on}"
 
 
 def second_opinion_sentence(detection: Detection) -> str:

@@ -49,7 +49,7 @@ def check(
     typer.echo(_summary(results))
     typer.echo(f"Judged by: {engine.name}.")
     if engine.id == wording.CLASSICAL_ID:
-        typer.echo(wording.OFFER)
+        typer.echo(f"{wording.OFFER} {wording.OFFER_COMMAND}")
     if report is not None:
         write_csv(results, folder, report)
         typer.echo(f"Report: {report}")

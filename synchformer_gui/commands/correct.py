@@ -114,9 +114,7 @@ def _write(
     with watched() as monitor:
         written = write_corrected(info, target, correction, overwrite=overwrite, monitor=monitor)
         found = verify_corrected(info, written, correction, monitor) if verify else None
-    way = "later" if correction.audio_delay_s > 0 else "earlier"
-    amount = f"{wording.milliseconds(float(correction.audio_delay_s))} ms"
-    typer.echo(f"Wrote {written}: audio moved {amount} {way}.")
+    typer.echo(wording.written_sentence(written, correction.audio_delay_s))
     for sentence in unsupported_streams(info, written):
         typer.echo(f"Note: {sentence}")
     if found is None:

@@ -142,10 +142,12 @@ def answer_lines(detection: Detection) -> list[str]:
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
         lines.append(wording.correction_sentence(delay_for(estimate.offset_s)))
+    is_classical = detection.opinion.engine_id == wording.CLASSICAL_ID
     lines += [
         simulation,
         wording.margin_sentence(estimate),
         wording.engine_sentence(detection.opinion),
+        f"{wording.OFFER} {wording.OFFER_COMMAND}" if is_classical else "",
         wording.second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]

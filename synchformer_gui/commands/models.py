@@ -10,6 +10,7 @@ from core.model.catalog import CATALOG, CatalogEntry, entry
 from core.model.kind import CheckpointKind
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
+from synchformer_gui import wording
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
 
@@ -104,13 +105,12 @@ def _folder_names(store: ModelStore) -> list[str]:
 
 
 def _description(published: CatalogEntry) -> str:
-    if not published.result:
-        return published.title
-    return f"{published.title}: {published.result} on {published.tested_on}"
+    best_for = wording.BEST_FOR.get(published.alias)
+    hint = f" (best for {best_for})" if best_for else ""
+    return f"{published.title}{hint}: {wording.published_result(published)}"
 
 
 def _say_installed(model: InstalledModel) -> None:
-    size_mb = round(model.n_bytes / 1_000_000)
-    typer.echo(f"Installed {model.title} ({size_mb} MB) as {model.id}.")
+    typer.echo(f"Installed {model.title} ({wording.size_text(model.n_bytes)}) as {model.id}.")
     if model.kind is CheckpointKind.SYNC:
         typer.echo(f"Use it with --model {model.id}.")

@@ -3,7 +3,7 @@
 import logging
 import math
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QObject, QUrl
 from PySide6.QtMultimedia import (
     QAudioOutput,
     QMediaDevices,
@@ -14,6 +14,7 @@ from PySide6.QtMultimedia import (
 
 from core.errors import MediaError
 from core.media.info import MediaInfo
+from synchformer_gui.playback.player import Player
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +23,8 @@ _INTO_FRAME = 0.25
 """Seeks aim at this share of a frame behind its start, since the player counts milliseconds."""
 
 
-class QtPlayer(QObject):
+class QtPlayer(Player):
     """Plays with QMediaPlayer; without a sound device it plays the picture alone."""
-
-    frame_shown = Signal(object)
-    position_changed = Signal(float)
-    playing_changed = Signal(bool)
-    failed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from core.errors import SyncError
 from synchformer_gui.assets import icon_path
 from synchformer_gui.views import theme
+from synchformer_gui.wording import breakable
 
 
 class Banner(QFrame):
@@ -48,7 +49,7 @@ class Banner(QFrame):
     def show_error(self, error: SyncError) -> None:
         """Show what went wrong."""
         self._error = error
-        self.message_label.setText(error.message)
+        self.message_label.setText(breakable(error.message))
         self.show()
 
     def _on_details(self) -> None:

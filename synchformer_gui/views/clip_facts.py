@@ -1,12 +1,12 @@
 """The facts of a clip in one line."""
 
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from synchformer_gui.wording import duration_text, rate_text
+from synchformer_gui.wording import duration_text, rate_text, size_text
 
 
 def facts_text(info: MediaInfo) -> str:
     """Write what a file contains: "0:10 · 2.3 MB · h264 340×256, 25 fps · audio: aac 16 kHz"."""
-    parts = [duration_text(info.duration_s), f"{info.size_bytes / 1e6:.1f} MB"]
+    parts = [duration_text(info.duration_s), size_text(info.size_bytes)]
     parts.append(_picture_text(info.picture) if info.picture else "no picture")
     if not info.audios:
         parts.append("no audio")

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from core.media.info import AudioStream
+from core.model.catalog import CATALOG
+from core.model.store import InstalledModel
 from core.timing import TOLERANCES
+from synchformer_gui import wording
 from synchformer_gui.views import theme
 from synchformer_gui.views.progress_strip import ProgressStrip
-from synchformer_gui.wording import tolerance_text
 
 _MORE_MODELS = "more"
 
@@ -34,9 +36,8 @@ class DetectPanel(QFrame):
         tolerance_label, self.tolerance_combo = self._row("Tolerance")
         model_label, self.model_combo = self._row("Model")
         for tolerance in TOLERANCES:
-            self.tolerance_combo.addItem(tolerance.title, tolerance.name)
-            index = self.tolerance_combo.count() - 1
-            self.tolerance_combo.setItemData(index, tolerance_text(tolerance), 3)
+            name = wording.tolerance_name(tolerance)
+            _add_item(self.tolerance_combo, name, tolerance.name, wording.tolerance_text(tolerance))
         self.button = QPushButton("Detect offset", self)
         self.progress = ProgressStrip(self)
         layout = QVBoxLayout(self)
@@ -74,18 +75,20 @@ class DetectPanel(QFrame):
         """Show which tolerance is chosen."""
         self.tolerance_combo.setCurrentIndex(self.tolerance_combo.findData(name))
 
-    def set_models(self, installed: Sequence[tuple[str, str]], chosen: str) -> None:
+    def set_models(self, installed: Sequence[InstalledModel], chosen: str) -> None:
         """Offer models.
 
         Args:
-            installed: Ids and titles.
+            installed: Those that can answer.
             chosen: Id of the model to show as chosen.
         """
+        best_for = {one.id: wording.BEST_FOR.get(one.alias, "") for one in CATALOG}
         self.model_combo.clear()
-        self.model_combo.addItem("Automatic", "auto")
+        _add_item(self.model_combo, "Automatic", "auto", wording.AUTOMATIC)
         self.model_combo.addItem("Classical estimate", "classical")
-        for model_id, title in installed:
-            self.model_combo.addItem(title, model_id)
+        for model in installed:
+            hint = best_for.get(model.id)
+            _add_item(self.model_combo, model.title, model.id, f"Best for {hint}" if hint else "")
         self.model_combo.insertSeparator(self.model_combo.count())
         self.model_combo.addItem("Get more models…", _MORE_MODELS)
         self._model = chosen
@@ -139,3 +142,8 @@ class DetectPanel(QFrame):
         else:
             self._model = chosen
             self.model_chosen.emit(chosen)
+
+
+def _add_item(combo: QComboBox, text: str, value: str, tip: str) -> None:
+    combo.addItem(text, value)
+    combo.setItemData(combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)

@@ -62,13 +62,14 @@ class ExportDialog(QDialog):
         if detection.estimate.verdict is not Verdict.CANNOT_TELL:
             delay_ms = round(1000 * delay_for(detection.estimate.offset_s))
             self.delay_field.setText(f"{delay_ms}ms")
-        self.delay_field.textChanged.connect(self._on_changed)
-        self.target_field.textChanged.connect(self._on_changed)
-        self.replace_box.toggled.connect(self._on_changed)
+        self.delay_field.textChanged.connect(self._on_delay)
+        self.target_field.textChanged.connect(self._on_target)
+        self.replace_box.toggled.connect(self._on_target)
         browse_button.clicked.connect(self._on_browse)
         self.export_button.clicked.connect(self.accept)
         cancel_button.clicked.connect(self.reject)
-        self._on_changed()
+        self._target_problem = ""
+        self._on_target()
 
     @property
     def target(self) -> Path:
@@ -114,9 +115,13 @@ class ExportDialog(QDialog):
         layout.addWidget(self.problem_label)
         layout.addLayout(buttons)
 
-    def _on_changed(self) -> None:
-        delay_problem, target_problem = self._show_delay(), self._show_target()
-        problem = delay_problem or target_problem
+    def _on_target(self) -> None:
+        # Looks at the disk, which may be a slow one: not while the delay is typed.
+        self._target_problem = self._show_target()
+        self._on_delay()
+
+    def _on_delay(self) -> None:
+        problem = self._show_delay() or self._target_problem
         self.problem_label.setText(problem)
         self.problem_label.setVisible(bool(problem))
         self.export_button.setEnabled(not problem)

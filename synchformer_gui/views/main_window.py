@@ -35,6 +35,8 @@ from synchformer_gui.views.timeline import Timeline
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)
 _TIMELINE_PX = 230
+_NAME_PX = 360
+_NO_CLIP = "No clip is open."
 
 
 class MainWindow(QMainWindow):
@@ -60,7 +62,7 @@ class MainWindow(QMainWindow):
         self.side = SidePanel(self)
         self.detect_panel = self.side.detect_panel
         self.result_panel = self.side.result_panel
-        self.facts_label = QLabel("No clip is open.", self)
+        self.facts_label = QLabel(_NO_CLIP, self)
         self.statusBar().addWidget(self.facts_label, 1)
         self.statusBar().setSizeGripEnabled(False)
         self._arrange()
@@ -80,9 +82,7 @@ class MainWindow(QMainWindow):
     def detect(self) -> None:
         """Find the offset of the open clip."""
         self.banner.hide()
-        if self.session.can_detect:
-            self.timeline.clear(is_detecting=True)
-            self.session.detect(self._preferences)
+        self.session.detect(self._preferences)
 
     def export(self) -> None:
         """Ask where to, then write the corrected file."""
@@ -94,18 +94,26 @@ class MainWindow(QMainWindow):
         dialog.open()
 
     def show_models(self) -> None:
-        """Open the list of models."""
-        dialog = ModelsDialog(self.session.probers, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.models_changed.connect(self._show_preferences)
+        """Open the list of models, or bring it to the front."""
+        dialog = self.findChild(ModelsDialog)
+        if dialog is None:
+            dialog = ModelsDialog(self.session.probers, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.models_changed.connect(self._show_preferences)
         dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
-            event.acceptProposedAction()
+        urls = event.mimeData().urls()
+        if urls and urls[0].isLocalFile():
+            # A file manager deletes what it believes to have been moved.
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        event.acceptProposedAction()
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
         self.open_clip(Path(event.mimeData().urls()[0].toLocalFile()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -176,7 +184,7 @@ class MainWindow(QMainWindow):
         self.playback.video.open_requested.connect(self._on_open)
         self.timeline.seek_requested.connect(self.playback.seek)
         self.player.position_changed.connect(self.timeline.set_position)
-        self.player.failed.connect(self._on_failed)
+        self.player.failed.connect(self.banner.show_error)
         self.detect_panel.detect_requested.connect(self.detect)
         self.detect_panel.cancel_requested.connect(self.session.cancel)
         self.detect_panel.audio_chosen.connect(self._on_audio)
@@ -199,12 +207,8 @@ class MainWindow(QMainWindow):
 
     def _show_preferences(self) -> None:
         self.detect_panel.set_tolerance(self._preferences.tolerance)
-        models = [
-            (model.id, model.title)
-            for model in tasks.installed_models()
-            if model.kind is CheckpointKind.SYNC
-        ]
-        if self._preferences.model not in {"auto", "classical", *(one for one, _ in models)}:
+        models = [one for one in tasks.installed_models() if one.kind is CheckpointKind.SYNC]
+        if self._preferences.model not in {"auto", "classical", *(one.id for one in models)}:
             self._prefer(model="auto")
         self.detect_panel.set_models(models, self._preferences.model)
 
@@ -218,6 +222,8 @@ class MainWindow(QMainWindow):
             is_open=self.session.info is not None,
             detection=self.session.detection,
         )
+        if activity is Activity.DETECTING:
+            self.timeline.clear(is_detecting=True)
 
     def _on_opening(self, path: Path) -> None:
         self.banner.hide()
@@ -225,25 +231,25 @@ class MainWindow(QMainWindow):
         self.timeline.set_clip(0.0)
         self.detect_panel.set_audios(())
         self.result_panel.show_no_clip()
-        self.facts_label.setText(f"Opening {path.name}…")
+        self._show_facts(path, "opening…")
         self.setWindowTitle(_TITLE)
 
     def _on_opened(self, info: MediaInfo) -> None:
         self.setWindowTitle(f"{info.path.name} – {_TITLE}")
-        self.facts_label.setText(f"{info.path.name}   ·   {facts_text(info)}")
+        self._show_facts(info.path, facts_text(info))
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_audios(info.audios)
         self.playback.open(info)
 
     def _on_detection_dropped(self) -> None:
-        self.timeline.clear(is_detecting=False)
+        self.timeline.clear()
         if self.session.info is not None:
             self.result_panel.show_no_answer()
         self.side.export_button.setEnabled(False)
 
     def _on_detected(self, detection: Detection) -> None:
-        self.result_panel.show_detection(detection)
-        self.timeline.show_detection(detection)
+        self.side.show_detection(detection)
+        self.timeline.show_answer(detection.estimate)
 
     def _on_failed(self, error: SyncError) -> None:
         self.banner.show_error(error)
@@ -252,9 +258,16 @@ class MainWindow(QMainWindow):
     def _on_stopped(self) -> None:
         if self.session.info is None:
             self.playback.show_nothing()
-            self.facts_label.setText("No clip is open.")
+            self.facts_label.setText(_NO_CLIP)
         elif self.session.detection is None:
             self.timeline.clear()
+
+    def _show_facts(self, path: Path, facts: str) -> None:
+        self.facts_label.setToolTip(str(path))
+        name = self.facts_label.fontMetrics().elidedText(
+            path.name, Qt.TextElideMode.ElideMiddle, _NAME_PX
+        )
+        self.facts_label.setText(f"{name}   ·   {facts}")
 
     def _on_export_accepted(self) -> None:
         dialog = self.sender()
@@ -274,6 +287,7 @@ class MainWindow(QMainWindow):
 
     def _on_tolerance(self, name: str) -> None:
         self._prefer(tolerance=name)
+        self.session.choose_tolerance(name)
 
     def _on_model(self, name: str) -> None:
         self._prefer(model=name)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 from core.errors import SyncError
 from core.model.catalog import CATALOG, CatalogEntry
 from core.model.store import InstalledModel
-from synchformer_gui import tasks
+from synchformer_gui import tasks, wording
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.progress_strip import ProgressStrip
@@ -71,9 +70,10 @@ class ModelsDialog(QDialog):
         self._refresh()
         self._set_busy(busy=False)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def done(self, result: int) -> None:
+        # Escape and the button of the title bar both end here.
         self._on_cancel()
-        super().closeEvent(event)
+        super().done(result)
 
     def import_file(self, path: Path) -> None:
         """Install a model from a file."""
@@ -116,12 +116,12 @@ class ModelsDialog(QDialog):
     def _add_row(self, model_id: str, title: str, published: CatalogEntry | None) -> None:
         installed = self._installed.get(model_id)
         n_bytes = published.sources[0].size_hint if published else 0
-        result = _result_text(published) if published else "imported"
+        result = wording.published_result(published) if published else "imported"
         item = QTreeWidgetItem(
             [
                 title,
                 result,
-                _size_text(installed.n_bytes if installed else n_bytes),
+                wording.size_text(installed.n_bytes if installed else n_bytes),
                 "yes" if installed else "",
             ]
         )
@@ -161,7 +161,9 @@ class ModelsDialog(QDialog):
         self.download_button.setEnabled(is_free and published is not None and not is_installed)
         self.verify_button.setEnabled(is_free and is_installed)
         self.remove_button.setEnabled(is_free and is_installed)
-        self.terms_label.setText(published.licence if published else "")
+        best_for = wording.BEST_FOR.get(published.alias) if published else None
+        hint = f"Best for {best_for}. " if best_for else ""
+        self.terms_label.setText(f"{hint}{published.licence}" if published else "")
 
     def _on_download(self) -> None:
         published = self._chosen_entry()
@@ -187,14 +189,10 @@ class ModelsDialog(QDialog):
         model_id = self._chosen_id()
         if model_id is None:
             return
-        question = f"Delete {self._installed[model_id].title} from this computer?"
+        title = self._installed[model_id].title
+        question = f"Delete {title} from this computer?"
         if QMessageBox.question(self, "Remove model", question) == QMessageBox.StandardButton.Yes:
-            try:
-                tasks.remove_model(model_id)
-            except SyncError as error:
-                self.banner.show_error(error)
-            self._refresh()
-            self.models_changed.emit()
+            self._start(lambda _: tasks.remove_model(model_id), f"Removing {title}")
 
     def _on_cancel(self) -> None:
         if self._job is not None:
@@ -213,13 +211,3 @@ class ModelsDialog(QDialog):
 
 def _id_of(item: QTreeWidgetItem) -> str:
     return str(item.data(0, Qt.ItemDataRole.UserRole))
-
-
-def _result_text(published: CatalogEntry) -> str:
-    if not published.result:
-        return "for training, does not answer by itself"
-    return f"{published.result} on {published.tested_on}"
-
-
-def _size_text(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

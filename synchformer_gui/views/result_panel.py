@@ -1,7 +1,5 @@
 """The answer in words, who gave it, and what was written."""
 
-import re
-
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
@@ -50,7 +48,7 @@ class ResultPanel(QScrollArea):
         self.second_label = _text(card, "muted")
         self.warning_label = _text(card, "warning")
         self.offer_label = _text(card, "muted")
-        self.offer_label.setText(f"{wording.OFFER.partition(':')[0]}.")
+        self.offer_label.setText(wording.OFFER)
         self.models_button = QPushButton("Get a published model…", card)
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
@@ -83,25 +81,20 @@ class ResultPanel(QScrollArea):
     def show_detection(self, detection: Detection) -> None:
         """Show the answer."""
         estimate = detection.estimate
-        cannot_tell = estimate.verdict is Verdict.CANNOT_TELL
         colour = theme.VERDICT_COLOURS[estimate.verdict]
-        self.verdict_label.setText(f"●  {estimate.verdict.upper()}")
+        self.verdict_label.setText(f"●  {wording.verdict_title(estimate).upper()}")
         self.verdict_label.setStyleSheet(f"color: {colour};")
-        is_hinted = estimate.reason is Reason.TOO_COARSE
-        self.headline_label.setText(
-            ("Probably " if is_hinted else "Audio ") + wording.short_offset_text(estimate.offset_s)
-        )
-        self.answer_label.setText(_unbroken(wording.answer_sentence(detection)))
+        self.headline_label.setText(wording.headline(estimate))
+        self.answer_label.setText(wording.unbroken(wording.answer_sentence(detection)))
         self.correction_label.setText(wording.correction_sentence(estimate.offset_s))
         self.facts.show_detection(detection)
-        self.second_label.setText(wording.second_opinion_sentence(detection))
+        self.second_label.setText(wording.unbroken(wording.second_opinion_sentence(detection)))
         self.warning_label.setText("\n".join(f"⚠ {text}" for text in detection.warnings))
         self.hint_label.hide()
-        self.exported.hide()
         for widget in self._answer_widgets():
             widget.show()
-        self.headline_label.setHidden(cannot_tell and not is_hinted)
-        self.correction_label.setHidden(cannot_tell)
+        self.headline_label.setVisible(bool(self.headline_label.text()))
+        self.correction_label.setHidden(estimate.verdict is Verdict.CANNOT_TELL)
         self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
@@ -141,15 +134,15 @@ class _Facts(QWidget):
 
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate
-        name = detection.opinion.engine_name
+        interval = f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
         texts = (
-            f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)",
-            wording.confidence_text(estimate).removeprefix("Confidence "),
+            "none stands out" if estimate.reason is Reason.NOT_CONFIDENT else interval,
+            wording.confidence_text(estimate),
             str(estimate.windows_used),
-            name[:1].upper() + name[1:],
+            detection.opinion.engine_name,
         )
         for label, text in zip(self._values, texts, strict=True):
-            label.setText(text)
+            label.setText(wording.breakable(text))
 
     def _row(self, row: int, title: str) -> QLabel:
         name = QLabel(title, self)
@@ -175,19 +168,19 @@ class _ExportedNote(QFrame):
 
     def show_exported(self, exported: Exported) -> None:
         found = exported.verification
-        sentence = wording.verification_sentence(exported.path, found)
-        text = f"✔ Wrote {exported.path.name}. {sentence}" if found.passed else f"✘ {sentence}"
-        self.label.setText(text)
+        text = f"✘ {wording.verification_sentence(exported.path, found)}"
+        if found.passed:
+            delay_s = exported.correction.audio_delay_s
+            text = (
+                f"✔ {wording.written_sentence(exported.path.name, delay_s)} "
+                f"{wording.verification_sentence(exported.path, found)}"
+            )
+        self.label.setText(wording.breakable(text))
         self.label.setStyleSheet(f"color: {theme.GOOD if found.passed else theme.BAD};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
 
     def _on_folder(self) -> None:
         QDesktopServices.openUrl(self._path_url)
-
-
-def _unbroken(text: str) -> str:
-    """Keep numbers and their units on one line."""
-    return re.sub(r"(?<=[\d±]) (?=[\d%]|ms|fps)", "\N{NO-BREAK SPACE}", text)
 
 
 def _text(parent: QWidget, name: str = "") -> QLabel:

@@ -48,7 +48,13 @@ class SidePanel(QWidget):
                 self.result_panel.show_detecting()
             return
         self.detect_panel.set_idle(can_detect=is_open, is_answered=detection is not None)
-        is_wrong = detection is not None and detection.estimate.verdict is Verdict.OUT_OF_SYNC
+        if detection is None:
+            theme.rename(self.export_button, "secondary")
+            if is_open:
+                self.result_panel.show_no_answer()
+
+    def show_detection(self, detection: Detection) -> None:
+        """Show the answer, and what it suggests to do."""
+        is_wrong = detection.estimate.verdict is Verdict.OUT_OF_SYNC
         theme.rename(self.export_button, "primary" if is_wrong else "secondary")
-        if is_open and detection is None:
-            self.result_panel.show_no_answer()
+        self.result_panel.show_detection(detection)

@@ -11,11 +11,10 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, Reason
+from core.detection.result import OffsetEstimate, Reason
 from synchformer_gui.views import theme
 from synchformer_gui.views.heat_map import HeatMap
-from synchformer_gui.views.transport import clock_text
-from synchformer_gui.wording import margin_text, short_offset_text
+from synchformer_gui.wording import clock_text, map_label
 
 _RANGE_S = 2.0
 _MIN_VISIBLE_S = 0.5
@@ -80,6 +79,11 @@ class Timeline(QWidget):
     def playhead_s(self) -> float:
         return float(self._playhead.value())
 
+    @property
+    def note(self) -> str:
+        """What is said in place of a picture."""
+        return str(self._note.toPlainText()) if self._note.isVisible() else ""
+
     def set_clip(self, duration_s: float) -> None:
         """Show the empty axes of another clip; a duration of 0 means that there is none."""
         self._duration_s = duration_s
@@ -107,12 +111,9 @@ class Timeline(QWidget):
             self._map.add(evidence)
             self._draw(is_complete=False)
 
-    def show_detection(self, detection: Detection) -> None:
-        """Show the whole evidence with the answer across it."""
-        self._map = HeatMap(self._duration_s)
-        self._map.add(detection.evidence)
+    def show_answer(self, estimate: OffsetEstimate) -> None:
+        """Show the answer across the evidence, of which no more will come."""
         self._draw(is_complete=True)
-        estimate = detection.estimate
         if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
             return
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
@@ -122,11 +123,11 @@ class Timeline(QWidget):
         self._band.setBrush(colour)
         self._band.setRegion(estimate.interval_s)
         self._answer_label.setColor(theme.VERDICT_COLOURS[estimate.verdict])
-        self._answer_label.setText(
-            f"{short_offset_text(estimate.offset_s)} {margin_text(estimate)}"
-        )
+        self._answer_label.setText(map_label(estimate))
         self._place_labels()
-        for item in (self._band, self._estimate, self._answer_label):
+        # An interval that spans nearly everything would only veil the map.
+        self._band.setVisible(estimate.reason is not Reason.NOT_CONFIDENT)
+        for item in (self._estimate, self._answer_label):
             item.setVisible(True)
 
     def set_position(self, position_s: float) -> None:

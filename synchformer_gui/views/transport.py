@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontDatabase, QIcon, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QWidget
 
 from synchformer_gui.assets import icon_path
+from synchformer_gui.wording import clock_text
 
 _ICON_PX = 20
 _SLIDER_STEPS = 10_000
@@ -116,15 +117,6 @@ class _SeekSlider(QSlider):
             )
         )
         super().mousePressEvent(event)
-
-
-def clock_text(position_s: float) -> str:
-    """Write a position to the millisecond: "01:05.040", with hours only where there are any."""
-    total_ms = round(position_s * 1000)
-    minutes, rest_ms = divmod(total_ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{minutes:02}:{rest_ms // 1000:02}.{rest_ms % 1000:03}"
-    return f"{hours}:{seconds}" if hours else seconds
 
 
 def frame_number(position_s: float, frame_rate: Fraction) -> int:

@@ -74,7 +74,8 @@ class _Picture(QWidget):
             image = self.image
             if image.isNull():
                 painter.setPen(QColor(theme.MUTED))
-                painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._note)
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWrapAnywhere
+                painter.drawText(self.rect().adjusted(24, 24, -24, -24), flags, self._note)
                 return
             size = image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
             target = QRect(0, 0, size.width(), size.height())

@@ -60,6 +60,7 @@ def test_tolerances_allow_more_lag_than_lead_and_include_their_borders():
     assert detectable is TOLERANCES[0]
     assert detectable.accepts(0.045)
     assert detectable.accepts(-0.125)
+    assert detectable.accepts(0.02 + 0.025)
     assert not detectable.accepts(0.046)
     assert not detectable.accepts(-0.126)
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 # closed while it is still being opened.
 _HARMLESS = (
     "propagateSizeHints",
+    "plugin does not support raise",
     "No RHI backend",
     "PulseAudioService",
     "Immediate exit requested",

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,34 @@ def test_window_is_shown_and_clip_opened_without_torch(make_clip, tmp_path: Path
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == ["visible True False"]
+
+
+@pytest.mark.gui
+@pytest.mark.skipif(os.name == "nt", reason="a console sends no SIGINT to a single process there")
+def test_ctrl_c_closes_the_window(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from synchformer_gui import app\n"
+        "original = app.make_window\n"
+        "def make():\n"
+        "    window = original()\n"
+        "    QTimer.singleShot(300, window, lambda: print('shown', flush=True))\n"
+        "    return window\n"
+        "app.make_window = make\n"
+        "sys.exit(app.run(None))\n"
+    )
+    environment = {**os.environ, "SYNCHFORMER_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "shown\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            code_of_exit = process.wait(timeout=20)
+        finally:
+            process.kill()
+
+    assert code_of_exit == 0
+    assert (tmp_path / "home" / "settings.ini").is_file()

@@ -27,7 +27,9 @@ def detection(offset_s, *, duration_s=20.0, reason=Reason.NONE):
     audio = AudioStream(1, "aac", 16000, 1, Fraction(1, 16000), 0.0, duration_s, "")
     axis_s = offset_axis(RANGE_S)
     windows = plan_windows(0, int(25 * duration_s))
-    log_likelihood = np.zeros_like(axis_s) if reason else -(((axis_s - offset_s) / 0.05) ** 2)
+    log_likelihood = np.zeros(len(axis_s), np.float32)
+    if not reason:
+        log_likelihood -= ((axis_s - offset_s) / 0.05) ** 2
     verdict = Verdict.CANNOT_TELL if reason else Verdict.OUT_OF_SYNC
     estimate = OffsetEstimate(
         offset_s, (offset_s - 0.01, offset_s + 0.01), 0.9, 0.9, verdict, reason, len(windows)

@@ -1,10 +1,13 @@
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
+from pytestqt.wait_signal import SignalBlocker
 
+from core.detection.result import Verdict
 from core.errors import SyncError
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
@@ -28,6 +31,11 @@ def finish(qtbot: QtBot, session: Session) -> None:
     qtbot.waitUntil(lambda: session.activity is Activity.NONE, timeout=40_000)
 
 
+def carried(blocker: SignalBlocker) -> Any:
+    assert blocker.args is not None
+    return blocker.args[0]
+
+
 def test_clip_goes_from_file_to_corrected_file(
     qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
 ) -> None:
@@ -48,7 +56,7 @@ def test_clip_goes_from_file_to_corrected_file(
 
     with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
         session.export(tmp_path / "out.mp4", Fraction(-1, 5), overwrite=False)
-    assert blocker.args[0].verification.passed
+    assert carried(blocker).verification.passed
 
 
 def test_existing_target_is_not_replaced_unasked(
@@ -63,8 +71,9 @@ def test_existing_target_is_not_replaced_unasked(
     with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
         session.export(target, Fraction(-1, 5), overwrite=False)
 
-    assert isinstance(blocker.args[0], SyncError)
-    assert "precious.mp4" in blocker.args[0].message
+    error = carried(blocker)
+    assert isinstance(error, SyncError)
+    assert "precious.mp4" in error.message
     assert target.read_text() == "precious"
     assert session.can_export
 
@@ -122,8 +131,9 @@ def test_failure_is_told_and_leaves_the_session_usable(
     with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
         session.detect(CLASSICAL)
 
-    assert isinstance(blocker.args[0], SyncError)
-    assert "clip.mp4" in blocker.args[0].message
+    error = carried(blocker)
+    assert isinstance(error, SyncError)
+    assert "clip.mp4" in error.message
     assert session.can_detect
 
 
@@ -138,3 +148,58 @@ def test_other_audio_stream_drops_the_answer(
         session.choose_audio(5)
 
     assert session.detection is None
+
+
+def test_other_tolerance_judges_the_answer_again(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    first = session.detection
+    assert first is not None
+    assert first.estimate.verdict is Verdict.OUT_OF_SYNC
+    with qtbot.waitSignal(session.detected, timeout=5000):
+        session.choose_tolerance("bt1359-accept")
+
+    again = session.detection
+    assert again is not None
+    assert again.config.tolerance.name == "bt1359-accept"
+    assert again.evidence is first.evidence
+    assert again.estimate.interval_s == first.estimate.interval_s
+    late_s = again.config.tolerance.late_s
+    reaches_in = again.estimate.interval_s[1] > -late_s
+    assert (again.estimate.verdict is Verdict.OUT_OF_SYNC) != reaches_in
+
+
+def test_tolerance_chosen_during_a_detection_counts(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    session.choose_tolerance("film")
+    finish(qtbot, session)
+
+    qtbot.waitUntil(lambda: tolerance_of(session) == "film", timeout=5000)
+
+
+def test_only_the_last_tolerance_counts(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=3.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    chosen = tolerance_of(session)
+    with qtbot.assertNotEmitted(session.detected, wait=200):
+        session.choose_tolerance("film")
+        session.choose_tolerance(chosen)
+
+    assert tolerance_of(session) == chosen
+
+
+def tolerance_of(session: Session) -> str:
+    assert session.detection is not None
+    return session.detection.config.tolerance.name

@@ -11,6 +11,8 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.model.catalog import CATALOG
+from core.model.kind import CheckpointKind
 from core.timing import TOLERANCES, parse_delay
 from synchformer_gui import wording
 
@@ -41,7 +43,7 @@ def detection(answer, second=None, frame_rate=PAL, engine_id="classical"):
         config=DetectionConfig(),
         opinion=Opinion("classical estimate", engine_id, answer),
         second_opinion=second and Opinion("classical estimate", "classical", second),
-        evidence=(OffsetEvidence(Window(0, 0), axis_s, np.zeros_like(axis_s), 0.02),),
+        evidence=(OffsetEvidence(Window(0, 0), axis_s, np.zeros(len(axis_s), np.float32), 0.02),),
         video_stream_index=0,
         audio_stream_index=1,
         warnings=(),
@@ -82,7 +84,6 @@ def test_the_answer_says_offset_margin_and_verdict():
         (Reason.NO_MOTION, "nothing moves in the picture"),
         (Reason.SILENCE, "the audio is silent"),
         (Reason.NOT_CONFIDENT, "no offset stands out"),
-        (Reason.TOO_COARSE, "the margin of ± 10 ms leaves open"),
     ],
 )
 def test_cannot_tell_says_why(reason, phrase):
@@ -90,6 +91,29 @@ def test_cannot_tell_says_why(reason, phrase):
 
     assert sentence.startswith("Cannot tell whether the audio is in sync: ")
     assert phrase in sentence
+
+
+def test_an_offset_too_close_to_call_is_said_before_the_doubt():
+    judged = detection(estimate(0.04, Verdict.CANNOT_TELL, Reason.TOO_COARSE))
+
+    assert wording.verdict_title(judged.estimate) == "too close to call"
+    assert wording.headline(judged.estimate) == "Probably 40 ms early"
+    assert wording.answer_sentence(judged) == (
+        "Audio is probably 40 ms early (1.0 frames at 25 fps) ± 10 ms. Cannot tell whether that "
+        "is in sync by ITU-R BT.1359, detectable (45 ms early to 125 ms late)."
+    )
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE, Reason.NOT_CONFIDENT])
+def test_no_headline_without_an_offset_that_stands_out(reason):
+    assert wording.headline(estimate(0.3, Verdict.CANNOT_TELL, reason)) == ""
+
+
+def test_the_map_promises_no_margin_where_no_offset_stands_out():
+    unsure = estimate(-0.2, Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)
+
+    assert wording.map_label(unsure) == "likeliest: 200 ms late"
+    assert wording.map_label(estimate(0.16)) == "160 ms early ± 10 ms"
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE])
@@ -124,7 +148,7 @@ def test_intervals_name_both_borders(interval_s, text):
     ("confidence", "text"), [(0.87, "87 %"), (0.9999, "above 99 %"), (0.001, "below 1 %")]
 )
 def test_confidence_is_never_certainty(confidence, text):
-    assert wording.confidence_text(estimate(0.0, confidence=confidence)) == f"Confidence {text}"
+    assert wording.confidence_text(estimate(0.0, confidence=confidence)) == text
 
 
 @pytest.mark.parametrize("delay", ["160", "-160ms", "0.16s", "-1s"])
@@ -160,12 +184,60 @@ def test_no_sentence_carries_a_sign(offset_s, verdict):
     assert not [s for s in sentences if re.search(r"[-+−]\s*\d", s)]
 
 
-def test_the_classical_estimate_offers_a_published_model():
-    judged = detection(estimate(0.16))
+def test_the_answer_names_who_gave_it():
+    opinion = detection(estimate(0.16)).opinion
 
-    assert "models download audioset" in wording.engine_sentence(judged.opinion)
-    network = replace(judged.opinion, engine_name="Synchformer (AudioSet)", engine_id="x")
+    assert wording.engine_sentence(opinion).startswith("Answered by the classical estimate: ")
+    network = replace(opinion, engine_name="Synchformer (AudioSet)", engine_id="x")
     assert wording.engine_sentence(network) == "Answered by Synchformer (AudioSet)."
+
+
+def test_the_offer_tells_which_model_is_good_for_what():
+    assert re.search(r"AudioSet for [^,]*dense scenes", wording.OFFER)
+    assert re.search(r"LRS3 for [^,]*faces", wording.OFFER)
+    answering = {entry.alias for entry in CATALOG if entry.kind is CheckpointKind.SYNC}
+    assert set(wording.BEST_FOR) <= answering
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(324_532, "0.3 MB"), (2_312_500, "2.3 MB"), (949_990_952, "950 MB"), (1.13e9, "1.1 GB")],
+)
+def test_sizes_are_rounded_to_what_matters(n_bytes, text):
+    assert wording.size_text(n_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("position_s", "text"),
+    [(0.0, "00:00.000"), (65.04, "01:05.040"), (59.9996, "01:00.000"), (3725.5, "1:02:05.500")],
+)
+def test_positions_are_shown_to_the_millisecond(position_s, text):
+    assert wording.clock_text(position_s) == text
+
+
+@pytest.mark.parametrize("text", ["/" + "x" * 100 + "/y.mp4 is damaged", "C:\\\\" + "x" * 100])
+def test_long_names_can_be_broken_and_nothing_is_lost(text):
+    broken = wording.breakable(text)
+
+    assert broken.replace("\N{ZERO WIDTH SPACE}", "") == text
+    assert max(map(len, re.split("[\N{ZERO WIDTH SPACE} ]", broken))) <= 41
+
+
+def test_numbers_stay_with_their_units():
+    assert wording.unbroken("late ± 10 ms at 25 fps") == (
+        "late ±\N{NO-BREAK SPACE}10\N{NO-BREAK SPACE}ms at 25\N{NO-BREAK SPACE}fps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "text"),
+    [
+        (Fraction(4, 25), "Wrote a.mp4: audio moved 160 ms later."),
+        (Fraction(-1, 25), "Wrote a.mp4: audio moved 40 ms earlier."),
+    ],
+)
+def test_a_written_file_is_told_with_the_way_its_sound_went(delay_s, text):
+    assert wording.written_sentence("a.mp4", delay_s) == text
 
 
 @pytest.mark.parametrize(

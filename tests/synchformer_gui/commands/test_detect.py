@@ -20,7 +20,7 @@ from synchformer_gui.commands.detect import class_line, top_classes
 def with_classes(clip: Path, logits):
     judged = detect(clip, ClassicalEngine(), DetectionConfig())
     evidence = tuple(
-        evidence_from_classes(WindowPosterior(Window(i, 8 * i), 0.0, np.float32(row)))
+        evidence_from_classes(WindowPosterior(Window(i, 8 * i), 0.0, np.asarray(row, np.float32)))
         for i, row in enumerate(logits)
     )
     return replace(judged, evidence=evidence)

@@ -1,9 +1,11 @@
-"""Evidence and answers to show."""
+"""Clips, evidence and answers to show."""
 
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from core.detection.config import DetectionConfig
@@ -19,7 +21,7 @@ TICK = Fraction(1, 16000)
 def evidence() -> tuple[OffsetEvidence, ...]:
     """Seventeen windows of a clip of 10 s, each certain of 0.16 s."""
     axis = offset_axis(2.0)
-    log_likelihood = -0.5 * ((axis - 0.16) / 0.05) ** 2
+    log_likelihood = (-0.5 * ((axis - 0.16) / 0.05) ** 2).astype(np.float32)
     return tuple(
         OffsetEvidence(window, axis, log_likelihood, 0.02) for window in plan_windows(0, 250)
     )
@@ -50,3 +52,28 @@ def make_detection(
         )
 
     return make
+
+
+@pytest.fixture
+def two_languages(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
+    """A clip whose sound comes twice."""
+    source = make_clip("one.mkv", offset_s=0.24, duration_s=6.0)
+    target = tmp_path / "two.mkv"
+    with av.open(str(source)) as container, av.open(str(target), "w") as out:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        outs = {
+            video.index: [out.add_stream_from_template(video)],
+            audio.index: [out.add_stream_from_template(audio) for _ in range(2)],
+        }
+        for packet in container.demux(video, audio):
+            if packet.size:
+                index = packet.stream.index
+                pts, dts = packet.pts, packet.dts
+                for stream in outs[index]:
+                    copy = av.Packet(bytes(packet))
+                    copy.pts, copy.dts = pts, dts
+                    copy.time_base = packet.time_base
+                    copy.is_keyframe = packet.is_keyframe
+                    copy.stream = stream
+                    out.mux(copy)
+    return target

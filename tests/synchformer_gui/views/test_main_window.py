@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
+from core.errors import MediaError
 from synchformer_gui import wording
 from synchformer_gui.session import Activity
 from synchformer_gui.settings import Settings
-from synchformer_gui.views.banner import DetailsDialog
 from synchformer_gui.views.export_dialog import ExportDialog
 from synchformer_gui.views.main_window import MainWindow
+from synchformer_gui.views.models_dialog import ModelsDialog
 
 pytestmark = pytest.mark.gui
 
@@ -98,31 +99,19 @@ def test_dropped_clip_is_opened(qtbot: QtBot, window: MainWindow, clip: Path) ->
     assert window.session.info.path == clip
 
 
-@pytest.mark.parametrize("content", [b"", b"just some text, no clip\n" * 50])
-def test_broken_file_is_one_sentence_with_details(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path, content: bytes
+@pytest.mark.parametrize("content", [b"", b"just some text, no clip\n" * 50, None])
+def test_broken_or_missing_file_is_one_sentence(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, content: bytes | None
 ) -> None:
     broken = tmp_path / "broken.mp4"
-    broken.write_bytes(content)
+    if content is not None:
+        broken.write_bytes(content)
     with qtbot.waitSignal(window.session.failed, timeout=5000):
         window.open_clip(broken)
 
     assert window.banner.isVisible()
     assert "broken.mp4" in window.banner.message_label.text()
     assert window.playback.video.is_empty
-    window.banner.details_button.click()
-    details = window.findChild(DetailsDialog)
-    assert details is not None
-    assert str(broken) in details.text.toPlainText()
-    window.banner.close_button.click()
-    assert not window.banner.isVisible()
-
-
-def test_missing_file_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
-    with qtbot.waitSignal(window.session.failed, timeout=5000):
-        window.open_clip(tmp_path / "gone.mp4")
-
-    assert "gone.mp4" in window.banner.message_label.text()
 
 
 def test_answer_is_given_in_words_with_a_map(judged: MainWindow) -> None:
@@ -202,6 +191,7 @@ def test_export_writes_a_verified_file_beside_the_source(
     with qtbot.waitSignal(judged.session.exported, timeout=10_000) as blocker:
         dialog.export_button.click()
 
+    assert blocker.args is not None
     exported = blocker.args[0]
     assert exported.path == clip.with_name("talk.synced.mp4")
     assert exported.verification.passed
@@ -218,6 +208,62 @@ def test_choices_are_remembered(qtbot: QtBot, window: MainWindow) -> None:
 
     assert Settings().preferences.tolerance == "film"
     assert Settings().preferences.model == "classical"
+
+
+def test_tolerance_changes_the_verdict_without_another_detection(
+    qtbot: QtBot, judged: MainWindow
+) -> None:
+    brightness = judged.timeline.brightness
+    said = judged.result_panel.answer_label.text()
+    combo = judged.detect_panel.tolerance_combo
+    combo.setCurrentIndex(combo.findData("film"))
+    with qtbot.waitSignal(judged.session.detected, timeout=5000):
+        combo.activated.emit(combo.currentIndex())
+
+    assert judged.session.activity is Activity.NONE
+    assert judged.result_panel.answer_label.text() != said
+    assert "Film" in judged.result_panel.answer_label.text()
+    assert judged.timeline.brightness is not None
+    np.testing.assert_array_equal(judged.timeline.brightness, brightness)
+
+
+def test_player_that_gives_up_leaves_the_map(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    open_clip(qtbot, window, clip)
+    window.detect()
+    qtbot.waitUntil(lambda: window.timeline.brightness is not None, timeout=DETECT_MS)
+    window.player.failed.emit(MediaError("talk.mp4 cannot be played here."))
+
+    assert window.timeline.brightness is not None
+    assert "cannot be played" in window.banner.message_label.text()
+
+
+def test_waiting_for_the_first_window_is_said(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
+    open_clip(qtbot, window, clip)
+    before = window.timeline.note
+    window.detect()
+
+    assert "Waiting" in window.timeline.note
+    window.session.cancel()
+    assert window.timeline.note == before
+
+
+def test_models_are_listed_once(window: MainWindow) -> None:
+    window.show_models()
+    window.show_models()
+
+    assert len(window.findChildren(ModelsDialog)) == 1
+
+
+@pytest.mark.parametrize("size", [(1024, 640), (1920, 1080)])
+def test_everything_fits_whatever_the_clip_is_called(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip, size: tuple[int, int]
+) -> None:
+    window.resize(*size)
+    open_clip(qtbot, window, make_clip("x" * 240 + ".mp4", duration_s=1.0))
+
+    assert window.facts_label.text().endswith("mono")
+    assert window.facts_label.sizeHint().width() < size[0]
+    assert (window.width(), window.height()) == size
 
 
 def test_several_audio_streams_can_be_chosen(
@@ -250,30 +296,3 @@ def test_closing_during_a_detection_waits_for_it(
     assert not window.session.worker._pool.activeThreadCount()
     decoders = [thread.name for thread in threading.enumerate() if "decod" in thread.name.lower()]
     assert not decoders
-
-
-@pytest.fixture
-def two_languages(make_clip: MakeClip, tmp_path: Path) -> Path:
-    """A clip whose sound comes twice."""
-    import av
-
-    source = make_clip("one.mkv", offset_s=OFFSET_S, duration_s=6.0)
-    target = tmp_path / "two.mkv"
-    with av.open(str(source)) as container, av.open(str(target), "w") as out:
-        video, audio = container.streams.video[0], container.streams.audio[0]
-        outs = {
-            video.index: [out.add_stream_from_template(video)],
-            audio.index: [out.add_stream_from_template(audio) for _ in range(2)],
-        }
-        for packet in container.demux(video, audio):
-            if packet.size:
-                index = packet.stream.index
-                pts, dts = packet.pts, packet.dts
-                for stream in outs[index]:
-                    copy = av.Packet(bytes(packet))
-                    copy.pts, copy.dts = pts, dts
-                    copy.time_base = packet.time_base
-                    copy.is_keyframe = packet.is_keyframe
-                    copy.stream = stream
-                    out.mux(copy)
-    return target

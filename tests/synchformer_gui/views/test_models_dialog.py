@@ -1,12 +1,16 @@
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
+from core.errors import Cancelled
 from core.model.catalog import CATALOG
-from synchformer_gui.jobs import JobQueue
+from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.views.models_dialog import ModelsDialog
 
 pytestmark = pytest.mark.gui
@@ -38,7 +42,35 @@ def test_only_what_is_possible_is_offered(dialog: ModelsDialog) -> None:
     assert dialog.download_button.isEnabled()
     assert not dialog.verify_button.isEnabled()
     assert not dialog.remove_button.isEnabled()
-    assert dialog.terms_label.text() == CATALOG[1].licence
+    assert dialog.terms_label.text().endswith(CATALOG[1].licence)
+
+
+def test_what_a_model_is_best_for_is_told(dialog: ModelsDialog) -> None:
+    faces = next(row for row in rows(dialog) if "LRS3" in row.text(0))
+    dialog.tree.setCurrentItem(faces)
+
+    assert dialog.terms_label.text().startswith("Best for speaking faces.")
+
+
+def test_escape_stops_the_work(qtbot: QtBot, dialog: ModelsDialog) -> None:
+    started, stopped = threading.Event(), threading.Event()
+
+    def work(job: Job) -> None:
+        started.set()
+        try:
+            while True:
+                job.check()
+                time.sleep(0.005)
+        except Cancelled:
+            stopped.set()
+            raise
+
+    dialog._start(work, "Waiting")
+    assert started.wait(5)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+
+    assert not dialog.isVisible()
+    assert stopped.wait(5)
 
 
 def test_file_that_is_no_model_is_refused_with_a_sentence(

@@ -28,15 +28,20 @@ def point_at(timeline: Timeline, time_s: float, offset_s: float) -> QPoint:
     return timeline.plot.mapFromScene(scene_point)
 
 
+def unknown_share(timeline: Timeline) -> float:
+    assert timeline.brightness is not None
+    return float(np.isnan(timeline.brightness).mean())
+
+
 def test_evidence_is_shown_as_it_arrives(
     timeline: Timeline, evidence: tuple[OffsetEvidence, ...]
 ) -> None:
     assert timeline.brightness is None
     timeline.add_evidence(evidence[:3])
-    first = np.isnan(timeline.brightness).mean()
+    first = unknown_share(timeline)
     timeline.add_evidence(evidence[3:])
 
-    assert np.isnan(timeline.brightness).mean() < first < 1
+    assert unknown_share(timeline) < first < 1
 
 
 @pytest.mark.parametrize("time_s", [1.0, 6.5])
@@ -55,7 +60,7 @@ def test_click_asks_to_seek(qtbot: QtBot, timeline: Timeline, time_s: float) -> 
 def test_answer_lies_across_the_map(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_detection(make_detection())
+    timeline.show_answer(make_detection().estimate)
 
     assert timeline._estimate.isVisible()
     assert timeline._estimate.value() == pytest.approx(0.16)
@@ -66,15 +71,28 @@ def test_answer_lies_across_the_map(
 def test_silence_draws_no_answer(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_detection(make_detection(Verdict.CANNOT_TELL, Reason.SILENCE))
+    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.SILENCE).estimate)
 
     assert not timeline._estimate.isVisible()
+
+
+def test_band_is_drawn_only_where_an_offset_stands_out(
+    timeline: Timeline, make_detection: Callable[..., Detection]
+) -> None:
+    timeline.show_answer(make_detection().estimate)
+    assert timeline._band.isVisible()
+    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT).estimate)
+
+    assert timeline._estimate.isVisible()
+    assert not timeline._band.isVisible()
 
 
 def test_clearing_forgets_evidence_and_answer(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_detection(make_detection())
+    timeline.add_evidence(make_detection().evidence)
+    timeline.show_answer(make_detection().estimate)
+    assert timeline.brightness is not None
     timeline.clear()
 
     assert timeline.brightness is None

@@ -4,17 +4,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from synchformer_gui.views.transport import TransportBar, clock_text, frame_number
+from synchformer_gui.views.transport import TransportBar, frame_number
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.mark.parametrize(
-    ("position_s", "text"),
-    [(0.0, "00:00.000"), (65.04, "01:05.040"), (59.9996, "01:00.000"), (3725.5, "1:02:05.500")],
-)
-def test_clock_shows_milliseconds(position_s: float, text: str) -> None:
-    assert clock_text(position_s) == text
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001)])

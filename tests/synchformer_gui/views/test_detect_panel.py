@@ -1,0 +1,78 @@
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from core.media.info import AudioStream
+from core.model.catalog import entry
+from core.model.kind import CheckpointKind
+from core.model.store import InstalledModel
+from core.timing import TOLERANCES
+from synchformer_gui import wording
+from synchformer_gui.views.detect_panel import DetectPanel
+
+pytestmark = pytest.mark.gui
+
+WIDTH_PX = 356
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> DetectPanel:
+    panel = DetectPanel()
+    qtbot.addWidget(panel)
+    panel.setFixedWidth(WIDTH_PX)
+    panel.show()
+    return panel
+
+
+def installed(*aliases: str) -> Sequence[InstalledModel]:
+    entries = [entry(alias) for alias in aliases]
+    return [
+        InstalledModel(one.id, CheckpointKind.SYNC, one.title, Path(one.id), "", 1)
+        for one in entries
+    ]
+
+
+def test_tolerances_fit_and_tell_their_limits(panel: DetectPanel) -> None:
+    combo = panel.tolerance_combo
+    for index, tolerance in enumerate(TOLERANCES):
+        assert combo.fontMetrics().horizontalAdvance(combo.itemText(index)) < combo.width() - 40
+        tip = combo.itemData(index, Qt.ItemDataRole.ToolTipRole)
+        assert tip == wording.tolerance_text(tolerance)
+
+
+def test_installed_models_tell_what_they_are_best_for(panel: DetectPanel) -> None:
+    panel.set_models(installed("audioset", "lrs3"), entry("lrs3").id)
+
+    assert panel.model_combo.currentText() == entry("lrs3").title
+    tip = panel.model_combo.currentData(Qt.ItemDataRole.ToolTipRole)
+    assert tip == "Best for speaking faces"
+
+
+def test_asking_for_more_models_keeps_the_choice(qtbot: QtBot, panel: DetectPanel) -> None:
+    panel.set_models(installed("audioset"), entry("audioset").id)
+    last = panel.model_combo.count() - 1
+    panel.model_combo.setCurrentIndex(last)
+    with (
+        qtbot.assertNotEmitted(panel.model_chosen),
+        qtbot.waitSignal(panel.models_requested),
+    ):
+        panel.model_combo.activated.emit(last)
+
+    assert panel.model_combo.currentData() == entry("audioset").id
+
+
+def test_audio_is_a_choice_only_where_there_is_one(panel: DetectPanel) -> None:
+    tick = Fraction(1, 48000)
+    english = AudioStream(1, "aac", 48000, 2, tick, 0.0, 10.0, "eng")
+    german = AudioStream(2, "ac3", 48000, 6, tick, 0.0, 10.0, "deu")
+    panel.set_audios((english,))
+    assert not panel.audio_combo.isVisible()
+    panel.set_audios((english, german))
+
+    assert panel.audio_combo.isVisible()
+    assert panel.audio_combo.itemText(1) == "2: ac3, 6 ch, deu"
+    assert panel.audio_combo.itemData(1) == 2
