@@ -161,7 +161,7 @@ class ClipDecoder:
                 sound = SoundLine(audio_reader, self._audio, zero, first_sample)
                 if sound.is_empty:
                     raise MediaError(
-                        f"{path} has sound ({self._audio.codec}) that cannot be decoded; "
+                        f"{path.name} has sound ({self._audio.codec}) that cannot be decoded; "
                         "export it again.",
                         path=path,
                         details=audio_reader.failure,

@@ -66,7 +66,7 @@ class PictureGrid:
         self._frames, first = self._begin(zero + first_frame * _STEP_S)
         if first is None:
             raise MediaError(
-                f"{info.path} has a picture ({stream.codec}) that cannot be decoded; "
+                f"{info.path.name} has a picture ({stream.codec}) that cannot be decoded; "
                 "export it again.",
                 path=info.path,
                 details=reader.failure,

@@ -40,10 +40,10 @@ def open_container(path: Path) -> InputContainer:
         raise MediaError(_unreadable(path, head), path=path, details=str(error)) from error
     if container.format.name == "tty":
         container.close()
-        raise MediaError(f"{path} is a text file; choose a media file.", path=path)
+        raise MediaError(f"{path.name} is a text file; choose a media file.", path=path)
     if _LISTS.intersection(container.format.name.split(",")):
         container.close()
-        raise MediaError(f"{path} is a list of other files; choose one of those.", path=path)
+        raise MediaError(f"{path.name} is a list of other files; choose one of those.", path=path)
     return container
 
 
@@ -62,22 +62,22 @@ def _read_head(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise MediaError(
-            f"{path} cannot be read ({error.strerror}); check the disk and copy it elsewhere.",
+            f"{path.name} cannot be read ({error.strerror}); check the disk and copy it elsewhere.",
             path=path,
             details=str(error),
         ) from error
     if not head:
-        raise MediaError(f"{path} is empty; copy or export it again.", path=path)
+        raise MediaError(f"{path.name} is empty; copy or export it again.", path=path)
     return head
 
 
 def _unreadable(path: Path, head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return (
-            f"{path} has lost its index, as happens when writing or copying was cut off; "
+            f"{path.name} has lost its index, as happens when writing or copying was cut off; "
             "copy or export it again."
         )
-    return f"{path} is damaged or not a media file; play it to check, and export it again."
+    return f"{path.name} is damaged or not a media file; play it to check, and export it again."
 
 
 class StreamReader(Generic[FrameT]):
