@@ -7,6 +7,9 @@ from pathlib import Path
 
 COMMANDS = ("detect", "correct", "check", "models")
 EXIT_NO_WINDOW = 3
+EXIT_USAGE = 64
+"""As `synchformer_gui.commands.exit_codes` has it, which takes a while to import."""
+
 _QUIET = "qt.multimedia.*.info=false;qt.multimedia.symbolsresolver=false"
 
 
@@ -21,7 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if _is_for_window(arguments):
-        return _show_window(Path(arguments[0]) if arguments else None)
+        clip = Path(arguments[0]) if arguments else None
+        if clip is None or clip.is_file():
+            return _show_window(clip)
+        sys.stderr.write(
+            f"There is no command and no file called {arguments[0]}; see synchformer-gui --help\n"
+        )
+        return EXIT_USAGE
     from synchformer_gui.cli import main as run_command
 
     return run_command(arguments)

@@ -86,8 +86,9 @@ def _commands() -> typer.Typer:
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Find by how much the sound of a clip is early or late, and repair it losslessly. "
-        "Without a command the window opens.",
+        "Without a command the window opens: synchformer-gui [CLIP]",
     )
     app.callback()(_program)
     app.command("detect")(detect)

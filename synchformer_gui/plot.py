@@ -11,7 +11,7 @@ from core.detection.estimate import clip_posterior
 from core.detection.result import Detection, Reason, Verdict
 from core.errors import ExportError
 from core.paths import complete_or_absent
-from synchformer_gui import wording
+from synchformer_gui import quantities, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,7 @@ def _label(over_time: "Axes", in_all: "Axes", detection: Detection) -> None:
     over_time.set_xlim(0.0, detection.info.duration_s)
     over_time.set_facecolor("#808080")
     over_time.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 5, 6, 10], integer=True))
-    over_time.xaxis.set_major_formatter(lambda value, _: wording.duration_text(value))
+    over_time.xaxis.set_major_formatter(lambda value, _: quantities.duration_text(value))
     over_time.set_xlabel("time in the clip")
     over_time.set_title("window by window (brighter: more likely)", fontsize="medium")
     in_all.set_title("whole clip", fontsize="medium")

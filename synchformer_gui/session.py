@@ -16,6 +16,7 @@ from core.timing import TOLERANCES, tolerance_named
 from synchformer_gui import tasks
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.settings import Preferences
+from synchformer_gui.wording import detection_obstacle
 
 N_PROBERS = 2
 
@@ -38,7 +39,7 @@ class Session(QObject):
     activity_changed = Signal(object)
     """Carries an Activity."""
     opening = Signal(object)
-    """Carries the Path that is about to be read; the clip before it is gone."""
+    """Carries the Path that is about to be read; the clip before it stays if that fails."""
     opened = Signal(object)
     """Carries a MediaInfo."""
     progressed = Signal(object)
@@ -62,15 +63,19 @@ class Session(QObject):
         self.probers = JobQueue(N_PROBERS, self)
         self._detector = tasks.Detector()
         self._job: Job | None = None
+        self._opening: Job | None = None
         self._judging: Job | None = None
         self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
+        self._announced = Activity.NONE
         self._info: MediaInfo | None = None
         self._audio_stream_index: int | None = None
         self._detection: Detection | None = None
 
     @property
     def activity(self) -> Activity:
+        if self._activity is Activity.NONE and self._opening is not None:
+            return Activity.OPENING
         return self._activity
 
     @property
@@ -83,29 +88,30 @@ class Session(QObject):
 
     @property
     def can_detect(self) -> bool:
-        return self._activity is Activity.NONE and self._info is not None
+        info = self._info
+        return self.activity is Activity.NONE and info is not None and not detection_obstacle(info)
 
     @property
     def can_export(self) -> bool:
-        return self._activity is Activity.NONE and self._detection is not None
+        return self.activity is Activity.NONE and self._detection is not None
 
     def open(self, path: Path) -> None:
-        """Read a file in place of the open clip."""
-        self.cancel()
-        self._info = None
-        self._audio_stream_index = None
-        self._drop_detection()
+        """Read a file; if that succeeds, it takes the place of the open clip and its jobs."""
+        if self._opening is not None:
+            self._opening.cancel()
         self.opening.emit(path)
-        job = Job(lambda job: tasks.probe_clip(path, job))
-        job.succeeded.connect(self._on_probed)
-        self._begin(job, Activity.OPENING, self.probers)
+        self._opening = Job(lambda job: tasks.probe_clip(path, job))
+        self._opening.succeeded.connect(self._on_probed)
+        self._opening.failed.connect(self._on_not_probed)
+        self._announce()
+        self.probers.submit(self._opening)
 
     def choose_audio(self, stream_index: int) -> None:
         """Judge and move this stream of the container from now on."""
         if stream_index != self._audio_stream_index:
             self._audio_stream_index = stream_index
             if self._activity is Activity.DETECTING:
-                self.cancel()
+                self._stop()
             self._drop_detection()
 
     def choose_tolerance(self, name: str) -> None:
@@ -140,7 +146,7 @@ class Session(QObject):
         job = Job(lambda job: self._detector.detect(request, job, job.publish))
         job.published.connect(self._on_published)
         job.succeeded.connect(self._on_detected)
-        self._begin(job, Activity.DETECTING, self.worker)
+        self._begin(job, Activity.DETECTING)
 
     def export(self, target: Path, audio_delay_s: Fraction, *, overwrite: bool) -> None:
         """Write a copy of the open clip with its sound moved.
@@ -156,17 +162,21 @@ class Session(QObject):
         request = tasks.ExportRequest(self._info, target, correction, overwrite)
         job = Job(lambda job: tasks.export_clip(request, job))
         job.succeeded.connect(self._on_exported)
-        self._begin(job, Activity.EXPORTING, self.worker)
+        self._begin(job, Activity.EXPORTING)
 
     def cancel(self) -> None:
         """Give up what is being done, at once as far as the user can see."""
-        if self._job is not None:
-            self._job.cancel()
-            self._end()
-            self.stopped.emit()
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+            if self._job is None:
+                self._announce()
+                self.stopped.emit()
+        self._stop()
 
     def close(self) -> None:
         """Cancel everything and wait for the workers."""
+        self._opening = None
         if self._job is not None:
             self._job.cancel()
             self._job = None
@@ -174,20 +184,29 @@ class Session(QObject):
         self.probers.close()
         self.worker.close()
 
-    def _begin(self, job: Job, activity: Activity, queue: JobQueue) -> None:
+    def _begin(self, job: Job, activity: Activity) -> None:
         job.progressed.connect(self._on_progressed)
         job.failed.connect(self._on_failed)
         self._job = job
-        self._set_activity(activity)
-        queue.submit(job)
+        self._activity = activity
+        self._announce()
+        self.worker.submit(job)
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._end()
+            self.stopped.emit()
 
     def _end(self) -> None:
         self._job = None
-        self._set_activity(Activity.NONE)
+        self._activity = Activity.NONE
+        self._announce()
 
-    def _set_activity(self, activity: Activity) -> None:
-        self._activity = activity
-        self.activity_changed.emit(activity)
+    def _announce(self) -> None:
+        if self.activity is not self._announced:
+            self._announced = self.activity
+            self.activity_changed.emit(self._announced)
 
     def _drop_detection(self) -> None:
         self._detection = None
@@ -206,12 +225,21 @@ class Session(QObject):
             self.evidence_added.emit(evidence)
 
     def _on_probed(self, info: MediaInfo) -> None:
-        if self._is_stale():
+        if self.sender() is not self._opening:
             return
+        self._opening = None
+        self._stop()
         self._info = info
         self._audio_stream_index = info.audios[0].index if info.audios else None
-        self._end()
+        self._drop_detection()
+        self._announce()
         self.opened.emit(info)
+
+    def _on_not_probed(self, error: SyncError) -> None:
+        if self.sender() is self._opening:
+            self._opening = None
+            self._announce()
+            self.failed.emit(error)
 
     def _on_detected(self, detection: Detection) -> None:
         if self._is_stale():

@@ -25,7 +25,10 @@ _NO_DISPLAY = (
 def obstacle() -> str:
     """Return a sentence on why the window cannot be shown; empty if nothing is in the way."""
     if importlib.util.find_spec("PySide6") is None:
-        return "PySide6 is not installed; install it with: pip install synchformer-gui"
+        return (
+            "PySide6 is not installed; install the application with its dependencies: "
+            "pip install . in its folder (or make setup)"
+        )
     needs_x = _needs_x()
     if needs_x and not os.environ.get("DISPLAY"):
         return _NO_DISPLAY

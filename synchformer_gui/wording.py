@@ -1,4 +1,6 @@
-"""The words and the rounding of everything that people read; for the window and the command line.
+"""The sentences that people read, in the window and on the command line.
+
+Single numbers with their units are written by `synchformer_gui.quantities`.
 
 Sentences never carry a sign: sound is *early* or *late*, and is moved *later* or *earlier*.
 """
@@ -10,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.media.info import MediaInfo
 from core.model.catalog import CatalogEntry
-from core.timing import Tolerance
+from core.timing import TOLERANCES, Tolerance
+from synchformer_gui.quantities import delay_text, frames_text, milliseconds, rate_text
 
 if TYPE_CHECKING:
     from core.media.verify import Verification
@@ -29,51 +33,24 @@ OFFER = (
     "Published models are the better judges: the one trained on AudioSet for "
     f"{BEST_FOR['audioset']}, the one trained on LRS3 for {BEST_FOR['lrs3']}."
 )
-"""What to say wherever the classical estimate answered."""
+"""What the window says wherever the classical estimate answered."""
 
-OFFER_COMMAND = "Get one with `synchformer-gui models download audioset` (or lrs3)."
-"""How to follow the offer on the command line."""
+OFFER_LINES = (
+    "Published models judge better: `synchformer-gui models download audioset` (or lrs3);",
+    f"audioset is best for {BEST_FOR['audioset']}, lrs3 for {BEST_FOR['lrs3']}.",
+)
+"""What the command line says there."""
+
+NO_CLIP = "Open a clip to begin."
+"""What to do while there is none."""
 
 AUTOMATIC = "The AudioSet model if it is installed, else the classical estimate"
 """What "auto" stands for (`core.detection.engines.AUTO`)."""
 
 
-def milliseconds(seconds: float) -> int:
-    """Round a length of time, sign dropped, to whole milliseconds; halves go up."""
-    return int(abs(seconds) * 1000 + 0.5)
-
-
-def rate_text(frame_rate: Fraction) -> str:
-    """Write a frame rate: "25 fps", "23.976 fps"."""
-    return f"{round(float(frame_rate), 3):g} fps"
-
-
-def duration_text(seconds: float) -> str:
-    """Write a length of time as a clock does: "0:07", "1:05", "1:02:03"."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def clock_text(position_s: float) -> str:
-    """Write a position to the millisecond: "01:05.040", with hours only where there are any."""
-    total_ms = round(position_s * 1000)
-    minutes, rest_ms = divmod(total_ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{minutes:02}:{rest_ms // 1000:02}.{rest_ms % 1000:03}"
-    return f"{hours}:{seconds}" if hours else seconds
-
-
-def size_text(n_bytes: int) -> str:
-    """Write the size of a file: "0.3 MB", "950 MB", "1.1 GB"."""
-    if n_bytes >= 1e9:
-        return f"{n_bytes / 1e9:.1f} GB"
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"
-
-
 def unbroken(text: str) -> str:
     """Keep numbers and their units on one line."""
-    return re.sub(r"(?<=[\d±]) (?=[\d%]|ms|fps|frames)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=[\d±]) (?=[\d%]|ms|fps|frame)", "\N{NO-BREAK SPACE}", text)
 
 
 def breakable(text: str) -> str:
@@ -93,13 +70,12 @@ def offset_text(offset_s: float, frame_rate: Fraction | None) -> str:
     """Write an offset, with frames of the picture if its rate is known.
 
     >>> offset_text(0.16, Fraction(25))
-    '160 ms early (4.0 frames at 25 fps)'
+    '160 ms early (4 frames at 25 fps)'
     """
     text = short_offset_text(offset_s)
     if frame_rate is None or milliseconds(offset_s) == 0:
         return text
-    frames = abs(offset_s) * float(frame_rate)
-    return f"{text} ({frames:.1f} frames at {rate_text(frame_rate)})"
+    return f"{text} ({frames_text(offset_s, frame_rate)} at {rate_text(frame_rate)})"
 
 
 def margin_text(estimate: OffsetEstimate) -> str:
@@ -121,10 +97,13 @@ def interval_text(estimate: OffsetEstimate) -> str:
 
 
 def confidence_text(estimate: OffsetEstimate) -> str:
-    """Write the confidence: "87 %"; never 0 or 100."""
+    """Write the confidence and what in: "87 % that the audio is about 160 ms early".
+
+    It is not that of the verdict, which asks for more. The number is never 0 or 100.
+    """
     percent = round(100 * estimate.confidence)
     shown = "below 1" if percent < 1 else "above 99" if percent > 99 else f"{percent}"
-    return f"{shown} %"
+    return f"{shown} % that the audio is about {short_offset_text(estimate.offset_s)}"
 
 
 def margin_sentence(estimate: OffsetEstimate) -> str:
@@ -132,7 +111,7 @@ def margin_sentence(estimate: OffsetEstimate) -> str:
     if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
         return ""
     windows = "1 window" if estimate.windows_used == 1 else f"{estimate.windows_used} windows"
-    basis = f"Confidence {confidence_text(estimate)}, from {windows}."
+    basis = f"Confidence: {confidence_text(estimate)}, from {windows}."
     if estimate.reason is Reason.NOT_CONFIDENT:
         return basis
     return f"{round(100 * estimate.level)} % interval: {interval_text(estimate)}. {basis}"
@@ -162,6 +141,7 @@ def answer_sentence(detection: Detection) -> str:
             return (
                 f"Audio is probably {found} {margin_text(estimate)}. Cannot tell whether that is "
                 f"in sync by {tolerance_name(tolerance)} ({tolerance_text(tolerance)})."
+                f"{_met_sentence(estimate)}"
             )
         case Reason.NO_MOTION:
             why = "nothing moves in the picture that the sound could be compared with"
@@ -170,6 +150,22 @@ def answer_sentence(detection: Detection) -> str:
         case _:
             why = f"no offset stands out clearly; the likeliest is {found}"
     return f"Cannot tell whether the audio is in sync: {why}."
+
+
+def _met_sentence(estimate: OffsetEstimate) -> str:
+    """Name the strictest tolerance that the whole interval satisfies; empty if there is none."""
+    met = [one for one in TOLERANCES if all(map(one.accepts, estimate.interval_s))]
+    if not met:
+        return ""
+    strictest = min(met, key=lambda one: one.early_s + one.late_s)
+    return f" By {tolerance_name(strictest)}, it is in sync."
+
+
+def detection_obstacle(info: MediaInfo) -> str:
+    """Say why a file cannot be judged at all; empty if it can be tried."""
+    if info.picture is None:
+        return "This file has no moving picture that its sound could be compared with."
+    return "" if info.audios else "This clip has no sound that could be compared with its picture."
 
 
 def verdict_title(estimate: OffsetEstimate) -> str:
@@ -198,18 +194,23 @@ def map_label(estimate: OffsetEstimate) -> str:
 
 def correction_sentence(delay_s: float | Fraction) -> str:
     """Say which correction a delay is; positive seconds move the audio later (`core.timing`)."""
-    rounded = milliseconds(float(delay_s))
-    if rounded == 0:
+    if delay_s == 0:
         return "Correction: none needed."
     if delay_s > 0:
-        return f"Correction: delay audio by {rounded} ms."
-    return f"Correction: move audio {rounded} ms earlier."
+        return f"Correction: delay audio by {delay_text(delay_s)}."
+    return f"Correction: move audio {delay_text(delay_s)} earlier."
 
 
 def written_sentence(written: Path | str, delay_s: Fraction) -> str:
     """Say what a written file is; positive seconds have moved the audio later."""
     way = "later" if delay_s > 0 else "earlier"
-    return f"Wrote {written}: audio moved {milliseconds(float(delay_s))} ms {way}."
+    return f"Wrote {written}: audio moved {delay_text(delay_s)} {way}."
+
+
+def other_container_sentence(source: Path, target: Path) -> str:
+    """Say that a copy goes into another container than the source's, which cannot be written."""
+    name = source.suffix.removeprefix(".").upper() or "This container"
+    return f"{name} cannot be written; writing Matroska instead: {target.name}."
 
 
 def verification_sentence(written: Path, found: "Verification") -> str:
@@ -269,7 +270,7 @@ def simulation_sentence(simulate_offset_s: float) -> str:
         return ""
     moved = "earlier" if simulate_offset_s > 0 else "later"
     return (
-        f"The audio was moved {milliseconds(simulate_offset_s)} ms {moved} for this test, "
+        f"The audio was moved {delay_text(simulate_offset_s)} {moved} for this test, "
         "and the answer includes that."
     )
 

@@ -13,9 +13,11 @@ COLUMNS = (
     "name",
     "duration_s",
     "verdict",
+    "reason",
     "offset_s",
     "interval_low_s",
     "interval_high_s",
+    "confidence",
     "model",
     "error",
 )
@@ -51,17 +53,30 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
         ) from error
 
 
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a table that `write_csv` has written.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    header = ",".join(COLUMNS).encode()
+    with path.open("rb") as file:
+        return file.read(len(header) + 1).rstrip() == header
+
+
 def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
     name = _safe(result.path.relative_to(folder).as_posix())
     detection = result.detection
     if detection is None:
-        return (name, "", "", "", "", "", "", _safe(result.error))
+        return (name, *[""] * (len(COLUMNS) - 2), _safe(result.error))
     estimate = detection.estimate
     cells = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
+    cells.append(f"{estimate.confidence:.3f}")
     if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
-        cells = ["", "", ""]
+        cells = [""] * len(cells)
     duration = f"{detection.info.duration_s:.3f}"
-    return (name, duration, estimate.verdict, *cells, _safe(detection.opinion.engine_id), "")
+    model = _safe(detection.opinion.engine_id)
+    return (name, duration, estimate.verdict, estimate.reason, *cells, model, "")
 
 
 def _safe(text: str) -> str:

@@ -51,6 +51,7 @@ def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
         MediaError: The folder is missing or cannot be read, or there is no clip in it.
     """
     clips: list[Path] = []
+    has_sub_folders = False
 
     def on_error(error: OSError) -> None:
         unread = Path(error.filename)
@@ -63,14 +64,18 @@ def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
         clips.append(unread)
 
     for parent, folders, files in os.walk(folder, onerror=on_error):
-        folders[:] = [f for f in folders if recursive and not f.startswith(".")]
+        visible = [name for name in folders if not name.startswith(".")]
+        has_sub_folders = has_sub_folders or bool(visible)
+        folders[:] = visible if recursive else []
         clips += [
             Path(parent, name)
             for name in files
             if not name.startswith(".") and Path(name).suffix.lower() in CLIP_SUFFIXES
         ]
     if not clips:
-        hint = "choose another folder" if recursive else "look into its sub-folders as well"
+        hint = "choose another folder"
+        if has_sub_folders and not recursive:
+            hint = "look into its sub-folders as well with --recursive"
         raise MediaError(f"{folder} holds no video files; {hint}.", path=folder)
     return tuple(sorted(clips))
 

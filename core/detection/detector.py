@@ -164,10 +164,10 @@ def _choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[int, int]
         return info.picture.index, info.audios[0].index
     indices = [audio.index for audio in info.audios]
     if wanted not in indices:
-        listed = ", ".join(map(str, indices))
-        raise MediaError(
-            f"{name} has no audio stream {wanted}; its audio streams are {listed}.", path=info.path
-        )
+        known = f"its audio streams are {', '.join(map(str, indices))}"
+        if len(indices) == 1:
+            known = f"its only audio stream is {indices[0]}"
+        raise MediaError(f"{name} has no audio stream {wanted}; {known}.", path=info.path)
     return info.picture.index, wanted
 
 

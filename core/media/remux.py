@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 from av.error import FFmpegError
@@ -53,6 +54,35 @@ def unsupported_streams(info: MediaInfo, target: Path) -> tuple[str, ...]:
     return plan.refused + plan.left_out
 
 
+def check_correction(info: MediaInfo, correction: Correction) -> None:
+    """Check that a file has what is to be moved, and that it would not be moved out of the file.
+
+    Raises:
+        ExportError: It has not, or it would.
+    """
+    name = info.path.name
+    indices = [stream.index for stream in info.audios]
+    if correction.audio_stream_index not in indices:
+        known = f"its audio streams are {', '.join(map(str, indices))}"
+        if len(indices) < 2:
+            known = f"its only audio stream is {indices[0]}" if indices else "it has no sound"
+        raise ExportError(
+            f"{name} has no audio stream {correction.audio_stream_index}; {known}.",
+            path=info.path,
+        )
+    if info.picture is None:
+        raise ExportError(
+            f"{name} has no picture that its sound could be moved against; choose a video file.",
+            path=info.path,
+        )
+    if info.duration_s and abs(correction.audio_delay_s) >= info.duration_s:
+        raise ExportError(
+            f"A delay of {_seconds(correction.audio_delay_s)} is as long as {name} "
+            f"({_seconds(info.duration_s)}) or longer; choose a smaller one.",
+            path=info.path,
+        )
+
+
 def write_corrected(
     info: MediaInfo,
     target: Path,
@@ -81,7 +111,7 @@ def write_corrected(
         MediaError: The source cannot be opened.
         Cancelled: The monitor says so; nothing is left behind.
     """
-    _check_correction(info, correction)
+    check_correction(info, correction)
     try:
         _check_target(info, target, overwrite)
         _check_room(info, target)
@@ -118,30 +148,13 @@ def _write(
     return plan.left_out
 
 
-def _check_correction(info: MediaInfo, correction: Correction) -> None:
-    name = info.path.name
-    indices = [stream.index for stream in info.audios]
-    if correction.audio_stream_index not in indices:
-        known = ", ".join(map(str, indices)) or "none"
-        raise ExportError(
-            f"{name} has no audio stream {correction.audio_stream_index}; "
-            f"choose one of its audio streams ({known}).",
-            path=info.path,
-        )
-    if info.picture is None:
-        raise ExportError(
-            f"{name} has no picture that its sound could be moved against; choose a video file.",
-            path=info.path,
-        )
-    if info.duration_s and abs(correction.audio_delay_s) >= info.duration_s:
-        raise ExportError(
-            f"A delay of {float(correction.audio_delay_s):g} s is longer than {name} "
-            f"({info.duration_s:.3g} s); choose a smaller one.",
-            path=info.path,
-        )
+def _seconds(seconds: Fraction | float) -> str:
+    return f"{f'{abs(float(seconds)):.3f}'.rstrip('0').rstrip('.')} s"
 
 
 def _check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
+    if target.is_dir():
+        raise ExportError(f"{target} is a folder; name a file in it.", path=target)
     if not target.parent.is_dir():
         raise ExportError(
             f"{target.name} cannot be written because the folder {target.parent} does not exist; "
@@ -153,8 +166,6 @@ def _check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
             f"{target.name} is the source itself, which is never changed; choose another name.",
             path=target,
         )
-    if target.is_dir():
-        raise ExportError(f"{target.name} is a folder; choose another name.", path=target)
     if target.exists() and not overwrite:
         raise ExportError(
             f"{target.name} exists already; choose another name or allow replacing it.",

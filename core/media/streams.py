@@ -60,33 +60,17 @@ _FORMATS = {
 
 # The MPEG-TS muxer accepts everything and writes what it does not know as private data, which
 # nothing can read back.
-_TS_CODECS = frozenset(
-    [
-        "aac",
-        "aac_latm",
-        "ac3",
-        "cavs",
-        "dirac",
-        "dts",
-        "dvb_subtitle",
-        "dvb_teletext",
-        "eac3",
-        "h264",
-        "hdmv_pgs_subtitle",
-        "hevc",
-        "mp1",
-        "mp2",
-        "mp3",
-        "mpeg1video",
-        "mpeg2video",
-        "mpeg4",
-        "opus",
-        "pcm_bluray",
-        "s302m",
-        "truehd",
-        "vc1",
-        "vvc",
-    ]
+# fmt: off
+_TS_CODECS = frozenset({
+    "aac", "aac_latm", "ac3", "cavs", "dirac", "dts", "dvb_subtitle", "dvb_teletext", "eac3",
+    "h264", "hdmv_pgs_subtitle", "hevc", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
+    "mpeg4", "opus", "pcm_bluray", "s302m", "truehd", "vc1", "vvc",
+})
+# fmt: on
+
+# These have a place in QuickTime and none in MP4.
+_QUICKTIME_CODECS = frozenset(
+    ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
 )
 
 _PICTURE_TYPES = {
@@ -136,6 +120,22 @@ def can_write(suffix: str) -> bool:
     return suffix.lower() in _FORMATS
 
 
+def output_format(target: Path) -> OutputFormat:
+    """Return the container that the suffix of a file to be written names.
+
+    Raises:
+        ExportError: It cannot be written.
+    """
+    output = _FORMATS.get(target.suffix.lower())
+    if output is None:
+        raise ExportError(
+            f"{target.name} names a container that cannot be written; "
+            "choose a name that ends in .mkv.",
+            path=target,
+        )
+    return output
+
+
 def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
     """Decide which streams of an opened source go into the target.
 
@@ -147,14 +147,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
     Raises:
         ExportError: The target's suffix names no container that can be written.
     """
-    output = _FORMATS.get(target.suffix.lower())
-    if output is None:
-        raise ExportError(
-            f"{target.name} names a container that cannot be written; "
-            "choose a name that ends in .mkv.",
-            path=target,
-        )
-    advice = f"choose a name that ends in {source.suffix if output is _MKV else '.mkv'}."
+    output = output_format(target)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
@@ -173,7 +166,10 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         elif is_picture(stream):
             left_out.append(f"{name} is left out: {target.name} cannot hold covers.")
         else:
-            refused.append(f"{name} cannot be written to {target.name}; {advice}")
+            refused.append(
+                f"{name} cannot be written to {target.name}; "
+                f"choose a name that ends in {_better_suffix(output, stream, source)}."
+            )
         if isinstance(stream, VideoStream) and _loses_shape(output, stream):
             left_out.append(
                 f"{name} will lose the shape of its pixels ({stream.sample_aspect_ratio}) in "
@@ -222,6 +218,13 @@ def _codec_name(stream: Stream) -> str:
     if isinstance(stream, DataStream | AttachmentStream):
         return stream.name or "unnamed"
     return stream.codec_context.codec.canonical_name if _has_codec(stream) else "unknown codec"
+
+
+def _better_suffix(output: OutputFormat, stream: Stream, source: Path) -> str:
+    """Return what to write instead of a container that cannot carry a stream."""
+    if output is _MKV:
+        return source.suffix if can_write(source.suffix) else ".mov"
+    return ".mov" if output is _MP4 and _codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
 def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:

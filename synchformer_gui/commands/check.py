@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from core.batch.report import write_csv
+from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
-from synchformer_gui import wording
+from synchformer_gui import quantities, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.console import watched
@@ -37,8 +37,13 @@ def check(
     Ends with 3 if a file failed, else 1 if one is out of sync, else 2 if one is uncertain, else 0.
     """
     config = options.detection_config(tolerance, hop_s, range_s)
+    if folder.is_file():
+        raise typer.BadParameter(
+            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
+            param_hint="FOLDER",
+        )
     if report is not None:
-        options.check_target(report, "--report", ".csv")
+        options.check_replaceable(report, "--report", ".csv", is_report)
     paths = find_clips(folder, recursive)
     results: list[FileResult] = []
     with watched() as monitor:
@@ -49,7 +54,7 @@ def check(
     typer.echo(_summary(results))
     typer.echo(f"Judged by: {engine.name}.")
     if engine.id == wording.CLASSICAL_ID:
-        typer.echo(f"{wording.OFFER} {wording.OFFER_COMMAND}")
+        typer.echo("\n".join(wording.OFFER_LINES))
     if report is not None:
         write_csv(results, folder, report)
         typer.echo(f"Report: {report}")
@@ -68,8 +73,13 @@ def _code(result: FileResult) -> ExitCode:
 def _row(result: FileResult, folder: Path) -> str:
     name = result.path.relative_to(folder)
     if result.detection is None:
-        return f"{name}  failed: {result.error}"
-    duration = wording.duration_text(result.detection.info.duration_s)
+        why = result.error
+        # Most sentences begin with the name of the file, with or without its folder.
+        for known in (f"{result.path} ", f"{result.path.name} "):
+            if why.startswith(known):
+                why = f"it {why.removeprefix(known)}"
+        return f"{name}  failed: {why}"
+    duration = quantities.duration_text(result.detection.info.duration_s)
     return f"{name}  {duration}  {wording.verdict_row(result.detection)}"
 
 

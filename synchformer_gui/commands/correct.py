@@ -13,6 +13,7 @@ from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.media.remux import default_target, unsupported_streams, write_corrected
+from core.media.streams import output_format
 from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
@@ -64,16 +65,21 @@ def correct(
         raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
     config = options.detection_config(tolerance, hop_s, range_s, audio_stream_index=audio_stream)
     info = probe(clip)
+    typed = None
+    if delay is not None:
+        typed = Correction(_audio_stream_index(info, audio_stream), _typed_delay(delay, info))
     target = output or default_target(clip)
     # The writer looks again; looking here spares a detection whose result could not be written.
     options.check_target(target, "--output")
+    output_format(target)
     if target.exists() and not overwrite:
         raise ExportError(
             f"{target} exists already; choose another name with -o or add --overwrite.", path=target
         )
-    if delay is not None:
-        correction = Correction(_audio_stream_index(info, audio_stream), _typed_delay(delay, info))
-        return _write(info, target, correction, overwrite, verify)
+    if target.suffix != clip.suffix and output is None:
+        typer.echo(wording.other_container_sentence(clip, target))
+    if typed is not None:
+        return _write(info, target, typed, overwrite, verify)
     detection = judge(clip, EngineChoice(model, device, precision, compile_model), config)
     for line in answer_lines(detection):
         typer.echo(line)

@@ -17,7 +17,7 @@ from core.detection.result import Detection, Verdict
 from core.media.probe import probe
 from core.model.grid import OFFSET_GRID_S
 from core.timing import delay_for
-from synchformer_gui import wording
+from synchformer_gui import quantities, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import exit_code
 from synchformer_gui.console import watched
@@ -49,6 +49,8 @@ WindowStartOption = Annotated[
         help="Judge only the 5 s that begin here, seconds; in float32 unless told otherwise.",
     ),
 ]
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,12 @@ def detect(
         window_start_s=window_start_s,
     )
     if plot is not None:
-        options.check_target(plot, "--plot", ".png")
+        options.check_replaceable(plot, "--plot", ".png", lambda path: _is_other_png(path, clip))
     if window_start_s is not None and precision == options.CHOICE.precision:
         # A single window is judged to compare its numbers with published ones.
         precision = "float32"
-    detection = judge(clip, EngineChoice(model, device, precision, compile_model), config)
+    choice = EngineChoice(model, device, precision, compile_model)
+    detection = judge(clip, choice, config, needs_classes=top is not None)
     classes = () if top is None else top_classes(detection, top)
     if plot is not None:
         from synchformer_gui.plot import write_plot
@@ -117,17 +120,31 @@ def detect(
     return exit_code(detection.estimate.verdict)
 
 
-def judge(clip: Path, choice: EngineChoice, config: DetectionConfig) -> Detection:
+def judge(
+    clip: Path, choice: EngineChoice, config: DetectionConfig, *, needs_classes: bool = False
+) -> Detection:
     """Load the engine and judge one clip, with progress on the terminal.
 
+    Args:
+        clip: The media file.
+        choice: What is to answer.
+        config: How the clip is judged.
+        needs_classes: Whether the answer has to be one of Synchformer's classes.
+
     Raises:
-        typer.BadParameter: No such device or precision.
+        typer.BadParameter: No such device or precision, or what would answer has no classes.
         SyncError: The clip or the model cannot be used.
         Cancelled: The user pressed Ctrl-C.
     """
     probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
     with watched() as monitor:
         engine = options.engine_for(choice, monitor)
+        if needs_classes and engine.id == wording.CLASSICAL_ID:
+            raise typer.BadParameter(
+                f"the {engine.name} has no classes to list; choose a Synchformer model with "
+                "--model",
+                param_hint="--top",
+            )
         return run_detection(clip, engine, config, monitor)
 
 
@@ -135,9 +152,9 @@ def answer_lines(detection: Detection) -> list[str]:
     """Return what a person reads about a judged clip, line by line."""
     info, estimate = detection.info, detection.estimate
     simulation = wording.simulation_sentence(detection.config.simulate_offset_s)
-    rate = f", {wording.rate_text(info.frame_rate)}" if info.frame_rate else ""
+    rate = f", {quantities.rate_text(info.frame_rate)}" if info.frame_rate else ""
     lines = [
-        f"{info.path} ({wording.duration_text(info.duration_s)}{rate})",
+        f"{info.path} ({quantities.duration_text(info.duration_s)}{rate})",
         wording.answer_sentence(detection),
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
@@ -147,7 +164,7 @@ def answer_lines(detection: Detection) -> list[str]:
         simulation,
         wording.margin_sentence(estimate),
         wording.engine_sentence(detection.opinion),
-        f"{wording.OFFER} {wording.OFFER_COMMAND}" if is_classical else "",
+        *(wording.OFFER_LINES if is_classical else ()),
         wording.second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]
@@ -157,16 +174,11 @@ def answer_lines(detection: Detection) -> list[str]:
 def top_classes(detection: Detection, k: int) -> tuple[RankedClass, ...]:
     """Rank the offset classes of the whole clip, or of its one window.
 
-    Raises:
-        typer.BadParameter: What answered has no classes.
+    Args:
+        detection: The answer of a model with classes.
+        k: How many to list.
     """
     posteriors = [e.posterior for e in detection.evidence if e.posterior is not None]
-    if not posteriors:
-        raise typer.BadParameter(
-            f"the {detection.opinion.engine_name} has no classes to list; choose a Synchformer "
-            "model with --model",
-            param_hint="--top",
-        )
     logits = np.stack([p.logits for p in posteriors]).sum(axis=0, dtype=np.float64)
     probabilities = np.exp(logits - logits.max())
     probabilities /= probabilities.sum()
@@ -185,6 +197,13 @@ def class_line(ranked: RankedClass) -> str:
         f'p={ranked.probability:.4f} ({ranked.logit:.4f}), "{ranked.offset_s:.2f}" '
         f"({ranked.class_index})"
     )
+
+
+def _is_other_png(path: Path, clip: Path) -> bool:
+    if clip.exists() and path.samefile(clip):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
 
 
 def _print_json(detection: Detection, classes: Sequence[RankedClass]) -> None:

@@ -10,7 +10,7 @@ from core.model.catalog import CATALOG, CatalogEntry, entry
 from core.model.kind import CheckpointKind
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
-from synchformer_gui import wording
+from synchformer_gui import quantities, wording
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
 
@@ -111,6 +111,6 @@ def _description(published: CatalogEntry) -> str:
 
 
 def _say_installed(model: InstalledModel) -> None:
-    typer.echo(f"Installed {model.title} ({wording.size_text(model.n_bytes)}) as {model.id}.")
+    typer.echo(f"Installed {model.title} ({quantities.size_text(model.n_bytes)}) as {model.id}.")
     if model.kind is CheckpointKind.SYNC:
         typer.echo(f"Use it with --model {model.id}.")

@@ -1,11 +1,12 @@
 """Options that several commands share, and the values that the core makes of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.detection.config import DetectionConfig
+from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engine import Engine
 from core.detection.engines import EngineChoice, open_engine
 from core.progress import Monitor
@@ -42,10 +43,20 @@ ToleranceOption = Annotated[
     ),
 ]
 HopOption = Annotated[
-    float, typer.Option("--hop", metavar="S", help="Distance of neighbouring windows, seconds.")
+    float,
+    typer.Option(
+        "--hop",
+        metavar="S",
+        help=f"Distance of neighbouring windows, seconds: at least {HOP_STEP_S}, in its multiples.",
+    ),
 ]
 RangeOption = Annotated[
-    float, typer.Option("--range", metavar="S", help="Largest offset looked for, seconds.")
+    float,
+    typer.Option(
+        "--range",
+        metavar="S",
+        help="Largest offset looked for, seconds: 0.2 to 30, for a network 2 at most.",
+    ),
 ]
 AudioStreamOption = Annotated[
     int | None,
@@ -104,18 +115,50 @@ def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
         raise typer.BadParameter(str(error)) from error
 
 
-def check_target(path: Path, option: str, suffix: str = "") -> None:
+def check_target(path: Path, option: str) -> None:
     """Check before any work that a result can go where the user wants it.
 
     Args:
         path: The file to be.
         option: How the user named it.
-        suffix: What it has to end in; any if empty.
 
     Raises:
-        typer.BadParameter: The name ends otherwise, or there is no such folder.
+        typer.BadParameter: It is a folder, or there is no folder for it.
     """
-    if suffix and path.suffix.lower() != suffix:
-        raise typer.BadParameter(f"{path} has to end in {suffix}", param_hint=option)
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file in it", param_hint=option)
     if not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
+
+
+def check_replaceable(
+    path: Path, option: str, suffix: str, is_alike: Callable[[Path], bool]
+) -> None:
+    """Check the same, and that no file of another kind would be replaced unasked.
+
+    Args:
+        path: The file to be.
+        option: How the user named it.
+        suffix: What it has to end in.
+        is_alike: Tells whether an existing file is of the kind that will be written; may raise
+            OSError.
+
+    Raises:
+        typer.BadParameter: The path cannot be written, ends otherwise or is taken.
+    """
+    check_target(path, option)
+    if path.suffix.lower() != suffix:
+        raise typer.BadParameter(f"{path} has to end in {suffix}", param_hint=option)
+    try:
+        is_taken = path.exists() and not is_alike(path)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{path} exists already and cannot be read ({error.strerror}); choose another name",
+            param_hint=option,
+        ) from error
+    if is_taken:
+        raise typer.BadParameter(
+            f"{path} exists already and was not written by this command, so it is not replaced; "
+            "choose another name",
+            param_hint=option,
+        )

@@ -1,7 +1,7 @@
 """The facts of a clip in one line."""
 
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from synchformer_gui.wording import duration_text, rate_text, size_text
+from synchformer_gui.quantities import duration_text, rate_text, size_text
 
 
 def facts_text(info: MediaInfo) -> str:

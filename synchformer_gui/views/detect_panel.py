@@ -59,7 +59,7 @@ class DetectPanel(QFrame):
         self.tolerance_combo.activated.connect(self._on_tolerance)
         self.model_combo.activated.connect(self._on_model)
         self.set_audios(())
-        self.set_idle(can_detect=False, is_answered=False)
+        self.set_idle(obstacle=wording.NO_CLIP, is_answered=False)
 
     def set_audios(self, audios: Sequence[AudioStream]) -> None:
         """Offer the audio streams of a clip; hidden unless there is a choice."""
@@ -94,12 +94,12 @@ class DetectPanel(QFrame):
         self._model = chosen
         self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(chosen)))
 
-    def set_idle(self, *, can_detect: bool, is_answered: bool) -> None:
-        """Offer to detect; less loudly once there is an answer."""
+    def set_idle(self, *, obstacle: str, is_answered: bool) -> None:
+        """Offer to detect, less loudly once there is an answer, unless something is in the way."""
         self._is_busy = False
         self._show_button("Detect offset", "secondary" if is_answered else "primary")
-        self.button.setToolTip("Find by how much the sound is early or late (D)")
-        self.button.setEnabled(can_detect)
+        self.button.setToolTip(obstacle or "Find by how much the sound is early or late (D)")
+        self.button.setEnabled(not obstacle)
         self.progress.hide()
 
     def set_busy(self, stage: str) -> None:

@@ -17,7 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from core.detection.result import Detection, Verdict
-from core.media.remux import default_target
+from core.errors import ExportError
+from core.media.correction import Correction
+from core.media.remux import check_correction, default_target
+from core.media.streams import output_format
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
 
@@ -26,7 +29,7 @@ _UNTOLD = "The detection could not tell, so type the delay that you know to be r
 
 
 class ExportDialog(QDialog):
-    """Accepts only a delay that moves something and a target that is not the source.
+    """Accepts only a delay that moves something within the clip and a target that can be written.
 
     Args:
         detection: The answer; its offset is proposed, unless it was "cannot tell".
@@ -35,6 +38,7 @@ class ExportDialog(QDialog):
     def __init__(self, detection: Detection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._info = detection.info
+        self._audio_stream_index = detection.audio_stream_index
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
         self.delay_field = QLineEdit(self)
@@ -43,6 +47,9 @@ class ExportDialog(QDialog):
         self.sentence_label.setWordWrap(True)
         self.target_field = QLineEdit(str(default_target(self._info.path)), self)
         browse_button = QPushButton("Browse…", self)
+        self.folder_label = QLabel(self)
+        self.folder_label.setObjectName("muted")
+        self.folder_label.setWordWrap(True)
         self.replace_box = QCheckBox("Replace the file of that name", self)
         self.problem_label = QLabel(self)
         self.problem_label.setObjectName("error")
@@ -102,7 +109,9 @@ class ExportDialog(QDialog):
         form.addWidget(self.sentence_label, 1, 1)
         form.addWidget(QLabel("New file", self), 2, 0)
         form.addLayout(target_row, 2, 1)
-        form.addWidget(self.replace_box, 3, 1)
+        form.addWidget(self.folder_label, 3, 1)
+        form.addWidget(self.replace_box, 4, 1)
+        form.addWidget(self.problem_label, 5, 1)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(cancel)
@@ -112,7 +121,6 @@ class ExportDialog(QDialog):
         layout.setSpacing(12)
         layout.addLayout(form)
         layout.addWidget(note)
-        layout.addWidget(self.problem_label)
         layout.addLayout(buttons)
 
     def _on_target(self) -> None:
@@ -122,7 +130,7 @@ class ExportDialog(QDialog):
 
     def _on_delay(self) -> None:
         problem = self._show_delay() or self._target_problem
-        self.problem_label.setText(problem)
+        self.problem_label.setText(wording.breakable(problem))
         self.problem_label.setVisible(bool(problem))
         self.export_button.setEnabled(not problem)
 
@@ -135,19 +143,31 @@ class ExportDialog(QDialog):
         except ValueError as error:
             return f"{error}."
         self.sentence_label.setText(wording.correction_sentence(delay_s))
-        return "" if delay_s else "A delay of 0 changes nothing."
+        if not delay_s:
+            return "A delay of 0 changes nothing."
+        try:
+            check_correction(self._info, Correction(self._audio_stream_index, delay_s))
+        except ExportError as error:
+            return error.message
+        return ""
 
     def _show_target(self) -> str:
         target = self.target
         exists = target.exists()
         self.replace_box.setVisible(exists)
+        folder = target.absolute().parent
+        self.folder_label.setText(wording.breakable(f"In the folder {folder}"))
         if not self.target_field.text().strip() or target.is_dir():
             return "Name the new file."
         if exists and self._info.path.exists() and target.samefile(self._info.path):
             self.replace_box.hide()
             return "The original is never replaced; choose another name."
-        if not target.absolute().parent.is_dir():
-            return f"There is no folder {target.absolute().parent}."
+        if not folder.is_dir():
+            return f"There is no folder {folder}."
+        try:
+            output_format(target)
+        except ExportError as error:
+            return error.message
         if exists and not self.replace_box.isChecked():
             return f"{target.name} already exists; choose another name or agree to replace it."
         return ""

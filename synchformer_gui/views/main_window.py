@@ -153,24 +153,13 @@ class MainWindow(QMainWindow):
                 Command("&Quit", ("Ctrl+Q",), self.close),
             ),
         )
-        add_menu(
-            self,
-            "&Playback",
-            (
-                Command("&Play or pause", ("Space", "K"), self.playback.toggle),
-                Command("One frame &back", (",",), self.playback.frame_back),
-                Command("One frame &forward", (".",), self.playback.frame_forward),
-                Command("One second back", ("Left",), self.playback.second_back),
-                Command("One second forward", ("Right",), self.playback.second_forward),
-                Command("To the &start", ("Home",), self.playback.to_start),
-            ),
-        )
+        add_menu(self, "&Playback", self.playback.commands())
         menu = add_menu(
             self,
             "&Detection",
             (
                 Command("&Detect offset", ("D",), self.detect),
-                Command("&Cancel", ("Esc",), self.session.cancel),
+                Command("&Cancel, or close the message", ("Esc",), self._on_escape),
                 Command("&Models…", (), self.show_models),
             ),
         )
@@ -217,39 +206,32 @@ class MainWindow(QMainWindow):
         self._settings.preferences = self._preferences
 
     def _on_activity(self, activity: Activity) -> None:
-        self.side.show_activity(
-            activity,
-            is_open=self.session.info is not None,
-            detection=self.session.detection,
-        )
+        self.side.show_activity(activity, self.session.info, self.session.detection)
         if activity is Activity.DETECTING:
             self.timeline.clear(is_detecting=True)
 
     def _on_opening(self, path: Path) -> None:
         self.banner.hide()
-        self.playback.show_opening(path)
-        self.timeline.set_clip(0.0)
-        self.detect_panel.set_audios(())
-        self.result_panel.show_no_clip()
-        self._show_facts(path, "opening…")
-        self.setWindowTitle(_TITLE)
+        if self.session.info is None:
+            self.playback.show_opening(path)
+            self._show_facts(path, "opening…")
 
     def _on_opened(self, info: MediaInfo) -> None:
         self.setWindowTitle(f"{info.path.name} – {_TITLE}")
         self._show_facts(info.path, facts_text(info))
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_audios(info.audios)
+        self._on_activity(self.session.activity)
         self.playback.open(info)
 
     def _on_detection_dropped(self) -> None:
         self.timeline.clear()
-        if self.session.info is not None:
-            self.result_panel.show_no_answer()
+        self.result_panel.show_no_answer()
         self.side.export_button.setEnabled(False)
 
     def _on_detected(self, detection: Detection) -> None:
         self.side.show_detection(detection)
-        self.timeline.show_answer(detection.estimate)
+        self.timeline.show_answer(detection)
 
     def _on_failed(self, error: SyncError) -> None:
         self.banner.show_error(error)
@@ -259,7 +241,7 @@ class MainWindow(QMainWindow):
         if self.session.info is None:
             self.playback.show_nothing()
             self.facts_label.setText(_NO_CLIP)
-        elif self.session.detection is None:
+        elif self.session.detection is None and self.session.activity is Activity.NONE:
             self.timeline.clear()
 
     def _show_facts(self, path: Path, facts: str) -> None:
@@ -273,7 +255,14 @@ class MainWindow(QMainWindow):
         dialog = self.sender()
         if isinstance(dialog, ExportDialog):
             self.banner.hide()
+            self.result_panel.clear_exported()
             self.session.export(dialog.target, dialog.audio_delay_s, overwrite=dialog.overwrite)
+
+    def _on_escape(self) -> None:
+        if self.session.activity is Activity.NONE:
+            self.banner.hide()
+        else:
+            self.session.cancel()
 
     def _on_open(self) -> None:
         folder = str(self._settings.last_folder)

@@ -22,6 +22,7 @@ from core.model.catalog import CATALOG, CatalogEntry
 from core.model.store import InstalledModel
 from synchformer_gui import tasks, wording
 from synchformer_gui.jobs import Job, JobQueue
+from synchformer_gui.quantities import size_text
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.progress_strip import ProgressStrip
 
@@ -121,7 +122,7 @@ class ModelsDialog(QDialog):
             [
                 title,
                 result,
-                wording.size_text(installed.n_bytes if installed else n_bytes),
+                size_text(installed.n_bytes if installed else n_bytes),
                 "yes" if installed else "",
             ]
         )

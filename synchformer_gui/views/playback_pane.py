@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.media.info import MediaInfo
 from synchformer_gui.playback.player import Player
+from synchformer_gui.views.menus import Command
 from synchformer_gui.views.transport import TransportBar
 from synchformer_gui.views.video_view import VideoView
 
@@ -34,21 +35,31 @@ class PlaybackPane(QWidget):
         player.playing_changed.connect(self.transport.set_playing)
 
     def show_opening(self, path: Path) -> None:
-        """Let go of the clip while another one is being read."""
-        self._release()
+        """Say that the first clip is being read."""
         self.video.clear(note=f"Opening {path.name}…")
 
     def show_nothing(self) -> None:
         """Invite the user to open a clip."""
-        self._release()
         self.video.clear(note=None)
 
     def open(self, info: MediaInfo) -> None:
-        """Show the first frame of a clip."""
+        """Show the first frame of a clip in place of the clip before."""
+        self._release()
         self.video.clear(note="" if info.picture else "This file has no picture.")
         self.transport.set_clip(info.duration_s, info.frame_rate)
         self._is_open = True
         self._player.open(info)
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return what the menu offers."""
+        return (
+            Command("&Play or pause", ("Space", "K"), self.toggle),
+            Command("One frame &back", (",",), self.frame_back),
+            Command("One frame &forward", (".",), self.frame_forward),
+            Command("One second back", ("Left",), self.second_back),
+            Command("One second forward", ("Right",), self.second_forward),
+            Command("To the &start", ("Home",), self.to_start),
+        )
 
     def toggle(self) -> None:
         """Play or pause."""

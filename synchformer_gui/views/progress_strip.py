@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from synchformer_gui.jobs import JobProgress
-from synchformer_gui.wording import duration_text
+from synchformer_gui.quantities import duration_text
 
 _BAR_STEPS = 1000
 

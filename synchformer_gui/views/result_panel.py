@@ -17,7 +17,6 @@ from synchformer_gui import wording
 from synchformer_gui.tasks import Exported
 from synchformer_gui.views import theme
 
-_HINT_NO_CLIP = "Open a clip to begin."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
 _HINT_DETECTING = "Comparing picture and sound. The map below fills as windows are judged."
 
@@ -60,7 +59,7 @@ class ResultPanel(QScrollArea):
             layout.addWidget(widget)
         layout.addWidget(self.exported)
         layout.addStretch(1)
-        self.show_hint(_HINT_NO_CLIP)
+        self.show_no_answer(wording.NO_CLIP)
 
     def show_hint(self, text: str) -> None:
         """Show what to do next in place of an answer."""
@@ -69,11 +68,9 @@ class ResultPanel(QScrollArea):
         self.hint_label.setText(text)
         self.hint_label.show()
 
-    def show_no_clip(self) -> None:
-        self.show_hint(_HINT_NO_CLIP)
-
-    def show_no_answer(self) -> None:
-        self.show_hint(_HINT_NO_ANSWER)
+    def show_no_answer(self, obstacle: str = "") -> None:
+        """Say how to get an answer, or why there cannot be one."""
+        self.show_hint(obstacle or _HINT_NO_ANSWER)
 
     def show_detecting(self) -> None:
         self.show_hint(_HINT_DETECTING)
@@ -106,6 +103,10 @@ class ResultPanel(QScrollArea):
         self.exported.show_exported(exported)
         self.exported.show()
 
+    def clear_exported(self) -> None:
+        """Forget what was written; something else is about to be."""
+        self.exported.hide()
+
     def _answer_widgets(self) -> tuple[QWidget, ...]:
         return (
             self.verdict_label,
@@ -137,7 +138,7 @@ class _Facts(QWidget):
         interval = f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
         texts = (
             "none stands out" if estimate.reason is Reason.NOT_CONFIDENT else interval,
-            wording.confidence_text(estimate),
+            wording.unbroken(wording.confidence_text(estimate)),
             str(estimate.windows_used),
             detection.opinion.engine_name,
         )

@@ -3,10 +3,12 @@
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.detection.result import Detection, Verdict
+from core.media.info import MediaInfo
 from synchformer_gui.session import Activity
 from synchformer_gui.views import theme
 from synchformer_gui.views.detect_panel import DetectPanel
 from synchformer_gui.views.result_panel import ResultPanel
+from synchformer_gui.wording import NO_CLIP, detection_obstacle
 
 _WIDTH_PX = 356
 _STAGES = {
@@ -37,9 +39,15 @@ class SidePanel(QWidget):
         layout.addWidget(self.export_button)
 
     def show_activity(
-        self, activity: Activity, *, is_open: bool, detection: Detection | None
+        self, activity: Activity, info: MediaInfo | None, detection: Detection | None
     ) -> None:
-        """Offer what can be done now, the most likely next step most visibly."""
+        """Offer what can be done now, the most likely next step most visibly.
+
+        Args:
+            activity: What is being done.
+            info: The open clip, if there is one.
+            detection: Its answer, if there is one.
+        """
         is_idle = activity is Activity.NONE
         self.export_button.setEnabled(is_idle and detection is not None)
         if not is_idle:
@@ -47,11 +55,11 @@ class SidePanel(QWidget):
             if activity is Activity.DETECTING:
                 self.result_panel.show_detecting()
             return
-        self.detect_panel.set_idle(can_detect=is_open, is_answered=detection is not None)
+        obstacle = NO_CLIP if info is None else detection_obstacle(info)
+        self.detect_panel.set_idle(obstacle=obstacle, is_answered=detection is not None)
         if detection is None:
             theme.rename(self.export_button, "secondary")
-            if is_open:
-                self.result_panel.show_no_answer()
+            self.result_panel.show_no_answer(obstacle)
 
     def show_detection(self, detection: Detection) -> None:
         """Show the answer, and what it suggests to do."""

@@ -11,15 +11,18 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import OffsetEstimate, Reason
+from core.detection.result import Detection, Reason
+from synchformer_gui.quantities import clock_text
 from synchformer_gui.views import theme
 from synchformer_gui.views.heat_map import HeatMap
-from synchformer_gui.wording import clock_text, map_label
+from synchformer_gui.wording import map_label
 
 _RANGE_S = 2.0
 _MIN_VISIBLE_S = 0.5
 _LEFT_AXIS_PX = 58
+_BOTTOM_AXIS_PX = 22
 _BAND_ALPHA = 40
+_LABEL_GAP_PX = 3
 _COLOURS = (theme.BASE, "#16345c", "#2f7fe0", "#8fd0ff", "#fff6d8")
 _IDLE = "The sync map appears here: for every moment, which offsets explain picture and sound."
 _WAITING = "Waiting for the first window…"
@@ -46,6 +49,8 @@ class Timeline(QWidget):
         )
         self._zero = pg.InfiniteLine(0, angle=0, pen=pg.mkPen(theme.MUTED, width=1))
         self._zero.setOpacity(0.5)
+        limit_pen = pg.mkPen(theme.GOOD, width=1, style=Qt.PenStyle.DashLine)
+        self._limits = tuple(pg.InfiniteLine(0, angle=0, pen=limit_pen) for _ in range(2))
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self._estimate = pg.InfiniteLine(0, angle=0)
         self._answer_label = pg.TextItem(fill="#101215d0")
@@ -94,6 +99,8 @@ class Timeline(QWidget):
         self._box.setRange(xRange=(0, length_s), padding=0)
         self._playhead.setBounds((0, length_s))
         self._playhead.setVisible(duration_s > 0)
+        for side in ("bottom", "left"):
+            self._item.getAxis(side).setTicks(None if duration_s > 0 else [])
         self.set_position(0.0)
         self.clear()
 
@@ -101,7 +108,7 @@ class Timeline(QWidget):
         """Forget the evidence and the estimate."""
         self._map = HeatMap(self._duration_s) if self._duration_s else None
         self._image.clear()
-        for item in (self._band, self._estimate, self._answer_label):
+        for item in (*self._limits, self._band, self._estimate, self._answer_label):
             item.setVisible(False)
         self._show_note(_WAITING if is_detecting else _IDLE if self._duration_s else "")
 
@@ -111,9 +118,15 @@ class Timeline(QWidget):
             self._map.add(evidence)
             self._draw(is_complete=False)
 
-    def show_answer(self, estimate: OffsetEstimate) -> None:
-        """Show the answer across the evidence, of which no more will come."""
+    def show_answer(self, detection: Detection) -> None:
+        """Show answer and tolerance across the evidence, of which no more will come."""
+        estimate, tolerance = detection.estimate, detection.config.tolerance
         self._draw(is_complete=True)
+        for limit, border_s in zip(
+            self._limits, (tolerance.early_s, -tolerance.late_s), strict=True
+        ):
+            limit.setValue(border_s)
+            limit.setVisible(True)
         if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
             return
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
@@ -124,9 +137,9 @@ class Timeline(QWidget):
         self._band.setRegion(estimate.interval_s)
         self._answer_label.setColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._answer_label.setText(map_label(estimate))
-        self._place_labels()
         # An interval that spans nearly everything would only veil the map.
         self._band.setVisible(estimate.reason is not Reason.NOT_CONFIDENT)
+        self._place_labels()
         for item in (self._estimate, self._answer_label):
             item.setVisible(True)
 
@@ -144,10 +157,11 @@ class Timeline(QWidget):
         left = self._item.getAxis("left")
         left.setWidth(_LEFT_AXIS_PX)
         left.setLabel("offset, ms")
+        self._item.getAxis("bottom").setHeight(_BOTTOM_AXIS_PX)
         for line in self._band.lines:
             line.setPen(pg.mkPen(None))
         for z, item in enumerate(
-            (self._image, self._zero, self._band, self._estimate, self._playhead)
+            (self._image, self._zero, *self._limits, self._band, self._estimate, self._playhead)
         ):
             item.setZValue(z)
             self._item.addItem(item, ignoreBounds=True)
@@ -177,10 +191,17 @@ class Timeline(QWidget):
         size = self._box.size()
         for label, y in zip(self._corner_labels, (6.0, size.height() - 6.0), strict=True):
             label.setPos(QPointF(8.0, y))
-        line_y = self._box.mapFromView(QPointF(0, self._estimate.value())).y()
-        is_low = line_y > size.height() / 2
-        self._answer_label.setAnchor((1, 1 if is_low else 0))
-        self._answer_label.setPos(QPointF(size.width() - 8, line_y + (-4 if is_low else 4)))
+        borders_s = (self._estimate.value(), self._estimate.value())
+        if self._band.isVisible():
+            borders_s = self._band.getRegion()
+        low_y, high_y = (self._box.mapFromView(QPointF(0, one)).y() for one in borders_s)
+        # Beside the band, where there is the least to see; within it, if it fills the map.
+        height = self._answer_label.boundingRect().height()
+        above_y, below_y = high_y - _LABEL_GAP_PX - height, low_y + _LABEL_GAP_PX
+        fits_below = below_y + height <= size.height()
+        top_y = above_y if above_y >= 0 or not fits_below else below_y
+        self._answer_label.setAnchor((1, 0))
+        self._answer_label.setPos(QPointF(size.width() - 8, max(top_y, _LABEL_GAP_PX)))
         self._note.setPos(QPointF(size.width() / 2, size.height() / 4))
 
     def _on_clicked(self, event: MouseClickEvent) -> None:

@@ -4,12 +4,21 @@ from fractions import Fraction
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFontDatabase, QIcon, QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QGraphicsOpacityEffect,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QStyle,
+    QToolButton,
+    QWidget,
+)
 
 from synchformer_gui.assets import icon_path
-from synchformer_gui.wording import clock_text
+from synchformer_gui.quantities import clock_text
 
 _ICON_PX = 20
+_DISABLED_OPACITY = 0.3
 _SLIDER_STEPS = 10_000
 
 
@@ -57,6 +66,10 @@ class TransportBar(QWidget):
         self.forward_button.clicked.connect(self._on_forward)
         self.play_button.clicked.connect(self.play_toggled)
         self.slider.valueChanged.connect(self._on_slider)
+        # Qt does not fade icons of one file itself.
+        self._fading = QGraphicsOpacityEffect(self)
+        self._fading.setOpacity(_DISABLED_OPACITY)
+        self.setGraphicsEffect(self._fading)
         self.set_clip(0.0, None)
 
     def set_clip(self, duration_s: float, frame_rate: Fraction | None) -> None:
@@ -64,6 +77,7 @@ class TransportBar(QWidget):
         self._duration_s = duration_s
         self._frame_rate = frame_rate
         self.setEnabled(duration_s > 0)
+        self._fading.setEnabled(duration_s <= 0)
         self.set_position(0.0)
 
     def set_position(self, position_s: float) -> None:

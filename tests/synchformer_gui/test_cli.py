@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from core.detection.config import DetectionConfig
 from core.paths import log_dir
 from synchformer_gui import __version__, console
 from synchformer_gui.cli import main
@@ -27,6 +28,34 @@ def test_help_lists_the_commands(capsys):
 def test_each_command_has_help(capsys, command):
     assert main([command, "--help"]) == 0
     assert "--help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["detect"], ["models"], ["models", "download"]])
+def test_the_short_form_of_help(capsys, words):
+    assert main([*words, "-h"]) == 0
+    short = capsys.readouterr().out
+    assert main([*words, "--help"]) == 0
+
+    assert short == capsys.readouterr().out
+
+
+def test_help_tells_how_to_open_the_window(capsys):
+    main(["--help"])
+
+    assert "synchformer-gui [CLIP]" in " ".join(capsys.readouterr().out.split())
+
+
+def test_limits_in_the_help_are_those_that_are_kept(capsys):
+    main(["detect", "--help"])
+    text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+
+    assert "0.2 to 30" in text
+    assert "at least 0.32" in text
+    for range_s, hop_s in ((0.2, 0.32), (30.0, 0.32)):
+        DetectionConfig(range_s=range_s, hop_s=hop_s)
+    for range_s, hop_s in ((0.19, 0.32), (30.1, 0.32), (2.0, 0.31)):
+        with pytest.raises(ValueError, match=r"range|hop"):
+            DetectionConfig(range_s=range_s, hop_s=hop_s)
 
 
 def test_version(capsys):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from synchformer_gui import __main__, system_libraries
-from synchformer_gui.__main__ import COMMANDS, EXIT_NO_WINDOW
+from synchformer_gui.__main__ import COMMANDS, EXIT_NO_WINDOW, EXIT_USAGE
+from synchformer_gui.commands.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +36,28 @@ def test_no_argument_or_a_clip_opens_the_window(arguments: list[str]) -> None:
 )
 def test_everything_else_is_a_command(arguments: list[str]) -> None:
     assert not __main__._is_for_window(arguments)
+
+
+@pytest.mark.parametrize("word", ["frobnicate", "missing.mp4", "."])
+def test_neither_command_nor_file_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    assert __main__.main([word]) == EXIT_USAGE == ExitCode.USAGE
+
+    assert capsys.readouterr().err == (
+        f"There is no command and no file called {word}; see synchformer-gui --help\n"
+    )
+
+
+def test_missing_pyside_is_one_sentence_that_needs_no_index(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(system_libraries.importlib.util, "find_spec", lambda _: None)
+
+    assert __main__.main([]) == EXIT_NO_WINDOW
+    said = capsys.readouterr().err
+    assert "pip install . in its folder" in said
+    assert said.count("\n") == 1
 
 
 def test_commands_load_neither_qt_nor_torch() -> None:

@@ -126,7 +126,7 @@ def test_cancelled_detection_delivers_nothing_more(
 def test_failure_is_told_and_leaves_the_session_usable(
     qtbot: QtBot, session: Session, make_clip: MakeClip
 ) -> None:
-    session.open(make_clip(duration_s=6.0, audio=False))
+    session.open(make_clip(duration_s=0.2))
     finish(qtbot, session)
     with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
         session.detect(CLASSICAL)
@@ -135,6 +135,64 @@ def test_failure_is_told_and_leaves_the_session_usable(
     assert isinstance(error, SyncError)
     assert "clip.mp4" in error.message
     assert session.can_detect
+
+
+@pytest.mark.parametrize("missing", ["audio", "video"])
+def test_half_a_clip_cannot_be_judged(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, missing: str
+) -> None:
+    session.open(make_clip(duration_s=1.0, **{missing: False}))
+    finish(qtbot, session)
+
+    assert session.info is not None
+    assert not session.can_detect
+
+
+def test_bad_file_does_not_stop_a_detection(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    clip = make_clip(duration_s=8.0)
+    session.open(clip)
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    with qtbot.waitSignal(session.failed, timeout=5000):
+        session.open(tmp_path / "missing.mp4")
+    assert session.activity is Activity.DETECTING
+    finish(qtbot, session)
+
+    assert session.detection is not None
+    assert session.detection.info.path == clip
+
+
+def test_good_file_takes_the_place_of_a_detection(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip("first.mp4", duration_s=8.0))
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    second = make_clip("second.mp4", duration_s=1.0)
+    with (
+        qtbot.waitSignals([session.stopped, session.opened], timeout=5000),
+        qtbot.assertNotEmitted(session.detected),
+    ):
+        session.open(second)
+
+    assert session.activity is Activity.NONE
+    assert session.info is not None
+    assert session.info.path == second
+
+
+def test_opening_can_be_cancelled(qtbot: QtBot, session: Session, make_clip: MakeClip) -> None:
+    with (
+        qtbot.assertNotEmitted(session.opened, wait=100),
+        qtbot.waitSignal(session.stopped),
+    ):
+        session.open(make_clip(duration_s=1.0))
+        assert session.activity is Activity.OPENING
+        session.cancel()
+
+    assert session.activity is Activity.NONE
+    assert session.info is None
 
 
 def test_other_audio_stream_drops_the_answer(

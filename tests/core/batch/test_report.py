@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from core.batch.report import COLUMNS, write_csv
+from core.batch.report import COLUMNS, is_report, write_csv
 from core.batch.runner import FileResult
 from core.errors import ExportError
 
@@ -56,3 +56,13 @@ def test_a_run_that_breaks_off_leaves_the_old_table_alone(tmp_path):
 def test_a_table_that_cannot_be_written_is_a_sentence(tmp_path):
     with pytest.raises(ExportError, match=r"out\.csv cannot be written"):
         write_csv([], tmp_path, Path(tmp_path, "missing", "out.csv"))
+
+
+def test_a_report_is_recognised_by_its_header(tmp_path):
+    target = tmp_path / "out.csv"
+    write_csv([], tmp_path, target)
+    assert is_report(target)
+
+    for other in (b"", b"name", target.read_bytes()[:-2] + b",more\r\n", b"\0\0\0 ftypisom"):
+        target.write_bytes(other)
+        assert not is_report(target)

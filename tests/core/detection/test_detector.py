@@ -131,7 +131,7 @@ def test_missing_stream_is_a_sentence(make_clip: MakeClip, lacking: str, said: s
 
 
 def test_unknown_audio_stream_lists_the_known_ones(make_clip: MakeClip) -> None:
-    with pytest.raises(MediaError, match="audio streams are 1"):
+    with pytest.raises(MediaError, match="only audio stream is 1"):
         detect(make_clip(), ClassicalEngine(), DetectionConfig(audio_stream_index=7))
 
 

@@ -32,10 +32,10 @@ def by(info: MediaInfo, delay_ms: float) -> Correction:
 @pytest.mark.parametrize(
     ("correction", "words"),
     [
-        (Correction(0, Fraction(1)), "no audio stream 0"),
+        (Correction(0, Fraction(1)), "no audio stream 0; its only audio stream is 1"),
         (Correction(9, Fraction(1)), "no audio stream 9"),
-        (Correction(1, Fraction(5)), "longer than plain.mp4"),
-        (Correction(1, Fraction(-5)), "longer than plain.mp4"),
+        (Correction(1, Fraction(5)), r"plain\.mp4 \(5 s\) or longer"),
+        (Correction(1, Fraction(-5)), r"plain\.mp4 \(5 s\) or longer"),
     ],
 )
 def test_a_correction_that_does_not_fit_is_refused(
@@ -86,7 +86,8 @@ def test_a_missing_folder_a_file_as_folder_and_a_folder_as_target_are_told(
     for target, words in [
         (tmp_path / "missing" / "clip.mp4", "does not exist"),
         (tmp_path / "file" / "clip.mp4", "does not exist"),
-        (tmp_path / "folder.mp4", "is a folder"),
+        (tmp_path / "folder.mp4", r"folder\.mp4 is a folder; name a file in it"),
+        (Path(), r"^\. is a folder; name a file in it"),
         (tmp_path / f"{'long' * 60}.mp4", "too long"),
         (tmp_path / f"{'long' * 70}.mp4", "too long"),
     ]:

@@ -145,6 +145,18 @@ def test_a_stream_that_the_container_cannot_carry_is_refused_before_writing(
     assert list(tmp_path.iterdir()) == [info.path]
 
 
+@pytest.mark.parametrize(("target", "better"), [("clip.mp4", ".mov"), ("clip.ts", ".mkv")])
+def test_prores_is_advised_to_go_to_quicktime(target: str, better: str, tmp_path: Path) -> None:
+    clip = tmp_path / "prores.mov"
+    with av.open(str(clip), "w") as writer:
+        stream = writer.add_stream("prores_ks", 25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv422p10le"
+        writer.mux(stream.encode(av.VideoFrame(64, 64, "yuv422p10le")))
+        writer.mux(stream.encode())
+    (sentence,) = unsupported_streams(probe(clip), tmp_path / target)
+    assert sentence.endswith(f"choose a name that ends in {better}.")
+
+
 @pytest.mark.parametrize("suffix", [".avi", ".mxf", ".flv", ""])
 def test_containers_that_cannot_shift_are_refused_with_advice(
     suffix: str, make_clip: Callable[..., Path], tmp_path: Path

@@ -1,4 +1,5 @@
 import csv
+import re
 import signal
 
 import pytest
@@ -41,6 +42,8 @@ def test_a_mixed_folder_gets_a_row_per_file(make_clip, tmp_path, capsys):
     assert low_s <= float(rows["early.mp4"]["offset_s"]) <= high_s
     assert float(rows["early.mp4"]["duration_s"]) == pytest.approx(10.0, abs=0.2)
     assert rows["early.mp4"]["model"] == "classical"
+    assert rows["early.mp4"]["reason"] == ""
+    assert re.fullmatch(r"[01]\.\d{3}", rows["early.mp4"]["confidence"])
     assert rows["sub/good.mkv"]["verdict"] == "in sync"
     for name in ("cut.mp4", "mute.mp4", "radio.mp4", "text.mp4"):
         assert name in rows[name]["error"]
@@ -60,7 +63,45 @@ def test_sub_folders_wait_to_be_asked_for(make_clip, tmp_path, capsys):
     make_clip("sub/a.mp4", duration_s=2.0)
 
     assert main(["check", str(tmp_path)]) == 3
-    assert "sub-folders" in capsys.readouterr().err
+    assert "--recursive" in capsys.readouterr().err
+
+
+def test_no_sub_folders_are_no_advice(tmp_path, capsys):
+    (tmp_path / ".hidden").mkdir()
+
+    assert main(["check", str(tmp_path)]) == 3
+    assert "--recursive" not in capsys.readouterr().err
+
+
+def test_a_single_file_is_a_case_for_detect(make_clip, capsys):
+    assert main(["check", str(make_clip(duration_s=2.0))]) == 64
+    assert "synchformer-gui detect" in capsys.readouterr().err
+
+
+def test_a_failing_file_is_named_once(make_clip, tmp_path, capsys):
+    (tmp_path / "sub").mkdir()
+    make_clip("sub/mute.mp4", audio=False, duration_s=2.0)
+    (tmp_path / "empty.mp4").touch()
+
+    assert main(["check", str(tmp_path), "-r"]) == 3
+    out = capsys.readouterr().out
+    assert out.count("mute.mp4") == 1
+    assert "sub/mute.mp4  failed: it has no sound" in out
+    assert out.count("empty.mp4") == 1
+
+
+def test_a_report_replaces_nothing_but_a_report(make_clip, tmp_path, capsys):
+    make_clip("a.mp4", duration_s=2.0)
+    report = tmp_path / "report.csv"
+    report.write_bytes(b"name,precious\n")
+
+    argv = ["check", str(tmp_path), "--report", str(report)]
+    assert main(argv) == 64
+    assert "report.csv exists already" in capsys.readouterr().err
+    assert report.read_bytes() == b"name,precious\n"
+    report.unlink()
+    main(argv)
+    assert main(argv) != 64
 
 
 def test_no_report_is_left_when_the_folder_is_missing(tmp_path, capsys):

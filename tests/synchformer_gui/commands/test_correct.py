@@ -115,3 +115,49 @@ def test_a_stream_that_is_not_there_is_named(make_clip, capsys, clip_options, op
 
     assert phrase in capsys.readouterr().err
     assert not default_target(clip).exists()
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_folder_as_target_is_refused(make_clip, tmp_path, monkeypatch, capsys, overwrite):
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["correct", str(clip), "--delay", "40", "-o", ".", *overwrite]) == 64
+    assert ". is a folder; name a file in it" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_the_delay_is_read_before_the_target_is_looked_at(make_clip, capsys):
+    clip = make_clip(duration_s=2.0)
+    default_target(clip).write_text("precious")
+
+    assert main(["correct", str(clip), "--delay", "abc"]) == 64
+    assert "abc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("delay", "said"), [("3.3", "3.3 ms"), ("0.4ms", "0.4 ms")])
+def test_the_delay_told_is_the_one_applied(make_clip, capsys, delay, said):
+    clip = make_clip(duration_s=2.0)
+
+    assert main(["correct", str(clip), "--delay", delay]) == 0
+    assert f"audio moved {said} later" in capsys.readouterr().out
+
+
+def test_another_container_than_that_of_the_source_is_told(make_clip, capsys):
+    clip = make_clip("clip.avi", duration_s=2.0, audio_codec="pcm_s16le")
+
+    assert main(["correct", str(clip), "--delay", "40"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("AVI cannot be written; writing Matroska instead: clip.synced.mkv.")
+    assert default_target(clip).is_file()
+
+
+def test_a_container_that_cannot_be_written_is_refused_before_a_detection(
+    make_clip, tmp_path, capsys
+):
+    clip = make_clip(duration_s=2.0)
+
+    assert main(["correct", str(clip), "--detect", "-o", str(tmp_path / "out.avi")]) == 3
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("out.avi names a container that cannot be written")

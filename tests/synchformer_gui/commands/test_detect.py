@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
@@ -100,6 +99,7 @@ def test_the_classical_estimate_has_no_classes_to_list(make_clip, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "--top" in shown.err
+    assert "Analysing" not in shown.err
 
 
 def test_classes_are_ranked_by_the_sum_over_windows(make_clip):
@@ -122,8 +122,40 @@ def test_more_classes_than_there_are_is_all_of_them(make_clip):
     assert len(top_classes(judged, 100)) == len(OFFSET_GRID_S)
 
 
-def test_evidence_without_classes_is_refused(make_clip):
-    judged = detect(make_clip(duration_s=2.0), ClassicalEngine(), DetectionConfig())
+@pytest.mark.parametrize("content", [b"", b"a video with a wrong suffix"])
+def test_a_plot_replaces_nothing_but_a_picture(make_clip, tmp_path, capsys, content):
+    target = tmp_path / "taken.png"
+    target.write_bytes(content)
 
-    with pytest.raises(typer.BadParameter, match="no classes"):
-        top_classes(judged, 3)
+    assert main(["detect", str(make_clip(duration_s=2.0)), "--plot", str(target)]) == 64
+    shown = capsys.readouterr()
+    assert "taken.png exists already" in shown.err
+    assert shown.out == ""
+    assert target.read_bytes() == content
+
+
+def test_a_plot_never_replaces_the_clip_itself(make_clip, tmp_path, capsys):
+    clip = make_clip(duration_s=2.0).rename(tmp_path / "clip.png")
+    before = clip.read_bytes()
+
+    assert main(["detect", str(clip), "--plot", str(clip)]) == 64
+    assert clip.read_bytes() == before
+
+
+def test_a_plot_replaces_an_earlier_one(make_clip, tmp_path):
+    target = tmp_path / "plot.png"
+    clip = str(make_clip(duration_s=3.0))
+    main(["detect", clip, "--plot", str(target)])
+    before = target.stat().st_ino
+    main(["detect", clip, "--plot", str(target)])
+
+    assert target.stat().st_ino != before
+
+
+def test_the_offer_is_told_in_short_lines(make_clip, capsys):
+    main(["detect", str(make_clip(duration_s=3.0))])
+    lines = capsys.readouterr().out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("Answered by"))
+
+    assert max(map(len, lines[first : first + 3])) <= 90
+    assert "models download audioset" in lines[first + 1]

@@ -7,12 +7,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import plan_windows
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from synchformer_gui.views.main_window import MainWindow
 
 TICK = Fraction(1, 16000)
 
@@ -52,6 +54,24 @@ def make_detection(
         )
 
     return make
+
+
+@pytest.fixture
+def clip(make_clip: Callable[..., Path]) -> Path:
+    """A clip whose sound is 0.24 s early."""
+    return make_clip("talk.mp4", offset_s=0.24, duration_s=8.0)
+
+
+@pytest.fixture
+def judged(qtbot: QtBot, window: MainWindow, clip: Path) -> MainWindow:
+    """A window in which the clip has been judged by the classical estimate."""
+    window.detect_panel.model_combo.setCurrentIndex(1)
+    window.detect_panel.model_combo.activated.emit(1)
+    with qtbot.waitSignal(window.session.opened, timeout=5000):
+        window.open_clip(clip)
+    with qtbot.waitSignal(window.session.detected, timeout=40_000):
+        window.detect()
+    return window
 
 
 @pytest.fixture

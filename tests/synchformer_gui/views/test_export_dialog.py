@@ -101,3 +101,38 @@ def test_impossible_targets_are_refused(
     dialog.target_field.setText(str(tmp_path / name) if name else "")
 
     assert not dialog.export_button.isEnabled()
+
+
+@pytest.mark.parametrize("delay", ["10s", "-10000", "3600s"])
+def test_delay_beyond_the_clip_is_refused(
+    make_dialog: Callable[..., ExportDialog], delay: str
+) -> None:
+    dialog = make_dialog()
+    dialog.delay_field.setText(delay)
+
+    assert not dialog.export_button.isEnabled()
+    assert "clip.mp4 (10 s)" in dialog.problem_label.text()
+    dialog.delay_field.setText("9.9s")
+    assert dialog.export_button.isEnabled()
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out"])
+def test_container_that_cannot_be_written_is_refused(
+    make_dialog: Callable[..., ExportDialog], tmp_path: Path, name: str
+) -> None:
+    dialog = make_dialog()
+    dialog.target_field.setText(str(tmp_path / name))
+
+    assert not dialog.export_button.isEnabled()
+    assert ".mkv" in dialog.problem_label.text()
+
+
+def test_folder_of_the_new_file_is_shown(
+    make_dialog: Callable[..., ExportDialog], tmp_path: Path
+) -> None:
+    dialog = make_dialog()
+    shown = dialog.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    assert shown == f"In the folder {tmp_path}"
+    dialog.target_field.setText("out.mp4")
+    shown = dialog.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    assert shown == f"In the folder {Path.cwd()}"

@@ -60,7 +60,7 @@ def test_click_asks_to_seek(qtbot: QtBot, timeline: Timeline, time_s: float) -> 
 def test_answer_lies_across_the_map(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_answer(make_detection().estimate)
+    timeline.show_answer(make_detection())
 
     assert timeline._estimate.isVisible()
     assert timeline._estimate.value() == pytest.approx(0.16)
@@ -71,7 +71,7 @@ def test_answer_lies_across_the_map(
 def test_silence_draws_no_answer(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.SILENCE).estimate)
+    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.SILENCE))
 
     assert not timeline._estimate.isVisible()
 
@@ -79,9 +79,9 @@ def test_silence_draws_no_answer(
 def test_band_is_drawn_only_where_an_offset_stands_out(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
-    timeline.show_answer(make_detection().estimate)
+    timeline.show_answer(make_detection())
     assert timeline._band.isVisible()
-    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT).estimate)
+    timeline.show_answer(make_detection(Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT))
 
     assert timeline._estimate.isVisible()
     assert not timeline._band.isVisible()
@@ -91,10 +91,47 @@ def test_clearing_forgets_evidence_and_answer(
     timeline: Timeline, make_detection: Callable[..., Detection]
 ) -> None:
     timeline.add_evidence(make_detection().evidence)
-    timeline.show_answer(make_detection().estimate)
+    timeline.show_answer(make_detection())
     assert timeline.brightness is not None
     timeline.clear()
 
     assert timeline.brightness is None
     assert not timeline._estimate.isVisible()
     assert not timeline._band.isVisible()
+
+
+@pytest.mark.parametrize("offset_s", [-1.95, -0.1, 0.1, 1.95])
+def test_label_lies_beside_the_band_and_within_the_plot(
+    timeline: Timeline, make_detection: Callable[..., Detection], offset_s: float
+) -> None:
+    timeline.show_answer(make_detection(offset_s=offset_s))
+    label, box = timeline._answer_label, timeline._box
+    top = label.pos().y()
+    bottom = top + label.boundingRect().height()
+    low_y, high_y = (box.mapFromView(QPointF(0, one)).y() for one in timeline._band.getRegion())
+
+    assert top >= 0
+    assert bottom <= box.size().height()
+    assert bottom <= high_y or top >= low_y
+
+
+def test_tolerance_is_drawn_with_the_answer(
+    timeline: Timeline, make_detection: Callable[..., Detection]
+) -> None:
+    assert not any(limit.isVisible() for limit in timeline._limits)
+    detection = make_detection(Verdict.CANNOT_TELL, Reason.SILENCE)
+    timeline.show_answer(detection)
+
+    tolerance = detection.config.tolerance
+    assert all(limit.isVisible() for limit in timeline._limits)
+    assert [limit.value() for limit in timeline._limits] == [tolerance.early_s, -tolerance.late_s]
+    timeline.clear()
+    assert not any(limit.isVisible() for limit in timeline._limits)
+
+
+def test_axes_have_numbers_only_with_a_clip(timeline: Timeline) -> None:
+    axes = [timeline._item.getAxis(side) for side in ("bottom", "left")]
+    assert all(axis._tickLevels is None for axis in axes)
+    timeline.set_clip(0.0)
+
+    assert all(axis._tickLevels == [] for axis in axes)

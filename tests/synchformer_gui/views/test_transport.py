@@ -2,8 +2,10 @@ from fractions import Fraction
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from synchformer_gui.views.theme import apply_theme
 from synchformer_gui.views.transport import TransportBar, frame_number
 
 pytestmark = pytest.mark.gui
@@ -54,3 +56,24 @@ def test_click_on_the_groove_seeks_there(qtbot: QtBot) -> None:
         qtbot.mouseClick(bar.slider, Qt.MouseButton.LeftButton, pos=middle)
 
     assert blocker.args == [pytest.approx(5.0, abs=0.1)]
+
+
+def test_buttons_look_disabled_without_a_clip(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_theme(qapp)
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    bar = TransportBar(parent)
+    bar.resize(800, 40)
+    parent.resize(800, 40)
+    parent.show()
+    brightest = {}
+    for duration_s in (0.0, 10.0):
+        bar.set_clip(duration_s, None)
+        image = parent.grab(bar.play_button.geometry()).toImage()
+        brightest[duration_s] = max(
+            image.pixelColor(x, y).lightness()
+            for x in range(image.width())
+            for y in range(image.height())
+        )
+
+    assert brightest[0.0] < 0.7 * brightest[10.0]
