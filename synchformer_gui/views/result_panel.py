@@ -91,7 +91,7 @@ class ResultPanel(QScrollArea):
         for widget in self._answer_widgets():
             widget.show()
         self.headline_label.setVisible(bool(self.headline_label.text()))
-        self.correction_label.setHidden(estimate.verdict is Verdict.CANNOT_TELL)
+        self.correction_label.setVisible(estimate.verdict is Verdict.OUT_OF_SYNC)
         self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))

@@ -40,7 +40,7 @@ def test_verdict_is_told_in_words_and_colour(
     assert verdict.upper() in panel.verdict_label.text()
     assert theme.VERDICT_COLOURS[verdict] in panel.verdict_label.styleSheet()
     assert plain(panel.answer_label.text()) == wording.answer_sentence(detection)
-    assert panel.correction_label.isVisible() != undecided
+    assert panel.correction_label.isVisible() == (verdict is Verdict.OUT_OF_SYNC)
 
 
 def test_warnings_are_shown(panel: ResultPanel, make_detection: Callable[..., Detection]) -> None:
