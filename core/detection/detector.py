@@ -162,12 +162,10 @@ def _choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[int, int]
     wanted = config.audio_stream_index
     if wanted is None:
         return info.picture.index, info.audios[0].index
-    indices = [audio.index for audio in info.audios]
-    if wanted not in indices:
-        known = f"its audio streams are {', '.join(map(str, indices))}"
-        if len(indices) == 1:
-            known = f"its only audio stream is {indices[0]}"
-        raise MediaError(f"{name} has no audio stream {wanted}; {known}.", path=info.path)
+    if wanted not in [audio.index for audio in info.audios]:
+        raise MediaError(
+            f"{name} has no audio stream {wanted}; {info.audio_choice}.", path=info.path
+        )
     return info.picture.index, wanted
 
 

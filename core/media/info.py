@@ -94,6 +94,14 @@ class MediaInfo:
         """Frames per second of the picture, if known."""
         return self.picture.frame_rate if self.picture else None
 
+    @property
+    def audio_choice(self) -> str:
+        """The second half of a sentence to whoever asked for another audio stream."""
+        indices = [str(stream.index) for stream in self.audios]
+        if len(indices) > 1:
+            return f"its audio streams are {', '.join(indices)}"
+        return f"its only audio stream is {indices[0]}" if indices else "it has no sound"
+
 
 def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
     """Return clip time 0 on the container's own timeline, in seconds, exactly.

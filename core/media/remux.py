@@ -61,13 +61,9 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
         ExportError: It has not, or it would.
     """
     name = info.path.name
-    indices = [stream.index for stream in info.audios]
-    if correction.audio_stream_index not in indices:
-        known = f"its audio streams are {', '.join(map(str, indices))}"
-        if len(indices) < 2:
-            known = f"its only audio stream is {indices[0]}" if indices else "it has no sound"
+    if correction.audio_stream_index not in [stream.index for stream in info.audios]:
         raise ExportError(
-            f"{name} has no audio stream {correction.audio_stream_index}; {known}.",
+            f"{name} has no audio stream {correction.audio_stream_index}; {info.audio_choice}.",
             path=info.path,
         )
     if info.picture is None:
