@@ -47,6 +47,8 @@ class OffsetEvidence:
         log_likelihood: (M,) float32, natural logarithms, up to a constant.
         resolution_s: Smallest half-width of an interval that evidence of this kind supports.
         posterior: The class answer behind it, where the model has classes.
+        synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
+            whatever offset; None where the model does not say.
     """
 
     window: Window
@@ -54,6 +56,7 @@ class OffsetEvidence:
     log_likelihood: NDArray[np.float32]
     resolution_s: float
     posterior: WindowPosterior | None = None
+    synchronizability: float | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float64]:

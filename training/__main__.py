@@ -1,0 +1,69 @@
+"""The command line of training: `python -m training COMMAND`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import Cancelled, SyncError
+from training.benchmark import benchmark
+from training.data.synthetic.samples import write_samples
+
+EXIT_FAILED = 3
+EXIT_USAGE = 64
+EXIT_CANCELLED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words behind the program's name; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _commands()(arguments, prog_name="python -m training", standalone_mode=False)
+    except typer.TyperException as error:
+        typer.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    except SyncError as error:
+        typer.echo(error.message, err=True)
+        return EXIT_FAILED
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
+        typer.echo("Cancelled.", err=True)
+        return EXIT_CANCELLED
+    return int(code or 0)
+
+
+def _commands() -> typer.Typer:
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Train and measure what finds the offset of a clip.",
+    )
+    app.command("benchmark")(benchmark)
+    app.command("samples")(samples)
+    return app
+
+
+def samples(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
+    n_per_scene: Annotated[
+        int, typer.Option("--per-scene", metavar="N", min=1, help="Clips of each event type.")
+    ] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
+) -> None:
+    """Write generated clips to look at, and a contact sheet."""
+    sheet = write_samples(folder, n_per_scene, seed)
+    typer.echo(f"Contact sheet: {sheet}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""What a face does while it speaks: phonemes or loudness to the shape of the mouth over time.
+
+Lips move before they are heard. Over the speakers drawn here the opening of the mouth leads the
+envelope of the sound by 0 to 120 ms, typically by 20 to 60 ms with a median of 35 ms (peak of their
+cross-correlation), within the range measured on people by Schwartz and Savariaux, "No, there is no
+150 ms lead of visual speech on auditory speech" (PLoS Computational Biology, 2014). Closures of
+p, b, m do not lead: the lips part when the burst is heard.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
+
+from training.data.synthetic.performance import SOUND_RATE_HZ
+from training.data.synthetic.rhythm import LEAD_S
+from training.data.synthetic.speech import Phoneme, envelope
+
+RATE_HZ = 200
+"""Rate at which motion is laid out; painters interpolate."""
+
+_OPEN, _WIDE, _TEETH, _TONGUE = range(4)
+_SHAPES = {
+    # IPA letters: (opening of the jaw 0..1, width -1 pouted..1 spread, teeth 0..1, tongue 0..1)
+    "aɑɐäæ": (1.0, 0.15, 0.4, 0.2),
+    "ʌəɜɘɵɚ": (0.5, 0.0, 0.3, 0.1),
+    "eɛ": (0.55, 0.55, 0.5, 0.2),
+    "iɪɨyᵻ": (0.28, 0.8, 0.8, 0.1),
+    "oɔɒ": (0.6, -0.7, 0.1, 0.1),
+    "uʊɯwøœɥ": (0.25, -1.0, 0.0, 0.0),
+    "szcɕʑ": (0.1, 0.4, 1.0, 0.0),
+    "ʃʒʂʐ": (0.18, -0.6, 0.9, 0.0),
+    "tdnlɾrɲʎɫʈɖɳɭ": (0.22, 0.1, 0.6, 0.6),
+    "θð": (0.2, 0.2, 0.7, 1.0),
+    "ɹɻ": (0.22, -0.4, 0.4, 0.2),
+    "kɡgŋhxɣʁχqʔɦçj": (0.34, 0.1, 0.3, 0.1),
+    "fvʋ": (0.12, 0.2, 0.7, 0.0),
+    "mbpɸβ": (0.16, 0.0, 0.0, 0.0),
+}
+_BY_LETTER = {letter: shape for letters, shape in _SHAPES.items() for letter in letters}
+_VOWELS = frozenset("aɑɐäæʌəɜɘɵɚeɛiɪɨyᵻoɔɒuʊɯøœ")
+_BILABIAL = frozenset("mbp")
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """How somebody moves the mouth.
+
+    Attributes:
+        strength: 0.35 mumbling, 1 normal, 1.4 exaggerated.
+        anticipation_s: How long before the sound of a phoneme the movement towards it begins.
+        settling_s: How long the movement takes from 10 to 90 %.
+        is_led_by_loudness: The mouth follows the envelope instead of the phonemes.
+    """
+
+    strength: float
+    anticipation_s: float
+    settling_s: float
+    is_led_by_loudness: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Everything that moves in one face, on a grid of 200 Hz from `LEAD_S` before clip time 0.
+
+    Attributes:
+        jaw: (N,) how far the jaw is down, 0 to about 1.2.
+        lips: (N,) how far the lips are apart, 0 closed.
+        width: (N,) -1 pouted, 1 spread.
+        teeth: (N,) how much of the teeth shows, 0 to 1.
+        tongue: (N,) how much of the tongue shows, 0 to 1.
+        smile: (N,) 0 to 1, raises the corners.
+        blink: (N,) 1 where the eyes are closed.
+        brows: (N,) -1 lowered, 1 raised.
+        turn: (N, 3) shift to the right, shift down (in heights of the head), roll (radians).
+        gesture: (N,) 0 to 1, how far the hands are raised.
+    """
+
+    jaw: NDArray[np.float32]
+    lips: NDArray[np.float32]
+    width: NDArray[np.float32]
+    teeth: NDArray[np.float32]
+    tongue: NDArray[np.float32]
+    smile: NDArray[np.float32]
+    blink: NDArray[np.float32]
+    brows: NDArray[np.float32]
+    turn: NDArray[np.float32]
+    gesture: NDArray[np.float32]
+
+    def index(self, time_s: float) -> tuple[int, float]:
+        """Return the grid point before a clip time, and the fraction up to the next."""
+        position = float(np.clip((time_s + LEAD_S) * RATE_HZ, 0, self.jaw.size - 1.001))
+        return int(position), position - int(position)
+
+
+def cast_speaker(rng: np.random.Generator) -> Speaker:
+    """Return a random way of moving the mouth."""
+    return Speaker(
+        strength=float(np.clip(0.85 * np.exp(0.35 * rng.standard_normal()), 0.35, 1.4)),
+        anticipation_s=float(rng.triangular(0.04, 0.085, 0.15)),
+        settling_s=float(rng.uniform(0.06, 0.12)),
+        is_led_by_loudness=bool(rng.random() < 0.25),
+    )
+
+
+def articulate(
+    rng: np.random.Generator,
+    duration_s: float,
+    speaker: Speaker,
+    phonemes: Sequence[Phoneme],
+    sound: NDArray[np.float32],
+) -> Motion:
+    """Return the motion of a face that says the phonemes, or listens if there are none.
+
+    Args:
+        rng: Source of all randomness.
+        duration_s: Length of the clip.
+        speaker: How the mouth is moved.
+        phonemes: What is said, in clip time.
+        sound: (n_samples,) at 48 kHz from clip time 0; only for mouths led by loudness.
+    """
+    n = round((duration_s + 2 * LEAD_S) * RATE_HZ)
+    shape, closed = _targets(n, speaker, phonemes)
+    if speaker.is_led_by_loudness and phonemes:
+        shape[:, _OPEN] = _by_loudness(n, speaker, phonemes, sound)
+    shape = _settled(shape, speaker)
+    is_idle = _is_idle(n, phonemes)
+    chew, smile, lick = _distractions(rng, is_idle)
+    shape[:, _OPEN] *= speaker.strength
+    jaw = np.maximum(shape[:, _OPEN], 0)
+    lips = np.clip(jaw - 0.06, 0, None) * (1 - closed)
+    effort = gaussian_filter1d(jaw, 0.08 * RATE_HZ)
+    return Motion(
+        jaw=_f32(jaw * (1 - 0.55 * closed) + chew),
+        lips=_f32(lips + lick * 0.25),
+        width=_f32(shape[:, _WIDE] * min(speaker.strength, 1.0)),
+        teeth=_f32(np.clip(shape[:, _TEETH], 0, 1)),
+        tongue=_f32(np.clip(shape[:, _TONGUE] + lick, 0, 1)),
+        smile=_f32(smile),
+        blink=_f32(_blinks(rng, n)),
+        brows=_f32(_brows(rng, n, effort)),
+        turn=_f32(_turns(rng, n, effort)),
+        gesture=_f32(np.clip(_drift(rng, n, 0.45) * 0.5 + effort * rng.uniform(0, 1), 0, 1)),
+    )
+
+
+def _f32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return values.astype(np.float32)
+
+
+def _targets(
+    n: int, speaker: Speaker, phonemes: Sequence[Phoneme]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the shapes aimed at (n, 4), begun early, and how closed the lips are (n,)."""
+    shape = np.zeros((n, 4))
+    closed = np.zeros(n)
+    time_s = np.arange(n) / RATE_HZ - LEAD_S
+    previous_end_s = -np.inf
+    for phoneme in phonemes:
+        start_s = phoneme.start_s - speaker.anticipation_s
+        end_s = phoneme.end_s - speaker.anticipation_s
+        if start_s - previous_end_s > 0.15:
+            # Lips part a little before anything is said.
+            shape[_span(n, start_s - 0.2, start_s), _OPEN] = 0.14
+        letters = [c for c in phoneme.symbol if c in _BY_LETTER] or ["ə"]
+        vowels = [c for c in letters if c in _VOWELS]
+        parts = (vowels if vowels else letters[-1:])[:2]
+        edges = np.linspace(start_s, end_s, len(parts) + 1)
+        for letter, begin_s, stop_s in zip(parts, edges[:-1], edges[1:], strict=True):
+            span = _span(n, begin_s, stop_s)
+            shape[span] = _BY_LETTER[letter]
+            if letter in _VOWELS:
+                shape[span, _OPEN] *= 0.55 + 0.6 * min(phoneme.loudness, 1.1)
+        if phoneme.symbol[0] in _BILABIAL:
+            # Lips meet in 60 ms and part in 50 ms.
+            stop_s = phoneme.release_s
+            near = _span(n, phoneme.start_s - 0.1, stop_s + 0.1)
+            rise = (time_s[near] - phoneme.start_s + 0.06) / 0.06
+            fall = (stop_s + 0.05 - time_s[near]) / 0.05
+            ramp = np.clip(np.minimum(rise, fall), 0, 1)
+            closed[near] = np.maximum(closed[near], ramp * ramp * (3 - 2 * ramp))
+        previous_end_s = end_s
+    return shape, closed
+
+
+def _span(n: int, begin_s: float, end_s: float) -> slice:
+    begin, end = (round((t + LEAD_S) * RATE_HZ) for t in (begin_s, end_s))
+    return slice(min(max(begin, 0), n), min(max(end, 0), n))
+
+
+def _by_loudness(
+    n: int, speaker: Speaker, phonemes: Sequence[Phoneme], sound: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    loud = envelope(sound, 0.03)[:: SOUND_RATE_HZ // RATE_HZ]
+    loud = loud / (float(np.percentile(loud, 97)) + 1e-6)
+    opening = np.zeros(n)
+    begin = round((LEAD_S - speaker.anticipation_s) * RATE_HZ)
+    opening[begin : begin + loud.size] = np.clip(loud, 0, 1.2)[: n - begin] ** 0.7
+    is_spoken = np.zeros(n)
+    for phoneme in phonemes:
+        start_s, end_s = (t - speaker.anticipation_s for t in (phoneme.start_s, phoneme.end_s))
+        is_spoken[_span(n, start_s, end_s)] = 1
+    return opening * is_spoken
+
+
+def _settled(shape: NDArray[np.float64], speaker: Speaker) -> NDArray[np.float64]:
+    """Follow the targets as a critically damped mass does: two equal low-passes in a row."""
+    # A critically damped step takes 3.36 time constants from 10 to 90 %.
+    keep = np.exp(-3.36 / (speaker.settling_s * RATE_HZ))
+    for _ in range(2):
+        shape = lfilter([1 - keep], [1, -keep], shape, axis=0)
+    return shape
+
+
+def _is_idle(n: int, phonemes: Sequence[Phoneme]) -> NDArray[np.bool_]:
+    idle = np.ones(n, bool)
+    for phoneme in phonemes:
+        idle[_span(n, phoneme.start_s - 0.35, phoneme.end_s + 0.2)] = False
+    return idle
+
+
+def _distractions(
+    rng: np.random.Generator, is_idle: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return chewing, smiling and licking, (n,) each: silent, in pauses; smiles also elsewhere."""
+    n = is_idle.size
+    time_s = np.arange(n) / RATE_HZ
+    allowed = gaussian_filter1d(is_idle.astype(np.float64), 0.05 * RATE_HZ)
+    chew = np.zeros(n)
+    if rng.random() < 0.3:
+        turns = rng.uniform(1, 2.2) * time_s + 0.15 * _drift(rng, n, 1)
+        strokes = np.maximum(np.sin(2 * np.pi * turns), 0)
+        chew = rng.uniform(0.08, 0.3) * strokes * allowed
+        chew *= np.clip(_drift(rng, n, 0.3) + 0.5, 0, 1)
+    if rng.random() < 0.3:
+        # Somebody who speaks without a sound, or is heard by nobody: the mouth moves in pauses.
+        chew += rng.uniform(0.05, 0.35) * np.clip(_drift(rng, n, 2.5), 0, 2) * allowed
+    smile = np.clip(_drift(rng, n, 0.25) * rng.uniform(0, 0.9), 0, 1)
+    lick = np.zeros(n)
+    for start in np.flatnonzero(np.diff(is_idle.astype(int)) == 1):
+        if rng.random() < 0.15:
+            span = slice(int(start) + 40, min(int(start) + 100, n))
+            lick[span] = np.sin(np.linspace(0, np.pi, 60))[: lick[span].size] * 0.8
+    return chew, smile, lick * allowed
+
+
+def _drift(rng: np.random.Generator, n: int, pace_hz: float) -> NDArray[np.float64]:
+    """Return smooth aimless motion of about unit spread that turns about `pace_hz` a second."""
+    sigma = RATE_HZ / (2 * np.pi * pace_hz)
+    step = max(int(sigma / 4), 1)
+    coarse = gaussian_filter1d(rng.standard_normal(n // step + 8), sigma / step)
+    coarse /= coarse.std() + 1e-9
+    return np.interp(np.arange(n) / step, np.arange(coarse.size), coarse)
+
+
+def _blinks(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    blink = np.zeros(n)
+    at = int(rng.uniform(0, 2.5) * RATE_HZ)
+    while at < n - 60:
+        blink[at : at + 50] = np.sin(np.linspace(0, np.pi, 50)) ** 0.7
+        at += int(max(rng.gamma(2.0, 1.6), 0.3) * RATE_HZ)
+    return blink
+
+
+def _brows(rng: np.random.Generator, n: int, effort: NDArray[np.float64]) -> NDArray[np.float64]:
+    own = _drift(rng, n, 0.6) * rng.uniform(0.1, 0.6)
+    return np.clip(own + effort * rng.uniform(0, 0.8), -1, 1.5)
+
+
+def _turns(rng: np.random.Generator, n: int, effort: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sway, nod and roll, (n, 3): mostly the head's own, in part with what is stressed."""
+    size = float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
+    slow = np.stack([_drift(rng, n, rng.uniform(0.2, 0.5)) for _ in range(3)], axis=1)
+    quick = np.stack([_drift(rng, n, rng.uniform(0.8, 2.0)) for _ in range(3)], axis=1)
+    turn = size * (slow + 0.3 * quick) * np.array([1.0, 0.6, 1.5])
+    nod = gaussian_filter1d(effort, 0.05 * RATE_HZ)
+    turn[:, 1] += rng.uniform(-0.01, 0.05) * np.roll(nod, int(rng.integers(-20, 30)))
+    return np.asarray(turn, np.float64)

@@ -1,0 +1,246 @@
+"""Clips on disk: what training reads, decoded once from files that were really compressed."""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import SyncError
+from core.media.decode import ClipDecoder
+from core.media.picture import SHORT_SIDE_PX
+from core.media.probe import probe
+from core.model.lag_inputs import grey_half
+from core.progress import SILENT, Monitor, Progress
+from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
+from training.data.synthetic.performance import Scene
+from training.data.synthetic.recipe import CLIP_S, ClipRecipe, draw_recipe, recipe_of, split_scenes
+from training.data.synthetic.render import produce, render_clip
+
+SIDE_PX = SHORT_SIDE_PX // 2
+N_FRAMES = round(CLIP_S * VIDEO_FPS)
+
+CLIP_BYTES = N_FRAMES * (SIDE_PX**2 + 2 * SAMPLES_PER_FRAME + 1) + 2048
+"""Size of a cached clip: grey pictures, sound of 16 bit, flags, and the container's own."""
+
+_FILES_FROM_INDEX = 1_000_000
+"""Files of their own begin at this number, so that none is a clip of a cache too."""
+
+
+class CacheError(SyncError):
+    """Rendered clips do not fit on the disk, or one of them cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedClip:
+    """A clip in sync, as the decoder of the application delivers it, cut to a square.
+
+    Attributes:
+        scene: Name of the scene.
+        index: Number of the clip in its split.
+        frames: (T, 128, 128) uint8 grey at 25 fps, a square around the action at half of 256 px.
+        waveform: (T * 640,) float32 mono at 16 kHz.
+        has_audio: (T,) bool, whether the file has sound during all of the frame.
+    """
+
+    scene: str
+    index: int
+    frames: NDArray[np.uint8]
+    waveform: NDArray[np.float32]
+    has_audio: NDArray[np.bool_]
+
+
+def ensure_rendered(
+    folder: Path,
+    split: str,
+    n_clips: int,
+    n_workers: int = 2,
+    budget_gb: float = 24.0,
+    monitor: Monitor = SILENT,
+) -> list[Path]:
+    """Render the first clips of a split as far as they are missing.
+
+    A clip is found again by split, number and scene; it is not rendered anew when the code of the
+    generator changes.
+
+    Args:
+        folder: Where clips lie; made if missing.
+        split: One of `recipe.SPLITS`.
+        n_clips: How many.
+        n_workers: Processes; the clips do not depend on it.
+        budget_gb: Most that the clips of this split may take, in 10^9 bytes.
+        monitor: Told how far it is, and asked after each clip whether to go on.
+
+    Returns:
+        One path for each clip, in order.
+
+    Raises:
+        CacheError: The clips exceed the budget or the free space; nothing was rendered.
+        ValueError: There is no such split, or it has no scenes.
+    """
+    recipes = [draw_recipe(split, index) for index in range(n_clips)]
+    paths = [folder / f"{split}-{r.index:06d}-{_slug(r.scene)}.npz" for r in recipes]
+    missing = [(r, path) for r, path in zip(recipes, paths, strict=True) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_space(folder, n_clips, len(missing), budget_gb)
+    if not missing:
+        return paths
+    with ProcessPoolExecutor(
+        n_workers, multiprocessing.get_context("spawn"), initializer=_calm_worker
+    ) as pool:
+        tasks = [pool.submit(_render_one, split, recipe.index, path) for recipe, path in missing]
+        try:
+            for n_done, task in enumerate(as_completed(tasks), 1):
+                task.result()
+                monitor.report(Progress(f"Rendering {split} clips", n_done / len(tasks)))
+                monitor.check()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return paths
+
+
+def load_clip(path: Path) -> CachedClip:
+    """Read a cached clip.
+
+    Raises:
+        CacheError: It is missing or damaged.
+    """
+    try:
+        # A file that is opened here is closed also when it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return CachedClip(
+                scene=str(stored["scene"]),
+                index=int(stored["index"]),
+                frames=stored["frames"],
+                waveform=stored["waveform"].astype(np.float32),
+                has_audio=stored["has_audio"],
+            )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise CacheError(
+            f"{path.name} is missing or damaged; delete it and render it again.",
+            path=path,
+            details=str(error),
+        ) from error
+
+
+def render_split_files(folder: Path, split: str, n_per_scene: int) -> list[tuple[Path, str]]:
+    """Write and keep MP4s of every scene of a split, with seeds that no cached clip has.
+
+    Returns:
+        Path and name of the scene; files that are there already are not written again.
+
+    Raises:
+        ValueError: There is no such split.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for scene in split_scenes(split):
+        for number in range(n_per_scene):
+            path = folder / f"{split}-{_slug(scene)}-{number:03d}.mp4"
+            if not path.exists():
+                part = path.with_suffix(".part.mp4")
+                render_clip(recipe_of(scene, split, _FILES_FROM_INDEX + number), part)
+                part.replace(path)
+            written.append((path, scene.name))
+    return written
+
+
+def film_to_clip(recipe: ClipRecipe) -> CachedClip:
+    """Render a clip into a temporary file and read that as the application does."""
+    production = produce(recipe)
+    with tempfile.TemporaryDirectory(prefix="synthetic-") as folder:
+        path = Path(folder) / "clip.mp4"
+        production.write(path)
+        info = probe(path)
+        with ClipDecoder(
+            info,
+            video_stream_index=info.videos[0].index,
+            audio_stream_index=info.audios[0].index,
+            n_frames=N_FRAMES,
+        ) as decoder:
+            square = production.crop()
+            scale = SHORT_SIDE_PX / square.side_px
+            frames, waveforms, has_audio = [], [], []
+            for chunk in decoder:
+                height, width = chunk.frames.shape[1:3]
+                # Sides that were scaled down are rounded; the square stays inside.
+                left = min(round(square.left_px * scale), width - SHORT_SIDE_PX)
+                top = min(round(square.top_px * scale), height - SHORT_SIDE_PX)
+                cut = chunk.frames[:, top : top + SHORT_SIDE_PX, left : left + SHORT_SIDE_PX]
+                frames.append(grey_half(cut))
+                waveforms.append(chunk.waveform)
+                has_audio.append(chunk.has_audio)
+    return CachedClip(
+        scene=recipe.scene.name,
+        index=recipe.index,
+        frames=np.concatenate(frames),
+        waveform=np.concatenate(waveforms),
+        has_audio=np.concatenate(has_audio),
+    )
+
+
+def _slug(scene: Scene) -> str:
+    return scene.name.replace(" ", "-")
+
+
+def _check_space(folder: Path, n_clips: int, n_missing: int, budget_gb: float) -> None:
+    needed_gb = n_clips * CLIP_BYTES / 1e9
+    if needed_gb > budget_gb:
+        raise CacheError(
+            f"{n_clips} clips take {needed_gb:.1f} GB in {folder.name}, more than the budget of "
+            f"{budget_gb:g} GB; ask for fewer clips or allow more.",
+            path=folder,
+        )
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if n_missing * CLIP_BYTES / 1e9 > free_gb:
+        raise CacheError(
+            f"{n_missing} clips are missing in {folder.name} and take "
+            f"{n_missing * CLIP_BYTES / 1e9:.1f} GB, but {free_gb:.1f} GB are free; make room or "
+            "ask for fewer clips.",
+            path=folder,
+        )
+
+
+def _calm_worker() -> None:
+    """Keep a worker to one thread, since there is one per core, and let it end with its parent.
+
+    The workers of a pool whose process was killed would wait for ever.
+    """
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _render_one(split: str, index: int, path: Path) -> None:
+    clip = film_to_clip(draw_recipe(split, index))
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                allow_pickle=False,
+                scene=np.array(clip.scene),
+                index=np.array(clip.index),
+                frames=clip.frames,
+                waveform=clip.waveform.astype(np.float16),
+                has_audio=clip.has_audio,
+            )
+        part.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()

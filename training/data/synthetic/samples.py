@@ -1,0 +1,121 @@
+"""Samples to look at: every scene as MP4, and one sheet with pictures and sound of all.
+
+``python -m training.data.synthetic.samples FOLDER`` writes them.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.media.decode import ClipDecoder
+from core.media.probe import probe
+from training.data.synthetic.catalogue import all_scenes
+from training.data.synthetic.performance import Scene
+from training.data.synthetic.recipe import recipe_of
+from training.data.synthetic.render import render_clip
+
+_TILE_PX = 160
+_STRIP_PX = 40
+_NAME_PX = 18
+_N_TILES = 6
+_SPAN_FRAMES = 25
+"""The pictures of a row are spread over this second, the loudest one; the sound shows all."""
+
+_SEEDS_FROM = 2_000_000
+
+
+def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
+    """Write sample MP4s of every scene and a contact sheet of the first of each.
+
+    Args:
+        folder: Made if missing.
+        n_per_scene: MP4s of each scene.
+        seed: Other seeds give other clips.
+
+    Returns:
+        The contact sheet, a PNG.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for scene in all_scenes():
+        paths = [folder / f"{scene.name.replace(' ', '-')}-{n}.mp4" for n in range(n_per_scene)]
+        for number, path in enumerate(paths):
+            index = _SEEDS_FROM + 1000 * seed + number
+            split = "held-out" if scene.is_held_out else "train"
+            render_clip(recipe_of(scene, split, index), path)
+        rows.append(_row(scene, paths[0]))
+    n_columns = 2
+    rows += [np.zeros_like(rows[0])] * (-len(rows) % n_columns)
+    sheet = np.concatenate(
+        [np.concatenate(rows[i : i + n_columns], axis=1) for i in range(0, len(rows), n_columns)]
+    )
+    target = folder / "contact-sheet.png"
+    cv2.imwrite(str(target), sheet[..., ::-1])
+    return target
+
+
+def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
+    """Return pictures, waveform and name of a clip as an RGB picture."""
+    info = probe(path)
+    with ClipDecoder(
+        info,
+        video_stream_index=info.videos[0].index,
+        audio_stream_index=info.audios[0].index,
+    ) as decoder:
+        chunks = list(decoder)
+    frames = np.concatenate([chunk.frames for chunk in chunks])
+    waveform = np.concatenate([chunk.waveform for chunk in chunks])
+    power = np.convolve(
+        waveform.reshape(len(frames), -1).std(axis=1), np.ones(_SPAN_FRAMES), "same"
+    )
+    first = int(np.clip(power.argmax() - _SPAN_FRAMES // 2, 0, len(frames) - _SPAN_FRAMES))
+    shown = np.linspace(first, first + _SPAN_FRAMES - 1, _N_TILES).astype(int)
+    pictures = np.concatenate([_tile(frames[index]) for index in shown], axis=1)
+    strip = _strip(waveform, pictures.shape[1], shown / len(frames))
+    label: NDArray[np.uint8] = np.full((_NAME_PX, pictures.shape[1], 3), 255, np.uint8)
+    name = f"{scene.name} (held out)" if scene.is_held_out else scene.name
+    cv2.putText(
+        label, name, (4, _NAME_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA
+    )
+    return np.concatenate([label, pictures, strip])
+
+
+def _tile(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Fit a picture into a square."""
+    scale = _TILE_PX / max(frame.shape[:2])
+    small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    tile: NDArray[np.uint8] = np.zeros((_TILE_PX, _TILE_PX, 3), np.uint8)
+    top, left = ((_TILE_PX - side) // 2 for side in small.shape[:2])
+    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return tile
+
+
+def _strip(
+    waveform: NDArray[np.float32], width: int, marks: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Draw the peaks of a waveform, with marks where the pictures are from."""
+    strip: NDArray[np.uint8] = np.full((_STRIP_PX, width, 3), 24, np.uint8)
+    for column in (marks * width).astype(int):
+        strip[:, column] = (200, 90, 40)
+    pieces = np.array_split(np.abs(waveform) / max(float(np.abs(waveform).max()), 1e-6), width)
+    for column, piece in enumerate(pieces):
+        half = round(float(piece.max()) * (_STRIP_PX // 2 - 1))
+        strip[_STRIP_PX // 2 - half : _STRIP_PX // 2 + half + 1, column] = (120, 220, 140)
+    return strip
+
+
+def main() -> None:
+    """Read the command line and write the samples."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--per-scene", type=int, default=1, help="MP4s of each scene")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    write_samples(arguments.folder, arguments.per_scene, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()

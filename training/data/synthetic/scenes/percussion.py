@@ -1,0 +1,264 @@
+"""Things struck by hand or stick, and what ticks: drums, metronome, clapping hands, knocks."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.synthetic.performance import Canvas, Stage
+from training.data.synthetic.scenes.blows import (
+    SMOOTH,
+    Hit,
+    Key,
+    Point,
+    Take,
+    beside,
+    box,
+    event_times,
+    keyed,
+    limb,
+    oval,
+    place,
+    polygon,
+    random_colour,
+    scenes_of,
+    size_px,
+    skin_colour,
+    strokes,
+    sway,
+    turned,
+)
+from training.data.synthetic.scenes.struck_sounds import (
+    CYMBAL,
+    METAL,
+    PALM,
+    SKIN_DRUM,
+    WOOD,
+    voice,
+)
+
+
+def _drums(rng: np.random.Generator, stage: Stage) -> Take:
+    n = int(rng.integers(2, 5))
+    size = size_px(rng, stage, 0.15, 0.65)
+    middle = place(rng, stage, 1.2 * size, 1.1 * size)
+    spots: list[Point] = [
+        (middle[0] + ((i + 0.5) / n - 0.5) * 1.05 * size,
+         middle[1] + float(rng.uniform(-0.02, 0.28)) * size) for i in range(n)
+    ]  # fmt: skip
+    radii = [float(rng.uniform(0.35, 0.5)) * size / n for _ in range(n)]
+    is_cymbal = rng.random(n) < 0.25
+    sounds = [voice(rng, CYMBAL if c else SKIN_DRUM, float(rng.uniform(0.7, 1.6)))
+              for c in is_cymbal]  # fmt: skip
+    times = event_times(rng, stage, float(rng.choice([0.22, 0.4, 0.7])), 0.13)
+    which = rng.integers(0, n, len(times))
+    # The left stick plays what lies left, except now and then.
+    stick_of = ((which + rng.uniform(-1, 1, len(times))) >= (n - 1) / 2).astype(int)
+    sticks, loudness = [], np.ones(len(times))
+    for stick in (0, 1):
+        mine = stick_of == stick
+        if not mine.any():
+            continue
+        height, loudness[mine] = strokes(rng, stage, times[mine], float(rng.uniform(0.15, 0.5)))
+        xs: list[Key] = []
+        ys: list[Key] = []
+        for t, w in zip(times[mine], which[mine], strict=True):
+            for keys, value in ((xs, spots[w][0]), (ys, spots[w][1])):
+                keys += [(t - 0.03, value, SMOOTH), (t + 0.03, value, SMOOTH)]
+        sticks.append((height, keyed(stage, xs), keyed(stage, ys), float(2 * stick - 1)))
+    shell, skin, wood, hand = (random_colour(rng) for _ in range(4))
+    skin, hand, brass = beside(rng, shell, 30), skin_colour(rng), random_colour(rng)
+    lift, long = float(rng.uniform(0.2, 0.45)) * size, float(rng.uniform(0.35, 0.6)) * size
+    flat, tall = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.15, 0.4)) * size
+    drift = sway(rng, 0.02 * size)
+    has_hands = rng.random() < 0.7
+
+    def paint(canvas: Canvas, time_s: float) -> None:
+        for i, ((x, y), radius) in enumerate(zip(spots, radii, strict=True)):
+            past = time_s - times[(which == i) & (times <= time_s)]
+            age = float(past.min()) if len(past) else 9.0
+            if is_cymbal[i]:
+                rock = 0.16 * np.sin(22 * age) * np.exp(-3 * age)
+                limb(canvas, (x, y), (x, y + 1.3 * tall), 0.02 * size, shell)
+                oval(canvas, (x, y), (radius * 1.1, radius * flat * 0.6), brass, rock)
+            else:
+                dent = 0.06 * radius * np.sin(90 * age) * np.exp(-18 * age)
+                oval(canvas, (x, y + tall), (radius, radius * flat), shell)
+                box(canvas, x - radius, y, x + radius, y + tall, shell)
+                oval(canvas, (x, y), (radius, radius * flat), skin)
+                oval(canvas, (x, y + dent), (radius * 0.85, radius * flat * 0.8), skin)
+        for height, x_of, y_of, side in sticks:
+            h, (dx, dy) = height(time_s), drift(time_s + 3 * side)
+            tip = x_of(time_s), y_of(time_s) - lift * h
+            grip = (tip[0] + side * (0.45 * long + dx), tip[1] + (0.8 - 0.5 * h) * long * 0.8 + dy)
+            limb(canvas, tip, grip, 0.025 * size, wood)
+            oval(canvas, tip, (0.02 * size, 0.02 * size), wood)
+            if has_hands:
+                oval(canvas, grip, (0.06 * size, 0.05 * size), hand)
+                limb(canvas, grip, (grip[0] + side * 0.12 * size, grip[1] + 0.3 * size),
+                     0.07 * size, hand)  # fmt: skip
+
+    hits = [Hit(t, v, sounds[w], spots[w])
+            for t, v, w in zip(times, loudness, which, strict=True)]  # fmt: skip
+    return Take(paint, hits, middle, size)
+
+
+def _metronome_times(rng: np.random.Generator, stage: Stage) -> NDArray[np.float64]:
+    tempo, jitter = float(rng.uniform(0.28, 0.9)), float(rng.uniform(0.03, 0.13))
+    times = [-1.0 + float(rng.uniform(0, tempo))]
+    while times[-1] < stage.duration_s + 1:
+        tempo *= float(np.exp(rng.normal(0, 0.03)))
+        tempo = min(max(tempo, 0.25), 1.0)
+        gap = tempo * float(np.exp(rng.normal(0, jitter)))
+        times.append(times[-1] + gap + (rng.uniform(0.4, 1.8) if rng.random() < 0.12 else 0))
+    return np.array(times)
+
+
+def _metronome(rng: np.random.Generator, stage: Stage) -> Take:
+    size = size_px(rng, stage, 0.08, 0.6)
+    times = _metronome_times(rng, stage)
+    ticks_in_middle = rng.random() < 0.5
+    widest = float(rng.uniform(0.3, 0.75))
+    keys: list[Key] = []
+    side, usual = 1.0, float(np.median(np.diff(times)))
+    for t, following in zip(times, np.append(times[1:], times[-1] + usual), strict=True):
+        gap = min(following - t, 1.3 * usual)
+        reach = widest * float(rng.uniform(0.85, 1.0))
+        if ticks_in_middle:
+            keys += [(t, 0.0, 1.6), (t + gap / 2, side * reach, -1.6)]
+            if following - t > gap:
+                keys.append((following - gap / 2, side * reach, SMOOTH))
+        else:
+            keys += [(t, side * reach, 1.4), (t + gap * 0.5, 0.0, -1.4)]
+            if following - t > gap:
+                keys[-1] = (following - gap, side * reach * 0.97, SMOOTH)
+                keys.append((following - gap / 2, 0.0, 1.4))
+        side = -side
+    angle = keyed(stage, keys)
+    sounds = [voice(rng, (WOOD, METAL)[rng.integers(2)], float(rng.uniform(0.8, 2.5)))]
+    sounds.append(sounds[0] if rng.random() < 0.6 else voice(rng, METAL))
+    middle = place(rng, stage, 1.2 * size, 1.2 * size)
+    pivot = middle[0], middle[1] + 0.4 * size
+    case, face, rod, bob = (random_colour(rng) for _ in range(4))
+    face, rod = beside(rng, case), beside(rng, face, 40)
+    bob_at, hangs = float(rng.uniform(0.35, 0.85)), float(rng.choice([-1, -1, 1]))
+    if hangs > 0:
+        pivot = middle[0], middle[1] - 0.4 * size
+    has_case = hangs < 0 and rng.random() < 0.75
+    thick = float(rng.uniform(0.015, 0.04)) * size
+
+    def paint(canvas: Canvas, time_s: float) -> None:
+        x, y = pivot
+        if has_case:
+            outline = np.array([(-0.32, 0.1), (-0.13, -0.8), (0.13, -0.8), (0.32, 0.1)])
+            polygon(canvas, outline * size + pivot, case)
+            polygon(canvas, outline * size * 0.8 + pivot, face)
+        else:
+            box(canvas, x - 0.12 * size, y - 0.04 * size, x + 0.12 * size, y + 0.04 * size, case)
+        a = angle(time_s)
+        along = np.sin(a) * size * 0.9, hangs * np.cos(a) * size * 0.9
+        limb(canvas, pivot, (x + along[0], y + along[1]), thick, rod)
+        weight = np.array([(-0.06, -0.05), (0.06, -0.05), (0.045, 0.06), (-0.045, 0.06)])
+        at = x + bob_at * along[0], y + bob_at * along[1]
+        polygon(canvas, turned(weight, -a * hangs, at, size), bob)
+
+    levels = rng.uniform(0.55, 1.0, len(times))
+    ends = [angle(float(t)) for t in times]
+    tips = [(pivot[0] + 0.9 * size * float(np.sin(a)),
+             pivot[1] + hangs * 0.9 * size * float(np.cos(a))) for a in ends]  # fmt: skip
+    hits = [Hit(t, levels[i], sounds[i % 2], tips[i]) for i, t in enumerate(times)]
+    return Take(paint, hits, middle, size)
+
+
+def _hand_claps(rng: np.random.Generator, stage: Stage) -> Take:
+    person = rng.random() < 0.5
+    size = size_px(rng, stage, 0.12 if person else 0.08, 0.6)
+    times = event_times(rng, stage, float(rng.choice([0.28, 0.28, 0.8])), 0.17)
+    gap, speeds = strokes(rng, stage, times, float(rng.uniform(0.4, 0.9)))
+    sound = voice(rng, PALM)
+    middle = place(rng, stage, 1.6 * size, 1.5 * size)
+    at = middle[0], middle[1] + (0.1 * size if person else 0)
+    hand = 0.27 * size if person else 0.6 * size
+    wide, tilt = float(rng.uniform(0.35, 0.75)), float(rng.uniform(-0.5, 0.5))
+    share = float(rng.uniform(0.25, 0.75))
+    skin, shirt, hair = skin_colour(rng), random_colour(rng), random_colour(rng)
+    shade, sleeve = beside(rng, skin, 12), beside(rng, shirt)
+    drift, opens = sway(rng, 0.04 * size), float(rng.uniform(0.1, 0.6))
+    palm = [(0, 0.35), (0, -0.2), (0.02, -0.55), (0.12, -0.6), (0.2, -0.3), (0.24, 0.0),
+            (0.2, 0.35)]  # fmt: skip
+
+    def paint(canvas: Canvas, time_s: float) -> None:
+        g = gap(time_s)
+        dx, dy = drift(time_s)
+        x, y = at[0] + dx, at[1] + dy
+        if person:
+            limb(canvas, (x, middle[1] - 0.1 * size), (x, middle[1] + 0.45 * size), 0.5 * size,
+                 shirt)  # fmt: skip
+            oval(canvas, (x, middle[1] - 0.54 * size), (0.17 * size, 0.2 * size), hair)
+            oval(canvas, (x, middle[1] - 0.5 * size), (0.14 * size, 0.17 * size), skin)
+        for side, part in ((-1.0, share), (1.0, 1 - share)):
+            away = side * wide * hand * 2 * g * part
+            wrist_at = (float(x + away * np.cos(tilt)), float(y + away * np.sin(tilt)))
+            shape = turned(np.array(palm) * (side, 1), tilt + side * opens * g, wrist_at, hand)
+            wrist = float(shape[[0, -1], 0].mean()), float(shape[[0, -1], 1].mean())
+            if person:
+                elbow = x + side * 0.36 * size, middle[1] + 0.35 * size
+                limb(canvas, (x + side * 0.24 * size, middle[1] - 0.2 * size), elbow, 0.14 * size,
+                     sleeve)  # fmt: skip
+            else:
+                elbow = wrist[0] + side * 0.3 * size, wrist[1] + 0.6 * size
+            limb(canvas, wrist, elbow, 0.22 * hand if not person else 0.1 * size, sleeve)
+            polygon(canvas, shape, skin if side < 0 else shade)
+
+    hits = [Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
+    return Take(paint, hits, at, 1.2 * size)
+
+
+def _knock(rng: np.random.Generator, stage: Stage) -> Take:
+    size = size_px(rng, stage, 0.07, 0.5)
+    times: list[float] = []
+    for start in event_times(rng, stage, 2.2, 1.2):
+        n = int(rng.integers(1, 6))
+        gaps = float(rng.uniform(0.16, 0.4)) * np.exp(rng.normal(0, 0.18, n))
+        first = max(start, times[-1] + 0.4 if times else -9)
+        times += list(first + np.cumsum(gaps))
+    lift, speeds = strokes(rng, stage, times, float(rng.uniform(0.2, 0.9)))
+    sound = voice(rng, WOOD if rng.random() < 0.75 else METAL, float(rng.uniform(0.5, 1)))
+    middle = place(rng, stage, 1.9 * size, 1.9 * size)
+    side, reach = float(rng.choice([-1, 1])), float(rng.uniform(0.3, 0.7)) * size
+    seen_from_side = rng.random() < 0.5
+    at = middle[0] - side * 0.35 * size, middle[1]
+    door, hand, sleeve = random_colour(rng), skin_colour(rng), random_colour(rng)
+    panel, knuckle = beside(rng, door, 12), beside(rng, hand, 12)
+    drop, drift = float(rng.uniform(0.1, 0.8)), sway(rng, 0.03 * size)
+
+    def paint(canvas: Canvas, time_s: float) -> None:
+        x, y = at
+        if seen_from_side:
+            box(canvas, x - side * 0.18 * size, -2, x, stage.height_px + 2, door)
+        else:
+            box(canvas, x - 0.9 * size, y - 1.3 * size, x + 0.9 * size, y + 1.3 * size, door)
+            box(canvas, x - 0.7 * size, y - 1.1 * size, x + 0.7 * size, y + 0.2 * size, panel)
+            oval(canvas, (x - 0.78 * size, y + 0.1 * size), (0.06 * size, 0.06 * size), sleeve)
+        h = lift(time_s)
+        dx, dy = drift(time_s)
+        free = min(1.0, 3 * h)
+        fist = (x + side * (0.17 * size + reach * h) + dx * free * side,
+                y + drop * 0.35 * size * h + dy * free)  # fmt: skip
+        near = 1 + (0 if seen_from_side else 0.35 * h)
+        elbow = fist[0] + side * 0.75 * size * near, fist[1] + (0.55 - 0.35 * h) * size * near
+        limb(canvas, fist, elbow, 0.2 * size * near, sleeve)
+        oval(canvas, fist, (0.17 * size * near, 0.2 * size * near), hand)
+        for i in range(4):
+            oval(canvas, (fist[0] - side * 0.1 * size * near, fist[1] + (i - 1.5) * 0.09 * size),
+                 (0.07 * size * near, 0.05 * size * near), knuckle)  # fmt: skip
+
+    hits = [Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
+    return Take(paint, hits, middle, 1.2 * size)
+
+
+TAKES = {
+    "drums": _drums,
+    "metronome": _metronome,
+    "hand claps": _hand_claps,
+    "knock": _knock,
+}
+SCENES = scenes_of(TAKES)

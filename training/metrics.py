@@ -1,0 +1,104 @@
+"""Figures of merit of answers whose truth is known; pure functions, offsets in seconds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.detection.estimate import CONFIDENT
+
+WRONG_S = 0.1
+"""An answer farther than this from the truth is wrong."""
+
+BIN_EDGES = (0.0, 0.3, 0.5, CONFIDENT, 0.8, 0.9, 0.97, 1.0)
+"""Borders of the bins of stated confidence; the threshold of a confident answer is one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Answers of about the same stated confidence.
+
+    Attributes:
+        low: Least confidence, included.
+        high: Border above, included only where it is 1.
+        n_answers: How many answers there are.
+        stated: Mean confidence; None without answers.
+        right: Share of answers that are right; None without answers.
+    """
+
+    low: float
+    high: float
+    n_answers: int
+    stated: float | None
+    right: float | None
+
+
+def share(is_so: ArrayLike) -> float | None:
+    """Return the share of true values; None without values."""
+    values = np.asarray(is_so, np.bool_)
+    return float(values.mean()) if values.size else None
+
+
+def class_accuracy(distances: ArrayLike, within: int = 0) -> float | None:
+    """Return the share of decisions at most `within` classes from the truth; None without any.
+
+    Args:
+        distances: Decided minus true class, each an integer.
+        within: 0 for Acc@1, 1 for "within one class".
+    """
+    return share(np.abs(np.asarray(distances, np.int64)) <= within)
+
+
+def error_quantile_ms(errors_s: ArrayLike, quantile: float) -> float | None:
+    """Return a quantile of the absolute errors in milliseconds; None without errors.
+
+    Args:
+        errors_s: Answer minus truth.
+        quantile: 0..1; 0.5 is the median.
+    """
+    errors = np.asarray(errors_s, np.float64)
+    return float(1000 * np.quantile(np.abs(errors), quantile)) if errors.size else None
+
+
+def bias_ms(errors_s: ArrayLike) -> float | None:
+    """Return the median of the signed errors in milliseconds; None without errors."""
+    errors = np.asarray(errors_s, np.float64)
+    return float(1000 * np.median(errors)) if errors.size else None
+
+
+def coverage(intervals_s: Sequence[tuple[float, float]], truths_s: Sequence[float]) -> float | None:
+    """Return the share of intervals, borders included, that hold the truth; None without any."""
+    pairs = zip(intervals_s, truths_s, strict=True)
+    return share([low <= truth <= high for (low, high), truth in pairs])
+
+
+def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float | None:
+    """Return the area under the ROC curve; None if either side is empty.
+
+    It is the probability that a positive scores above a negative, a tie counting half
+    (the Mann-Whitney statistic).
+    """
+    above = np.asarray(positives, np.float64)
+    below = np.sort(np.asarray(negatives, np.float64))
+    if not above.size or not below.size:
+        return None
+    n_less = np.searchsorted(below, above, "left")
+    n_not_greater = np.searchsorted(below, above, "right")
+    return float((n_less + n_not_greater).mean() / 2 / below.size)
+
+
+def reliability(confidences: ArrayLike, is_right: ArrayLike) -> tuple[ReliabilityBin, ...]:
+    """Compare stated confidence, 0..1, with how often the answers are right, bin by bin."""
+    stated = np.asarray(confidences, np.float64)
+    right: NDArray[np.bool_] = np.asarray(is_right, np.bool_)
+    # Confidence is a sum of probabilities, which rounding may carry past 1.
+    index = np.clip(np.digitize(stated, BIN_EDGES) - 1, 0, len(BIN_EDGES) - 2)
+    bins = []
+    for i, (low, high) in enumerate(pairwise(BIN_EDGES)):
+        inside = index == i
+        mean = float(stated[inside].mean()) if inside.any() else None
+        n_answers = int(inside.sum())
+        bins.append(ReliabilityBin(low, high, n_answers, mean, share(right[inside])))
+    return tuple(bins)
