@@ -1,7 +1,8 @@
-"""Where the application keeps its own files, and how a file is written whole or not at all."""
+"""Where shipped data and the application's own files lie; files written whole or not at all."""
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,35 @@ from pathlib import Path
 import platformdirs
 
 _APP = "synchformer-gui"
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def resources_dir() -> Path:
+    """Return the folder of the data that the application ships with.
+
+    The checkout comes first, because an editable install may leave a stale copy in the package.
+
+    Raises:
+        FileNotFoundError: The installation carries no data.
+    """
+    candidates = [_ROOT / "resources"] if (_ROOT / "pyproject.toml").is_file() else []
+    candidates.append(_ROOT / "synchformer_gui" / "_resources")
+    if bundle := getattr(sys, "_MEIPASS", None):
+        candidates.append(Path(bundle) / "resources")
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    tried = ", ".join(str(folder) for folder in candidates)
+    raise FileNotFoundError(f"The installation lacks its data files; none of these exists: {tried}")
+
+
+def builtin_weights() -> Path:
+    """Return the file of the built-in model.
+
+    Raises:
+        FileNotFoundError: The installation carries no data.
+    """
+    return resources_dir() / "builtin" / "weights.safetensors"
 
 
 def data_dir() -> Path:

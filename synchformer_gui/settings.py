@@ -16,7 +16,7 @@ class Preferences:
 
     Attributes:
         tolerance: Name in `core.timing.TOLERANCES`.
-        model: "auto", "classical" or the id of an installed model.
+        model: "auto", "builtin", "classical" or the id of an installed model.
         device: Where networks run: auto, cpu, cuda, cuda:N or mps.
         precision: Arithmetic of networks: auto, float32, bfloat16 or float16.
     """

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.detection.config import DetectionConfig
-from core.detection.estimate import estimate_offset
+from core.detection.estimate import judge_by
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, Reason
+from core.detection.result import Detection
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -34,7 +34,7 @@ class DetectRequest:
     Attributes:
         path: The file.
         config: How it is judged.
-        model: "auto", "classical", the id of an installed model or a path.
+        model: "auto", "builtin", "classical", the id of an installed model or a path.
         device: As `core.detection.engines.EngineChoice` takes it.
         precision: Likewise.
     """
@@ -111,15 +111,12 @@ class Detector:
 
 
 def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
-    """Judge the evidence of a detection by another tolerance.
+    """Judge the answer of a detection by another tolerance.
 
     The second opinion is compared by its offset only, so it stays as it is.
     """
     config = replace(detection.config, tolerance=tolerance)
-    reason = detection.estimate.reason
-    if reason not in (Reason.NO_MOTION, Reason.SILENCE):
-        reason = Reason.NONE
-    estimate = estimate_offset(detection.evidence, config, reason=reason)
+    estimate = judge_by(detection.estimate, tolerance)
     return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
 
 

@@ -1,6 +1,7 @@
 """The sentences that people read, in the window and on the command line.
 
-Single numbers with their units are written by `synchformer_gui.quantities`.
+Single numbers with their units are written by `synchformer_gui.quantities`, words about who answers
+by `synchformer_gui.judges`.
 
 Sentences never carry a sign: sound is *early* or *late*, and is moved *later* or *earlier*.
 """
@@ -11,41 +12,22 @@ from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.media.info import MediaInfo
-from core.model.catalog import CatalogEntry
 from core.timing import TOLERANCES, Tolerance
 from synchformer_gui.quantities import delay_text, frames_text, milliseconds, rate_text
 
 if TYPE_CHECKING:
     from core.media.verify import Verification
 
-CLASSICAL_ID = "classical"
-"""What the classical estimate answers as (`core.detection.engine.Engine.id`)."""
-
-BEST_FOR = {
-    "audioset": "everyday sounds and dense scenes",
-    "lrs3": "speaking faces",
-}
-"""What a published model judges better than the others, by its alias in the catalogue."""
-
-OFFER = (
-    "Published models are the better judges: the one trained on AudioSet for "
-    f"{BEST_FOR['audioset']}, the one trained on LRS3 for {BEST_FOR['lrs3']}."
-)
-"""What the window says wherever the classical estimate answered."""
-
-OFFER_LINES = (
-    "Published models judge better: `synchformer-gui models download audioset` (or lrs3);",
-    f"audioset is best for {BEST_FOR['audioset']}, lrs3 for {BEST_FOR['lrs3']}.",
-)
-"""What the command line says there."""
-
 NO_CLIP = "Open a clip to begin."
 """What to do while there is none."""
 
-AUTOMATIC = "The AudioSet model if it is installed, else the classical estimate"
-"""What "auto" stands for (`core.detection.engines.AUTO`)."""
+LIKELY = 0.7
+"""Synchronizability from which on picture and sound are said to belong together."""
+
+UNLIKELY = 0.3
+"""Synchronizability up to which they are said not to."""
 
 
 def unbroken(text: str) -> str:
@@ -115,6 +97,23 @@ def margin_sentence(estimate: OffsetEstimate) -> str:
     if estimate.reason is Reason.NOT_CONFIDENT:
         return basis
     return f"{round(100 * estimate.level)} % interval: {interval_text(estimate)}. {basis}"
+
+
+def belonging_text(estimate: OffsetEstimate) -> str:
+    """Say whether picture and sound belong together: "likely", "unclear", "unlikely".
+
+    Empty where the model does not say, or where one of the two says nothing.
+    """
+    share = estimate.synchronizability
+    if share is None or estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        return ""
+    return "likely" if share >= LIKELY else "unlikely" if share <= UNLIKELY else "unclear"
+
+
+def belonging_sentence(estimate: OffsetEstimate) -> str:
+    """Say the same as a sentence; empty where there is nothing to say."""
+    text = belonging_text(estimate)
+    return f"Picture and sound belong together: {text}." if text else ""
 
 
 def tolerance_name(tolerance: Tolerance) -> str:
@@ -227,20 +226,6 @@ def verification_sentence(written: Path, found: "Verification") -> str:
         f"{written} is not what was asked for (audio misplaced by {error}, packets {packets}"
         f"{lost}); keep the original and do not use it."
     )
-
-
-def engine_sentence(opinion: Opinion) -> str:
-    """Say who answered."""
-    if opinion.engine_id != CLASSICAL_ID:
-        return f"Answered by {opinion.engine_name}."
-    return f"Answered by the {opinion.engine_name}: motion compared with sound onsets."
-
-
-def published_result(published: CatalogEntry) -> str:
-    """Write the published accuracy of a model."""
-    if not published.result:
-        return "for training, does not answer by itself"
-    return f"{published.result} on {published.tested_on}"
 
 
 def second_opinion_sentence(detection: Detection) -> str:

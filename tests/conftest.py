@@ -67,6 +67,23 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def builtin_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a tiny network with random weights, which is never sure, in place of the shipped one."""
+    import torch
+
+    from core.model.builtin import About, BuiltinModel, Calibration, write_builtin
+    from core.model.lag import LagNet, LagSizes
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = LagNet(LagSizes(4, 8, 8, 2, 4, 8, 8, 16))
+    path = tmp_path / "tiny.safetensors"
+    write_builtin(path, BuiltinModel(network, Calibration(), About("none", 0, "random")))
+    monkeypatch.setattr("core.detection.engines.builtin_weights", lambda: path)
+    return path
+
+
 def _write_clip(
     path: Path,
     *,

@@ -9,6 +9,7 @@ import typer
 
 from core.errors import Cancelled, SyncError
 from training.benchmark import benchmark
+from training.builtin import builtin
 from training.data.synthetic.samples import write_samples
 
 EXIT_FAILED = 3
@@ -48,6 +49,7 @@ def _commands() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="Train and measure what finds the offset of a clip.",
     )
+    app.command("builtin")(builtin)
     app.command("benchmark")(benchmark)
     app.command("samples")(samples)
     return app

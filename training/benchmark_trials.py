@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.classical import ClassicalEngine
+from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engine import Engine
 from core.detection.estimate import CONFIDENT, estimate_offset
@@ -131,8 +133,23 @@ class Outcome:
         return class_of(self.answer_s) - class_of(self.offset_s)
 
 
-Judge = Callable[[Sound, DetectionConfig], Sequence[Sequence[OffsetEvidence]]]
-"""Returns the evidence of the windows for each name of the estimator."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What there is to judge a clip by, as in a detection.
+
+    Attributes:
+        evidence: Of the windows.
+        rule: The engine's rule for the confidence, if it has one.
+        second: Evidence of the second opinion, where the rule asks for it.
+    """
+
+    evidence: Sequence[OffsetEvidence]
+    rule: ConfidenceRule | None = None
+    second: Sequence[OffsetEvidence] = ()
+
+
+Judge = Callable[[Sound, DetectionConfig], Sequence[Findings]]
+"""Returns what each name of the estimator finds."""
 
 
 class Estimator(Protocol):
@@ -165,12 +182,20 @@ class EngineEstimator:
         return self.engine.max_range_s
 
     def begin(self, recording: Recording) -> Judge:
-        def judge(sound: Sound, config: DetectionConfig) -> tuple[list[OffsetEvidence]]:
-            run = self.engine.start(config, SILENT, recording.n_frames)
-            found: list[OffsetEvidence] = []
+        engines = [self.engine]
+        if self.engine.confidence_rule is not None:
+            engines.append(ClassicalEngine())
+
+        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
+            runs = [engine.start(config, SILENT, recording.n_frames) for engine in engines]
+            found: list[list[OffsetEvidence]] = [[] for _ in runs]
             for chunk in recording.with_sound(sound):
-                found += run.consume(chunk)
-            return ([*found, *run.finish()],)
+                for run, evidence in zip(runs, found, strict=True):
+                    evidence += run.consume(chunk)
+            for run, evidence in zip(runs, found, strict=True):
+                evidence += run.finish()
+            second = found[1] if len(found) > 1 else ()
+            return (Findings(found[0], self.engine.confidence_rule, second),)
 
         return judge
 
@@ -185,8 +210,9 @@ class VariantsEstimator:
     def begin(self, recording: Recording) -> Judge:
         motion = baselines.measure_motion(recording.chunks)
 
-        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Sequence[OffsetEvidence]]:
-            return baselines.judge(motion, sound.waveform, sound.has_sample, config)
+        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
+            found = baselines.judge(motion, sound.waveform, sound.has_sample, config)
+            return [Findings(evidence) for evidence in found]
 
         return judge
 
@@ -227,9 +253,8 @@ def run_clip(task: ClipTask, estimators: Sequence[Estimator], seed: int) -> tupl
             if trial.question is Question.FAR and trial.range_s > estimator.max_range_s:
                 continue
             config = DetectionConfig(range_s=min(trial.range_s, estimator.max_range_s))
-            evidence = judge(sound, config)
-            for name, found in zip(estimator.names, evidence, strict=True):
-                if not found:
+            for name, found in zip(estimator.names, judge(sound, config), strict=True):
+                if not found.evidence:
                     raise DetectionError(
                         f"{task.path.name} has no window left at an offset of"
                         f" {trial.offset_s:g} s; choose longer clips.",
@@ -272,11 +297,14 @@ def _outcome(
     name: str,
     task: ClipTask,
     trial: Trial,
-    evidence: Sequence[OffsetEvidence],
+    found: Findings,
     config: DetectionConfig,
     obstacle: Reason,
 ) -> Outcome:
-    estimate = estimate_offset(evidence, config, reason=obstacle)
+    evidence = found.evidence
+    estimate = estimate_offset(
+        evidence, config, reason=obstacle, rule=found.rule, second=found.second
+    )
     whole = [item for item in evidence if not item.window.is_padded]
     best = [float(item.axis_s[item.probabilities.argmax()]) for item in whole]
     is_on_grid = trial.question is Question.CLASS
@@ -288,7 +316,7 @@ def _outcome(
         clip=task.path.name,
         question=trial.question,
         offset_s=trial.offset_s,
-        window_errors_s=tuple(found_s - trial.offset_s for found_s in best),
+        window_errors_s=tuple(best_s - trial.offset_s for best_s in best),
         window_distances=tuple(decided_class(item) - true_class for item in whole if is_on_grid),
         answer_s=estimate.offset_s,
         interval_s=estimate.interval_s,

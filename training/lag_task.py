@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from core.model.config import WINDOW_FRAMES
 from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
-from core.model.lag import LAG_STEP_S, TOKENS_PER_FRAME, LagNet, Seen
+from core.model.lag import LAG_STEP_S, TOKENS_PER_FRAME, Heard, LagNet, Seen
 from core.model.lag_inputs import log_mel
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 from training.data.synthetic.cache import CachedClip, load_clip
@@ -99,7 +99,7 @@ class LagTask:
                 continue
             partner = (rows + turn) % n
             picked = source if source is crowded else _rows(source, rows)
-            sound = type(heard)(heard.tokens[partner], heard.signals[partner])
+            sound = Heard(heard.tokens[partner], heard.signals[partner])
             logits = network.compare(picked, sound, there[rows], batch["is_heard"][partner])
             full = F.pad(logits.float(), (0, 1))
             target = batch["target"][rows] if not turn else _unrelated(len(rows))
@@ -111,26 +111,37 @@ class LagTask:
                 )
         return torch.cat(losses).mean(), metrics
 
-    @torch.no_grad()
     def validate(self) -> Metrics:
         """Judge one window of each clip at one offset, and once with foreign sound."""
-        logits, offsets, foreign = [], [], []
-        size = self._config.batch_size
+        logits, foreign, offset_s = self._judge_validation()
+        return summary(logits, foreign, offset_s)
+
+    def judged_windows(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits (N, L) of true and foreign pairs and the true lags (N,), L for none."""
+        logits, foreign, offset_s = self._judge_validation()
+        truth = torch.cat([_nearest_lag(offset_s), torch.full((len(foreign),), N_LAGS)])
+        return torch.cat([logits, foreign]), truth
+
+    @torch.no_grad()
+    def _judge_validation(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        network, size = self._network, self._config.batch_size
+        found = []
         for first in range(0, len(self._validation), size):
-            paths = self._validation[first : first + size]
-            items = []
-            for i, path in enumerate(paths):
-                rng = np.random.default_rng([self._seed, 3, first + i])
-                items.append(draw_window(rng, load_clip(path), None, None))
+            items = [
+                draw_window(np.random.default_rng([self._seed, 3, number]), load_clip(path))
+                for number, path in enumerate(self._validation[first : first + size], first)
+            ]
             batch = collate(items)
-            seen = self._network.encode_video(batch["grey"])
-            heard = self._network.encode_audio(log_mel(batch["waveform"]), batch["is_heard"])
+            seen = network.encode_video(batch["grey"])
+            is_heard = batch["is_heard"]
+            heard = network.encode_audio(log_mel(batch["waveform"]), is_heard)
             there = torch.ones(len(items), WINDOW_FRAMES, dtype=torch.bool)
-            logits.append(self._network.compare(seen, heard, there, batch["is_heard"]))
-            turned = type(heard)(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
-            foreign.append(self._network.compare(seen, turned, there, batch["is_heard"].roll(1, 0)))
-            offsets.append(batch["offset_s"])
-        return summary(torch.cat(logits), torch.cat(foreign), torch.cat(offsets))
+            turned = Heard(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
+            logits = network.compare(seen, heard, there, is_heard)
+            foreign = network.compare(seen, turned, there, is_heard.roll(1, 0))
+            found.append((logits, foreign, batch["offset_s"]))
+        logits, foreign, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return logits, foreign, offset_s
 
 
 def summary(logits: torch.Tensor, foreign: torch.Tensor, offset_s: torch.Tensor) -> Metrics:
@@ -139,15 +150,18 @@ def summary(logits: torch.Tensor, foreign: torch.Tensor, offset_s: torch.Tensor)
     error_s = (lags[logits.argmax(1)] - offset_s).abs()
     area = roc_auc(torch.logsumexp(logits, 1).numpy(), torch.logsumexp(foreign, 1).numpy())
     loss = F.pad(logits, (0, 1)).log_softmax(1)
-    nearest = ((offset_s / LAG_STEP_S).round() + REACH_TOKENS).long()
     return {
         "accuracy": _class_accuracy(logits, offset_s),
         "within_one": _class_accuracy(logits, offset_s, within=1),
         "within_100ms": float((error_s <= 0.1).float().mean()),
         "median_ms": 1000 * float(error_s.median()),
         "auc": area or 0.0,
-        "loss": -float(loss.gather(1, nearest[:, None]).mean()),
+        "loss": -float(loss.gather(1, _nearest_lag(offset_s)[:, None]).mean()),
     }
+
+
+def _nearest_lag(offset_s: torch.Tensor) -> torch.Tensor:
+    return ((offset_s / LAG_STEP_S).round() + REACH_TOKENS).long()
 
 
 def lag_axis() -> torch.Tensor:
@@ -185,10 +199,10 @@ def _unrelated(n: int) -> torch.Tensor:
 def draw_window(
     rng: np.random.Generator,
     clip: CachedClip,
-    other: NDArray[np.float32] | None,
-    config: LagTaskConfig | None,
+    other: NDArray[np.float32] | None = None,
+    config: LagTaskConfig | None = None,
 ) -> Tensors:
-    """Cut a window and shift its sound; without a config nothing is degraded.
+    """Cut a window and shift its sound; without a config, by a class and undegraded.
 
     Returns:
         grey (121, 128, 128) uint8, waveform (N_TOKENS * 320,) float32, is_heard (N_TOKENS,) bool,

@@ -153,9 +153,9 @@ def _update(
     norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     if not math.isfinite(float(norm)):
         log.warning("step %d has a gradient of norm %s and is left out", step, float(norm))
-        return {"loss": float(loss), "norm": float(norm), **numbers}
+        return {"loss": float(loss.detach()), "norm": float(norm), **numbers}
     optimizer.step()
-    return {"loss": float(loss), "norm": float(norm), **numbers}
+    return {"loss": float(loss.detach()), "norm": float(norm), **numbers}
 
 
 def _ahead(

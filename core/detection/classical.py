@@ -1,7 +1,8 @@
-"""The classical estimate: when the picture moves most against when the sound sets in.
+"""The classical estimate: where and when the picture jolts against when the sound sets in.
 
-Needs no network. Motion of the strongest-moving pixels is correlated with the onsets and with the
-level of the sound at every offset; both correlations become log-likelihoods and are added.
+Needs no network. Motion of each cell of the picture and of the whole is correlated with onsets,
+level and rise of the sound at every offset; the correlations become log-likelihoods of which one,
+nobody knows which, tells the offset.
 """
 
 import math
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
+from core.detection.correlation import LaggedSound, pooled
 from core.detection.engine import judged
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.signals import TICKS_PER_FRAME, MotionMeter, SoundMeter
+from core.detection.motion import Motion, MotionMeter
+from core.detection.series import Series
+from core.detection.signals import TICKS_PER_FRAME, SoundMeter
 from core.detection.windows import Window, WindowSchedule
 from core.media.decode import ClipChunk
 from core.model.config import WINDOW_FRAMES
@@ -25,26 +29,33 @@ RESOLUTION_S = 0.07
 """Half-width that the margin never falls below: what moves is often seen a frame or two before or
 after it is heard, all through a clip (tests/benchmarks/classical_accuracy.py)."""
 
-EFFECTIVE_SAMPLES = 40.0
-"""A full window of 120 values counts as this many independent ones, for each correlation."""
-
 UNRELATED_LOG_ODDS = 2.0
 """Log-likelihood, at each offset, of "what is heard is not what is seen moving"; 0 is that of no
 correlation. Keeps windows with nothing in common flat."""
 
+WHOLE_PRIOR = 0.15
+"""Probability that the strongest jolt, and that the strongest change, of the whole picture is what
+goes with the sound; the cells share the rest."""
+
+LIVELIEST = 40
+"""Cells, and squares of four, that are correlated: those whose motion varies most."""
+
+CEILING = 3.0
+"""Motion counts at most as this multiple of its median, so that cuts do not drown the rest."""
+
+STILL = 0.7
+"""Least median that the ceiling is taken of (square root of grey levels), for still pictures."""
+
 JITTER_S = 0.03
 """Standard deviation of the time between a movement and its sound."""
 
-TREND_S = 2.0
+TREND_S = 1.0
 """Changes slower than this say nothing about sync and are removed."""
-
-MIN_OVERLAP = 0.25
-"""Share of a window that needs sound at an offset for the offset to be judged."""
 
 _TREND_FRAMES = round(TREND_S * VIDEO_FPS)
 _TREND_TICKS = _TREND_FRAMES * TICKS_PER_FRAME
 _EDGE_TICKS = 4
-_BOX = np.array([0.125, 0.25, 0.25, 0.25, 0.125])
+_BOX = np.array([0.125, 0.25, 0.25, 0.25, 0.125], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class ClassicalEngine:
     name: str = "classical estimate"
     id: str = "classical"
     max_range_s: float = 30.0
+    confidence_rule: None = None
 
     def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "ClassicalRun":
         return ClassicalRun(config, monitor, n_frames)
@@ -68,8 +80,9 @@ class ClassicalRun:
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
         self._motion_meter, self._sound_meter = MotionMeter(), SoundMeter()
-        self._motion = _Series()
-        self._onsets, self._level, self._heard = _Series(), _Series(), _Series()
+        self._cells, self._quads, self._jolt, self._change = (Series() for _ in range(4))
+        self._seen = Series()
+        self._onsets, self._level, self._heard = Series(), Series(), Series()
         self._pending: list[Window] = []
         self._n_frames = 0
         self._is_begun = False
@@ -80,7 +93,7 @@ class ClassicalRun:
         self._monitor.check()
         if not self._is_begun:
             self._begin(chunk.first_frame)
-        self._motion.append(self._motion_meter.measure(chunk))
+        self._append_motion(self._motion_meter.measure(chunk))
         self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
         self._append_sound(self._sound_meter.measure(chunk.waveform))
         self._n_frames = chunk.first_frame + len(chunk.frames)
@@ -104,11 +117,27 @@ class ClassicalRun:
         self._pending.clear()
         return evidence
 
+    @property
+    def _seen_series(self) -> tuple[Series, ...]:
+        return self._cells, self._quads, self._jolt, self._change, self._seen
+
+    @property
+    def _heard_series(self) -> tuple[Series, ...]:
+        return self._onsets, self._level, self._heard
+
     def _begin(self, first_frame: int) -> None:
         self._is_begun = True
-        self._motion.start = first_frame
-        for series in (self._onsets, self._level, self._heard):
+        for series in self._seen_series:
+            series.start = first_frame
+        for series in self._heard_series:
             series.start = first_frame * TICKS_PER_FRAME
+
+    def _append_motion(self, motion: Motion) -> None:
+        self._cells.append(motion.cells)
+        self._quads.append(motion.quads)
+        self._jolt.append(motion.jolt)
+        self._change.append(motion.change)
+        self._seen.append(motion.seen.astype(np.float32))
 
     def _append_sound(self, measured: tuple[NDArray[np.float32], ...]) -> None:
         self._onsets.append(measured[0])
@@ -117,73 +146,59 @@ class ClassicalRun:
     def _forget(self) -> None:
         tail = max(self._schedule.last_usable, 0) - 2 * WINDOW_FRAMES
         oldest = min([tail, *(window.first_frame for window in self._pending)])
-        self._motion.forget(oldest - self._reach_frames)
-        for series in (self._onsets, self._level, self._heard):
+        for series in self._seen_series:
+            series.forget(oldest - _TREND_FRAMES)
+        for series in self._heard_series:
             series.forget((oldest - self._reach_frames) * TICKS_PER_FRAME)
 
     def _judge(self, window: Window) -> OffsetEvidence:
-        first, n_frames = window.first_frame, window.end_frame - window.first_frame
-        motion = self._window_motion(first, n_frames)
-        # Frame pair k belongs to tick 4 k - 2, and offset o hears it at that tick minus o.
-        reach = len(self._axis) // 2
-        begin = first * TICKS_PER_FRAME - TICKS_PER_FRAME // 2 - reach
-        n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * reach
-        margin = _TREND_TICKS
-        span = (begin - margin, begin + n_ticks + margin)
-        heard = _erode(self._heard.get(*span) > 0)
-        onsets = np.convolve(self._onsets.get(*span), _BOX, "same")
-        level = _without_trend(
-            np.convolve(self._level.get(*span), _BOX, "same"), heard, _TREND_TICKS
-        )
-        inner = slice(margin, margin + n_ticks)
-        log_likelihood = np.zeros(len(self._axis))
-        for signal in (onsets[inner], level[inner]):
-            log_likelihood += _log_likelihood(motion, signal, heard[inner])
+        span = (window.first_frame, window.end_frame)
+        # A change lies half a frame before its frame, a jolt a whole one.
+        jolts = self._sound_of(window, TICKS_PER_FRAME)
+        changes = self._sound_of(window, TICKS_PER_FRAME // 2)
+        cells_prior = (1 - 2 * WHOLE_PRIOR) / 2
+        mixture = pooled([
+            (cells_prior, jolts.log_likelihood(self._liveliest(self._cells, *span))),
+            (cells_prior, jolts.log_likelihood(self._liveliest(self._quads, *span))),
+            (WHOLE_PRIOR, jolts.log_likelihood(self._liveliest(self._jolt, *span))),
+            (WHOLE_PRIOR, changes.log_likelihood(self._liveliest(self._change, *span))),
+        ])  # fmt: skip
         return OffsetEvidence(
             window=window,
             axis_s=self._axis,
-            log_likelihood=_with_jitter(np.logaddexp(log_likelihood, UNRELATED_LOG_ODDS)),
+            log_likelihood=_with_jitter(np.logaddexp(mixture, UNRELATED_LOG_ODDS)),
             resolution_s=RESOLUTION_S,
         )
 
-    def _window_motion(self, first: int, n_frames: int) -> NDArray[np.float64]:
-        # The square root keeps a camera cut from outweighing everything else.
-        span = (first - _TREND_FRAMES, first + n_frames + _TREND_FRAMES)
-        seen = self._motion.known(*span)
-        motion = _without_trend(np.sqrt(self._motion.get(*span)), seen, _TREND_FRAMES)
-        inside = slice(_TREND_FRAMES, _TREND_FRAMES + n_frames)
-        return np.where(self._motion.get(first, first + n_frames) > 0, motion[inside], 0.0)
+    def _sound_of(self, window: Window, lead_ticks: int) -> LaggedSound:
+        """Lay the sound against motion that belongs `lead_ticks` before its frame."""
+        n_frames = window.end_frame - window.first_frame
+        reach = len(self._axis) // 2
+        begin = window.first_frame * TICKS_PER_FRAME - lead_ticks - reach
+        n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * reach
+        span = (begin - _TREND_TICKS, begin + n_ticks + _TREND_TICKS)
+        heard = _erode(self._heard.get(*span) > 0)
+        level = np.convolve(self._level.get(*span), _BOX, "same")
+        rise = np.maximum(np.gradient(level), 0)
+        smooth = (np.convolve(self._onsets.get(*span), _BOX, "same"), level,
+                  np.convolve(rise, _BOX, "same"))  # fmt: skip
+        sounds = _without_trend(np.stack(smooth, axis=1), heard, _TREND_TICKS)
+        inner = slice(_TREND_TICKS, _TREND_TICKS + n_ticks)
+        return LaggedSound(np.ascontiguousarray(sounds[inner].T), heard[inner], n_frames)
 
-
-class _Series:
-    """A signal that grows at its end and is forgotten at its beginning."""
-
-    def __init__(self) -> None:
-        self.start = 0
-        self._values = np.zeros(0, np.float32)
-
-    def append(self, values: NDArray[np.float32]) -> None:
-        self._values = np.concatenate([self._values, values])
-
-    def forget(self, before: int) -> None:
-        n_forgotten = min(max(before - self.start, 0), len(self._values))
-        self._values = self._values[n_forgotten:]
-        self.start += n_forgotten
-
-    def known(self, begin: int, end: int) -> NDArray[np.bool_]:
-        indices = np.arange(begin, end)
-        known: NDArray[np.bool_] = (indices >= self.start) & (
-            indices < self.start + len(self._values)
-        )
-        return known
-
-    def get(self, begin: int, end: int) -> NDArray[np.float64]:
-        """Return the values from `begin` to before `end`, 0 where there are none."""
-        values = np.zeros(end - begin)
-        low, high = max(begin, self.start), min(end, self.start + len(self._values))
-        if low < high:
-            values[low - begin : high - begin] = self._values[low - self.start : high - self.start]
-        return values
+    def _liveliest(self, series: Series, begin: int, end: int) -> NDArray[np.float32]:
+        """Return (C, T): the motions of a window that vary most, without cuts and trend."""
+        span = (begin - _TREND_FRAMES, end + _TREND_FRAMES)
+        seen = self._seen.get(*span) > 0
+        motion = np.sqrt(series.get(*span))
+        usual = np.median(motion[seen], axis=0) if seen.any() else STILL
+        motion = np.minimum(motion, CEILING * np.maximum(usual, STILL))
+        motion = _without_trend(motion, seen, _TREND_FRAMES)
+        inside = slice(_TREND_FRAMES, _TREND_FRAMES + end - begin)
+        motion = np.where(seen[inside, None], motion[inside], 0)
+        n_kept = min(LIVELIEST, motion.shape[1])
+        kept = np.argpartition(motion.var(axis=0), -n_kept)[-n_kept:]
+        return np.ascontiguousarray(motion[:, kept].T, np.float32)
 
 
 def _erode(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -194,49 +209,18 @@ def _erode(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _without_trend(
-    signal: NDArray[np.float64], known: NDArray[np.bool_], length: int
-) -> NDArray[np.float64]:
-    """Subtract the mean of the known values around each value."""
-    box = np.ones(length + 1)
-    counts = np.maximum(np.convolve(known, box, "same"), 1)
-    trend: NDArray[np.float64] = np.convolve(np.where(known, signal, 0), box, "same") / counts
-    return signal - trend
-
-
-def _log_likelihood(
-    motion: NDArray[np.float64], sound: NDArray[np.float64], heard: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the (M,) log-likelihood of each offset, 0 where nothing is in common.
-
-    Motion is taken as a linear function of the sound with Gaussian noise; with r the correlation
-    and n the effective number of samples, the best such function gains -n/2 log(1 - r^2) over none.
-    Sound that goes with less motion explains nothing, so negative r counts as 0.
-
-    Args:
-        motion: (T,) at 25 Hz.
-        sound: ((T - 1) * 4 + M,) every 10 ms, from the tick that belongs to the largest offset.
-        heard: Likewise, whether there is sound.
-    """
-    n_values = len(motion)
-    span = (n_values - 1) * TICKS_PER_FRAME + 1
-
-    def at_offsets(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (M, T), a row for each offset in rising order."""
-        pieces = np.lib.stride_tricks.sliding_window_view(signal, span)
-        return np.ascontiguousarray(pieces[::-1, ::TICKS_PER_FRAME])
-
-    there = at_offsets(heard.astype(np.float64))
-    sounds = at_offsets(np.where(heard, sound, 0))
-    n = np.maximum(there.sum(1), 1)
-    sum_motion, sum_sound = there @ motion, sounds.sum(1)
-    covariance = sounds @ motion - sum_motion * sum_sound / n
-    motion_power = there @ motion**2 - sum_motion**2 / n
-    sound_power = np.einsum("mt,mt->m", sounds, sounds) - sum_sound**2 / n
-    power = motion_power * sound_power
-    is_judged = (power > 1e-9) & (n >= MIN_OVERLAP * n_values)
-    r = np.clip(covariance / np.sqrt(np.where(is_judged, power, 1)), 0, 0.999)
-    gain = -0.5 * EFFECTIVE_SAMPLES * n / WINDOW_FRAMES * np.log1p(-(r**2))
-    return np.where(is_judged, gain, 0.0)
+    signals: NDArray[np.float32], known: NDArray[np.bool_], length: int
+) -> NDArray[np.float32]:
+    """Subtract from each (T, C) value the mean of the known ones around it."""
+    sums = np.zeros((len(signals) + 1, signals.shape[1] + 1))
+    sums[1:, :-1] = np.where(known[:, None], signals, 0)
+    sums[1:, -1] = known
+    np.cumsum(sums, axis=0, out=sums)
+    index = np.arange(len(signals))
+    low, high = np.maximum(index - length // 2, 0), index + length // 2 + 1
+    around = sums[np.minimum(high, len(signals))] - sums[low]
+    trend = around[:, :-1] / np.maximum(around[:, -1:], 1)
+    return np.asarray(signals - trend, np.float32)
 
 
 def _with_jitter(log_likelihood: NDArray[np.float64]) -> NDArray[np.float32]:

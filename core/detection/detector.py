@@ -13,7 +13,7 @@ from core.detection.config import DetectionConfig
 from core.detection.engine import Engine, EngineRun
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, OffsetEstimate, Opinion
+from core.detection.result import Detection, Opinion
 from core.errors import DetectionError, MediaError
 from core.media.decode import ClipChunk, ClipDecoder
 from core.media.info import MediaInfo
@@ -219,15 +219,20 @@ class _Judgement:
                 self._on_evidence(item)
 
     def opinions(self) -> tuple[Opinion, Opinion | None]:
-        opinion = Opinion(self._engine.name, self._engine.id, self._estimate(self.evidence))
+        obstacle = self._activity.obstacle
+        estimate = estimate_offset(
+            self.evidence,
+            self._config,
+            reason=obstacle,
+            rule=self._engine.confidence_rule,
+            second=self._second_evidence,
+        )
+        opinion = Opinion(self._engine.name, self._engine.id, estimate)
         if not self._second_evidence:
             return opinion, None
         classical = ClassicalEngine()
-        estimate = self._estimate(self._second_evidence)
+        estimate = estimate_offset(self._second_evidence, self._config, reason=obstacle)
         return opinion, Opinion(classical.name, classical.id, estimate)
-
-    def _estimate(self, evidence: Sequence[OffsetEvidence]) -> OffsetEstimate:
-        return estimate_offset(evidence, self._config, reason=self._activity.obstacle)
 
     def warnings(self) -> list[str]:
         """Return sentences about what limits the answer."""

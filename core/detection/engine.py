@@ -7,6 +7,7 @@ the decoded clip piece by piece and answers with evidence as soon as a window is
 from collections.abc import Sequence
 from typing import Protocol
 
+from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.media.decode import ClipChunk
@@ -40,9 +41,12 @@ class Engine(Protocol):
     """What answers.
 
     Attributes:
-        name: What users read, e.g. "Synchformer (AudioSet)" or "classical estimate".
-        id: What JSON and reports carry: the catalogue's id, the file's name, or "classical".
+        name: What users read, e.g. "Synchformer (AudioSet)" or "built-in model".
+        id: What JSON and reports carry: the catalogue's id, the file's name, "builtin" or
+            "classical".
         max_range_s: Largest offset, either way, that it can find.
+        confidence_rule: How its answers and the second opinion make a confidence, where that was
+            fitted.
     """
 
     @property
@@ -53,6 +57,9 @@ class Engine(Protocol):
 
     @property
     def max_range_s(self) -> float: ...
+
+    @property
+    def confidence_rule(self) -> ConfidenceRule | None: ...
 
     def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> EngineRun:
         """Begin with a new clip.

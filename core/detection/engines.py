@@ -1,4 +1,4 @@
-"""Opens what is to answer: an installed network, a file of weights or the classical estimate."""
+"""Opens what answers: built-in or installed network, file of weights, or classical estimate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,11 @@ from core.errors import CheckpointError
 from core.model.catalog import entry
 from core.model.kind import CheckpointKind
 from core.model.store import ModelStore
-from core.paths import models_dir
+from core.paths import builtin_weights, models_dir
 from core.progress import SILENT, Monitor, Progress
 
 AUTO = "auto"
+BUILTIN = "builtin"
 CLASSICAL = "classical"
 PREFERRED = "audioset"
 """The published model that "auto" takes where it is installed."""
@@ -30,8 +31,10 @@ class EngineChoice:
     """Which engine, and how it is to calculate.
 
     Attributes:
-        model: "auto", "classical", an installed model's id or alias, or the path of a file.
-        device: As `core.model.device.choose_device` takes it.
+        model: "auto", "builtin", "classical", an installed model's id or alias, or the path of a
+            file.
+        device: As `core.model.device.choose_device` takes it; the built-in model is small and
+            always runs on the CPU, in float32, as it was calibrated.
         precision: As `core.model.device.choose_precision` takes it.
         compile_model: Let `torch.compile` translate the network first.
     """
@@ -45,7 +48,7 @@ class EngineChoice:
 def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
     """Load an engine; torch is imported only if a network is wanted.
 
-    "auto" is the published AudioSet model if it is installed, else the classical estimate.
+    "auto" is the published AudioSet model if it is installed, else the built-in model.
 
     Raises:
         CheckpointError: There is no such model, its file is damaged, or it cannot tell offsets.
@@ -54,13 +57,30 @@ def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
     """
     if choice.model == CLASSICAL:
         return ClassicalEngine()
+    if choice.model == BUILTIN:
+        return _open_builtin(monitor)
     store = ModelStore(models_dir())
     if choice.model == AUTO:
         published = entry(PREFERRED).id
         if all(model.id != published for model in store.installed()):
-            return ClassicalEngine()
+            return _open_builtin(monitor)
         return _open_network(choice, published, store, monitor)
     return _open_network(choice, choice.model, store, monitor)
+
+
+def _open_builtin(monitor: Monitor) -> Engine:
+    monitor.report(Progress("Loading the built-in model"))
+
+    from core.detection.lag_engine import LagEngine
+    from core.model.builtin import read_builtin
+
+    try:
+        path = builtin_weights()
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            "The built-in model is missing; install the application again.", details=str(error)
+        ) from error
+    return LagEngine(read_builtin(path))
 
 
 def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: Monitor) -> Engine:

@@ -1,10 +1,12 @@
 """One answer for a clip from the evidence of its windows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.confidence import ConfidenceRule, Signs, signs_of
 from core.detection.config import DetectionConfig
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import OffsetEstimate, Reason, Verdict
@@ -30,7 +32,12 @@ _WINDOW_S = WINDOW_FRAMES / VIDEO_FPS
 
 
 def estimate_offset(
-    evidence: Sequence[OffsetEvidence], config: DetectionConfig, *, reason: Reason = Reason.NONE
+    evidence: Sequence[OffsetEvidence],
+    config: DetectionConfig,
+    *,
+    reason: Reason = Reason.NONE,
+    rule: ConfidenceRule | None = None,
+    second: Sequence[OffsetEvidence] = (),
 ) -> OffsetEstimate:
     """Combine the evidence of all windows.
 
@@ -38,6 +45,8 @@ def estimate_offset(
         evidence: At least one, all on the same axis.
         config: Level of the interval and tolerance.
         reason: Something that rules out an answer whatever the evidence says.
+        rule: How to judge the confidence; without one it is the probability near the answer.
+        second: Evidence of the second opinion, which the rule takes into account.
 
     Raises:
         ValueError: There is no evidence.
@@ -51,6 +60,8 @@ def estimate_offset(
     resolution_s = max(item.resolution_s for item in evidence)
     near = np.abs(axis - offset_s) <= max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
     confidence = min(float(posterior[near].sum()), 1.0)
+    if rule is not None:
+        confidence = rule.confidence(clip_signs(evidence, second, near, confidence))
     low, high = _highest_density(axis, posterior, config.level)
     interval_s = (min(low, offset_s - resolution_s), max(high, offset_s + resolution_s))
     verdict, reason = _judge(interval_s, confidence, config.tolerance, reason)
@@ -62,7 +73,37 @@ def estimate_offset(
         verdict=verdict,
         reason=reason,
         windows_used=len(evidence),
+        synchronizability=_mean_synchronizability(evidence),
     )
+
+
+def judge_by(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:
+    """Return the same answer, judged by another tolerance."""
+    obstacle = estimate.reason
+    if obstacle not in (Reason.NO_MOTION, Reason.SILENCE):
+        obstacle = Reason.NONE
+    verdict, reason = _judge(estimate.interval_s, estimate.confidence, tolerance, obstacle)
+    return replace(estimate, verdict=verdict, reason=reason)
+
+
+def clip_signs(
+    evidence: Sequence[OffsetEvidence],
+    second: Sequence[OffsetEvidence],
+    near: NDArray[np.bool_],
+    own: float,
+) -> Signs:
+    """Return what speaks for an answer.
+
+    Args:
+        evidence: Of all windows.
+        second: Of the second opinion, on the same axis; none is neutral.
+        near: (M,), which offsets lie near the answer.
+        own: Their probability.
+    """
+    blind = float(near.mean())
+    by_second = float(clip_posterior(second)[near].sum()) if second else blind
+    belonging = _mean_synchronizability(evidence)
+    return signs_of(own, 0.5 if belonging is None else belonging, by_second, blind)
 
 
 def clip_posterior(evidence: Sequence[OffsetEvidence]) -> NDArray[np.float64]:
@@ -87,6 +128,18 @@ def clip_posterior(evidence: Sequence[OffsetEvidence]) -> NDArray[np.float64]:
     joint = np.exp(log_joint - log_joint.max()).sum(axis=0)
     posterior: NDArray[np.float64] = joint / joint.sum()
     return posterior
+
+
+def _mean_synchronizability(evidence: Sequence[OffsetEvidence]) -> float | None:
+    """Return the mean over the windows that have one, weighted by their content."""
+    scored = [
+        (item.synchronizability, item.window.n_segments)
+        for item in evidence
+        if item.synchronizability is not None
+    ]
+    if not scored:
+        return None
+    return sum(score * weight for score, weight in scored) / sum(weight for _, weight in scored)
 
 
 def _covered_s(evidence: Sequence[OffsetEvidence]) -> float:

@@ -62,6 +62,7 @@ class SynchformerEngine:
     """
 
     max_range_s = MAX_OFFSET_S
+    confidence_rule = None
 
     def __init__(
         self,

@@ -92,6 +92,7 @@ def _opinion_to_json(opinion: Opinion) -> dict[str, object]:
         "verdict": estimate.verdict.value,
         "reason": estimate.reason.value,
         "windows_used": estimate.windows_used,
+        "synchronizability": estimate.synchronizability,
         "model": opinion.engine_name,
         "model_id": opinion.engine_id,
     }
@@ -107,6 +108,7 @@ def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
         verdict=Verdict(data["verdict"]),
         reason=Reason(data["reason"]),
         windows_used=data["windows_used"],
+        synchronizability=data.get("synchronizability"),
     )
     return Opinion(data["model"], data["model_id"], estimate)
 
@@ -129,14 +131,23 @@ def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
         "n_segments": window.n_segments,
         "offset_s": round(float(item.axis_s[item.log_likelihood.argmax()]), 6),
         "resolution_s": item.resolution_s,
+        "synchronizability": item.synchronizability,
     }
     if item.posterior:
         record["audio_shift_s"] = item.posterior.audio_shift_s
         record["logits"] = [float(x) for x in item.posterior.logits]
-    else:
+    if not _follows_from_classes(item):
         raw = item.log_likelihood.astype("<f4").tobytes()
         record["log_likelihood_base64_f32le"] = base64.b64encode(raw).decode("ascii")
     return record
+
+
+def _follows_from_classes(item: OffsetEvidence) -> bool:
+    """Tell whether the likelihood is that of the class logits and need not be written."""
+    if item.posterior is None:
+        return False
+    made = evidence_from_classes(item.posterior, float(item.axis_s[-1]))
+    return np.array_equal(made.log_likelihood, item.log_likelihood)
 
 
 def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
@@ -150,16 +161,22 @@ def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
 
 def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:
     window = Window(data["index"], data["first_frame"], data["n_segments"])
+    posterior = None
     if "logits" in data:
         logits = np.array(data["logits"], np.float32)
         posterior = WindowPosterior(window, data["audio_shift_s"], logits)
-        return evidence_from_classes(posterior, config.range_s)
-    raw = base64.b64decode(data["log_likelihood_base64_f32le"])
+    if posterior is not None and "log_likelihood_base64_f32le" not in data:
+        log_likelihood = evidence_from_classes(posterior, config.range_s).log_likelihood
+    else:
+        raw = base64.b64decode(data["log_likelihood_base64_f32le"])
+        log_likelihood = np.frombuffer(raw, "<f4").astype(np.float32)
     return OffsetEvidence(
         window=window,
         axis_s=offset_axis(config.range_s),
-        log_likelihood=np.frombuffer(raw, "<f4").astype(np.float32),
+        log_likelihood=log_likelihood,
         resolution_s=data["resolution_s"],
+        posterior=posterior,
+        synchronizability=data.get("synchronizability"),
     )
 
 

@@ -38,6 +38,8 @@ class OffsetEstimate:
         verdict: Against the tolerance asked for, derived from the interval.
         reason: Why nothing can be told, if so.
         windows_used: Number of windows that contributed.
+        synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
+            whatever offset: the mean over the windows; None where the model does not say.
     """
 
     offset_s: float
@@ -47,6 +49,7 @@ class OffsetEstimate:
     verdict: Verdict
     reason: Reason
     windows_used: int
+    synchronizability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

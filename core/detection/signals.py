@@ -1,21 +1,14 @@
-"""How much the picture moves and how much the sound sets in, measured as a clip streams by."""
+"""How much the sound sets in, measured as a clip streams by."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decode import ClipChunk
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 
 TICK_SAMPLES = AUDIO_RATE_HZ // 100
 """Distance of the values of a sound signal: 10 ms."""
 
 TICKS_PER_FRAME = SAMPLES_PER_FRAME // TICK_SAMPLES
-
-BLOCK_PX = 2
-"""Pixels are averaged over squares of this side before they are compared."""
-
-STRONGEST_PIXELS = 200
-"""Motion is that of the pixels that change most, so that a small mouth counts as a large hand."""
 
 SPECTRUM_SAMPLES = 320
 """Length of the analysis window of a spectrum: 20 ms."""
@@ -30,40 +23,6 @@ RELATIVE_FLOOR = 1e-3
 ABSOLUTE_FLOOR = 1e-8
 
 _TAIL_SAMPLES = SPECTRUM_SAMPLES + TICK_SAMPLES
-
-
-class MotionMeter:
-    """Measures the change from each frame to the next."""
-
-    def __init__(self) -> None:
-        self._previous: NDArray[np.float32] | None = None
-        self._had_video = False
-
-    def measure(self, chunk: ClipChunk) -> NDArray[np.float32]:
-        """Return (T,) grey levels of change, each between a frame and the one before it.
-
-        The change of a pair belongs to the time between its frames: value k to (k - 1/2) / 25 s.
-        It is 0 where a frame of the pair is missing.
-        """
-        changes = np.zeros(len(chunk.frames), np.float32)
-        for index, (frame, has_video) in enumerate(
-            zip(chunk.frames, chunk.has_video.tolist(), strict=True)
-        ):
-            small = _shrink(frame)
-            if self._previous is not None and has_video and self._had_video:
-                change = np.abs(small - self._previous).ravel()
-                n_strongest = min(STRONGEST_PIXELS, change.size)
-                changes[index] = np.partition(change, -n_strongest)[-n_strongest:].mean()
-            self._previous, self._had_video = small, has_video
-        return changes
-
-
-def _shrink(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Average the green channel, which carries most of the luminance, over small squares."""
-    rows, columns = (side // BLOCK_PX * BLOCK_PX for side in frame.shape[:2])
-    green = frame[:rows, :columns, 1].astype(np.float32)
-    rows_summed = green[0::BLOCK_PX] + green[1::BLOCK_PX]
-    return np.asarray((rows_summed[:, 0::BLOCK_PX] + rows_summed[:, 1::BLOCK_PX]) / 4, np.float32)
 
 
 class SoundMeter:

@@ -1,7 +1,7 @@
 """The file of the built-in network: weights as safetensors, all else as JSON in its header."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -21,10 +21,13 @@ class Calibration:
     Attributes:
         temperature: Logits are divided by it.
         resolution_s: Half-width below which no interval goes.
+        confidence: Intercept and weights of the rule for the confidence, in the order of
+            `core.detection.confidence.ConfidenceRule`; empty for none.
     """
 
     temperature: float = 1.0
     resolution_s: float = 0.04
+    confidence: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def write_builtin(path: Path, model: BuiltinModel) -> None:
     tensors = {key: value.contiguous() for key, value in model.network.state_dict().items()}
     with complete_or_absent(path) as partial:
         save_file(tensors, partial, metadata=facts)
+        partial.chmod(0o644)  # safetensors lets only the owner read.
 
 
 def read_builtin(path: Path) -> BuiltinModel:
@@ -86,6 +90,7 @@ def read_builtin(path: Path) -> BuiltinModel:
         network = LagNet(LagSizes(**json.loads(facts["sizes"])))
         network.load_state_dict(tensors)
         calibration = Calibration(**json.loads(facts["calibration"]))
+        calibration = replace(calibration, confidence=tuple(calibration.confidence))
         about = About(**json.loads(facts["about"]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(

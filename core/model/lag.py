@@ -181,12 +181,14 @@ class SoundTokens(nn.Module):
         n_there = there.sum(2, keepdim=True).clamp(min=1)
         mean = (log_mel * there).sum(2, keepdim=True).mean(1, keepdim=True) / n_there
         contrast = (log_mel - mean) * there / 4
-        rise = F.pad(log_mel[..., 2:] - log_mel[..., :-2], (1, 1)) * there / 2
+        # Where sound begins or ends for want of data is no onset.
+        inside = F.pad(there[..., 2:] * there[..., 1:-1] * there[..., :-2], (1, 1))
+        rise = F.pad(log_mel[..., 2:] - log_mel[..., :-2], (1, 1)) * inside / 2
         features = self.spectral(torch.stack([contrast, rise], dim=1)).flatten(1, 2)
         tokens = self.out(self.temporal(self.flat(features)).transpose(1, 2))
         level = _detrended(contrast.mean(1, keepdim=True), there)
         flux = _detrended(rise.clamp(min=0).mean(1, keepdim=True), there)
-        rising = F.pad(level[..., 2:] - level[..., :-2], (1, 1)).clamp(min=0)
+        rising = F.pad(level[..., 2:] - level[..., :-2], (1, 1)).clamp(min=0) * inside
         signals = F.avg_pool1d(torch.cat([flux, level, rising], dim=1), 3, 2, 1)
         return Heard(tokens, signals.transpose(1, 2))
 
@@ -237,7 +239,9 @@ class CurveScorer(nn.Module):
         spread = curves.std(dim=-1, keepdim=True) + 1e-4
         covered = _covered(is_seen, is_heard)[:, None, None].expand(-1, 1, curves.shape[2], -1)
         stacked = torch.cat([curves, curves / spread, covered], dim=1).transpose(1, 2)
-        energy = seen.motion.mean(1).gather(1, kept)  # (B, M)
+        n_seen = is_seen.sum(1, keepdim=True).clamp(min=1)
+        energy = (seen.motion * is_seen[..., None]).sum(1) / n_seen
+        energy = energy.gather(1, kept)  # (B, M)
         facts = torch.cat([torch.log(energy + 0.1)[..., None], norms], dim=-1)
         return self._pool(stacked, facts, seen.scales[kept])
 

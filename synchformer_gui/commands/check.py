@@ -1,6 +1,7 @@
 """`check`: judge all clips of a folder and list what is wrong with which."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
-from synchformer_gui import quantities, wording
+from synchformer_gui import judges, quantities, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.console import watched
@@ -53,8 +54,8 @@ def check(
             monitor.say(_row(result, folder))
     typer.echo(_summary(results))
     typer.echo(f"Judged by: {engine.name}.")
-    if engine.id == wording.CLASSICAL_ID:
-        typer.echo("\n".join(wording.OFFER_LINES))
+    for line in _offer_lines(results):
+        typer.echo(line)
     if report is not None:
         write_csv(results, folder, report)
         typer.echo(f"Report: {report}")
@@ -62,6 +63,12 @@ def check(
 
 
 check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
+
+
+def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
+    """Say once when a published model would be the better judge of a file."""
+    offers = (judges.offer_lines(r.detection.opinion) for r in results if r.detection)
+    return next(filter(None, offers), ())
 
 
 def _code(result: FileResult) -> ExitCode:

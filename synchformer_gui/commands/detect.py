@@ -11,13 +11,13 @@ import typer
 
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect as run_detection
-from core.detection.engines import EngineChoice
+from core.detection.engines import CLASSICAL, EngineChoice
 from core.detection.report import detection_to_json
 from core.detection.result import Detection, Verdict
 from core.media.probe import probe
 from core.model.grid import OFFSET_GRID_S
 from core.timing import delay_for
-from synchformer_gui import quantities, wording
+from synchformer_gui import judges, quantities, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import exit_code
 from synchformer_gui.console import watched
@@ -129,7 +129,7 @@ def judge(
         clip: The media file.
         choice: What is to answer.
         config: How the clip is judged.
-        needs_classes: Whether the answer has to be one of Synchformer's classes.
+        needs_classes: Whether the answer has to come in Synchformer's classes.
 
     Raises:
         typer.BadParameter: No such device or precision, or what would answer has no classes.
@@ -139,10 +139,9 @@ def judge(
     probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
     with watched() as monitor:
         engine = options.engine_for(choice, monitor)
-        if needs_classes and engine.id == wording.CLASSICAL_ID:
+        if needs_classes and engine.id == CLASSICAL:
             raise typer.BadParameter(
-                f"the {engine.name} has no classes to list; choose a Synchformer model with "
-                "--model",
+                f"the {engine.name} has no classes to list; choose another model with --model",
                 param_hint="--top",
             )
         return run_detection(clip, engine, config, monitor)
@@ -159,12 +158,12 @@ def answer_lines(detection: Detection) -> list[str]:
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
         lines.append(wording.correction_sentence(delay_for(estimate.offset_s)))
-    is_classical = detection.opinion.engine_id == wording.CLASSICAL_ID
     lines += [
         simulation,
         wording.margin_sentence(estimate),
-        wording.engine_sentence(detection.opinion),
-        *(wording.OFFER_LINES if is_classical else ()),
+        wording.belonging_sentence(estimate),
+        judges.engine_sentence(detection.opinion),
+        *judges.offer_lines(detection.opinion),
         wording.second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]

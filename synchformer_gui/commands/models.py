@@ -1,16 +1,17 @@
-"""`models`: the published networks and what is installed on this computer."""
+"""`models`: the built-in and published networks, and what is installed on this computer."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.detection.engines import BUILTIN
 from core.errors import CheckpointError
 from core.model.catalog import CATALOG, CatalogEntry, entry
 from core.model.kind import CheckpointKind
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
-from synchformer_gui import quantities, wording
+from synchformer_gui import judges, quantities
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
 
@@ -20,11 +21,14 @@ NameArgument = Annotated[
 
 
 def list_models() -> int:
-    """List the published models and whatever is installed."""
+    """List the built-in and the published models and whatever is installed."""
     store = ModelStore(models_dir())
     installed = {model.id: model for model in store.installed()}
     damaged = set(_folder_names(store)) - set(installed)
-    rows = [("NAME", "ID", "INSTALLED", "WHAT IT IS")]
+    rows = [
+        ("NAME", "ID", "INSTALLED", "WHAT IT IS"),
+        (BUILTIN, BUILTIN, "always", judges.BUILTIN_DESCRIPTION),
+    ]
     for published in CATALOG:
         state = "yes" if installed.pop(published.id, None) else "no"
         if published.id in damaged:
@@ -105,9 +109,9 @@ def _folder_names(store: ModelStore) -> list[str]:
 
 
 def _description(published: CatalogEntry) -> str:
-    best_for = wording.BEST_FOR.get(published.alias)
+    best_for = judges.BEST_FOR.get(published.alias)
     hint = f" (best for {best_for})" if best_for else ""
-    return f"{published.title}{hint}: {wording.published_result(published)}"
+    return f"{published.title}{hint}: {judges.published_result(published)}"
 
 
 def _say_installed(model: InstalledModel) -> None:

@@ -20,13 +20,19 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="auto|classical|ID|PATH",
-        help="Who answers: an installed model (see `models list`), a file of weights, the "
-        "classical estimate, or the best that is installed.",
+        metavar="auto|builtin|classical|ID|PATH",
+        help="Who answers: the built-in model, the classical estimate, an installed model (see "
+        "`models list`) or a file of weights; auto is the AudioSet model if it is installed, else "
+        "the built-in one.",
     ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N or mps; the built-in model always runs on the CPU.",
+    ),
 ]
 PrecisionOption = Annotated[
     str, typer.Option("--precision", metavar="NAME", help="auto, float32, bfloat16 or float16.")
@@ -55,7 +61,7 @@ RangeOption = Annotated[
     typer.Option(
         "--range",
         metavar="S",
-        help="Largest offset looked for, seconds: 0.2 to 30, for a network 2 at most.",
+        help="Largest offset looked for, seconds: 0.2 to 30, for a published model 2 at most.",
     ),
 ]
 AudioStreamOption = Annotated[

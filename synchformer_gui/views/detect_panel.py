@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from core.detection.engines import AUTO, BUILTIN, CLASSICAL
 from core.media.info import AudioStream
 from core.model.catalog import CATALOG
 from core.model.store import InstalledModel
 from core.timing import TOLERANCES
-from synchformer_gui import wording
+from synchformer_gui import judges, wording
 from synchformer_gui.views import theme
 from synchformer_gui.views.progress_strip import ProgressStrip
 
@@ -31,7 +32,7 @@ class DetectPanel(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self._is_busy = False
-        self._model = "auto"
+        self._model = AUTO
         self.audio_label, self.audio_combo = self._row("Audio stream")
         tolerance_label, self.tolerance_combo = self._row("Tolerance")
         model_label, self.model_combo = self._row("Model")
@@ -82,10 +83,11 @@ class DetectPanel(QFrame):
             installed: Those that can answer.
             chosen: Id of the model to show as chosen.
         """
-        best_for = {one.id: wording.BEST_FOR.get(one.alias, "") for one in CATALOG}
+        best_for = {one.id: judges.BEST_FOR.get(one.alias, "") for one in CATALOG}
         self.model_combo.clear()
-        _add_item(self.model_combo, "Automatic", "auto", wording.AUTOMATIC)
-        self.model_combo.addItem("Classical estimate", "classical")
+        _add_item(self.model_combo, "Automatic", AUTO, judges.AUTOMATIC)
+        _add_item(self.model_combo, judges.BUILTIN_TITLE, BUILTIN, judges.ABOUT_BUILTIN)
+        self.model_combo.addItem(judges.CLASSICAL_TITLE, CLASSICAL)
         for model in installed:
             hint = best_for.get(model.id)
             _add_item(self.model_combo, model.title, model.id, f"Best for {hint}" if hint else "")

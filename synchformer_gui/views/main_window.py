@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.detection.engines import AUTO, BUILTIN, CLASSICAL
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
@@ -197,8 +198,8 @@ class MainWindow(QMainWindow):
     def _show_preferences(self) -> None:
         self.detect_panel.set_tolerance(self._preferences.tolerance)
         models = [one for one in tasks.installed_models() if one.kind is CheckpointKind.SYNC]
-        if self._preferences.model not in {"auto", "classical", *(one.id for one in models)}:
-            self._prefer(model="auto")
+        if self._preferences.model not in {AUTO, BUILTIN, CLASSICAL, *(one.id for one in models)}:
+            self._prefer(model=AUTO)
         self.detect_panel.set_models(models, self._preferences.model)
 
     def _prefer(self, **changes: str) -> None:

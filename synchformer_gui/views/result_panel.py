@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.detection.result import Detection, Reason, Verdict
-from synchformer_gui import wording
+from synchformer_gui import judges, wording
 from synchformer_gui.tasks import Exported
 from synchformer_gui.views import theme
 
@@ -47,7 +47,6 @@ class ResultPanel(QScrollArea):
         self.second_label = _text(card, "muted")
         self.warning_label = _text(card, "warning")
         self.offer_label = _text(card, "muted")
-        self.offer_label.setText(wording.OFFER)
         self.models_button = QPushButton("Get a published model…", card)
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
@@ -95,8 +94,9 @@ class ResultPanel(QScrollArea):
         self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
+        self.offer_label.setText(judges.offer(detection.opinion))
         for widget in (self.offer_label, self.models_button):
-            widget.setVisible(detection.opinion.engine_id == wording.CLASSICAL_ID)
+            widget.setVisible(bool(self.offer_label.text()))
 
     def show_exported(self, exported: Exported) -> None:
         """Show what was written and whether it is what was asked for."""
@@ -129,9 +129,9 @@ class _Facts(QWidget):
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(1, 1)
-        self._values = [self._row(i, title) for i, title in enumerate(self._TITLES)]
+        self._rows = [self._row(i, title) for i, title in enumerate(self._TITLES)]
 
-    _TITLES = ("Interval", "Confidence", "Windows", "Answered by")
+    _TITLES = ("Interval", "Confidence", "Belong together", "Windows", "Answered by")
 
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate
@@ -139,20 +139,23 @@ class _Facts(QWidget):
         texts = (
             "none stands out" if estimate.reason is Reason.NOT_CONFIDENT else interval,
             wording.unbroken(wording.confidence_text(estimate)),
+            wording.belonging_text(estimate),
             str(estimate.windows_used),
             detection.opinion.engine_name,
         )
-        for label, text in zip(self._values, texts, strict=True):
-            label.setText(wording.breakable(text))
+        for (name, value), text in zip(self._rows, texts, strict=True):
+            value.setText(wording.breakable(text))
+            name.setVisible(bool(text))
+            value.setVisible(bool(text))
 
-    def _row(self, row: int, title: str) -> QLabel:
+    def _row(self, row: int, title: str) -> tuple[QLabel, QLabel]:
         name = QLabel(title, self)
         name.setObjectName("muted")
         value = _text(self)
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(name, row, 0, top)
         self._grid.addWidget(value, row, 1, top)
-        return value
+        return name, value
 
 
 class _ExportedNote(QFrame):

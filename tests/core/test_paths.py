@@ -1,6 +1,48 @@
+import sys
+from pathlib import Path
+
 import pytest
 
-from core.paths import complete_or_absent, data_dir, log_dir, models_dir
+from core import paths
+from core.paths import (
+    builtin_weights,
+    complete_or_absent,
+    data_dir,
+    log_dir,
+    models_dir,
+    resources_dir,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_shipped_data_come_from_the_checkout_first():
+    assert resources_dir() == ROOT / "resources"
+    assert builtin_weights() == ROOT / "resources" / "builtin" / "weights.safetensors"
+
+
+def test_a_wheel_brings_its_own_data(monkeypatch, tmp_path):
+    carried = tmp_path / "synchformer_gui" / "_resources"
+    carried.mkdir(parents=True)
+    (tmp_path / "resources").mkdir()
+    monkeypatch.setattr(paths, "_ROOT", tmp_path)
+
+    assert resources_dir() == carried
+
+
+def test_a_frozen_bundle_brings_its_own_data(monkeypatch, tmp_path):
+    (tmp_path / "resources").mkdir()
+    monkeypatch.setattr(paths, "_ROOT", tmp_path / "nowhere")
+    monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path), raising=False)
+
+    assert resources_dir() == tmp_path / "resources"
+
+
+def test_missing_data_name_where_they_were_sought(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "_ROOT", tmp_path)
+
+    with pytest.raises(FileNotFoundError, match="_resources"):
+        resources_dir()
 
 
 def test_one_variable_moves_everything_the_application_keeps(monkeypatch, tmp_path):

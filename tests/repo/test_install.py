@@ -21,5 +21,6 @@ def test_the_wheel_carries_the_resources(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
 
     assert "synchformer_gui/_resources/sample.mp4" in names
+    assert "synchformer_gui/_resources/builtin/weights.safetensors" in names
     assert "core/timing.py" in names
     assert not any(name.startswith(("training/", "tests/")) for name in names)

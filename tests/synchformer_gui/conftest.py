@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, home: Path) -> Iterator[object]:
+def window(qtbot: QtBot, home: Path, builtin_weights: Path) -> Iterator[object]:
     from PySide6.QtWidgets import QApplication
 
     from synchformer_gui.app import make_window

@@ -119,7 +119,7 @@ def test_ctrl_c_is_130_and_no_failure(make_clip, capsys, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(console.TerminalMonitor, "report", interrupt)
-    assert main(["detect", str(clip)]) == 130
+    assert main(["detect", str(clip), "--model", "classical"]) == 130
     assert capsys.readouterr().err.strip() == "Cancelled."
 
 

@@ -11,8 +11,6 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from core.model.catalog import CATALOG
-from core.model.kind import CheckpointKind
 from core.timing import TOLERANCES, parse_delay
 from synchformer_gui import wording
 
@@ -209,19 +207,27 @@ def test_no_sentence_carries_a_sign(offset_s, verdict):
     assert not [s for s in sentences if re.search(r"[-+−]\s*\d", s)]
 
 
-def test_the_answer_names_who_gave_it():
-    opinion = detection(estimate(0.16)).opinion
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.97, "likely"), (0.7, "likely"), (0.5, "unclear"), (0.3, "unlikely"), (0.0, "unlikely")],
+)
+def test_whether_picture_and_sound_belong_together_is_said_in_a_word(share, text):
+    answer = estimate(0.16, synchronizability=share)
 
-    assert wording.engine_sentence(opinion).startswith("Answered by the classical estimate: ")
-    network = replace(opinion, engine_name="Synchformer (AudioSet)", engine_id="x")
-    assert wording.engine_sentence(network) == "Answered by Synchformer (AudioSet)."
+    assert wording.belonging_text(answer) == text
+    assert wording.belonging_sentence(answer) == f"Picture and sound belong together: {text}."
 
 
-def test_the_offer_tells_which_model_is_good_for_what():
-    assert re.search(r"AudioSet for [^,]*dense scenes", wording.OFFER)
-    assert re.search(r"LRS3 for [^,]*faces", wording.OFFER)
-    answering = {entry.alias for entry in CATALOG if entry.kind is CheckpointKind.SYNC}
-    assert set(wording.BEST_FOR) <= answering
+@pytest.mark.parametrize(
+    "answer",
+    [
+        estimate(0.16),
+        estimate(0.0, Verdict.CANNOT_TELL, Reason.SILENCE, synchronizability=0.9),
+        estimate(0.0, Verdict.CANNOT_TELL, Reason.NO_MOTION, synchronizability=0.9),
+    ],
+)
+def test_without_ground_nothing_is_said_about_it(answer):
+    assert wording.belonging_sentence(answer) == ""
 
 
 @pytest.mark.parametrize("text", ["/" + "x" * 100 + "/y.mp4 is damaged", "C:\\\\" + "x" * 100])

@@ -28,6 +28,7 @@ class BrokenEngine:
     name = "broken"
     id = "broken"
     max_range_s = 2.0
+    confidence_rule = None
 
     def start(self, config, monitor, n_frames):
         raise ZeroDivisionError("one by nothing")

@@ -30,6 +30,7 @@ class FixedEngine:
     name: str = "fixed"
     id: str = "fixed"
     max_range_s: float = 2.0
+    confidence_rule: None = None
 
     def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "FixedRun":
         return FixedRun(self, WindowSchedule(config.hop_segments))

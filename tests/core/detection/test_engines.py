@@ -3,12 +3,25 @@ from pathlib import Path
 
 import pytest
 
+from core import paths
 from core.detection.classical import ClassicalEngine
-from core.detection.engines import EngineChoice, open_engine
+from core.detection.engines import BUILTIN, CLASSICAL, EngineChoice, open_engine
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, ModelCard, write_card
 from core.model.kind import CheckpointKind
 from core.paths import models_dir
+from core.progress import Progress
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def report(self, progress: Progress) -> None:
+        self.stages.append(progress.stage)
+
+    def check(self) -> None:
+        pass
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +38,37 @@ def _install(model_id: str, kind: CheckpointKind) -> None:
     write_card(ModelCard(kind, "Some model", "", len(weights), "", {}), folder)
 
 
-@pytest.mark.parametrize("model", ["auto", "classical"])
-def test_without_models_the_classical_estimate_answers(model: str) -> None:
-    assert open_engine(EngineChoice(model)) == ClassicalEngine()
+@pytest.mark.usefixtures("builtin_weights")
+@pytest.mark.parametrize("model", ["auto", "builtin"])
+def test_without_models_the_built_in_one_answers(model: str) -> None:
+    engine = open_engine(EngineChoice(model))
+    assert (engine.id, engine.name) == (BUILTIN, "built-in model")
 
 
+def test_the_classical_estimate_answers_where_it_is_wanted() -> None:
+    assert open_engine(EngineChoice(CLASSICAL)) == ClassicalEngine()
+    assert ClassicalEngine().id == CLASSICAL
+
+
+@pytest.mark.usefixtures("builtin_weights")
 def test_auto_ignores_models_other_than_the_published_one() -> None:
     _install("mine", CheckpointKind.SYNC)
-    assert open_engine(EngineChoice()) == ClassicalEngine()
+    assert open_engine(EngineChoice()).id == BUILTIN
+
+
+@pytest.mark.usefixtures("builtin_weights")
+def test_loading_the_built_in_model_is_said() -> None:
+    monitor = Recorder()
+    open_engine(EngineChoice(), monitor)
+    assert monitor.stages == ["Loading the built-in model"]
+
+
+def test_without_shipped_data_the_built_in_model_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "_ROOT", tmp_path)
+    with pytest.raises(CheckpointError, match="install the application again"):
+        open_engine(EngineChoice())
 
 
 def test_auto_takes_the_published_model_where_it_is_installed() -> None:

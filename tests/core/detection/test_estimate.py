@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -116,6 +118,17 @@ def test_higher_level_gives_a_wider_interval() -> None:
 def test_given_reason_rules_out_an_answer() -> None:
     estimate = estimate_offset(_windows(0.4), CONFIG, reason=Reason.SILENCE)
     assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.SILENCE)
+
+
+def test_synchronizability_is_the_mean_by_content() -> None:
+    full, padded, silent = _evidence(0.4, 0), _evidence(0.4, 1, n_segments=7), _evidence(0.4, 2)
+    scored = [replace(full, synchronizability=0.9), replace(padded, synchronizability=0.3)]
+    estimate = estimate_offset([*scored, silent], CONFIG)
+    assert estimate.synchronizability == pytest.approx(0.7)
+
+
+def test_without_scores_there_is_no_synchronizability() -> None:
+    assert estimate_offset(_windows(0.4, 0.4), CONFIG).synchronizability is None
 
 
 def test_no_evidence_is_refused() -> None:

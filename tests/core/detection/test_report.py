@@ -10,6 +10,7 @@ import pytest
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
+from core.detection.engines import EngineChoice, open_engine
 from core.detection.evidence import WindowPosterior, evidence_from_classes
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
@@ -79,6 +80,7 @@ def _assert_same(one: Detection, other: Detection) -> None:
         assert (a.window, a.resolution_s) == (b.window, b.resolution_s)
         np.testing.assert_array_equal(a.axis_s, b.axis_s)
         np.testing.assert_array_equal(a.log_likelihood, b.log_likelihood)
+        assert a.synchronizability == b.synchronizability
         assert (a.posterior is None) == (b.posterior is None)
         if a.posterior and b.posterior:
             np.testing.assert_array_equal(a.posterior.logits, b.posterior.logits)
@@ -96,6 +98,22 @@ def _assert_same(one: Detection, other: Detection) -> None:
 def test_class_detection_survives_the_round_trip_exactly(config: DetectionConfig) -> None:
     detection = _with_classes(config)
     _assert_same(_round_trip(detection), detection)
+
+
+@pytest.mark.parametrize("range_s", [1.0, 8.0])
+def test_built_in_detection_survives_the_round_trip_exactly(
+    make_clip: Callable[..., Path], builtin_weights: Path, range_s: float
+) -> None:
+    config = DetectionConfig(range_s=range_s)
+    detection = detect(make_clip(duration_s=6.0), open_engine(EngineChoice("builtin")), config)
+    assert detection.estimate.synchronizability is not None
+    assert all(item.posterior is not None for item in detection.evidence)
+    _assert_same(_round_trip(detection), detection)
+
+
+def test_likelihood_that_follows_from_the_classes_is_not_written() -> None:
+    document = detection_to_json(_with_classes(DetectionConfig(range_s=1.3)))
+    assert "log_likelihood" not in json.dumps(document)
 
 
 def test_classical_detection_survives_the_round_trip_exactly(

@@ -51,6 +51,21 @@ def test_a_mixed_folder_gets_a_row_per_file(make_clip, tmp_path, capsys):
     assert "6 files: 4 failed" in out
 
 
+@pytest.mark.usefixtures("builtin_weights")
+def test_the_built_in_model_judges_unless_told_otherwise(make_clip, tmp_path, capsys):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    make_clip("clips/a.mp4", duration_s=6.0)
+    make_clip("clips/b.mp4", duration_s=6.0)
+    report = tmp_path / "report.csv"
+
+    assert main(["check", str(folder), "--report", str(report)]) == 2
+    out = capsys.readouterr().out
+    assert "Judged by: built-in model." in out
+    assert out.count("trained on generated clips only") == 1
+    assert {row["model"] for row in read(report).values()} == {"builtin"}
+
+
 def test_without_failures_out_of_sync_decides(make_clip, tmp_path):
     make_clip("a.mp4", offset_s=0.3)
     make_clip("b.mp4", silent=True, duration_s=6.0)
@@ -83,7 +98,7 @@ def test_a_failing_file_is_named_once(make_clip, tmp_path, capsys):
     make_clip("sub/mute.mp4", audio=False, duration_s=2.0)
     (tmp_path / "empty.mp4").touch()
 
-    assert main(["check", str(tmp_path), "-r"]) == 3
+    assert main(["check", str(tmp_path), "-r", "--model", "classical"]) == 3
     out = capsys.readouterr().out
     assert out.count("mute.mp4") == 1
     assert "sub/mute.mp4  failed: it has no sound" in out
@@ -95,7 +110,7 @@ def test_a_report_replaces_nothing_but_a_report(make_clip, tmp_path, capsys):
     report = tmp_path / "report.csv"
     report.write_bytes(b"name,precious\n")
 
-    argv = ["check", str(tmp_path), "--report", str(report)]
+    argv = ["check", str(tmp_path), "--report", str(report), "--model", "classical"]
     assert main(argv) == 64
     assert "report.csv exists already" in capsys.readouterr().err
     assert report.read_bytes() == b"name,precious\n"
@@ -120,7 +135,8 @@ def test_ctrl_c_leaves_no_half_report(make_clip, tmp_path, monkeypatch, capsys):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(TerminalMonitor, "report", interrupt)
-    assert main(["check", str(tmp_path), "--report", str(report)]) == 130
+    argv = ["check", str(tmp_path), "--report", str(report), "--model", "classical"]
+    assert main(argv) == 130
     assert capsys.readouterr().out == ""
     assert not report.exists()
 

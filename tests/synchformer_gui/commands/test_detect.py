@@ -15,6 +15,8 @@ from core.model.grid import OFFSET_GRID_S, class_of
 from synchformer_gui.cli import main
 from synchformer_gui.commands.detect import class_line, top_classes
 
+CLASSICAL = ("--model", "classical")
+
 
 def with_classes(clip: Path, logits):
     judged = detect(clip, ClassicalEngine(), DetectionConfig())
@@ -26,7 +28,7 @@ def with_classes(clip: Path, logits):
 
 
 def test_early_audio_is_said_in_words(make_clip, capsys):
-    assert main(["detect", str(make_clip(offset_s=0.3))]) == 1
+    assert main(["detect", str(make_clip(offset_s=0.3)), *CLASSICAL]) == 1
 
     out = capsys.readouterr().out
     assert "ms early" in out
@@ -37,7 +39,7 @@ def test_early_audio_is_said_in_words(make_clip, capsys):
 
 
 def test_late_audio_is_moved_earlier(make_clip, capsys):
-    assert main(["detect", str(make_clip(offset_s=-0.3))]) == 1
+    assert main(["detect", str(make_clip(offset_s=-0.3)), *CLASSICAL]) == 1
 
     out = capsys.readouterr().out
     assert "ms late" in out
@@ -45,18 +47,20 @@ def test_late_audio_is_moved_earlier(make_clip, capsys):
 
 
 def test_a_clip_in_sync_needs_no_correction(make_clip, capsys):
-    assert main(["detect", str(make_clip()), "--tolerance", "bt1359-accept"]) == 0
+    clip = str(make_clip())
+    assert main(["detect", clip, *CLASSICAL, "--tolerance", "bt1359-accept"]) == 0
     assert "Correction" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("what", ["silent", "still"])
 def test_without_sound_or_motion_it_cannot_tell(make_clip, capsys, what):
-    assert main(["detect", str(make_clip(**{what: True}, duration_s=6.0))]) == 2
+    clip = str(make_clip(**{what: True}, duration_s=6.0))
+    assert main(["detect", clip, *CLASSICAL]) == 2
     assert "Cannot tell" in capsys.readouterr().out
 
 
 def test_json_is_the_only_thing_on_stdout(make_clip, capsys):
-    assert main(["detect", str(make_clip(offset_s=0.3)), "--json"]) == 1
+    assert main(["detect", str(make_clip(offset_s=0.3)), "--json", *CLASSICAL]) == 1
 
     document = json.loads(capsys.readouterr().out)
     assert detection_from_json(document).estimate.offset_s == pytest.approx(0.3, abs=0.04)
@@ -65,7 +69,7 @@ def test_json_is_the_only_thing_on_stdout(make_clip, capsys):
 
 def test_a_simulated_offset_adds_to_that_of_the_clip(make_clip, capsys):
     clip = str(make_clip(offset_s=0.3))
-    assert main(["detect", clip, "--simulate-offset", "-0.6"]) == 1
+    assert main(["detect", clip, "--simulate-offset", "-0.6", *CLASSICAL]) == 1
 
     out = capsys.readouterr().out
     assert "ms late" in out
@@ -75,7 +79,8 @@ def test_a_simulated_offset_adds_to_that_of_the_clip(make_clip, capsys):
 
 def test_a_plot_is_written_where_asked(make_clip, tmp_path, capsys):
     target = tmp_path / "plot.png"
-    assert main(["detect", str(make_clip(offset_s=0.3)), "--plot", str(target)]) == 1
+    clip = str(make_clip(offset_s=0.3))
+    assert main(["detect", clip, "--plot", str(target), *CLASSICAL]) == 1
 
     assert target.read_bytes().startswith(b"\x89PNG")
     assert str(target) in capsys.readouterr().out
@@ -145,17 +150,50 @@ def test_a_plot_never_replaces_the_clip_itself(make_clip, tmp_path, capsys):
 def test_a_plot_replaces_an_earlier_one(make_clip, tmp_path):
     target = tmp_path / "plot.png"
     clip = str(make_clip(duration_s=3.0))
-    main(["detect", clip, "--plot", str(target)])
+    main(["detect", clip, "--plot", str(target), *CLASSICAL])
     before = target.stat().st_ino
-    main(["detect", clip, "--plot", str(target)])
+    main(["detect", clip, "--plot", str(target), *CLASSICAL])
 
     assert target.stat().st_ino != before
 
 
-def test_the_offer_is_told_in_short_lines(make_clip, capsys):
-    main(["detect", str(make_clip(duration_s=3.0))])
+@pytest.mark.parametrize("model", ["classical", "builtin"])
+@pytest.mark.usefixtures("builtin_weights")
+def test_the_offer_is_told_in_short_lines(make_clip, capsys, model):
+    main(["detect", str(make_clip(duration_s=6.0)), "--model", model])
     lines = capsys.readouterr().out.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("Answered by"))
+    last = next(i for i, line in enumerate(lines) if "models download audioset" in line)
 
-    assert max(map(len, lines[first : first + 3])) <= 90
-    assert "models download audioset" in lines[first + 1]
+    assert first < last <= first + 4
+    assert max(map(len, lines[first : last + 1])) <= 90
+
+
+@pytest.mark.usefixtures("builtin_weights")
+def test_the_built_in_model_answers_unless_told_otherwise(make_clip, capsys):
+    clip = str(make_clip(duration_s=6.0))
+    assert main(["detect", clip]) == 2
+
+    out = capsys.readouterr().out
+    assert "Answered by the built-in model." in out
+    assert "Picture and sound belong together: " in out
+    assert "trained on generated clips only" in out
+    assert "Second opinion, classical estimate" in out
+    assert main(["detect", clip, "--model", "builtin", "--json", "--range", "8"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["model_id"] == "builtin"
+    assert 0 < document["synchronizability"] < 1
+
+
+@pytest.mark.usefixtures("builtin_weights")
+def test_the_built_in_model_has_classes_to_list(make_clip, capsys):
+    main(["detect", str(make_clip(duration_s=6.0)), "--top", "3"])
+
+    assert sum(line.startswith("p=") for line in capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_missing_built_in_model_is_a_sentence(make_clip, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("core.detection.engines.builtin_weights", lambda: tmp_path / "gone")
+
+    assert main(["detect", str(make_clip(duration_s=2.0))]) == 3
+    assert "install the application again" in capsys.readouterr().err

@@ -19,6 +19,15 @@ def test_all_published_models_are_listed(capsys):
     assert "yes" not in out
 
 
+def test_the_built_in_model_heads_the_list(capsys):
+    main(["models", "list"])
+
+    first = capsys.readouterr().out.splitlines()[1]
+    assert first.startswith("builtin ")
+    assert " always " in first
+    assert "trained on generated clips" in first
+
+
 def test_a_damaged_model_is_shown_not_hidden(capsys):
     (models_dir() / CATALOG[0].id).mkdir(parents=True)
     (models_dir() / "mine").mkdir()

@@ -39,6 +39,8 @@ def make_detection(
         *,
         offset_s: float = 0.16,
         engine_id: str = "classical",
+        confidence: float = 0.87,
+        synchronizability: float | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Detection:
         video = VideoStream(0, "h264", 320, 256, Fraction(25), TICK, 0.0, 10.0, 0, False, False)
@@ -47,7 +49,9 @@ def make_detection(
         path.touch()
         info = MediaInfo(path, "mov,mp4", 10.0, 1_000_000, (video,), (audio,), ())
         interval_s = (offset_s - 0.01, offset_s + 0.01)
-        estimate = OffsetEstimate(offset_s, interval_s, 0.9, 0.87, verdict, reason, 17)
+        estimate = OffsetEstimate(
+            offset_s, interval_s, 0.9, confidence, verdict, reason, 17, synchronizability
+        )
         opinion = Opinion("classical estimate", engine_id, estimate)
         return Detection(
             info, DetectionConfig(), opinion, None, evidence, 0, 1, warnings, elapsed_s=1.0
@@ -65,8 +69,9 @@ def clip(make_clip: Callable[..., Path]) -> Path:
 @pytest.fixture
 def judged(qtbot: QtBot, window: MainWindow, clip: Path) -> MainWindow:
     """A window in which the clip has been judged by the classical estimate."""
-    window.detect_panel.model_combo.setCurrentIndex(1)
-    window.detect_panel.model_combo.activated.emit(1)
+    combo = window.detect_panel.model_combo
+    combo.setCurrentIndex(combo.findData("classical"))
+    combo.activated.emit(combo.currentIndex())
     with qtbot.waitSignal(window.session.opened, timeout=5000):
         window.open_clip(clip)
     with qtbot.waitSignal(window.session.detected, timeout=40_000):

@@ -44,6 +44,20 @@ def test_tolerances_fit_and_tell_their_limits(panel: DetectPanel) -> None:
         assert tip == wording.tolerance_text(tolerance)
 
 
+def test_models_that_are_always_there_come_first(panel: DetectPanel) -> None:
+    panel.set_models(installed("audioset"), "auto")
+    combo = panel.model_combo
+
+    assert [combo.itemData(i) for i in range(4)] == [
+        "auto", "builtin", "classical", entry("audioset").id
+    ]  # fmt: skip
+    assert [combo.itemText(i) for i in range(3)] == [
+        "Automatic", "Built-in model", "Classical estimate"
+    ]  # fmt: skip
+    assert "generated clips" in combo.itemData(1, Qt.ItemDataRole.ToolTipRole)
+    assert combo.currentData() == "auto"
+
+
 def test_installed_models_tell_what_they_are_best_for(panel: DetectPanel) -> None:
     panel.set_models(installed("audioset", "lrs3"), entry("lrs3").id)
 

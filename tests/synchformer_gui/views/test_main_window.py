@@ -188,6 +188,22 @@ def test_choices_are_remembered(qtbot: QtBot, window: MainWindow) -> None:
     assert Settings().preferences.model == "classical"
 
 
+@pytest.mark.parametrize("model", ["auto", "builtin"])
+def test_the_built_in_model_answers_in_the_window(
+    qtbot: QtBot, window: MainWindow, clip: Path, model: str
+) -> None:
+    combo = window.detect_panel.model_combo
+    assert combo.currentData() == "auto"
+    combo.setCurrentIndex(combo.findData(model))
+    combo.activated.emit(combo.currentIndex())
+    open_clip(qtbot, window, clip)
+    detect(qtbot, window)
+
+    assert window.session.detection is not None
+    assert window.session.detection.opinion.engine_id == "builtin"
+    assert "generated clips" in window.result_panel.offer_label.text()
+
+
 def test_tolerance_changes_the_verdict_without_another_detection(
     qtbot: QtBot, judged: MainWindow
 ) -> None:

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from core.errors import Cancelled
 from core.model.catalog import CATALOG
+from synchformer_gui import judges
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.views.models_dialog import ModelsDialog
 
@@ -34,6 +35,11 @@ def rows(dialog: ModelsDialog) -> list[QTreeWidgetItem]:
 def test_all_published_models_are_listed(dialog: ModelsDialog) -> None:
     assert [row.text(0) for row in rows(dialog)] == [entry.title for entry in CATALOG]
     assert not any(row.text(3) for row in rows(dialog))
+
+
+def test_what_the_built_in_model_is_good_for_is_told(dialog: ModelsDialog) -> None:
+    assert dialog.builtin_label.isVisible()
+    assert dialog.builtin_label.text() == judges.ABOUT_BUILTIN
 
 
 def test_only_what_is_possible_is_offered(dialog: ModelsDialog) -> None:

@@ -3,6 +3,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Detection, Reason, Verdict
@@ -58,6 +59,33 @@ def test_classical_answer_offers_a_model(
     panel.show_detection(make_detection())
     with qtbot.waitSignal(panel.models_requested):
         panel.models_button.click()
+
+
+def test_built_in_model_offers_a_better_judge_when_it_is_in_doubt(
+    panel: ResultPanel, make_detection: Callable[..., Detection]
+) -> None:
+    panel.show_detection(make_detection(engine_id="builtin", confidence=0.99))
+    assert not panel.models_button.isVisible()
+    panel.show_detection(
+        make_detection(
+            Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT, engine_id="builtin", confidence=0.3
+        )
+    )
+    assert panel.models_button.isVisible()
+    assert "trained on generated clips only" in panel.offer_label.text()
+
+
+def test_whether_picture_and_sound_belong_together_is_told_where_it_is_known(
+    panel: ResultPanel, make_detection: Callable[..., Detection]
+) -> None:
+    def shown() -> list[str]:
+        labels = panel.facts.findChildren(QLabel)
+        return [label.text() for label in labels if label.isVisible()]
+
+    panel.show_detection(make_detection(synchronizability=0.1))
+    assert shown()[4:6] == ["Belong together", "unlikely"]
+    panel.show_detection(make_detection())
+    assert "Belong together" not in shown()
 
 
 @pytest.mark.parametrize("error_s", [0.0, 0.5])

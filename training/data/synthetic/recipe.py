@@ -14,8 +14,9 @@ from training.data.synthetic.encode import Encoding, draw_encoding
 from training.data.synthetic.performance import Scene, Stage
 from training.data.synthetic.soundtrack import SoundtrackStyle, draw_soundtrack
 
-SPLITS = ("train", "val", "held-out")
-"""Trained scenes by weight; the same with other seeds; scenes that are never trained on."""
+SPLITS = ("train", "val", "held-out", "calibration")
+"""Trained scenes by weight; the same with other seeds; scenes that are never trained on; trained
+scenes with seeds of their own again."""
 
 CLIP_S = 10.0
 

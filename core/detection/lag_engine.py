@@ -1,0 +1,192 @@
+"""The built-in network over a clip: cells described once per picture, a lag curve per window."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.detection.confidence import ConfidenceRule
+from core.detection.config import DetectionConfig
+from core.detection.engine import judged
+from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
+from core.detection.windows import Window, WindowSchedule
+from core.media.decode import ClipChunk
+from core.model.builtin import BuiltinModel
+from core.model.config import WINDOW_FRAMES
+from core.model.grid import OFFSET_GRID_S, STEP_S
+from core.model.lag import LAG_STEP_S, TOKENS_PER_FRAME, Seen
+from core.model.lag_inputs import grey_half, log_mel
+from core.progress import Monitor
+from core.timing import SAMPLES_PER_FRAME
+
+NAME = "built-in model"
+ID = "builtin"
+
+TRAINED_REACH_TOKENS = 120
+"""Lags either way among which the network learned to say "unrelated"."""
+
+_TOKEN_SAMPLES = SAMPLES_PER_FRAME // TOKENS_PER_FRAME
+_LOG_UNRELATED = -math.log(2 * TRAINED_REACH_TOKENS + 1)
+"""What is unrelated fits every lag alike."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """What is kept of a picture and its 640 samples: cells (width, C), motion (C,)."""
+
+    cells: torch.Tensor
+    motion: torch.Tensor
+    is_seen: bool
+    has_audio: bool
+    samples: NDArray[np.float32]
+
+
+class LagEngine:
+    """Judges by the built-in network, on the CPU.
+
+    Attributes:
+        model: The network and its calibration.
+        confidence_rule: From the calibration.
+    """
+
+    name = NAME
+    id = ID
+    max_range_s = 30.0
+
+    def __init__(self, model: BuiltinModel) -> None:
+        self.model = model
+        weights = model.calibration.confidence
+        self.confidence_rule = ConfidenceRule(*weights) if weights else None
+
+    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "LagRun":
+        return LagRun(self.model, config, monitor, n_frames)
+
+
+class LagRun:
+    """The judgement of one clip; keeps what windows that are still open can need."""
+
+    def __init__(
+        self, model: BuiltinModel, config: DetectionConfig, monitor: Monitor, n_frames: int
+    ) -> None:
+        self._model, self._monitor = model, monitor
+        self._n_expected, self._n_done = n_frames, 0
+        self._axis = offset_axis(config.range_s)
+        self._reach = math.ceil(config.range_s / LAG_STEP_S)
+        self._reach_frames = math.ceil(self._reach / TOKENS_PER_FRAME) + 1
+        self._schedule = WindowSchedule(config.hop_segments)
+        self._pending: list[Window] = []
+        self._previous: NDArray[np.uint8] | None = None
+        self._scales = torch.zeros(0, dtype=torch.long)
+        self._frames: dict[int, _Frame] = {}
+
+    def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
+        """Describe the next pictures; judge the windows whose surroundings are known."""
+        self._monitor.check()
+        self._describe(chunk)
+        end = chunk.first_frame + len(chunk.frames)
+        self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
+        n_ready = sum(w.end_frame + self._reach_frames <= end for w in self._pending)
+        evidence = [self._judge(window) for window in self._pending[:n_ready]]
+        del self._pending[:n_ready]
+        self._forget(end)
+        self._n_done += len(chunk.frames)
+        self._monitor.report(judged(self._n_done, self._n_expected))
+        return evidence
+
+    def finish(self) -> Sequence[OffsetEvidence]:
+        """Judge the remaining windows."""
+        self._pending += self._schedule.finish()
+        evidence = []
+        for window in self._pending:
+            self._monitor.check()
+            evidence.append(self._judge(window))
+        self._pending.clear()
+        return evidence
+
+    @torch.inference_mode()
+    def _describe(self, chunk: ClipChunk) -> None:
+        grey = grey_half(chunk.frames)
+        is_first = self._previous is None
+        before = grey[:1] if self._previous is None else self._previous
+        seen = self._model.network.encode_video(
+            torch.from_numpy(np.concatenate([before, grey]))[None]
+        )
+        self._previous = grey[-1:]
+        self._scales = seen.scales
+        sounds = chunk.waveform.reshape(-1, SAMPLES_PER_FRAME)
+        for index, has_video in enumerate(chunk.has_video.tolist()):
+            self._frames[chunk.first_frame + index] = _Frame(
+                cells=seen.features[0, index],
+                motion=seen.motion[0, index],
+                # Nothing is known of the picture before the very first.
+                is_seen=has_video and not (is_first and index == 0),
+                has_audio=bool(chunk.has_audio[index]),
+                samples=sounds[index].copy(),
+            )
+
+    def _forget(self, end: int) -> None:
+        """Let go of what no window, pending or yet to come, can need."""
+        last_usable, reach = self._schedule.last_usable, self._reach_frames
+        oldest = min([last_usable - 2 * WINDOW_FRAMES, *(w.first_frame for w in self._pending)])
+        for frame in list(self._frames):
+            is_around = oldest - reach <= frame <= last_usable + reach
+            if not is_around and frame < end - 2 * WINDOW_FRAMES - reach:
+                del self._frames[frame]
+
+    @torch.inference_mode()
+    def _judge(self, window: Window) -> OffsetEvidence:
+        span = (window.first_frame, window.end_frame)
+        frames = [self._frames[frame] for frame in range(*span)]
+        seen = Seen(
+            torch.stack([frame.cells for frame in frames])[None],
+            torch.stack([frame.motion for frame in frames])[None],
+            self._scales,
+        )
+        is_seen = torch.tensor([[frame.is_seen for frame in frames]])
+        samples, is_heard = self._surrounding_sound(*span)
+        network = self._model.network
+        heard = network.encode_audio(log_mel(samples), is_heard)
+        logits = network.compare(seen, heard, is_seen, is_heard)[0]
+        curve = logits.double().numpy() / self._model.calibration.temperature
+        return self._evidence(window, curve)
+
+    def _surrounding_sound(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return samples and which tokens have sound, (1, 320 N) and (1, N), N as in `compare`."""
+        lead = self._reach_frames
+        silence = np.zeros(SAMPLES_PER_FRAME, np.float32)
+        frames = [self._frames.get(frame) for frame in range(first - lead, end + lead)]
+        samples = np.concatenate([silence if f is None else f.samples for f in frames])
+        has_audio = np.array([f is not None and f.has_audio for f in frames])
+        heard = np.repeat(has_audio, TOKENS_PER_FRAME)
+        skipped = lead * TOKENS_PER_FRAME - self._reach
+        n_tokens = TOKENS_PER_FRAME * (end - first - 1) + 1 + 2 * self._reach
+        kept = slice(skipped * _TOKEN_SAMPLES, (skipped + n_tokens) * _TOKEN_SAMPLES)
+        return (
+            torch.from_numpy(samples[kept])[None],
+            torch.from_numpy(heard[skipped : skipped + n_tokens])[None],
+        )
+
+    def _evidence(self, window: Window, curve: NDArray[np.floating]) -> OffsetEvidence:
+        lags = np.arange(-self._reach, self._reach + 1) * LAG_STEP_S
+        fine = np.interp(self._axis, lags, curve)
+        total = np.logaddexp.reduce(curve) - math.log(len(curve)) - _LOG_UNRELATED
+        return OffsetEvidence(
+            window=window,
+            axis_s=self._axis,
+            log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
+            resolution_s=self._model.calibration.resolution_s,
+            posterior=WindowPosterior(window, 0.0, _class_logits(lags, curve)),
+            synchronizability=float(1 / (1 + np.exp(-total))),
+        )
+
+
+def _class_logits(lags: NDArray[np.floating], curve: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return (21,): the logarithm of the probability of the lags that each class stands for."""
+    near = np.abs(lags - OFFSET_GRID_S[:, None]) <= STEP_S / 2 + 1e-6
+    floor = np.full(len(lags), -np.inf)
+    logits = np.array([np.logaddexp.reduce(np.where(row, curve, floor)) for row in near])
+    kept: NDArray[np.float32] = np.maximum(logits, curve.min() - 1).astype(np.float32)
+    return kept

@@ -1,0 +1,140 @@
+"""Turns the built-in network's scores into probabilities, on clips that it was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from core.detection.confidence import Signs
+from core.detection.config import DetectionConfig
+from core.detection.estimate import NEIGHBOURHOOD_S, clip_signs, estimate_offset
+from core.detection.lag_engine import LagEngine
+from core.model.builtin import BuiltinModel, Calibration
+from core.progress import Monitor, Progress
+from training.benchmark_clips import read_recording, read_sound
+from training.benchmark_trials import NEAR_RANGE_S, NEAR_S, EngineEstimator, Findings
+
+RIGHT_S = 0.1
+"""An answer so close to the truth is right."""
+
+TEMPERATURES = np.geomspace(0.5, 3.0, 37)
+RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
+LEVEL = 0.9
+
+_RIDGE = 1e-2
+_NEWTON_STEPS = 30
+
+
+def fit_temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    """Return the temperature under which windows find the truth most probable.
+
+    Args:
+        logits: (N, L) of windows, foreign pairs among them.
+        truth: (N,) int64, the index of the true lag, L for "unrelated".
+    """
+    losses = [float(F.cross_entropy(F.pad(logits, (0, 1)) / float(t), truth)) for t in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An answer to a clip with a known offset, or with foreign sound.
+
+    Attributes:
+        signs: What speaks for the answer.
+        error_s: Answer minus truth; infinite with foreign sound.
+        half_widths_s: From the answer to the borders of its interval, without a least width.
+    """
+
+    signs: Signs
+    error_s: float
+    half_widths_s: tuple[float, float]
+
+    @property
+    def is_right(self) -> bool:
+        return abs(self.error_s) <= RIGHT_S
+
+
+def calibrate(
+    model: BuiltinModel, clips: Sequence[Path], seed: int, monitor: Monitor
+) -> Calibration:
+    """Fit the least width of intervals and the rule for the confidence to whole clips.
+
+    Args:
+        model: With its temperature.
+        clips: Files in sync, not trained on.
+        seed: Decides the offsets.
+        monitor: Told about the progress and asked whether to go on.
+
+    Raises:
+        MediaError: A clip cannot be read.
+        DetectionError: A clip is too short.
+        Cancelled: The monitor asked to stop.
+    """
+    # A rule that takes no account of anything makes the second opinion run along.
+    trial = replace(model.calibration, resolution_s=0.0, confidence=(0.0, 1.0, 0.0, 0.0))
+    engine = LagEngine(replace(model, calibration=trial))
+    cases = []
+    for number, path in enumerate(clips):
+        monitor.check()
+        monitor.report(Progress("Calibrating", number / len(clips)))
+        cases += _cases(engine, path, clips[(number + 1) % len(clips)], seed + number)
+    return replace(
+        model.calibration,
+        resolution_s=_fit_resolution(cases),
+        confidence=_fit_rule(cases),
+    )
+
+
+def _cases(engine: LagEngine, path: Path, other: Path, seed: int) -> list[Case]:
+    recording = read_recording(path)
+    judge = EngineEstimator(engine.name, engine).begin(recording)
+    config = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
+    offset_s = float(np.random.default_rng([seed, 4]).uniform(-NEAR_S, NEAR_S))
+    (true,) = judge(recording.sound.shifted(offset_s), config)
+    (foreign,) = judge(read_sound(other).of_length(recording.n_frames), config)
+    return [_case(true, config, offset_s), _case(foreign, config, np.inf)]
+
+
+def _case(found: Findings, config: DetectionConfig, offset_s: float) -> Case:
+    estimate = estimate_offset(found.evidence, config)
+    axis = found.evidence[0].axis_s
+    near = np.abs(axis - estimate.offset_s) <= NEIGHBOURHOOD_S
+    signs = clip_signs(found.evidence, found.second, near, estimate.confidence)
+    low, high = estimate.interval_s
+    widths = (estimate.offset_s - low, high - estimate.offset_s)
+    return Case(signs, estimate.offset_s - offset_s, widths)
+
+
+def _fit_resolution(cases: Sequence[Case]) -> float:
+    """Return the least width with which the intervals of right answers hold the truth."""
+    right = [case for case in cases if case.is_right]
+    for resolution_s in RESOLUTIONS_S:
+        covered = [
+            -max(case.half_widths_s[1], resolution_s)
+            <= case.error_s
+            <= max(case.half_widths_s[0], resolution_s)
+            for case in right
+        ]
+        if covered and np.mean(covered) >= LEVEL:
+            return float(round(resolution_s, 3))
+    return float(RESOLUTIONS_S[-1])
+
+
+def _fit_rule(cases: Sequence[Case]) -> tuple[float, float, float, float]:
+    """Fit a logistic regression of "right" on the signs by Newton's method, lightly damped."""
+    rows = [(1.0, c.signs.own, c.signs.belonging, c.signs.second) for c in cases]
+    features: NDArray[np.float64] = np.array(rows)
+    right = np.array([case.is_right for case in cases], np.float64)
+    weights = np.zeros(4)
+    for _ in range(_NEWTON_STEPS):
+        probability = 1 / (1 + np.exp(-features @ weights))
+        gradient = features.T @ (right - probability) - _RIDGE * weights
+        curvature = (features * (probability * (1 - probability))[:, None]).T @ features
+        weights += np.linalg.solve(curvature + _RIDGE * np.eye(4), gradient)
+    intercept, own, belonging, second = (float(w) for w in weights)
+    return intercept, own, belonging, second
