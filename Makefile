@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test test-all check format clean
+.PHONY: help setup setup-dev run demo builtin benchmark samples test test-all check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,19 @@ demo: setup  ## detect on the sample clip, draw the posterior, write the correct
 	$(BIN)/synchformer-gui detect demo/sample.synced.mp4 --tolerance bt1359-accept
 	@echo "See demo/posterior.png and demo/sample.synced.mp4"
 
+builtin: setup-dev  ## train the built-in model into runs/builtin, going on where it was stopped
+	@packaging/system_libraries.sh training
+	$(BIN)/python -m training builtin runs/builtin
+
+benchmark: setup-dev  ## measure the built-in model, tables in runs/benchmark.md
+	@packaging/system_libraries.sh training
+	@mkdir -p runs
+	$(BIN)/python -m training benchmark --cache runs/benchmark --markdown runs/benchmark.md
+
+samples: setup-dev  ## write generated clips and a contact sheet into runs/samples
+	@packaging/system_libraries.sh training
+	$(BIN)/python -m training samples runs/samples
+
 test: setup-dev  ## run the tests
 	@packaging/system_libraries.sh tests
 	$(BIN)/python -m pytest
@@ -62,5 +75,5 @@ format: setup-dev  ## bring the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:  ## remove what the other targets made
+clean:  ## remove what the other targets made, but for runs/
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -28,8 +28,8 @@ BUILTIN_DESCRIPTION = f"{BUILTIN_TITLE}, trained on generated clips; best for {_
 
 ABOUT_BUILTIN = (
     "The built-in model was trained on generated clips only and is good for "
-    f"{_BUILTIN_BEST_FOR}; for talking faces and dense scenes, where it cannot tell, a published "
-    "model is the better judge."
+    f"{_BUILTIN_BEST_FOR}. For talking faces and dense scenes, and wherever it cannot tell, a "
+    "published model is the better judge."
 )
 """What is said where models are chosen, and where the built-in model is in doubt."""
 

@@ -16,16 +16,10 @@ from rich.progress import Progress
 
 from core.detection.engines import EngineChoice, open_engine
 from core.errors import DetectionError, ExportError, MediaError
+from training.benchmark_estimators import EngineEstimator, Estimator, VariantsEstimator
 from training.benchmark_report import SetResult, to_markdown, write_json, write_text
 from training.benchmark_sets import ClipSet, folder_set, generated_set
-from training.benchmark_trials import (
-    ClipTask,
-    EngineEstimator,
-    Estimator,
-    Outcome,
-    VariantsEstimator,
-    run_clip,
-)
+from training.benchmark_trials import ClipTask, Outcome, run_clip
 
 VARIANTS = "variants"
 ENGINES = ("builtin", "classical", VARIANTS)

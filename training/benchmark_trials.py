@@ -5,27 +5,22 @@ Sound is shifted by known amounts. Answers are kept for each window alone and fo
 
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.classical import ClassicalEngine
-from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.engine import Engine
 from core.detection.estimate import CONFIDENT, estimate_offset
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
 from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S, class_of
-from core.progress import SILENT
-from training import baselines
 from training.benchmark_clips import Recording, Sound, read_recording, read_sound
+from training.benchmark_estimators import Estimator, Findings
 
 log = logging.getLogger(__name__)
 
@@ -131,90 +126,6 @@ class Outcome:
     @property
     def class_distance(self) -> int:
         return class_of(self.answer_s) - class_of(self.offset_s)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Findings:
-    """What there is to judge a clip by, as in a detection.
-
-    Attributes:
-        evidence: Of the windows.
-        rule: The engine's rule for the confidence, if it has one.
-        second: Evidence of the second opinion, where the rule asks for it.
-    """
-
-    evidence: Sequence[OffsetEvidence]
-    rule: ConfidenceRule | None = None
-    second: Sequence[OffsetEvidence] = ()
-
-
-Judge = Callable[[Sound, DetectionConfig], Sequence[Findings]]
-"""Returns what each name of the estimator finds."""
-
-
-class Estimator(Protocol):
-    """One or several ways to judge, which share what they measure of the picture."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def max_range_s(self) -> float: ...
-
-    def begin(self, recording: Recording) -> Judge:
-        """Return what judges the picture of a recording against any sound of its length."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class EngineEstimator:
-    """An engine of the application, under a name of its own."""
-
-    label: str
-    engine: Engine
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (self.label,)
-
-    @property
-    def max_range_s(self) -> float:
-        return self.engine.max_range_s
-
-    def begin(self, recording: Recording) -> Judge:
-        engines = [self.engine]
-        if self.engine.confidence_rule is not None:
-            engines.append(ClassicalEngine())
-
-        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
-            runs = [engine.start(config, SILENT, recording.n_frames) for engine in engines]
-            found: list[list[OffsetEvidence]] = [[] for _ in runs]
-            for chunk in recording.with_sound(sound):
-                for run, evidence in zip(runs, found, strict=True):
-                    evidence += run.consume(chunk)
-            for run, evidence in zip(runs, found, strict=True):
-                evidence += run.finish()
-            second = found[1] if len(found) > 1 else ()
-            return (Findings(found[0], self.engine.confidence_rule, second),)
-
-        return judge
-
-
-@dataclass(frozen=True, slots=True)
-class VariantsEstimator:
-    """All simple classical variants."""
-
-    names: tuple[str, ...] = baselines.VARIANTS
-    max_range_s: float = 30.0
-
-    def begin(self, recording: Recording) -> Judge:
-        motion = baselines.measure_motion(recording.chunks)
-
-        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
-            found = baselines.judge(motion, sound.waveform, sound.has_sample, config)
-            return [Findings(evidence) for evidence in found]
-
-        return judge
 
 
 def plan_trials(task: ClipTask, duration_s: float, seed: int) -> tuple[Trial, ...]:

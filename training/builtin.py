@@ -41,7 +41,7 @@ class BuiltinRecipe:
     n_train: int = 1800
     n_validation: int = 185
     n_calibration: int = 3
-    n_steps: int = 1300
+    n_steps: int = 1100
     batch_size: int = 12
     learning_rate: float = 1.5e-3
     seed: int = 0
@@ -72,7 +72,7 @@ def builtin(
         int, typer.Option("--train-clips", metavar="N", min=1, help="Clips to train on.")
     ] = _DEFAULTS.n_train,
     n_validation: Annotated[
-        int, typer.Option("--validation-clips", metavar="N", min=1, help="Clips to watch.")
+        int, typer.Option("--validation-clips", metavar="N", min=2, help="Clips to watch.")
     ] = _DEFAULTS.n_validation,
     n_calibration: Annotated[
         int,
@@ -126,7 +126,8 @@ def make_builtin(
     network = LagNet(LagSizes())
     task_config = LagTaskConfig(batch_size=recipe.batch_size)
     task = LagTask(network, train_clips, validation, task_config, recipe.seed)
-    metrics = train(network, task, recipe.loop, folder, monitor)
+    parts = [asdict(part) for part in (recipe, task_config, network.sizes)]
+    metrics = train(network, task, recipe.loop, folder, monitor, json.dumps(parts))
     temperature = fit_temperature(*task.judged_windows())
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)

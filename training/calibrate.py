@@ -16,7 +16,8 @@ from core.detection.lag_engine import LagEngine
 from core.model.builtin import BuiltinModel, Calibration
 from core.progress import Monitor, Progress
 from training.benchmark_clips import read_recording, read_sound
-from training.benchmark_trials import NEAR_RANGE_S, NEAR_S, EngineEstimator, Findings
+from training.benchmark_estimators import EngineEstimator, Findings
+from training.benchmark_trials import NEAR_RANGE_S, NEAR_S
 
 RIGHT_S = 0.1
 """An answer so close to the truth is right."""

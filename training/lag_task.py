@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from core.model.config import WINDOW_FRAMES
 from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
-from core.model.lag import LAG_STEP_S, TOKENS_PER_FRAME, Heard, LagNet, Seen
+from core.model.lag import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Heard, LagNet, Seen
 from core.model.lag_inputs import log_mel
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 from training.data.synthetic.cache import CachedClip, load_clip
@@ -125,7 +125,7 @@ class LagTask:
     @torch.no_grad()
     def _judge_validation(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         network, size = self._network, self._config.batch_size
-        found = []
+        found, foreign = [], []
         for first in range(0, len(self._validation), size):
             items = [
                 draw_window(np.random.default_rng([self._seed, 3, number]), load_clip(path))
@@ -136,12 +136,13 @@ class LagTask:
             is_heard = batch["is_heard"]
             heard = network.encode_audio(log_mel(batch["waveform"]), is_heard)
             there = torch.ones(len(items), WINDOW_FRAMES, dtype=torch.bool)
-            turned = Heard(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
-            logits = network.compare(seen, heard, there, is_heard)
-            foreign = network.compare(seen, turned, there, is_heard.roll(1, 0))
-            found.append((logits, foreign, batch["offset_s"]))
-        logits, foreign, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
-        return logits, foreign, offset_s
+            found.append((network.compare(seen, heard, there, is_heard), batch["offset_s"]))
+            # The sound of a clip that is left over alone is foreign to none.
+            if len(items) > 1:
+                turned = Heard(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
+                foreign.append(network.compare(seen, turned, there, is_heard.roll(1, 0)))
+        logits, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return logits, torch.cat(foreign), offset_s
 
 
 def summary(logits: torch.Tensor, foreign: torch.Tensor, offset_s: torch.Tensor) -> Metrics:
@@ -183,7 +184,7 @@ def _crowd(seen: Seen, rows: torch.Tensor, others: torch.Tensor) -> Seen:
     """Show two clips at once: the cells of both side by side."""
     return Seen(
         torch.cat([seen.features[rows], seen.features[others]], dim=3),
-        torch.cat([seen.motion[rows], seen.motion[others]], dim=2),
+        torch.cat([seen.motion[rows], seen.motion[others]], dim=3),
         seen.scales.repeat(2),
     )
 
@@ -205,14 +206,14 @@ def draw_window(
     """Cut a window and shift its sound; without a config, by a class and undegraded.
 
     Returns:
-        grey (121, 128, 128) uint8, waveform (N_TOKENS * 320,) float32, is_heard (N_TOKENS,) bool,
+        grey (122, 128, 128) uint8, waveform (N_TOKENS * 320,) float32, is_heard (N_TOKENS,) bool,
         offset_s () and target (N_LAGS + 1,) float32.
     """
-    first = int(rng.integers(1, len(clip.frames) - WINDOW_FRAMES + 1))
+    first = int(rng.integers(LEAD_FRAMES, len(clip.frames) - WINDOW_FRAMES + 1))
     offset_s = float(rng.uniform(-LARGEST_OFFSET_S, LARGEST_OFFSET_S))
     if config is None:
         offset_s = float(rng.choice(OFFSET_GRID_S))
-    grey = clip.frames[first - 1 : first + WINDOW_FRAMES]
+    grey = clip.frames[first - LEAD_FRAMES : first + WINDOW_FRAMES]
     begin = first * SAMPLES_PER_FRAME - REACH_TOKENS * TOKEN_SAMPLES
     begin += round(offset_s * AUDIO_RATE_HZ)
     has_audio = np.repeat(clip.has_audio, SAMPLES_PER_FRAME)

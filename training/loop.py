@@ -3,9 +3,11 @@
 import json
 import logging
 import math
+import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -81,7 +83,12 @@ class LoopConfig:
 
 
 def train(
-    network: nn.Module, task: Task, config: LoopConfig, folder: Path, monitor: Monitor
+    network: nn.Module,
+    task: Task,
+    config: LoopConfig,
+    folder: Path,
+    monitor: Monitor,
+    recipe: str = "",
 ) -> Metrics:
     """Train a network in place, going on from the folder's checkpoint if there is one.
 
@@ -92,33 +99,44 @@ def train(
         folder: Gets `latest.pt` and `log.jsonl`.
         monitor: Told about the progress and asked whether to go on; a run that is cancelled goes on
             from its last checkpoint.
+        recipe: Everything else that decides what the weights become; a run only goes on under the
+            same.
 
     Returns:
         The last validation's metrics.
 
     Raises:
-        CheckpointError: The folder holds a run with another configuration.
+        CheckpointError: The folder holds a run with another configuration or recipe, or a damaged
+            checkpoint.
         Cancelled: The monitor asked to stop.
     """
     torch.manual_seed(config.seed)
     optimizer = _optimizer(network, config)
-    first_step = _resume(network, optimizer, config, folder)
-    started_s, metrics = time.monotonic(), dict[str, float]()
-    for step, batch in _ahead(task.batch, first_step, config.n_steps):
-        monitor.check()
-        numbers = _update(network, optimizer, task, batch, config, step)
-        done = step + 1
-        if done % config.log_every == 0:
-            seconds = (time.monotonic() - started_s) / (done - first_step)
-            _write_line(folder, {"step": done, "seconds_per_step": seconds, **numbers})
-            monitor.report(Progress(f"Training, loss {numbers['loss']:.3f}", done / config.n_steps))
-        if done % config.validate_every == 0 or done == config.n_steps:
-            network.eval()
-            metrics = task.validate()
-            _write_line(folder, {"step": done, "validation": metrics})
-        if done % config.save_every == 0 or done == config.n_steps:
-            _save(network, optimizer, config, folder, done)
+    identity = _identity(config, recipe)
+    first_step = _resume(network, optimizer, identity, folder)
+    _forget_after(folder, first_step)
+    started_s = time.monotonic()
+    # A batch that is still being made is waited for also when the run ends early.
+    with closing(_ahead(task.batch, first_step, config.n_steps)) as batches:
+        for step, batch in batches:
+            monitor.check()
+            numbers = _update(network, optimizer, task, batch, config, step)
+            done = step + 1
+            if done % config.log_every == 0:
+                seconds = (time.monotonic() - started_s) / (done - first_step)
+                _write_line(folder, done, {"seconds_per_step": seconds, **numbers})
+                stage = f"Training, loss {numbers['loss']:.3f}"
+                monitor.report(Progress(stage, done / config.n_steps))
+            if done % config.validate_every == 0 and done < config.n_steps:
+                network.eval()
+                _write_line(folder, done, {"validation": task.validate()})
+            if done % config.save_every == 0 and done < config.n_steps:
+                _save(network, optimizer, identity, folder, done)
     network.eval()
+    metrics = task.validate()
+    if first_step < config.n_steps:
+        _write_line(folder, config.n_steps, {"validation": metrics})
+        _save(network, optimizer, identity, folder, config.n_steps)
     return metrics
 
 
@@ -160,7 +178,7 @@ def _update(
 
 def _ahead(
     make: Callable[[int], Tensors], first: int, end: int, n_ahead: int = 3
-) -> Iterator[tuple[int, Tensors]]:
+) -> Generator[tuple[int, Tensors], None, None]:
     """Yield steps and their batches, made ahead in a thread."""
     with ThreadPoolExecutor(1) as executor:
         waiting: dict[int, Future[Tensors]] = {}
@@ -171,36 +189,39 @@ def _ahead(
             yield step, waiting.pop(step).result()
 
 
-def _resume(
-    network: nn.Module, optimizer: torch.optim.AdamW, config: LoopConfig, folder: Path
-) -> int:
+def _resume(network: nn.Module, optimizer: torch.optim.AdamW, identity: str, folder: Path) -> int:
     path = folder / LATEST
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != _plain(config):
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["identity"] != identity:
+            raise CheckpointError(
+                f"{path} belongs to a run with another configuration; choose another folder, or"
+                " delete it to begin anew.",
+                path=path,
+            )
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        return int(state["step"])
+    except OSError as error:
+        raise CheckpointError.unreadable(path, error) from error
+    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError, ValueError) as e:
         raise CheckpointError(
-            f"{path} belongs to a run with another configuration; choose another folder, or delete"
-            " it to begin anew.",
+            f"{path} is damaged or no checkpoint of this program; delete it to begin anew.",
             path=path,
-        )
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["random"])
-    return int(state["step"])
+            details=str(e),
+        ) from e
 
 
 def _save(
-    network: nn.Module,
-    optimizer: torch.optim.AdamW,
-    config: LoopConfig,
-    folder: Path,
-    step: int,
+    network: nn.Module, optimizer: torch.optim.AdamW, identity: str, folder: Path, step: int
 ) -> None:
     state = {
         "step": step,
-        "config": _plain(config),
+        "identity": identity,
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "random": torch.get_rng_state(),
@@ -209,10 +230,31 @@ def _save(
         torch.save(state, partial)
 
 
-def _plain(config: LoopConfig) -> dict[str, object]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
+def _identity(config: LoopConfig, recipe: str) -> str:
+    return json.dumps({"loop": asdict(config), "recipe": recipe}, sort_keys=True)
 
 
-def _write_line(folder: Path, values: dict[str, object]) -> None:
+def _write_line(folder: Path, step: int, values: Mapping[str, float | Metrics]) -> None:
     with (folder / LOG).open("a") as file:
-        file.write(json.dumps(values) + "\n")
+        file.write(json.dumps({"step": step, **_finite(values)}) + "\n")
+
+
+def _finite(values: Mapping[str, float | Metrics]) -> dict[str, object]:
+    """Return the values with None for what JSON cannot hold."""
+    return {
+        key: _finite(value)
+        if isinstance(value, dict)
+        else (value if math.isfinite(value) else None)
+        for key, value in values.items()
+    }
+
+
+def _forget_after(folder: Path, step: int) -> None:
+    """Drop the lines of steps that are done again, and one that was cut off."""
+    path = folder / LOG
+    if not path.is_file():
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    with complete_or_absent(path) as partial:
+        partial.write_text("".join(kept))

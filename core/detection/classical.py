@@ -1,8 +1,8 @@
 """The classical estimate: where and when the picture jolts against when the sound sets in.
 
 Needs no network. Motion of each cell of the picture and of the whole is correlated with onsets,
-level and rise of the sound at every offset; the correlations become log-likelihoods of which one,
-nobody knows which, tells the offset.
+level and rise of the sound at every offset. Each correlation becomes a log-likelihood; they are
+pooled, since nobody knows which of the motions goes with the sound.
 """
 
 import math
@@ -21,7 +21,6 @@ from core.detection.series import Series
 from core.detection.signals import TICKS_PER_FRAME, SoundMeter
 from core.detection.windows import Window, WindowSchedule
 from core.media.decode import ClipChunk
-from core.model.config import WINDOW_FRAMES
 from core.progress import Monitor
 from core.timing import VIDEO_FPS
 
@@ -54,8 +53,12 @@ TREND_S = 1.0
 
 _TREND_FRAMES = round(TREND_S * VIDEO_FPS)
 _TREND_TICKS = _TREND_FRAMES * TICKS_PER_FRAME
+
 _EDGE_TICKS = 4
+"""Ticks beside missing sound that are not used."""
+
 _BOX = np.array([0.125, 0.25, 0.25, 0.25, 0.125], np.float32)
+"""Mean over 40 ms, the distance of two frames, centred on a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,9 @@ class ClassicalRun:
     def _begin(self, first_frame: int) -> None:
         self._is_begun = True
         for series in self._seen_series:
-            series.start = first_frame
+            series.end = first_frame
         for series in self._heard_series:
-            series.start = first_frame * TICKS_PER_FRAME
+            series.end = first_frame * TICKS_PER_FRAME
 
     def _append_motion(self, motion: Motion) -> None:
         self._cells.append(motion.cells)
@@ -144,12 +147,15 @@ class ClassicalRun:
         self._level.append(measured[1])
 
     def _forget(self) -> None:
-        tail = max(self._schedule.last_usable, 0) - 2 * WINDOW_FRAMES
-        oldest = min([tail, *(window.first_frame for window in self._pending)])
-        for series in self._seen_series:
-            series.forget(oldest - _TREND_FRAMES)
-        for series in self._heard_series:
-            series.forget((oldest - self._reach_frames) * TICKS_PER_FRAME)
+        """Let go of what no window, pending or yet to come, can need."""
+        spans = self._schedule.still_needed(self._pending, self._n_frames)
+        for all_series, reach, n_values in (
+            (self._seen_series, _TREND_FRAMES, 1),
+            (self._heard_series, self._reach_frames, TICKS_PER_FRAME),
+        ):
+            kept = [((begin - reach) * n_values, (end + reach) * n_values) for begin, end in spans]
+            for series in all_series:
+                series.keep(*kept)
 
     def _judge(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
@@ -211,7 +217,7 @@ def _erode(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _without_trend(
     signals: NDArray[np.float32], known: NDArray[np.bool_], length: int
 ) -> NDArray[np.float32]:
-    """Subtract from each (T, C) value the mean of the known ones around it."""
+    """Subtract from each (T, C) value the mean of the known ones among the `length` around it."""
     sums = np.zeros((len(signals) + 1, signals.shape[1] + 1))
     sums[1:, :-1] = np.where(known[:, None], signals, 0)
     sums[1:, -1] = known

@@ -32,7 +32,9 @@ _EPSILON = 1e-9
 class LaggedSound:
     """Sound signals laid against a window at every offset, ready to be correlated."""
 
-    def __init__(self, sounds: NDArray[np.float32], heard: NDArray[np.bool_], n_values: int):
+    def __init__(
+        self, sounds: NDArray[np.float32], heard: NDArray[np.bool_], n_values: int
+    ) -> None:
         """Lay them out.
 
         Args:

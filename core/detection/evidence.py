@@ -3,6 +3,7 @@
 Whatever a model is, the engine sees log-likelihoods over offsets that can be summed over windows.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,10 +68,13 @@ class OffsetEvidence:
         return probabilities
 
 
+@functools.lru_cache(maxsize=4)
 def offset_axis(range_s: float) -> NDArray[np.float64]:
-    """Return the (M,) offset axis from -range_s to +range_s."""
+    """Return the (M,) offset axis from -range_s to +range_s; all windows share one, read-only."""
     n_steps = round(range_s / AXIS_STEP_S)
-    return np.arange(-n_steps, n_steps + 1, dtype=np.float64) * AXIS_STEP_S
+    axis = np.arange(-n_steps, n_steps + 1, dtype=np.float64) * AXIS_STEP_S
+    axis.flags.writeable = False
+    return axis
 
 
 def evidence_from_classes(

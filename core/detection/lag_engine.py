@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,12 +11,12 @@ from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engine import judged
 from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
+from core.detection.series import Series
 from core.detection.windows import Window, WindowSchedule
 from core.media.decode import ClipChunk
 from core.model.builtin import BuiltinModel
-from core.model.config import WINDOW_FRAMES
 from core.model.grid import OFFSET_GRID_S, STEP_S
-from core.model.lag import LAG_STEP_S, TOKENS_PER_FRAME, Seen
+from core.model.lag import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Seen
 from core.model.lag_inputs import grey_half, log_mel
 from core.progress import Monitor
 from core.timing import SAMPLES_PER_FRAME
@@ -26,22 +25,12 @@ NAME = "built-in model"
 ID = "builtin"
 
 TRAINED_REACH_TOKENS = 120
-"""Lags either way among which the network learned to say "unrelated"."""
+"""Lags either way among which the network learned to say "unrelated"; it is never shown fewer, for
+it compares each with the others."""
 
 _TOKEN_SAMPLES = SAMPLES_PER_FRAME // TOKENS_PER_FRAME
 _LOG_UNRELATED = -math.log(2 * TRAINED_REACH_TOKENS + 1)
 """What is unrelated fits every lag alike."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    """What is kept of a picture and its 640 samples: cells (width, C), motion (C,)."""
-
-    cells: torch.Tensor
-    motion: torch.Tensor
-    is_seen: bool
-    has_audio: bool
-    samples: NDArray[np.float32]
 
 
 class LagEngine:
@@ -74,13 +63,14 @@ class LagRun:
         self._model, self._monitor = model, monitor
         self._n_expected, self._n_done = n_frames, 0
         self._axis = offset_axis(config.range_s)
-        self._reach = math.ceil(config.range_s / LAG_STEP_S)
+        self._reach = max(math.ceil(config.range_s / LAG_STEP_S), TRAINED_REACH_TOKENS)
         self._reach_frames = math.ceil(self._reach / TOKENS_PER_FRAME) + 1
         self._schedule = WindowSchedule(config.hop_segments)
         self._pending: list[Window] = []
         self._previous: NDArray[np.uint8] | None = None
         self._scales = torch.zeros(0, dtype=torch.long)
-        self._frames: dict[int, _Frame] = {}
+        self._cells, self._motion, self._is_seen = (Series() for _ in range(3))
+        self._samples, self._is_heard = Series(), Series()
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Describe the next pictures; judge the windows whose surroundings are known."""
@@ -109,46 +99,48 @@ class LagRun:
     @torch.inference_mode()
     def _describe(self, chunk: ClipChunk) -> None:
         grey = grey_half(chunk.frames)
-        is_first = self._previous is None
-        before = grey[:1] if self._previous is None else self._previous
-        seen = self._model.network.encode_video(
-            torch.from_numpy(np.concatenate([before, grey]))[None]
-        )
-        self._previous = grey[-1:]
+        is_seen = chunk.has_video.astype(np.float32)
+        if self._previous is None:
+            for series in (*self._seen_series, *self._heard_series):
+                series.end = chunk.first_frame
+            # Nothing is known of the picture before the very first.
+            self._previous, is_seen[0] = np.repeat(grey[:1], LEAD_FRAMES, axis=0), 0
+        pictures = np.concatenate([self._previous, grey])
+        self._previous = pictures[-LEAD_FRAMES:]
+        seen = self._model.network.encode_video(torch.from_numpy(pictures)[None])
         self._scales = seen.scales
-        sounds = chunk.waveform.reshape(-1, SAMPLES_PER_FRAME)
-        for index, has_video in enumerate(chunk.has_video.tolist()):
-            self._frames[chunk.first_frame + index] = _Frame(
-                cells=seen.features[0, index],
-                motion=seen.motion[0, index],
-                # Nothing is known of the picture before the very first.
-                is_seen=has_video and not (is_first and index == 0),
-                has_audio=bool(chunk.has_audio[index]),
-                samples=sounds[index].copy(),
-            )
+        self._cells.append(seen.features[0].numpy())  # (T, width, C)
+        self._motion.append(seen.motion[0].numpy())  # (T, 2, C)
+        self._is_seen.append(is_seen)
+        self._samples.append(chunk.waveform.reshape(-1, SAMPLES_PER_FRAME))
+        self._is_heard.append(chunk.has_audio.astype(np.float32))
+
+    @property
+    def _seen_series(self) -> tuple[Series, ...]:
+        return self._cells, self._motion, self._is_seen
+
+    @property
+    def _heard_series(self) -> tuple[Series, ...]:
+        return self._samples, self._is_heard
 
     def _forget(self, end: int) -> None:
         """Let go of what no window, pending or yet to come, can need."""
-        last_usable, reach = self._schedule.last_usable, self._reach_frames
-        oldest = min([last_usable - 2 * WINDOW_FRAMES, *(w.first_frame for w in self._pending)])
-        for frame in list(self._frames):
-            is_around = oldest - reach <= frame <= last_usable + reach
-            if not is_around and frame < end - 2 * WINDOW_FRAMES - reach:
-                del self._frames[frame]
+        spans = self._schedule.still_needed(self._pending, end)
+        for series in self._seen_series:
+            series.keep(*spans)
+        reach = self._reach_frames
+        for series in self._heard_series:
+            series.keep(*((first - reach, last + reach) for first, last in spans))
 
     @torch.inference_mode()
     def _judge(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
-        frames = [self._frames[frame] for frame in range(*span)]
-        seen = Seen(
-            torch.stack([frame.cells for frame in frames])[None],
-            torch.stack([frame.motion for frame in frames])[None],
-            self._scales,
-        )
-        is_seen = torch.tensor([[frame.is_seen for frame in frames]])
+        cells, motion = (torch.from_numpy(s.get(*span))[None] for s in (self._cells, self._motion))
+        is_seen = torch.from_numpy(self._is_seen.get(*span) > 0)[None]
         samples, is_heard = self._surrounding_sound(*span)
         network = self._model.network
         heard = network.encode_audio(log_mel(samples), is_heard)
+        seen = Seen(cells, motion, self._scales)
         logits = network.compare(seen, heard, is_seen, is_heard)[0]
         curve = logits.double().numpy() / self._model.calibration.temperature
         return self._evidence(window, curve)
@@ -156,17 +148,15 @@ class LagRun:
     def _surrounding_sound(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return samples and which tokens have sound, (1, 320 N) and (1, N), N as in `compare`."""
         lead = self._reach_frames
-        silence = np.zeros(SAMPLES_PER_FRAME, np.float32)
-        frames = [self._frames.get(frame) for frame in range(first - lead, end + lead)]
-        samples = np.concatenate([silence if f is None else f.samples for f in frames])
-        has_audio = np.array([f is not None and f.has_audio for f in frames])
-        heard = np.repeat(has_audio, TOKENS_PER_FRAME)
+        samples = self._samples.get(first - lead, end + lead).ravel()
+        is_heard = self._is_heard.get(first - lead, end + lead) > 0
         skipped = lead * TOKENS_PER_FRAME - self._reach
         n_tokens = TOKENS_PER_FRAME * (end - first - 1) + 1 + 2 * self._reach
-        kept = slice(skipped * _TOKEN_SAMPLES, (skipped + n_tokens) * _TOKEN_SAMPLES)
+        tokens = slice(skipped, skipped + n_tokens)
+        kept = slice(tokens.start * _TOKEN_SAMPLES, tokens.stop * _TOKEN_SAMPLES)
         return (
             torch.from_numpy(samples[kept])[None],
-            torch.from_numpy(heard[skipped : skipped + n_tokens])[None],
+            torch.from_numpy(np.repeat(is_heard, TOKENS_PER_FRAME)[tokens])[None],
         )
 
     def _evidence(self, window: Window, curve: NDArray[np.floating]) -> OffsetEvidence:

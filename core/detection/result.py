@@ -34,7 +34,9 @@ class OffsetEstimate:
         offset_s: Most probable offset in seconds; positive means that the audio is early.
         interval_s: Borders of the interval that holds the offset with probability `level`.
         level: That probability.
-        confidence: Probability, 0..1, of the neighbourhood of `offset_s` against all other offsets.
+        confidence: Probability, 0..1, that the truth lies near `offset_s`: that of the offsets
+            around it, or where the engine has a rule for it, what that rule makes of them and of
+            the second opinion.
         verdict: Against the tolerance asked for, derived from the interval.
         reason: Why nothing can be told, if so.
         windows_used: Number of windows that contributed.

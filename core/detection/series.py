@@ -1,35 +1,40 @@
-"""Signals that grow at their end and are forgotten at their beginning."""
+"""Signals that grow at their end, of which only some stretches are kept."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Series:
-    """Values that follow each other, each of one or more numbers."""
+    """Values that follow each other, each of one or more numbers.
+
+    Attributes:
+        end: Position of the value that is appended next.
+    """
 
     def __init__(self) -> None:
-        self.start = 0
-        self._values: NDArray[np.float32] | None = None
+        self.end = 0
+        self._shape: tuple[int, ...] = ()
+        self._pieces: list[tuple[int, NDArray[np.float32]]] = []
 
     def append(self, values: NDArray[np.float32]) -> None:
         """Add (N, ...) values, all of one shape."""
-        self._values = values if self._values is None else np.concatenate([self._values, values])
+        self._shape = values.shape[1:]
+        self._pieces.append((self.end, values))
+        self.end += len(values)
 
-    def forget(self, before: int) -> None:
-        """Drop the values before a position."""
-        if self._values is None:
-            return
-        n_forgotten = min(max(before - self.start, 0), len(self._values))
-        self._values = self._values[n_forgotten:]
-        self.start += n_forgotten
+    def keep(self, *spans: tuple[int, int]) -> None:
+        """Forget what was appended in one piece and lies outside all spans, begin to before end."""
+        self._pieces = [
+            (start, values)
+            for start, values in self._pieces
+            if any(start < end and begin < start + len(values) for begin, end in spans)
+        ]
 
     def get(self, begin: int, end: int) -> NDArray[np.float32]:
         """Return the values from `begin` to before `end`, 0 where there are none."""
-        shape = () if self._values is None else self._values.shape[1:]
-        values = np.zeros((end - begin, *shape), np.float32)
-        if self._values is not None:
-            low, high = max(begin, self.start), min(end, self.start + len(self._values))
+        values = np.zeros((end - begin, *self._shape), np.float32)
+        for start, piece in self._pieces:
+            low, high = max(begin, start), min(end, start + len(piece))
             if low < high:
-                known = self._values[low - self.start : high - self.start]
-                values[low - begin : high - begin] = known
+                values[low - begin : high - begin] = piece[low - start : high - start]
         return values

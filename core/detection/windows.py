@@ -5,6 +5,7 @@ base, so that neighbouring windows share 13 of their 14 segments.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,9 @@ from core.model.config import (
     WINDOW_SEGMENTS,
 )
 from core.timing import VIDEO_FPS, TimeSpan
+
+Span = tuple[int, int]
+"""Analysis frames from the first to before the second."""
 
 MAX_UNUSABLE = 0.1
 """Largest share of a window that may lack picture or sound, as dropouts do."""
@@ -115,6 +119,20 @@ class WindowSchedule:
     def last_usable(self) -> int:
         """The last usable frame so far, -1 while there is none."""
         return self._last_usable
+
+    def still_needed(self, pending: Sequence[Window], end_frame: int) -> tuple[Span, Span]:
+        """Return two spans of frames; windows pending or yet to come lie within one of them.
+
+        They lie far apart after a long stretch without picture or sound, for the last window of a
+        run ends with its last usable frame.
+
+        Args:
+            pending: Windows that are not judged yet.
+            end_frame: First analysis frame that has not come yet.
+        """
+        end = self._last_usable + 1
+        oldest = min([end - CROP_FRAMES - SEGMENT_HOP_FRAMES, *(w.first_frame for w in pending)])
+        return (oldest, end), (end_frame - CROP_FRAMES, end_frame)
 
     def extend(self, first_frame: int, usable: NDArray[np.bool_]) -> tuple[Window, ...]:
         """Take note of the next frames; return the windows they completed.

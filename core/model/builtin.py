@@ -13,6 +13,9 @@ from core.paths import complete_or_absent
 
 FORMAT = "synchformer-gui lag network 1"
 
+N_CONFIDENCE_WEIGHTS = 4
+"""An intercept and a weight for each of `core.detection.confidence.Signs`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -28,6 +31,14 @@ class Calibration:
     temperature: float = 1.0
     resolution_s: float = 0.04
     confidence: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"a temperature is above 0, got {self.temperature}")
+        if len(self.confidence) not in (0, N_CONFIDENCE_WEIGHTS):
+            raise ValueError(
+                f"the confidence takes {N_CONFIDENCE_WEIGHTS} weights, got {self.confidence}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,16 @@ PATCH_PX = 4
 
 N_SCALES = 4
 N_SIGNALS = 3
+"""Classical signals of the sound: onsets, level, rise of the level."""
+
+N_MOTIONS = 2
+"""Classical signals of a cell: how much brightness changes, and how much the change changes."""
+
+LEAD_FRAMES = 2
+"""Pictures before the first one that is described."""
+
+STRONGEST_SHARE = 16
+"""The motion of the whole picture is the mean of this part (1/16) of its smallest cells."""
 TREND_COLUMNS = 200
 """Slower changes of the level (10 ms a column) say nothing about sync."""
 
@@ -48,7 +58,7 @@ class LagSizes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What the picture gives, per cell: features (B, T, width, C), motion (B, T, C).
+    """What the picture gives, per cell: features (B, T, width, C), motion (B, T, 2, C).
 
     `scales` (C,) int64 says which scale a cell belongs to, 0 for the smallest.
     """
@@ -80,7 +90,7 @@ class LagNet(nn.Module):
         """Describe the changes from picture to picture, cell by cell.
 
         Args:
-            grey: (B, T + 1, H, W) uint8; the first picture only serves the change to the second.
+            grey: (B, T + 2, H, W) uint8; the first two pictures only serve to describe the third.
         """
         seen: Seen = self.visual(grey)
         return seen
@@ -124,30 +134,33 @@ class VisualCells(nn.Module):
     def __init__(self, sizes: LagSizes) -> None:
         super().__init__()
         width = sizes.cell_width
-        self.patches = nn.Conv2d(2, sizes.patch_width, PATCH_PX, PATCH_PX)
+        self.patches = nn.Conv2d(3, sizes.patch_width, PATCH_PX, PATCH_PX)
         self.fine = nn.Conv2d(sizes.patch_width, width, 3, 2, 1)
         self.medium = nn.Conv2d(width, width, 3, 2, 1)
         self.coarse = nn.Conv2d(width, width, 3, 2, 1)
         self.whole = nn.Linear(2 * width, width)
 
     def forward(self, grey: torch.Tensor) -> Seen:
-        n_batch, n_frames = grey.shape[0], grey.shape[1] - 1
+        n_batch, n_frames = grey.shape[0], grey.shape[1] - LEAD_FRAMES
         levels = grey.float()
-        change = (levels[:, 1:] - levels[:, :-1]).flatten(0, 1)  # (B T, H, W)
+        change = levels[:, 1:] - levels[:, :-1]
+        # A thing that bounces back changes as much after the impact as before; its jolt stands out.
+        jolt = (change[:, 1:] - change[:, :-1]).flatten(0, 1).abs()
+        change = change[:, 1:].flatten(0, 1)  # (B T, H, W)
         size = change.abs()
         # Keeps a mouth's few grey levels beside a hand's hundred.
-        damped = change / (4 + size)
-        planes = torch.stack([damped, damped.abs()], dim=1)
+        planes = torch.stack([change / (4 + size), size / (4 + size), jolt / (4 + jolt)], dim=1)
         fine = F.relu(self.fine(F.relu(self.patches(planes))))
         medium = F.relu(self.medium(fine))
         coarse = F.relu(self.coarse(medium))
         whole = F.relu(self.whole(torch.cat([coarse.mean((2, 3)), coarse.amax((2, 3))], dim=1)))
         maps = [fine, medium, coarse, whole[..., None, None]]
         features = torch.cat([m.flatten(2) for m in maps], dim=2)  # (B T, width, C)
+        motion = torch.stack([_cell_motion(size, maps), _cell_motion(jolt, maps)], dim=1)
         scales = torch.cat([torch.full((m.shape[2] * m.shape[3],), i) for i, m in enumerate(maps)])
         return Seen(
             features.reshape(n_batch, n_frames, *features.shape[1:]),
-            _cell_motion(size, maps).reshape(n_batch, n_frames, -1),
+            motion.reshape(n_batch, n_frames, *motion.shape[1:]),
             scales.to(grey.device),
         )
 
@@ -155,8 +168,10 @@ class VisualCells(nn.Module):
 def _cell_motion(size: torch.Tensor, maps: list[torch.Tensor]) -> torch.Tensor:
     """Return (B T, C): the root of the strongest change of each cell, averaged for larger ones."""
     cells = F.max_pool2d(F.avg_pool2d(size, 2), CELL_PX // 2, ceil_mode=True)[:, None]
-    pooled = [F.adaptive_avg_pool2d(cells, (m.shape[2], m.shape[3])) for m in maps]
-    return torch.cat([p.flatten(1) for p in pooled], dim=1).sqrt()
+    pooled = [F.adaptive_avg_pool2d(cells, (m.shape[2], m.shape[3])).flatten(1) for m in maps[:-1]]
+    n_strongest = max(1, pooled[0].shape[1] // STRONGEST_SHARE)
+    strongest = pooled[0].topk(n_strongest, dim=1).values.mean(1, keepdim=True)
+    return torch.cat([*pooled, strongest], dim=1).sqrt()
 
 
 class SoundTokens(nn.Module):
@@ -199,14 +214,14 @@ class CurveScorer(nn.Module):
     def __init__(self, sizes: LagSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        n_curves = sizes.heads + N_SIGNALS
+        n_curves = sizes.heads + N_MOTIONS * N_SIGNALS
         width = sizes.curve_width
         self.token_in = nn.Linear(sizes.cell_width, sizes.token_width)
         self.token_scale = nn.Embedding(N_SCALES, sizes.token_width)
         self.temporal = nn.Sequential(*(_TemporalBlock(sizes.token_width) for _ in range(2)))
         self.token_out = nn.Linear(sizes.token_width, sizes.heads * sizes.head_width)
         self.cell_in = nn.Conv1d(2 * n_curves + 1, width, 5, padding=2)
-        self.cell_facts = nn.Linear(1 + sizes.heads, width)
+        self.cell_facts = nn.Linear(N_MOTIONS + sizes.heads, width)
         self.cell_scale = nn.Embedding(N_SCALES, width)
         self.cell_mid = nn.Conv1d(width, width, 5, padding=4, dilation=2)
         self.cell_out = nn.Conv1d(width, width + 1, 1)
@@ -223,13 +238,15 @@ class CurveScorer(nn.Module):
     def forward(
         self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
-        motion = _unit(seen.motion, is_seen).transpose(1, 2)  # (B, C, T)
+        motion = _unit(seen.motion.flatten(2), is_seen).transpose(1, 2)  # (B, 2 C, T)
         signals = _standardised(heard.signals, is_heard)
         classical = _correlate(motion[:, None], signals.transpose(1, 2)[:, :, None])
+        n_cells = len(seen.scales)
+        of_change, of_jolt = classical[:, :, :n_cells], classical[:, :, n_cells:]
+        classical = torch.cat([of_change, of_jolt], dim=1)  # (B, 2 S, C, L)
         kept = self._most_promising(classical)  # (B, M)
-        classical = classical.gather(
-            2, kept[:, None, :, None].expand(-1, N_SIGNALS, -1, classical.shape[-1])
-        )
+        index = kept[:, None, :, None].expand(-1, classical.shape[1], -1, classical.shape[-1])
+        classical = classical.gather(2, index)
         tokens, norms = self._tokens(seen, is_seen, kept)
         sounds = _standardised(heard.tokens, is_heard).transpose(1, 2)
         sounds = sounds.reshape(
@@ -239,10 +256,10 @@ class CurveScorer(nn.Module):
         spread = curves.std(dim=-1, keepdim=True) + 1e-4
         covered = _covered(is_seen, is_heard)[:, None, None].expand(-1, 1, curves.shape[2], -1)
         stacked = torch.cat([curves, curves / spread, covered], dim=1).transpose(1, 2)
-        n_seen = is_seen.sum(1, keepdim=True).clamp(min=1)
-        energy = (seen.motion * is_seen[..., None]).sum(1) / n_seen
-        energy = energy.gather(1, kept)  # (B, M)
-        facts = torch.cat([torch.log(energy + 0.1)[..., None], norms], dim=-1)
+        n_seen = is_seen.sum(1).clamp(min=1)[:, None, None]
+        energy = (seen.motion * is_seen[..., None, None]).sum(1) / n_seen  # (B, 2, C)
+        energy = energy.gather(2, kept[:, None].expand(-1, N_MOTIONS, -1)).transpose(1, 2)
+        facts = torch.cat([torch.log(energy + 0.1), norms], dim=-1)
         return self._pool(stacked, facts, seen.scales[kept])
 
     def _most_promising(self, classical: torch.Tensor) -> torch.Tensor:

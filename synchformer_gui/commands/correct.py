@@ -85,10 +85,8 @@ def correct(
         typer.echo(line)
     estimate = detection.estimate
     if estimate.verdict is not Verdict.OUT_OF_SYNC:
-        in_sync = estimate.verdict is Verdict.IN_SYNC
-        typer.echo(
-            "Nothing to correct, nothing was written." if in_sync else "Nothing was written."
-        )
+        why = "Nothing to correct, nothing" if estimate.verdict is Verdict.IN_SYNC else "Nothing"
+        typer.echo(f"{why} was written.")
         return exit_code(estimate.verdict)
     correction = Correction(detection.audio_stream_index, delay_for(estimate.offset_s))
     return _write(info, target, correction, overwrite, verify)

@@ -35,7 +35,12 @@ DeviceOption = Annotated[
     ),
 ]
 PrecisionOption = Annotated[
-    str, typer.Option("--precision", metavar="NAME", help="auto, float32, bfloat16 or float16.")
+    str,
+    typer.Option(
+        "--precision",
+        metavar="NAME",
+        help="auto, float32, bfloat16 or float16; the built-in model always takes float32.",
+    ),
 ]
 CompileOption = Annotated[
     bool, typer.Option("--compile", help="Compile the network first: slow start, faster run.")

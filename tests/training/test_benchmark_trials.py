@@ -13,11 +13,10 @@ from core.detection.evidence import (
 )
 from core.detection.windows import Window
 from core.model.grid import OFFSET_GRID_S
+from training.benchmark_estimators import EngineEstimator, VariantsEstimator
 from training.benchmark_trials import (
     ClipTask,
-    EngineEstimator,
     Question,
-    VariantsEstimator,
     decided_class,
     plan_trials,
     run_clip,

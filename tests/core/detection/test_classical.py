@@ -84,6 +84,47 @@ def test_answer_does_not_depend_on_the_pieces(make_clip: Callable[..., Path]) ->
             np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
 
 
+def test_answer_does_not_depend_on_the_pieces_around_missing_sound(
+    make_clip: Callable[..., Path],
+) -> None:
+    chunk = _chunk(make_clip(duration_s=36.0))
+    chunk.has_audio[160:400] = False
+    chunk.has_audio[560:] = False
+    config = DetectionConfig(range_s=0.5, hop_s=3.2)
+    whole = _judge([chunk], config)
+    pieces = _judge(_pieces(chunk, 25), config)
+    assert max(item.window.end_frame for item in whole) > 550
+    assert [item.window for item in pieces] == [item.window for item in whole]
+    for one, other in zip(pieces, whole, strict=True):
+        np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
+
+
+def _noise(n_frames: int) -> ClipChunk:
+    """A picture and sound of noise."""
+    rng = np.random.default_rng(5)
+    wave = (0.1 * rng.standard_normal(n_frames * SAMPLES_PER_FRAME)).astype(np.float32)
+    frames = rng.integers(0, 256, (n_frames, 64, 96, 3), dtype=np.uint8)
+    return ClipChunk(0, frames, wave, *np.ones((2, n_frames), np.bool_))
+
+
+def _most_held(chunk: ClipChunk) -> int:
+    """Return the largest number of values of a signal of the picture kept at a time."""
+    run = ClassicalEngine().start(DetectionConfig(range_s=0.2), SILENT, len(chunk.frames))
+    most = 0
+    for piece in _pieces(chunk, 25):
+        run.consume(piece)
+        most = max(most, sum(len(values) for _, values in run._cells._pieces))
+    return most
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0, 0), (300, 1400), (0, 1400)])
+def test_memory_does_not_grow_with_the_clip_or_what_it_lacks(begin: int, end: int) -> None:
+    for name in ("has_audio", "has_video"):
+        chunk = _noise(1400)
+        getattr(chunk, name)[begin:end] = False
+        assert _most_held(chunk) < 800
+
+
 def test_evidence_comes_while_the_clip_still_streams(make_clip: Callable[..., Path]) -> None:
     run = ClassicalEngine().start(DetectionConfig(range_s=0.4), SILENT, 250)
     pieces = _pieces(_chunk(make_clip(duration_s=14.0)), 25)

@@ -3,14 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.estimate import clip_posterior, estimate_offset
+from core.detection.estimate import clip_posterior, estimate_offset, judge_by
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Reason, Verdict
 from core.detection.windows import Window
 from core.timing import Tolerance
 
 CONFIG = DetectionConfig(tolerance=Tolerance("test", "Test", 0.1, 0.1))
+RULE = ConfidenceRule(-1.0, 0.5, 0.8, 0.6)
 HOP_FRAMES = 8
 
 
@@ -134,3 +136,76 @@ def test_without_scores_there_is_no_synchronizability() -> None:
 def test_no_evidence_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one window"):
         estimate_offset([], CONFIG)
+
+
+def _second(offset_s: float | None) -> list[OffsetEvidence]:
+    return [_evidence(offset_s, i) for i in range(3)]
+
+
+def _scored(score: float) -> list[OffsetEvidence]:
+    return [replace(item, synchronizability=score) for item in _windows(0.4, 0.4, 0.4)]
+
+
+def test_agreement_of_the_second_opinion_raises_the_confidence_and_conflict_lowers_it() -> None:
+    agreed, neutral, denied = (
+        estimate_offset(_windows(0.4, 0.4), CONFIG, rule=RULE, second=second).confidence
+        for second in (_second(0.4), (), _second(-1.0))
+    )
+    assert agreed > neutral > denied
+
+
+def test_flat_second_opinion_is_as_good_as_none() -> None:
+    with_flat, without = (
+        estimate_offset(_windows(0.4), CONFIG, rule=RULE, second=second).confidence
+        for second in (_second(None), ())
+    )
+    assert with_flat == pytest.approx(without)
+
+
+def test_rule_takes_account_of_the_synchronizability() -> None:
+    high, none, low = (
+        estimate_offset(evidence, CONFIG, rule=RULE).confidence
+        for evidence in (_scored(0.95), _windows(0.4, 0.4, 0.4), _scored(0.05))
+    )
+    assert high > none > low
+
+
+def test_rule_changes_the_confidence_and_nothing_else_of_the_answer() -> None:
+    plain = estimate_offset(_scored(0.9), CONFIG)
+    ruled = estimate_offset(_scored(0.9), CONFIG, rule=RULE, second=_second(0.4))
+    assert replace(ruled, confidence=plain.confidence) == plain
+
+
+def test_low_confidence_by_the_rule_cannot_tell() -> None:
+    doubtful = ConfidenceRule(-9.0, 1.0, 0.0, 0.0)
+    estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG, rule=doubtful)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)
+    assert estimate.offset_s == pytest.approx(0.4)
+
+
+def test_without_a_rule_the_second_opinion_says_nothing() -> None:
+    alone = estimate_offset(_windows(0.4), CONFIG)
+    assert estimate_offset(_windows(0.4), CONFIG, second=_second(-1.0)) == alone
+
+
+def test_another_tolerance_judges_the_same_answer() -> None:
+    estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG)
+    wide = judge_by(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
+    between = judge_by(estimate, Tolerance("between", "Between", 0.4, 0.4))
+    assert (wide.verdict, wide.reason) == (Verdict.IN_SYNC, Reason.NONE)
+    assert (between.verdict, between.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
+    assert judge_by(between, CONFIG.tolerance) == estimate
+    assert replace(wide, verdict=estimate.verdict) == estimate
+
+
+@pytest.mark.parametrize("reason", [Reason.SILENCE, Reason.NO_MOTION])
+def test_another_tolerance_does_not_do_away_with_an_obstacle(reason: Reason) -> None:
+    estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG, reason=reason)
+    judged = judge_by(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
+    assert (judged.verdict, judged.reason) == (Verdict.CANNOT_TELL, reason)
+
+
+def test_another_tolerance_does_not_make_an_answer_confident() -> None:
+    estimate = estimate_offset(_windows(None, None), CONFIG)
+    judged = judge_by(estimate, Tolerance("wide", "Wide", 9.0, 9.0))
+    assert (judged.verdict, judged.reason) == (Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)

@@ -34,3 +34,9 @@ def test_smaller_range_keeps_the_classes_in_their_places() -> None:
     evidence = evidence_from_classes(_posterior(12), range_s=1.0)
     assert evidence.axis_s[-1] == pytest.approx(1.0)
     assert evidence.axis_s[evidence.log_likelihood.argmax()] == pytest.approx(0.4)
+
+
+def test_windows_of_a_detection_share_one_axis() -> None:
+    one, other = (evidence_from_classes(_posterior(winner), range_s=1.0) for winner in (3, 12))
+    assert one.axis_s is other.axis_s
+    assert not one.axis_s.flags.writeable

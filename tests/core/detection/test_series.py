@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -24,24 +26,51 @@ def test_what_is_not_there_is_zero() -> None:
     assert Series().get(1, 3).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize(("before", "start"), [(-3, 0), (0, 0), (2, 2), (5, 5), (99, 5)])
-def test_forgetting_keeps_the_numbers(before: int, start: int) -> None:
-    series = _counting(5)
-    series.forget(before)
-    assert series.start == start
-    series.append(np.array([5], np.float32))
-    assert series.get(0, 6).tolist() == [0] * start + list(range(start, 6))
-
-
-def test_nothing_can_be_forgotten_as_well() -> None:
+def _in_pieces() -> Series:
+    """0 to 11 in four pieces of three."""
     series = Series()
-    series.forget(7)
-    assert series.start == 0
+    for i in range(0, 12, 3):
+        series.append(np.arange(i, i + 3, dtype=np.float32))
+    return series
+
+
+@pytest.mark.parametrize(
+    ("spans", "kept"),
+    [
+        ([(0, 12)], range(12)),
+        ([(-9, 1)], range(3)),
+        ([(3, 6)], range(3, 6)),
+        ([(5, 7)], range(3, 9)),
+        ([(2, 3), (10, 99)], [*range(3), *range(9, 12)]),
+        ([(12, 99)], []),
+        ([], []),
+    ],
+)
+def test_only_pieces_that_touch_a_span_are_kept(
+    spans: list[tuple[int, int]], kept: Sequence[int]
+) -> None:
+    series = _in_pieces()
+    series.keep(*spans)
+    assert series.get(0, 12).tolist() == [i if i in kept else 0 for i in range(12)]
+
+
+def test_what_follows_keeps_its_position() -> None:
+    series = _in_pieces()
+    series.keep()
+    series.append(np.array([5], np.float32))
+    assert series.get(11, 14).tolist() == [0, 5, 0]
+
+
+def test_shape_outlasts_the_values() -> None:
+    series = Series()
+    series.append(np.ones((2, 4), np.float32))
+    series.keep()
+    assert series.get(0, 3).shape == (3, 4)
 
 
 def test_values_have_a_shape_and_a_first_number() -> None:
     series = Series()
-    series.start = 40
+    series.end = 40
     series.append(np.ones((2, 2, 3), np.float32))
     assert series.get(39, 43).sum(axis=(1, 2)).tolist() == [0, 6, 6, 0]
 

@@ -74,3 +74,44 @@ def test_run_that_ends_early_does_not_hide_the_next_one() -> None:
     assert windows[0] == Window(0, 0, 2)
     assert windows[1].first_frame >= 200
     assert windows[-1].end_frame > 490
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("piece", [1, 40])
+def test_later_windows_lie_in_what_is_still_needed(seed: int, piece: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.choice([1, 5, 14, 60, 118, 131, 400], 24)
+    usable = np.repeat(np.arange(24) % 2 == seed % 2, lengths)
+    schedule = WindowSchedule(hop_segments=1 + 4 * (seed % 3))
+    asked: list[tuple[tuple[int, int], ...]] = []
+    n_windows = 0
+    for i in range(0, len(usable) + 1, piece):
+        is_last = i + piece > len(usable)
+        windows = schedule.extend(i, usable[i : i + piece])
+        for window in (*windows, *(schedule.finish() if is_last else ())):
+            n_windows += 1
+            for spans in asked:
+                assert any(
+                    first <= window.first_frame and (window.end_frame <= end or end == spans[1][1])
+                    for first, end in spans
+                )
+        asked.append(schedule.still_needed((), i + piece))
+    assert n_windows > 0
+
+
+@pytest.mark.parametrize("n_frames", range(300, 308))
+def test_last_window_before_a_long_gap_is_still_needed(n_frames: int) -> None:
+    schedule = WindowSchedule(hop_segments=20)
+    schedule.extend(0, np.arange(900) < n_frames)
+    (first, end), _ = schedule.still_needed((), 900)
+    (window,) = schedule.finish()
+    assert first <= window.first_frame
+    assert window.end_frame <= end
+
+
+def test_pending_windows_are_still_needed() -> None:
+    schedule = WindowSchedule(1)
+    schedule.extend(0, np.ones(900, dtype=bool))
+    ((first, end), _) = schedule.still_needed([Window(3, 100), Window(4, 108)], 900)
+    assert first <= 100
+    assert end == 900

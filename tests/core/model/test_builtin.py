@@ -88,6 +88,17 @@ def test_unknown_fact_is_refused(model: BuiltinModel, tmp_path: Path, part: str)
     assert "colour" in caught.value.details
 
 
+@pytest.mark.parametrize("change", [{"temperature": 0.0}, {"confidence": [1.0, 2.0]}])
+def test_impossible_calibration_is_refused(
+    model: BuiltinModel, tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    write_builtin(path, model)
+    save_file(load_file(path), path, metadata=_facts(calibration=change))
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_builtin(path)
+
+
 @pytest.mark.parametrize("part", ["sizes", "calibration", "about"])
 def test_missing_fact_is_refused(model: BuiltinModel, tmp_path: Path, part: str) -> None:
     path = tmp_path / "weights.safetensors"

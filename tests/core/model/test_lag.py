@@ -46,10 +46,9 @@ def _curve(network: LagNet, seen: Seen, mel: torch.Tensor, is_heard: torch.Tenso
 def test_there_are_cells_of_every_scale_for_every_change(network: LagNet, seen: Seen) -> None:
     n_fine = (64 // CELL_PX) * (96 // CELL_PX)
     n_cells = n_fine + n_fine // 4 + n_fine // 16 + 1
-    # Odd numbers of cells are rounded up by the next scale.
     assert seen.features.shape[:3] == (1, N_FRAMES, SIZES.cell_width)
     assert seen.features.shape[3] == seen.motion.shape[2] == len(seen.scales)
-    assert len(seen.scales) == pytest.approx(n_cells, abs=2)
+    assert len(seen.scales) == n_cells
     assert seen.scales.unique().tolist() == [0, 1, 2, 3]
 
 

@@ -1,0 +1,248 @@
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.errors import Cancelled, CheckpointError
+from core.progress import SILENT, Progress
+from training import loop
+from training.loop import LATEST, LOG, LoopConfig, Metrics, Tensors, train
+
+CONFIG = LoopConfig(
+    n_steps=24,
+    learning_rate=0.02,
+    warm_up_steps=4,
+    log_every=2,
+    validate_every=6,
+    save_every=5,
+    seed=3,
+)
+
+
+class Line:
+    """Learns a linear map; dropout makes the updates depend on the network's own randomness."""
+
+    def __init__(self, broken_steps: Sequence[int] = ()) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.network = nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.2), nn.Linear(16, 1))
+        self.broken_steps, self.made = broken_steps, list[int]()
+
+    def batch(self, step: int) -> Tensors:
+        self.made.append(step)
+        x = np.random.default_rng([7, step]).standard_normal((8, 4), np.float32)
+        x[:, 0] *= np.float32(np.nan) if step in self.broken_steps else 1
+        return {"x": torch.from_numpy(x)}
+
+    def loss(self, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+        error = self.network(batch["x"])[:, 0] - batch["x"].sum(1)
+        return error.square().mean(), {"largest": float(error.detach().abs().max())}
+
+    def validate(self) -> Metrics:
+        assert not self.network.training
+        with torch.no_grad():
+            return {"loss": float(self.loss(self.batch(10_000))[0])}
+
+    def weights(self) -> list[torch.Tensor]:
+        return [weight.detach().clone() for weight in self.network.parameters()]
+
+    def train(self, folder: Path, config: LoopConfig = CONFIG, **more: Any) -> Metrics:
+        return train(self.network, self, config, folder, more.pop("monitor", SILENT), **more)
+
+
+class StopAt:
+    """Asks to stop before a step."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def report(self, progress: Progress) -> None:
+        assert progress.fraction is not None
+        assert 0 < progress.fraction <= 1
+
+    def check(self) -> None:
+        if self.left == 0:
+            raise Cancelled
+        self.left -= 1
+
+
+def _log(folder: Path) -> list[dict[str, Any]]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    lines = (folder / LOG).read_text().splitlines()
+    return [json.loads(line, parse_constant=refuse) for line in lines]
+
+
+def _steps(folder: Path, key: str) -> list[int]:
+    return [line["step"] for line in _log(folder) if key in line]
+
+
+def _stopped(folder: Path, step: int, config: LoopConfig = CONFIG, recipe: str = "") -> None:
+    with pytest.raises(Cancelled):
+        Line().train(folder, config, monitor=StopAt(step), recipe=recipe)
+
+
+def test_loss_falls(tmp_path: Path) -> None:
+    task = Line()
+    before = task.network.eval() and task.validate()["loss"]
+    after = task.train(tmp_path, replace(CONFIG, n_steps=150))["loss"]
+    assert after < before / 4
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    factors = [CONFIG.factor(step) for step in range(CONFIG.n_steps + 1)]
+    assert factors[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert factors[4:] == sorted(factors[4:], reverse=True)
+    assert factors[-1] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("stop", [3, 5, 13, 23])
+def test_stopped_run_ends_as_if_it_had_not_been_stopped(tmp_path: Path, stop: int) -> None:
+    whole, resumed = Line(), Line()
+    expected = whole.train(tmp_path / "whole")
+    _stopped(tmp_path / "parts", stop)
+    torch.rand(5)
+
+    assert resumed.train(tmp_path / "parts") == expected
+    assert min(resumed.made) == stop // 5 * 5
+    for one, other in zip(whole.weights(), resumed.weights(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("stop", [3, 13, 23])
+def test_log_has_every_step_once_after_a_stop(tmp_path: Path, stop: int) -> None:
+    _stopped(tmp_path, stop)
+    with (tmp_path / LOG).open("a") as file:
+        file.write('{"step": ')  # What a run leaves that is killed while it writes.
+    Line().train(tmp_path)
+    assert _steps(tmp_path, "loss") == list(range(2, 25, 2))
+    assert _steps(tmp_path, "validation") == [6, 12, 18, 24]
+
+
+def test_finished_run_is_not_trained_on(tmp_path: Path) -> None:
+    first, again = Line(), Line()
+    expected = first.train(tmp_path)
+    lines = _log(tmp_path)
+
+    assert again.train(tmp_path) == expected
+    assert again.made == [10_000]
+    assert torch.equal(again.weights()[0], first.weights()[0])
+    assert _log(tmp_path) == lines
+
+
+def test_last_metrics_are_those_of_the_log(tmp_path: Path) -> None:
+    assert Line().train(tmp_path) == _log(tmp_path)[-1]["validation"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n_steps": 25}, {"learning_rate": 0.01}, {"seed": 4}, {"bfloat16": True}],
+    ids=lambda change: next(iter(change)),
+)
+def test_run_of_another_configuration_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    _stopped(tmp_path, 8)
+    lines = _log(tmp_path)
+    with pytest.raises(CheckpointError, match="another configuration; choose another folder"):
+        Line().train(tmp_path, replace(CONFIG, **change))
+    assert _log(tmp_path) == lines
+
+
+def test_run_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    _stopped(tmp_path, 8, recipe="12 windows")
+    with pytest.raises(
+        CheckpointError, match=r"latest\.pt belongs to a run with another"
+    ) as caught:
+        Line().train(tmp_path, recipe="13 windows")
+    assert caught.value.path == tmp_path / LATEST
+    Line().train(tmp_path, recipe="12 windows")
+
+
+class _Worm:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (print, ("a checkpoint was executed",))
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", {"step": 3}, _Worm()])
+def test_damaged_or_foreign_checkpoint_is_refused(
+    tmp_path: Path, content: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / LATEST
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"latest\.pt is damaged or no checkpoint"):
+        Line().train(tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_checkpoint_holds_tensors_and_plain_values_only(tmp_path: Path) -> None:
+    Line().train(tmp_path)
+    state = torch.load(tmp_path / LATEST, weights_only=True)
+    assert state["step"] == CONFIG.n_steps
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_end_in_the_middle_of_a_save_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    _stopped(tmp_path, 7)
+    before = (tmp_path / LATEST).read_bytes()
+
+    def write_half(state: object, path: Path) -> None:
+        path.write_bytes(before[: len(before) // 2])
+        raise failure
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.torch, "save", write_half)
+        with pytest.raises(type(failure)):
+            Line().train(tmp_path)
+
+    assert (tmp_path / LATEST).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LATEST, LOG]
+    whole, resumed = Line(), Line()
+    whole.train(tmp_path / "whole")
+    resumed.train(tmp_path)
+    assert torch.equal(whole.weights()[0], resumed.weights()[0])
+
+
+def test_gradient_that_is_not_finite_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = Line(broken_steps=[9])
+    with caplog.at_level(logging.WARNING, "training.loop"):
+        task.train(tmp_path)
+    assert all(torch.isfinite(weight).all() for weight in task.weights())
+    (record,) = caplog.records
+    assert record.getMessage().startswith("step 9 has a gradient of norm nan")
+    (line,) = [line for line in _log(tmp_path) if line["step"] == 10 and "loss" in line]
+    assert (line["loss"], line["norm"]) == (None, None)
+    assert all(line["loss"] for line in _log(tmp_path) if "loss" in line and line["step"] != 10)
+
+
+def test_failure_to_make_a_batch_comes_through_and_ends_the_thread(tmp_path: Path) -> None:
+    class Broken(Line):
+        def batch(self, step: int) -> Tensors:
+            if step == 4:
+                raise OSError("the disk is gone")
+            return super().batch(step)
+
+    n_threads = threading.active_count()
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        Broken().train(tmp_path)
+    assert caught.value is not None
+    assert threading.active_count() == n_threads
+
+
+def test_a_stop_ends_the_thread(tmp_path: Path) -> None:
+    n_threads = threading.active_count()
+    with pytest.raises(Cancelled) as caught:
+        Line().train(tmp_path, monitor=StopAt(3))
+    assert caught.value is not None
+    assert threading.active_count() == n_threads
