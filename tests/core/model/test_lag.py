@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from core.model.lag import CELL_PX, N_SIGNALS, Heard, LagNet, LagSizes, Seen
+from core.model.lag import CELL_PX, LEAD_FRAMES, N_MOTIONS, N_SIGNALS, Heard, LagNet, LagSizes, Seen
 from core.model.lag_inputs import MEL_BANDS
 
 SIZES = LagSizes(4, 8, 8, 2, 4, 8, 8, 16)
@@ -28,7 +28,7 @@ def noise() -> Callable[..., torch.Tensor]:
 @pytest.fixture
 def seen(network: LagNet) -> Seen:
     generator = torch.Generator().manual_seed(5)
-    size = (1, N_FRAMES + 1, 64, 96)
+    size = (1, N_FRAMES + LEAD_FRAMES, 64, 96)
     return network.encode_video(torch.randint(0, 256, size, dtype=torch.uint8, generator=generator))
 
 
@@ -47,23 +47,26 @@ def test_there_are_cells_of_every_scale_for_every_change(network: LagNet, seen: 
     n_fine = (64 // CELL_PX) * (96 // CELL_PX)
     n_cells = n_fine + n_fine // 4 + n_fine // 16 + 1
     assert seen.features.shape[:3] == (1, N_FRAMES, SIZES.cell_width)
-    assert seen.features.shape[3] == seen.motion.shape[2] == len(seen.scales)
+    assert seen.features.shape[3] == seen.motion.shape[3] == len(seen.scales)
+    assert seen.motion.shape[2] == N_MOTIONS
     assert len(seen.scales) == n_cells
     assert seen.scales.unique().tolist() == [0, 1, 2, 3]
 
 
 def test_still_picture_has_no_motion(network: LagNet) -> None:
-    still = torch.full((1, 3, 64, 64), 90, dtype=torch.uint8)
+    still = torch.full((1, 4, 64, 64), 90, dtype=torch.uint8)
     assert not network.encode_video(still).motion.any()
 
 
 def test_motion_is_where_the_picture_changes(network: LagNet) -> None:
-    grey = torch.full((1, 3, 64, 64), 90, dtype=torch.uint8)
-    grey[0, 2, 8:16, 24:32] = 200
+    grey = torch.full((1, 5, 64, 64), 90, dtype=torch.uint8)
+    grey[0, 3:, 8:16, 24:32] = 200
     seen = network.encode_video(grey)
-    fine = seen.motion[0, :, seen.scales == 0].reshape(2, 8, 8)
-    assert not fine[0].any()
-    assert fine[1].nonzero().tolist() == [[1, 3]]
+    change, jolt = seen.motion[0, :, :, seen.scales == 0].reshape(3, 2, 8, 8).unbind(1)
+    assert [picture.any().item() for picture in change] == [False, True, False]
+    # What begins and ends to move jolts twice.
+    assert [picture.any().item() for picture in jolt] == [False, True, True]
+    assert change[1].nonzero().tolist() == jolt[2].nonzero().tolist() == [[1, 3]]
 
 
 def test_sound_gives_a_token_every_20_ms(
@@ -161,7 +164,7 @@ def test_clips_of_a_batch_do_not_meet(
 ) -> None:
     mel = noise(2, MEL_BANDS, 2 * N_TOKENS)
     is_heard = _heard_part(0, N_TOKENS).expand(2, -1)
-    twice = Seen(seen.features.repeat(2, 1, 1, 1), seen.motion.repeat(2, 1, 1), seen.scales)
+    twice = Seen(seen.features.repeat(2, 1, 1, 1), seen.motion.repeat(2, 1, 1, 1), seen.scales)
     heard: Heard = network.encode_audio(mel, is_heard)
     is_seen = torch.ones(2, N_FRAMES, dtype=torch.bool)
     together = network.compare(twice, heard, is_seen, is_heard)
@@ -174,7 +177,7 @@ def test_every_weight_is_used(
     network: LagNet, seen: Seen, noise: Callable[..., torch.Tensor]
 ) -> None:
     network.requires_grad_(requires_grad=True)
-    grey = (noise(1, N_FRAMES + 1, 64, 96) * 40 + 128).clamp(0, 255).to(torch.uint8)
+    grey = (noise(1, N_FRAMES + LEAD_FRAMES, 64, 96) * 40 + 128).clamp(0, 255).to(torch.uint8)
     mel = noise(1, MEL_BANDS, 2 * N_TOKENS)
     curve = _curve(network, network.encode_video(grey), mel, _heard_part(0, N_TOKENS))
     curve.logsumexp(dim=1).sum().backward()
