@@ -97,17 +97,14 @@ def train(
         task: Batches, loss and validation.
         config: The schedule.
         folder: Gets `latest.pt` and `log.jsonl`.
-        monitor: Told about the progress and asked whether to go on; a run that is cancelled goes on
-            from its last checkpoint.
-        recipe: Everything else that decides what the weights become; a run only goes on under the
-            same.
+        monitor: Told about the progress and asked whether to go on.
+        recipe: What else decides what the weights become; a run only goes on under the same.
 
     Returns:
         The last validation's metrics.
 
     Raises:
-        CheckpointError: The folder holds a run with another configuration or recipe, or a damaged
-            checkpoint.
+        CheckpointError: The folder holds a run of another configuration, or a damaged checkpoint.
         Cancelled: The monitor asked to stop.
     """
     torch.manual_seed(config.seed)
@@ -115,7 +112,7 @@ def train(
     identity = _identity(config, recipe)
     first_step = _resume(network, optimizer, identity, folder)
     _forget_after(folder, first_step)
-    started_s = time.monotonic()
+    started_s, metrics = time.monotonic(), dict[str, float]()
     # A batch that is still being made is waited for also when the run ends early.
     with closing(_ahead(task.batch, first_step, config.n_steps)) as batches:
         for step, batch in batches:
@@ -127,17 +124,14 @@ def train(
                 _write_line(folder, done, {"seconds_per_step": seconds, **numbers})
                 stage = f"Training, loss {numbers['loss']:.3f}"
                 monitor.report(Progress(stage, done / config.n_steps))
-            if done % config.validate_every == 0 and done < config.n_steps:
+            if done % config.validate_every == 0 or done == config.n_steps:
                 network.eval()
-                _write_line(folder, done, {"validation": task.validate()})
-            if done % config.save_every == 0 and done < config.n_steps:
+                metrics = task.validate()
+                _write_line(folder, done, {"validation": metrics})
+            if done % config.save_every == 0 or done == config.n_steps:
                 _save(network, optimizer, identity, folder, done)
     network.eval()
-    metrics = task.validate()
-    if first_step < config.n_steps:
-        _write_line(folder, config.n_steps, {"validation": metrics})
-        _save(network, optimizer, identity, folder, config.n_steps)
-    return metrics
+    return metrics or task.validate()  # A run that had reached its end has no metrics yet.
 
 
 def _optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.AdamW:

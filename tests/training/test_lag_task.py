@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.model.grid import OFFSET_GRID_S
-from core.model.lag import LAG_STEP_S, Heard, LagNet, LagSizes, Seen
+from core.model.lag import LAG_STEP_S, LEAD_FRAMES, Heard, LagNet, LagSizes, Seen
 from core.timing import SAMPLES_PER_FRAME
 from training.data.synthetic.cache import CachedClip
 from training.lag_task import (
@@ -46,7 +46,7 @@ def _clip(level: int = 40, silent_from: int = 250, side_px: int = SIDE_PX) -> Ca
 def _lag_tokens(window: Tensors) -> float:
     """Return how much earlier the click is heard than the flash is seen."""
     levels = window["grey"].float().mean((1, 2))
-    jump = int(levels.diff().abs().argmax())  # Of the frames behind the first, which is extra.
+    jump = int(levels.diff().abs().argmax()) + 1 - LEAD_FRAMES
     click = int(window["waveform"].abs().argmax()) / TOKEN_SAMPLES
     return REACH_TOKENS + 2 * jump - click
 
@@ -93,7 +93,7 @@ def test_validation_draws_classes_and_training_anything() -> None:
 def test_window_has_the_stated_shapes() -> None:
     window = draw_window(np.random.default_rng(0), _clip(side_px=128), None, LagTaskConfig())
     assert {key: (tuple(value.shape), value.dtype) for key, value in window.items()} == {
-        "grey": ((121, 128, 128), torch.uint8),
+        "grey": ((120 + LEAD_FRAMES, 128, 128), torch.uint8),
         "waveform": ((N_TOKENS * TOKEN_SAMPLES,), torch.float32),
         "is_heard": ((N_TOKENS,), torch.bool),
         "offset_s": ((), torch.float32),

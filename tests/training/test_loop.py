@@ -93,7 +93,8 @@ def _stopped(folder: Path, step: int, config: LoopConfig = CONFIG, recipe: str =
 
 def test_loss_falls(tmp_path: Path) -> None:
     task = Line()
-    before = task.network.eval() and task.validate()["loss"]
+    task.network.eval()
+    before = task.validate()["loss"]
     after = task.train(tmp_path, replace(CONFIG, n_steps=150))["loss"]
     assert after < before / 4
 

@@ -174,7 +174,7 @@ class FluxNet(LagNet):
     def compare(
         self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
-        motion = seen.motion.mean(-1)  # (1, T)
+        motion = seen.motion[:, :, 0].mean(-1)  # (1, T)
         pieces = heard.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
         return (pieces * motion).sum(-1).flip(-1)
 
