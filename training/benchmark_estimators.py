@@ -8,7 +8,7 @@ from core.detection.classical import ClassicalEngine
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engine import Engine
-from core.detection.evidence import OffsetEvidence
+from core.detection.evidence import OffsetEvidence, joined
 from core.progress import SILENT
 from training import baselines
 from training.benchmark_clips import Recording, Sound
@@ -75,8 +75,11 @@ class EngineEstimator:
                     evidence += run.consume(chunk)
             for run, evidence in zip(runs, found, strict=True):
                 evidence += run.finish()
-            second = found[1] if len(found) > 1 else ()
-            return (Findings(found[0], self.engine.confidence_rule, second),)
+            rule = self.engine.confidence_rule
+            if rule is None:
+                return (Findings(found[0]),)
+            joint = joined(found[0], found[1], rule.evidence_weight)
+            return (Findings(joint, rule, found[1]),)
 
         return judge
 

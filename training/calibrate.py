@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 from core.detection.confidence import Signs
 from core.detection.config import DetectionConfig
-from core.detection.estimate import NEIGHBOURHOOD_S, clip_signs, estimate_offset
+from core.detection.estimate import clip_posterior, clip_signs, estimate_offset, near_answer
+from core.detection.evidence import OffsetEvidence, joined
 from core.detection.lag_engine import LagEngine
 from core.model.builtin import BuiltinModel, Calibration
 from core.progress import Monitor, Progress
 from training.benchmark_clips import read_recording, read_sound
-from training.benchmark_estimators import EngineEstimator, Findings
+from training.benchmark_estimators import EngineEstimator
 from training.benchmark_trials import NEAR_RANGE_S, NEAR_S
 
 RIGHT_S = 0.1
@@ -24,7 +25,9 @@ RIGHT_S = 0.1
 
 TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
+EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 LEVEL = 0.9
+CONFIG = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
 
 _RIDGE = 1e-2
 _NEWTON_STEPS = 30
@@ -76,39 +79,74 @@ def calibrate(
         DetectionError: A clip is too short.
         Cancelled: The monitor asked to stop.
     """
-    # A rule that takes no account of anything makes the second opinion run along.
-    trial = replace(model.calibration, resolution_s=0.0, confidence=(0.0, 1.0, 0.0, 0.0))
+    # A rule that takes no account of it makes the second opinion run along.
+    trial = replace(model.calibration, resolution_s=0.0, confidence=(0.0, 1.0, 0.0, 0.0, 0.0))
     engine = LagEngine(replace(model, calibration=trial))
-    cases = []
+    questions: list[Question] = []
     for number, path in enumerate(clips):
         monitor.check()
         monitor.report(Progress("Calibrating", number / len(clips)))
-        cases += _cases(engine, path, clips[(number + 1) % len(clips)], seed + number)
+        questions += _questions(engine, path, clips[(number + 1) % len(clips)], seed + number)
+    weight = fit_evidence_weight(questions)
+    cases = [_case(question, weight) for question in questions]
     return replace(
         model.calibration,
         resolution_s=_fit_resolution(cases),
-        confidence=_fit_rule(cases),
+        confidence=(*_fit_rule(cases), weight),
     )
 
 
-def _cases(engine: LagEngine, path: Path, other: Path, seed: int) -> list[Case]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What two opinions found in a clip.
+
+    Attributes:
+        evidence: Of the model.
+        second: Of the second opinion.
+        offset_s: The truth; infinite with foreign sound.
+    """
+
+    evidence: Sequence[OffsetEvidence]
+    second: Sequence[OffsetEvidence]
+    offset_s: float
+
+
+def _questions(engine: LagEngine, path: Path, other: Path, seed: int) -> list[Question]:
     recording = read_recording(path)
     judge = EngineEstimator(engine.name, engine).begin(recording)
-    config = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
     offset_s = float(np.random.default_rng([seed, 4]).uniform(-NEAR_S, NEAR_S))
-    (true,) = judge(recording.sound.shifted(offset_s), config)
-    (foreign,) = judge(read_sound(other).of_length(recording.n_frames), config)
-    return [_case(true, config, offset_s), _case(foreign, config, np.inf)]
+    (true,) = judge(recording.sound.shifted(offset_s), CONFIG)
+    (foreign,) = judge(read_sound(other).of_length(recording.n_frames), CONFIG)
+    return [
+        Question(true.evidence, true.second, offset_s),
+        Question(foreign.evidence, foreign.second, np.inf),
+    ]
 
 
-def _case(found: Findings, config: DetectionConfig, offset_s: float) -> Case:
-    estimate = estimate_offset(found.evidence, config)
-    axis = found.evidence[0].axis_s
-    near = np.abs(axis - estimate.offset_s) <= NEIGHBOURHOOD_S
-    signs = clip_signs(found.evidence, found.second, near, estimate.confidence)
+def fit_evidence_weight(questions: Sequence[Question]) -> float:
+    """Return the weight of the second opinion that makes the truth of whole clips most probable."""
+    true = [question for question in questions if np.isfinite(question.offset_s)]
+
+    def loss(weight: float) -> float:
+        total = 0.0
+        for question in true:
+            evidence = joined(question.evidence, question.second, weight)
+            posterior = clip_posterior(evidence)
+            near = np.abs(evidence[0].axis_s - question.offset_s) <= RIGHT_S
+            total -= np.log(posterior[near].sum() + 1e-6)
+        return total
+
+    return min(EVIDENCE_WEIGHTS, key=loss)
+
+
+def _case(question: Question, weight: float) -> Case:
+    evidence = joined(question.evidence, question.second, weight)
+    estimate = estimate_offset(evidence, CONFIG)
+    near = near_answer(evidence[0].axis_s, estimate.offset_s, resolution_s=0.0)
+    signs = clip_signs(evidence, question.second, near, estimate.confidence)
     low, high = estimate.interval_s
     widths = (estimate.offset_s - low, high - estimate.offset_s)
-    return Case(signs, estimate.offset_s - offset_s, widths)
+    return Case(signs, estimate.offset_s - question.offset_s, widths)
 
 
 def _fit_resolution(cases: Sequence[Case]) -> float:

@@ -25,15 +25,24 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRule:
-    """A logistic regression on the signs, fitted on clips that the model was not trained on.
+    """How a second opinion enters the answer, and how likely the answer is right.
 
-    Agreement of the two opinions raises the confidence, conflict lowers it.
+    The likelihood is a logistic regression on the signs: agreement of the two opinions raises it,
+    conflict lowers it. All numbers are fitted on clips that the model was not trained on.
+
+    Attributes:
+        intercept: Of the regression.
+        own: Weight of that sign.
+        belonging: Likewise.
+        second: Likewise.
+        evidence_weight: What the log-likelihood of the second opinion counts in the answer.
     """
 
     intercept: float
     own: float
     belonging: float
     second: float
+    evidence_weight: float = 0.0
 
     def confidence(self, signs: Signs) -> float:
         """Return the probability, 0..1, that the answer is right."""

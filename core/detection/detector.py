@@ -12,7 +12,7 @@ from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engine import Engine, EngineRun
 from core.detection.estimate import estimate_offset
-from core.detection.evidence import OffsetEvidence
+from core.detection.evidence import OffsetEvidence, joined
 from core.detection.result import Detection, Opinion
 from core.errors import DetectionError, MediaError
 from core.media.decode import ClipChunk, ClipDecoder
@@ -219,13 +219,12 @@ class _Judgement:
                 self._on_evidence(item)
 
     def opinions(self) -> tuple[Opinion, Opinion | None]:
-        obstacle = self._activity.obstacle
+        """Return the answer and the second opinion, which may have its say in the evidence."""
+        obstacle, rule = self._activity.obstacle, self._engine.confidence_rule
+        if rule is not None:
+            self.evidence = joined(self.evidence, self._second_evidence, rule.evidence_weight)
         estimate = estimate_offset(
-            self.evidence,
-            self._config,
-            reason=obstacle,
-            rule=self._engine.confidence_rule,
-            second=self._second_evidence,
+            self.evidence, self._config, reason=obstacle, rule=rule, second=self._second_evidence
         )
         opinion = Opinion(self._engine.name, self._engine.id, estimate)
         if not self._second_evidence:

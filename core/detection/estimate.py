@@ -58,7 +58,7 @@ def estimate_offset(
     best = int(posterior.argmax())
     offset_s = float(axis[best])
     resolution_s = max(item.resolution_s for item in evidence)
-    near = np.abs(axis - offset_s) <= max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
+    near = near_answer(axis, offset_s, resolution_s)
     confidence = min(float(posterior[near].sum()), 1.0)
     if rule is not None:
         confidence = rule.confidence(clip_signs(evidence, second, near, confidence))
@@ -75,6 +75,14 @@ def estimate_offset(
         windows_used=len(evidence),
         synchronizability=_mean_synchronizability(evidence),
     )
+
+
+def near_answer(
+    axis: NDArray[np.float64], offset_s: float, resolution_s: float
+) -> NDArray[np.bool_]:
+    """Return (M,), which offsets are so near an answer that they speak for it."""
+    reach_s = max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
+    return np.asarray(np.abs(axis - offset_s) <= reach_s, np.bool_)
 
 
 def judge_by(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:

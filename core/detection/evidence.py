@@ -4,7 +4,8 @@ Whatever a model is, the engine sees log-likelihoods over offsets that can be su
 """
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,3 +96,43 @@ def evidence_from_classes(
         resolution_s=STEP_S / 2,
         posterior=posterior,
     )
+
+
+def joined(
+    evidence: Sequence[OffsetEvidence], second: Sequence[OffsetEvidence], weight: float
+) -> list[OffsetEvidence]:
+    """Let a second opinion have its say in the evidence of each window.
+
+    Args:
+        evidence: Of the opinion that answers.
+        second: Of the other one, on the same axis; windows that it lacks stay as they are.
+        weight: Its log-likelihood counts so much.
+    """
+    by_window = {item.window.first_frame: item for item in second}
+    found = []
+    for item in evidence:
+        other = by_window.get(item.window.first_frame)
+        if other is None or not weight:
+            found.append(item)
+            continue
+        total = item.log_likelihood + np.float32(weight) * other.log_likelihood
+        posterior = item.posterior
+        if posterior is not None:
+            change = _class_logits(item.axis_s, total) - _class_logits(
+                item.axis_s, item.log_likelihood
+            )
+            posterior = replace(posterior, logits=posterior.logits + change)
+        found.append(replace(item, log_likelihood=total, posterior=posterior))
+    return found
+
+
+def _class_logits(
+    axis: NDArray[np.float64], log_likelihood: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return (21,): the logarithm of the likelihood near each class; 0 where the axis has none."""
+    distance = np.abs(axis - OFFSET_GRID_S.astype(np.float64)[:, None])
+    logits = np.zeros(len(OFFSET_GRID_S), np.float32)
+    for number, near in enumerate(distance <= STEP_S / 2 + AXIS_STEP_S / 10):
+        if near.any():
+            logits[number] = np.logaddexp.reduce(log_likelihood[near])
+    return logits

@@ -13,8 +13,8 @@ from core.paths import complete_or_absent
 
 FORMAT = "synchformer-gui lag network 1"
 
-N_CONFIDENCE_WEIGHTS = 4
-"""An intercept and a weight for each of `core.detection.confidence.Signs`."""
+N_CONFIDENCE_WEIGHTS = 5
+"""As many as `core.detection.confidence.ConfidenceRule` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,7 @@ class Calibration:
     Attributes:
         temperature: Logits are divided by it.
         resolution_s: Half-width below which no interval goes.
-        confidence: Intercept and weights of the rule for the confidence, in the order of
-            `core.detection.confidence.ConfidenceRule`; empty for none.
+        confidence: The numbers of `core.detection.confidence.ConfidenceRule`; empty for none.
     """
 
     temperature: float = 1.0

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from core.detection.confidence import ConfidenceRule, Signs
+from core.detection.evidence import OffsetEvidence, offset_axis
+from core.detection.windows import Window
 from core.errors import Cancelled, MediaError
 from core.model.builtin import BuiltinModel, read_builtin
 from core.progress import SILENT, Progress
@@ -14,9 +16,11 @@ from training.calibrate import (
     LEVEL,
     RESOLUTIONS_S,
     Case,
+    Question,
     _fit_resolution,
     _fit_rule,
     calibrate,
+    fit_evidence_weight,
     fit_temperature,
 )
 
@@ -152,7 +156,7 @@ def test_clips_are_turned_into_a_calibration(
     found = calibrate(model, clips, 0, monitor)
     assert found.temperature == 1.3
     assert RESOLUTIONS_S[0] <= found.resolution_s <= 0.111
-    assert len(found.confidence) == 4
+    assert len(found.confidence) == 5
     assert np.isfinite(found.confidence).all()
     assert [progress.fraction for progress in monitor.reported] == [0.0, 0.5]
 
@@ -167,3 +171,22 @@ def test_calibration_names_a_file_that_cannot_be_read(model: BuiltinModel, tmp_p
     path.write_bytes(b"no clip")
     with pytest.raises(MediaError, match=r"broken\.mp4"):
         calibrate(model, [path], 0, SILENT)
+
+
+def _question(own_s: float, second_s: float, offset_s: float) -> Question:
+    axis = offset_axis(2.1)
+
+    def opinion(peak_s: float) -> list[OffsetEvidence]:
+        curve = 3 * np.exp(-((axis - peak_s) ** 2) / (2 * 0.05**2))
+        return [OffsetEvidence(Window(0, 2), axis, curve.astype(np.float32), 0.0)]
+
+    return Question(opinion(own_s), opinion(second_s), offset_s)
+
+
+@pytest.mark.parametrize(("own_s", "second_s", "is_heeded"), [(1.0, 0.4, True), (0.4, 1.0, False)])
+def test_second_opinion_weighs_what_it_is_worth(
+    own_s: float, second_s: float, is_heeded: bool
+) -> None:
+    weight = fit_evidence_weight([_question(own_s, second_s, 0.4)])
+    assert (weight > 1) == is_heeded
+    assert is_heeded or weight == 0

@@ -1,7 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from core.detection.evidence import WindowPosterior, evidence_from_classes, offset_axis
+from core.detection.evidence import (
+    OffsetEvidence,
+    WindowPosterior,
+    evidence_from_classes,
+    joined,
+    offset_axis,
+)
 from core.detection.windows import Window
 
 
@@ -40,3 +48,30 @@ def test_windows_of_a_detection_share_one_axis() -> None:
     one, other = (evidence_from_classes(_posterior(winner), range_s=1.0) for winner in (3, 12))
     assert one.axis_s is other.axis_s
     assert not one.axis_s.flags.writeable
+
+
+def _peak(offset_s: float, height: float, index: int = 0) -> OffsetEvidence:
+    axis = offset_axis(2.1)
+    curve = -((axis - offset_s) ** 2) / (2 * 0.05**2)
+    log_likelihood = np.log(np.exp(curve) * height + 1).astype(np.float32)
+    window = Window(index, 2 + 8 * index)
+    logits = np.zeros(21, np.float32)
+    return OffsetEvidence(window, axis, log_likelihood, 0.03, WindowPosterior(window, 0.0, logits))
+
+
+def test_second_opinion_decides_between_two_peaks() -> None:
+    twice = _peak(-1.0, 50.0)
+    lower = _peak(0.6, 45.0).log_likelihood
+    both = replace(twice, log_likelihood=np.maximum(twice.log_likelihood, lower))
+    (found,) = joined([both], [_peak(0.6, 20.0)], 1.0)
+    assert found.axis_s[found.log_likelihood.argmax()] == pytest.approx(0.6, abs=0.011)
+    assert found.posterior is not None
+    assert found.posterior.logits.argmax() == 13
+
+
+def test_second_opinion_without_weight_or_of_another_window_changes_nothing() -> None:
+    evidence = [_peak(-1.0, 50.0), _peak(-1.0, 50.0, index=1)]
+    assert joined(evidence, [_peak(0.6, 90.0)], 0.0) == evidence
+    changed = joined(evidence, [_peak(0.6, 90.0)], 1.0)
+    assert changed[0] is not evidence[0]
+    assert changed[1] is evidence[1]
