@@ -16,7 +16,12 @@ from rich.progress import Progress
 
 from core.detection.engines import EngineChoice, open_engine
 from core.errors import DetectionError, ExportError, MediaError
-from training.benchmark_estimators import EngineEstimator, Estimator, VariantsEstimator
+from training.benchmark_estimators import (
+    EngineEstimator,
+    Estimator,
+    VariantsEstimator,
+    use_one_thread,
+)
 from training.benchmark_report import SetResult, to_markdown, write_json, write_text
 from training.benchmark_sets import ClipSet, folder_set, generated_set
 from training.benchmark_trials import ClipTask, Outcome, run_clip
@@ -183,7 +188,7 @@ def _run_all(
             tracked = progress.track(tasks, description="Measuring")
             return iter([_run_one(task, names, seed) for task in tracked])
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(n_workers, context, initializer=_use_one_thread) as pool:
+        with ProcessPoolExecutor(n_workers, context, initializer=use_one_thread) as pool:
             futures = [pool.submit(_run_one, task, names, seed) for task in tasks]
             try:
                 done = as_completed(futures)
@@ -199,13 +204,6 @@ def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> ClipResult:
         return ClipResult(run_clip(task, open_estimators(names), seed))
     except (MediaError, DetectionError) as error:
         return ClipResult((), error.message)
-
-
-def _use_one_thread() -> None:
-    """Keep a worker to one core, since there is one worker per core."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @contextmanager

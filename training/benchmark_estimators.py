@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+
 from core.detection.classical import ClassicalEngine
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
@@ -99,3 +101,8 @@ class VariantsEstimator:
             return [Findings(evidence) for evidence in found]
 
         return judge
+
+
+def use_one_thread() -> None:
+    """Keep a worker process to one core, since there is one worker per core."""
+    torch.set_num_threads(1)

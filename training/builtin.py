@@ -132,7 +132,7 @@ def make_builtin(
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
     files = render_split_files(clips, "calibration", recipe.n_calibration)
-    calibration = calibrate(model, [path for path, _ in files], recipe.seed, monitor)
+    calibration = calibrate(model, [path for path, _ in files], recipe.seed, monitor, n_workers)
     write_builtin(folder / WEIGHTS, BuiltinModel(network, calibration, about))
     _write_summary(folder / "summary.json", recipe, calibration, metrics)
     return folder / WEIGHTS

@@ -1,6 +1,11 @@
 """Turns the built-in network's scores into probabilities, on clips that it was not trained on."""
 
+import functools
+import multiprocessing
+import tempfile
+import zlib
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +18,11 @@ from core.detection.confidence import Signs
 from core.detection.config import DetectionConfig
 from core.detection.estimate import clip_posterior, clip_signs, estimate_offset, near_answer
 from core.detection.evidence import OffsetEvidence, joined
-from core.detection.lag_engine import LagEngine
-from core.model.builtin import BuiltinModel, Calibration
+from core.detection.lag_engine import NAME, LagEngine
+from core.model.builtin import BuiltinModel, Calibration, read_builtin, write_builtin
 from core.progress import Monitor, Progress
 from training.benchmark_clips import read_recording, read_sound
-from training.benchmark_estimators import EngineEstimator
+from training.benchmark_estimators import EngineEstimator, use_one_thread
 from training.benchmark_trials import NEAR_RANGE_S, NEAR_S
 
 RIGHT_S = 0.1
@@ -64,7 +69,7 @@ class Case:
 
 
 def calibrate(
-    model: BuiltinModel, clips: Sequence[Path], seed: int, monitor: Monitor
+    model: BuiltinModel, clips: Sequence[Path], seed: int, monitor: Monitor, n_workers: int = 1
 ) -> Calibration:
     """Fit the least width of intervals and the rule for the confidence to whole clips.
 
@@ -73,6 +78,7 @@ def calibrate(
         clips: Files in sync, not trained on.
         seed: Decides the offsets.
         monitor: Told about the progress and asked whether to go on.
+        n_workers: Processes.
 
     Raises:
         MediaError: A clip cannot be read.
@@ -81,12 +87,26 @@ def calibrate(
     """
     # A rule that takes no account of it makes the second opinion run along.
     trial = replace(model.calibration, resolution_s=0.0, confidence=(0.0, 1.0, 0.0, 0.0, 0.0))
-    engine = LagEngine(replace(model, calibration=trial))
     questions: list[Question] = []
-    for number, path in enumerate(clips):
-        monitor.check()
-        monitor.report(Progress("Calibrating", number / len(clips)))
-        questions += _questions(engine, path, clips[(number + 1) % len(clips)], seed + number)
+    pairs = [(path, clips[(number + 1) % len(clips)]) for number, path in enumerate(clips)]
+    monitor.check()
+    with (
+        tempfile.TemporaryDirectory(prefix="calibration-") as folder,
+        ProcessPoolExecutor(
+            n_workers, multiprocessing.get_context("spawn"), initializer=use_one_thread
+        ) as pool,
+    ):
+        # Workers read the weights from a file; sent as tensors, a thread would go on serving them.
+        weights = Path(folder) / "trial.safetensors"
+        write_builtin(weights, replace(model, calibration=trial))
+        try:
+            ask = functools.partial(_questions, weights, seed)
+            for number, found in enumerate(pool.map(ask, pairs), 1):
+                questions += found
+                monitor.report(Progress("Calibrating", number / len(clips)))
+                monitor.check()
+        finally:
+            pool.shutdown(cancel_futures=True)
     weight = fit_evidence_weight(questions)
     cases = [_case(question, weight) for question in questions]
     return replace(
@@ -111,10 +131,19 @@ class Question:
     offset_s: float
 
 
-def _questions(engine: LagEngine, path: Path, other: Path, seed: int) -> list[Question]:
+@functools.cache
+def _engine(weights: Path) -> LagEngine:
+    """Load the model, once in each process."""
+    return LagEngine(read_builtin(weights))
+
+
+def _questions(weights: Path, seed: int, pair: tuple[Path, Path]) -> list[Question]:
+    """Ask about a clip with its own sound, shifted, and with that of another one."""
+    path, other = pair
     recording = read_recording(path)
-    judge = EngineEstimator(engine.name, engine).begin(recording)
-    offset_s = float(np.random.default_rng([seed, 4]).uniform(-NEAR_S, NEAR_S))
+    judge = EngineEstimator(NAME, _engine(weights)).begin(recording)
+    rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
+    offset_s = float(rng.uniform(-NEAR_S, NEAR_S))
     (true,) = judge(recording.sound.shifted(offset_s), CONFIG)
     (foreign,) = judge(read_sound(other).of_length(recording.n_frames), CONFIG)
     return [

@@ -158,7 +158,7 @@ def test_clips_are_turned_into_a_calibration(
     assert RESOLUTIONS_S[0] <= found.resolution_s <= 0.111
     assert len(found.confidence) == 5
     assert np.isfinite(found.confidence).all()
-    assert [progress.fraction for progress in monitor.reported] == [0.0, 0.5]
+    assert [progress.fraction for progress in monitor.reported] == [0.5, 1.0]
 
 
 def test_calibration_can_be_stopped(model: BuiltinModel) -> None:
