@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
-from core.detection.estimate import CONFIDENT, estimate_offset
+from core.detection.estimate import estimate_offset
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
@@ -232,6 +232,6 @@ def _outcome(
         answer_s=estimate.offset_s,
         interval_s=estimate.interval_s,
         confidence=estimate.confidence,
-        is_confident=estimate.confidence >= CONFIDENT and obstacle is Reason.NONE,
+        is_confident=estimate.is_confident,
         synchronizability=float(np.mean(scores)) if scores else None,
     )

@@ -6,7 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from core.detection.confidence import Signs
+from core.detection.confidence import ConfidenceRule, Signs
 from core.detection.config import DetectionConfig
 from core.detection.estimate import clip_posterior, clip_signs, estimate_offset, near_answer
 from core.detection.evidence import OffsetEvidence, joined
@@ -31,6 +31,13 @@ RIGHT_S = 0.1
 TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
 EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+LEASTS = np.arange(0.5, 0.991, 0.01)
+MOST_WRONG = 0.02
+"""Largest share of wrong ones among the answers that are given."""
+
+MOST_FOOLED = 0.03
+"""Largest share of clips with foreign sound to which an answer is given."""
+
 LEVEL = 0.9
 CONFIG = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
 
@@ -86,7 +93,8 @@ def calibrate(
         Cancelled: The monitor asked to stop.
     """
     # A rule that takes no account of it makes the second opinion run along.
-    trial = replace(model.calibration, resolution_s=0.0, confidence=(0.0, 1.0, 0.0, 0.0, 0.0))
+    neutral = ConfidenceRule(intercept=0.0, own=1.0, belonging=0.0, second=0.0)
+    trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
     questions: list[Question] = []
     pairs = [(path, clips[(number + 1) % len(clips)]) for number, path in enumerate(clips)]
     monitor.check()
@@ -109,10 +117,12 @@ def calibrate(
             pool.shutdown(cancel_futures=True)
     weight = fit_evidence_weight(questions)
     cases = [_case(question, weight) for question in questions]
+    regression = _fit_rule(cases)
+    least = fit_least(ConfidenceRule(*regression), cases)
     return replace(
         model.calibration,
         resolution_s=_fit_resolution(cases),
-        confidence=(*_fit_rule(cases), weight),
+        confidence=(*regression, weight, least),
     )
 
 
@@ -166,6 +176,22 @@ def fit_evidence_weight(questions: Sequence[Question]) -> float:
         return total
 
     return min(EVIDENCE_WEIGHTS, key=loss)
+
+
+def fit_least(rule: ConfidenceRule, cases: Sequence[Case]) -> float:
+    """Return the least confidence from which on answers are as seldom wrong as they should be.
+
+    Both the answers to shifted sound and those to foreign sound have to be.
+    """
+    shifted = [case for case in cases if np.isfinite(case.error_s)]
+    foreign = [case for case in cases if not np.isfinite(case.error_s)]
+    for least in LEASTS:
+        given = [case for case in shifted if rule.confidence(case.signs) >= least]
+        n_wrong = sum(not case.is_right for case in given)
+        n_fooled = sum(rule.confidence(case.signs) >= least for case in foreign)
+        if n_wrong <= MOST_WRONG * len(given) and n_fooled <= MOST_FOOLED * len(foreign):
+            return float(round(least, 2))
+    return float(LEASTS[-1])
 
 
 def _case(question: Question, weight: float) -> Case:

@@ -7,12 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.detection.estimate import CONFIDENT
-
 WRONG_S = 0.1
 """An answer farther than this from the truth is wrong."""
 
-BIN_EDGES = (0.0, 0.3, 0.5, CONFIDENT, 0.8, 0.9, 0.97, 1.0)
+BIN_EDGES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.97, 1.0)
 """Borders of the bins of stated confidence; the threshold of a confident answer is one of them."""
 
 

@@ -36,6 +36,7 @@ class ConfidenceRule:
         belonging: Likewise.
         second: Likewise.
         evidence_weight: What the log-likelihood of the second opinion counts in the answer.
+        least: Confidence below which the answer is "cannot tell".
     """
 
     intercept: float
@@ -43,6 +44,7 @@ class ConfidenceRule:
     belonging: float
     second: float
     evidence_weight: float = 0.0
+    least: float = 0.7
 
     def confidence(self, signs: Signs) -> float:
         """Return the probability, 0..1, that the answer is right."""

@@ -14,8 +14,8 @@ from core.model.config import WINDOW_FRAMES
 from core.timing import VIDEO_FPS, Tolerance
 
 CONFIDENT = 0.7
-"""Least confidence of an answer; ten-second generated clips with foreign sound stay below it
-in nineteen of twenty cases (tests/benchmarks/classical_accuracy.py)."""
+"""Least confidence of an answer where no rule says otherwise; see docs/accuracy.md for what it
+means with the classical estimate."""
 
 NEIGHBOURHOOD_S = 0.1
 """Confidence is the probability of the offsets up to this far from the answer, or up to twice the
@@ -64,7 +64,10 @@ def estimate_offset(
         confidence = rule.confidence(clip_signs(evidence, second, near, confidence))
     low, high = _highest_density(axis, posterior, config.level)
     interval_s = (min(low, offset_s - resolution_s), max(high, offset_s + resolution_s))
-    verdict, reason = _judge(interval_s, confidence, config.tolerance, reason)
+    least = CONFIDENT if rule is None else rule.least
+    if reason is Reason.NONE and confidence < least:
+        reason = Reason.NOT_CONFIDENT
+    verdict, reason = _judge(interval_s, config.tolerance, reason)
     return OffsetEstimate(
         offset_s=offset_s,
         interval_s=interval_s,
@@ -87,10 +90,8 @@ def near_answer(
 
 def judge_by(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:
     """Return the same answer, judged by another tolerance."""
-    obstacle = estimate.reason
-    if obstacle not in (Reason.NO_MOTION, Reason.SILENCE):
-        obstacle = Reason.NONE
-    verdict, reason = _judge(estimate.interval_s, estimate.confidence, tolerance, obstacle)
+    obstacle = Reason.NONE if estimate.is_confident else estimate.reason
+    verdict, reason = _judge(estimate.interval_s, tolerance, obstacle)
     return replace(estimate, verdict=verdict, reason=reason)
 
 
@@ -171,12 +172,10 @@ def _highest_density(
 
 
 def _judge(
-    interval_s: tuple[float, float], confidence: float, tolerance: Tolerance, reason: Reason
+    interval_s: tuple[float, float], tolerance: Tolerance, reason: Reason
 ) -> tuple[Verdict, Reason]:
     if reason is not Reason.NONE:
         return Verdict.CANNOT_TELL, reason
-    if confidence < CONFIDENT:
-        return Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT
     low, high = interval_s
     if tolerance.accepts(low) and tolerance.accepts(high):
         return Verdict.IN_SYNC, Reason.NONE

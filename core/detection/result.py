@@ -53,6 +53,11 @@ class OffsetEstimate:
     windows_used: int
     synchronizability: float | None = None
 
+    @property
+    def is_confident(self) -> bool:
+        """Whether the offset may be relied on, whatever the tolerance says about it."""
+        return self.reason in (Reason.NONE, Reason.TOO_COARSE)
+
 
 @dataclass(frozen=True, slots=True)
 class Opinion:

@@ -15,7 +15,7 @@ from generated_scenes import SCENES, render
 
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.estimate import CONFIDENT, estimate_offset
+from core.detection.estimate import estimate_offset
 from core.progress import SILENT
 
 
@@ -47,7 +47,7 @@ def run(trial: Trial) -> Outcome:
     low, high = answer.interval_s
     return Outcome(
         error_s=answer.offset_s - trial.offset_s,
-        is_confident=answer.confidence >= CONFIDENT,
+        is_confident=answer.is_confident,
         is_covered=low <= trial.offset_s <= high,
         width_s=high - low,
     )

@@ -90,7 +90,7 @@ def test_a_run_writes_a_model_that_answers(tmp_path: Path, clips: Path) -> None:
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert model.about.commit.removesuffix("-dirty") == head.stdout.strip()
-    assert len(model.calibration.confidence) == 5
+    assert len(model.calibration.confidence) == 6
     facts = json.loads((folder / "summary.json").read_text())
     assert facts["calibration"]["temperature"] == model.calibration.temperature
     assert facts["validation"]["loss"] > 0

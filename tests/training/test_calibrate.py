@@ -14,6 +14,7 @@ from core.model.builtin import BuiltinModel, read_builtin
 from core.progress import SILENT, Progress
 from training.calibrate import (
     LEVEL,
+    MOST_WRONG,
     RESOLUTIONS_S,
     Case,
     Question,
@@ -21,6 +22,7 @@ from training.calibrate import (
     _fit_rule,
     calibrate,
     fit_evidence_weight,
+    fit_least,
     fit_temperature,
 )
 
@@ -156,7 +158,7 @@ def test_clips_are_turned_into_a_calibration(
     found = calibrate(model, clips, 0, monitor)
     assert found.temperature == 1.3
     assert RESOLUTIONS_S[0] <= found.resolution_s <= 0.111
-    assert len(found.confidence) == 5
+    assert len(found.confidence) == 6
     assert np.isfinite(found.confidence).all()
     assert [progress.fraction for progress in monitor.reported] == [0.5, 1.0]
 
@@ -190,3 +192,15 @@ def test_second_opinion_weighs_what_it_is_worth(
     weight = fit_evidence_weight([_question(own_s, second_s, 0.4)])
     assert (weight > 1) == is_heeded
     assert is_heeded or weight == 0
+
+
+def test_answers_are_withheld_until_hardly_any_is_wrong() -> None:
+    cases = _cases()
+    rule = ConfidenceRule(*_fit_rule(cases))
+    least = fit_least(rule, cases)
+    shifted = [case for case in cases if np.isfinite(case.error_s)]
+    given = [case for case in shifted if rule.confidence(case.signs) >= least]
+    assert 0.5 < least < 0.99
+    assert np.mean([not case.is_right for case in given]) <= MOST_WRONG
+    sooner = [case for case in shifted if rule.confidence(case.signs) >= 0.5]
+    assert np.mean([not case.is_right for case in sooner]) > MOST_WRONG
