@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from core.detection.engines import EngineChoice, open_engine
+from core.detection.lag_engine import LagEngine
 from core.errors import DetectionError, ExportError, MediaError
+from core.model.builtin import read_builtin
+from core.paths import builtin_weights
 from training.benchmark_estimators import (
     EngineEstimator,
     Estimator,
@@ -27,7 +30,8 @@ from training.benchmark_sets import ClipSet, folder_set, generated_set
 from training.benchmark_trials import ClipTask, Outcome, run_clip
 
 VARIANTS = "variants"
-ENGINES = ("builtin", "classical", VARIANTS)
+NETWORK = "network"
+ENGINES = ("builtin", NETWORK, "classical", VARIANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,8 @@ def open_estimators(names: tuple[str, ...]) -> tuple[Estimator, ...]:
     """Load what is measured, once in each process.
 
     Args:
-        names: "variants" for all simple classical ones, else as `EngineChoice.model`.
+        names: "variants" for all simple classical ones, "network" for the built-in network without
+            the second opinion's say, else as `EngineChoice.model`.
 
     Raises:
         CheckpointError: There is no such model, its file is damaged, or it cannot tell offsets.
@@ -172,6 +177,10 @@ def open_estimators(names: tuple[str, ...]) -> tuple[Estimator, ...]:
 
 
 def _engine(name: str) -> EngineEstimator:
+    if name == NETWORK:
+        model = read_builtin(builtin_weights())
+        alone = replace(model, calibration=replace(model.calibration, confidence=()))
+        return EngineEstimator("built-in network alone", LagEngine(alone))
     engine = open_engine(EngineChoice(model=name))
     path = Path(name)
     # Files of several trainings bear the same name in different folders.
