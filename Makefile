@@ -39,8 +39,7 @@ demo: setup  ## detect on the sample clip, draw the posterior, write the correct
 	@# Exit code 1 says "out of sync", which is what this clip is.
 	$(BIN)/synchformer-gui detect resources/sample.mp4 --plot demo/posterior.png || test $$? -eq 1
 	$(BIN)/synchformer-gui correct resources/sample.mp4 --detect --overwrite -o demo/sample.synced.mp4
-	@# This tolerance leaves room for the margin of the answer.
-	$(BIN)/synchformer-gui detect demo/sample.synced.mp4 --tolerance bt1359-accept
+	$(BIN)/synchformer-gui detect demo/sample.synced.mp4
 	@echo "See demo/posterior.png and demo/sample.synced.mp4"
 
 builtin: setup-dev  ## train the built-in model into runs/builtin, going on where it was stopped
