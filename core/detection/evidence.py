@@ -115,7 +115,7 @@ def joined(
         if other is None or not weight:
             found.append(item)
             continue
-        total = item.log_likelihood + np.float32(weight) * other.log_likelihood
+        total = (item.log_likelihood + weight * other.log_likelihood).astype(np.float32)
         posterior = item.posterior
         if posterior is not None:
             change = _class_logits(item.axis_s, total) - _class_logits(

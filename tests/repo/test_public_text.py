@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = {".mp4", ".png", ".npz", ".ico", ".safetensors"}
+BINARY = {".jpg", ".mp4", ".png", ".npz", ".ico", ".safetensors"}
 FORBIDDEN = re.compile(r"/(?:work|root|home/\w+)/|files\.pythonhosted|(?<!\w)pypi\.org", re.ASCII)
 
 

@@ -54,7 +54,7 @@ def test_rise_and_flux_are_centred_on_the_tick_of_a_click() -> None:
 
 def test_gain_changes_level_only_by_a_constant_and_nothing_else() -> None:
     waveform = np.random.default_rng(0).standard_normal(AUDIO_RATE_HZ).astype(np.float32)
-    loud, quiet = measure_sound(waveform), measure_sound(waveform / 64)
+    loud, quiet = measure_sound(waveform), measure_sound(waveform / np.float32(64))
     np.testing.assert_allclose(loud[1:], quiet[1:], atol=1e-4)
     inner = slice(4, -4)
     assert np.ptp(loud[0][inner] - quiet[0][inner]) < 1e-4

@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,15 +27,15 @@ def model() -> BuiltinModel:
     return BuiltinModel(LagNet(SIZES), calibration, About("abc", 7, "a few numbers"))
 
 
-def _facts(**changes: object) -> dict[str, str]:
-    facts: dict[str, object] = {
+def _facts(**changes: dict[str, Any]) -> dict[str, str]:
+    facts: dict[str, dict[str, Any]] = {
         "sizes": asdict(SIZES),
         "calibration": asdict(Calibration()),
         "about": asdict(About("abc", 7, "")),
     }
     return {"format": FORMAT} | {
         key: json.dumps(facts[key] | changes.get(key, {})) for key in facts
-    }  # type: ignore[operator]
+    }
 
 
 def test_everything_survives_the_round_trip(model: BuiltinModel, tmp_path: Path) -> None:

@@ -154,7 +154,8 @@ def _clicks(rng: np.random.Generator, n_samples: int) -> Sound:
 
 
 def _traffic(rng: np.random.Generator, n_samples: int) -> Sound:
-    return noise_of_slope(rng, n_samples, 0.9) * (0.15 + _swelling(rng, n_samples, 0.5))
+    loudness = 0.15 + _swelling(rng, n_samples, 0.5)
+    return (noise_of_slope(rng, n_samples, 0.9) * loudness).astype(np.float32)
 
 
 def _rustle(rng: np.random.Generator, n_samples: int) -> Sound:

@@ -239,7 +239,7 @@ def _moved(phoneme: Phoneme, by_s: float) -> Phoneme:
     )
 
 
-def _add(sound: NDArray[np.float32], part: NDArray[np.float32], at_s: float) -> None:
+def _add(sound: NDArray[np.floating], part: NDArray[np.floating], at_s: float) -> None:
     begin = max(round(at_s * SOUND_RATE_HZ), 0)
     end = min(begin + part.size, sound.size)
     if end > begin:

@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_scene(name):
     first.paint(canvases[0], 1.7)
     again.paint(canvases[1], 1.7)
     np.testing.assert_array_equal(first.sound, again.sound)
-    np.testing.assert_array_equal(*canvases)
+    np.testing.assert_array_equal(canvases[0], canvases[1])
     assert not np.array_equal(first.sound, other.sound)
 
 
