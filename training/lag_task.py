@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from core.detection.lag_engine import TRAINED_REACH_TOKENS
 from core.model.config import WINDOW_FRAMES
 from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 from core.model.lag import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Heard, LagNet, Seen
@@ -21,8 +22,7 @@ from training.metrics import roc_auc
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
-REACH_TOKENS = 120
-"""Lags up to 2.4 s either way are scored in training."""
+REACH_TOKENS = TRAINED_REACH_TOKENS
 
 N_LAGS = 2 * REACH_TOKENS + 1
 N_TOKENS = TOKENS_PER_FRAME * (WINDOW_FRAMES - 1) + 1 + 2 * REACH_TOKENS
