@@ -31,7 +31,8 @@ class BuiltinRecipe:
     Attributes:
         n_train: Clips of ten seconds that are trained on.
         n_validation: Clips that learning is watched on and the temperature is fitted to.
-        n_calibration: Files of each event type that the confidence is fitted to.
+        n_calibration: Files of each trained event type that the confidence is fitted to.
+        n_unfamiliar: Files of each event type that is only calibrated on.
         n_steps: Updates of the weights.
         batch_size: Windows per update.
         learning_rate: Highest.
@@ -41,6 +42,7 @@ class BuiltinRecipe:
     n_train: int = 1800
     n_validation: int = 185
     n_calibration: int = 3
+    n_unfamiliar: int = 12
     n_steps: int = 1100
     batch_size: int = 12
     learning_rate: float = 1.5e-3
@@ -77,9 +79,15 @@ def builtin(
     n_calibration: Annotated[
         int,
         typer.Option(
-            "--calibration-clips", metavar="N", min=1, help="Of each event type, to calibrate."
+            "--calibration-clips", metavar="N", min=1, help="Of each trained type, to calibrate."
         ),
     ] = _DEFAULTS.n_calibration,
+    n_unfamiliar: Annotated[
+        int,
+        typer.Option(
+            "--unfamiliar-clips", metavar="N", min=0, help="Of each type only calibrated on."
+        ),
+    ] = _DEFAULTS.n_unfamiliar,
     n_steps: Annotated[
         int, typer.Option("--steps", metavar="N", min=1, help="Updates of the weights.")
     ] = _DEFAULTS.n_steps,
@@ -96,6 +104,7 @@ def builtin(
         n_train=n_train,
         n_validation=n_validation,
         n_calibration=n_calibration,
+        n_unfamiliar=n_unfamiliar,
         n_steps=n_steps,
         batch_size=batch_size,
         seed=seed,
@@ -132,6 +141,7 @@ def make_builtin(
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
     files = render_split_files(clips, "calibration", recipe.n_calibration)
+    files += render_split_files(clips, "calibration-types", recipe.n_unfamiliar)
     calibration = calibrate(model, [path for path, _ in files], recipe.seed, monitor, n_workers)
     write_builtin(folder / WEIGHTS, BuiltinModel(network, calibration, about))
     _write_summary(folder / "summary.json", recipe, calibration, metrics)

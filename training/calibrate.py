@@ -30,7 +30,7 @@ RIGHT_S = 0.1
 
 TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
-EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 LEASTS = np.arange(0.5, 0.991, 0.01)
 MOST_WRONG = 0.02
 """Largest share of wrong ones among the answers that are given."""
@@ -96,7 +96,9 @@ def calibrate(
     neutral = ConfidenceRule(intercept=0.0, own=1.0, belonging=0.0, second=0.0)
     trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
     questions: list[Question] = []
-    pairs = [(path, clips[(number + 1) % len(clips)]) for number, path in enumerate(clips)]
+    # Half the list apart, since files of one event type stand side by side.
+    far = max(1, len(clips) // 2)
+    pairs = [(path, clips[(number + far) % len(clips)]) for number, path in enumerate(clips)]
     monitor.check()
     with (
         tempfile.TemporaryDirectory(prefix="calibration-") as folder,

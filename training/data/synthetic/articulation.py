@@ -16,11 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
+from training.data.synthetic.posture import RATE_HZ, VOWELS, drift, posture, span
 from training.data.synthetic.rhythm import LEAD_S
 from training.data.synthetic.speech import Phoneme, envelope
-
-RATE_HZ = 200
-"""Rate at which motion is laid out; painters interpolate."""
 
 _OPEN, _WIDE, _TEETH, _TONGUE = range(4)
 _SHAPES = {
@@ -41,7 +39,6 @@ _SHAPES = {
     "mbpɸβ": (0.16, 0.0, 0.0, 0.0),
 }
 _BY_LETTER = {letter: shape for letters, shape in _SHAPES.items() for letter in letters}
-_VOWELS = frozenset("aɑɐäæʌəɜɘɵɚeɛiɪɨyᵻoɔɒuʊɯøœ")
 _BILABIAL = frozenset("mbp")
 
 
@@ -76,6 +73,7 @@ class Motion:
         blink: (N,) 1 where the eyes are closed.
         brows: (N,) -1 lowered, 1 raised.
         turn: (N, 3) shift to the right, shift down (in heights of the head), roll (radians).
+        shoulders: (N, 2) their shift to the right and down, in heights of the head.
         gesture: (N,) 0 to 1, how far the hands are raised.
     """
 
@@ -88,6 +86,7 @@ class Motion:
     blink: NDArray[np.float32]
     brows: NDArray[np.float32]
     turn: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
     gesture: NDArray[np.float32]
 
     def index(self, time_s: float) -> tuple[int, float]:
@@ -133,6 +132,7 @@ def articulate(
     jaw = np.maximum(shape[:, _OPEN], 0)
     lips = np.clip(jaw - 0.06, 0, None) * (1 - closed)
     effort = gaussian_filter1d(jaw, 0.08 * RATE_HZ)
+    whole = posture(rng, n, phonemes)
     return Motion(
         jaw=_f32(jaw * (1 - 0.55 * closed) + chew),
         lips=_f32(lips + lick * 0.25),
@@ -142,8 +142,9 @@ def articulate(
         smile=_f32(smile),
         blink=_f32(_blinks(rng, n)),
         brows=_f32(_brows(rng, n, effort)),
-        turn=_f32(_turns(rng, n, effort)),
-        gesture=_f32(np.clip(_drift(rng, n, 0.45) * 0.5 + effort * rng.uniform(0, 1), 0, 1)),
+        turn=_f32(whole.turn),
+        shoulders=_f32(whole.shoulders),
+        gesture=_f32(whole.gesture),
     )
 
 
@@ -164,31 +165,26 @@ def _targets(
         end_s = phoneme.end_s - speaker.anticipation_s
         if start_s - previous_end_s > 0.15:
             # Lips part a little before anything is said.
-            shape[_span(n, start_s - 0.2, start_s), _OPEN] = 0.14
+            shape[span(n, start_s - 0.2, start_s), _OPEN] = 0.14
         letters = [c for c in phoneme.symbol if c in _BY_LETTER] or ["ə"]
-        vowels = [c for c in letters if c in _VOWELS]
+        vowels = [c for c in letters if c in VOWELS]
         parts = (vowels if vowels else letters[-1:])[:2]
         edges = np.linspace(start_s, end_s, len(parts) + 1)
         for letter, begin_s, stop_s in zip(parts, edges[:-1], edges[1:], strict=True):
-            span = _span(n, begin_s, stop_s)
-            shape[span] = _BY_LETTER[letter]
-            if letter in _VOWELS:
-                shape[span, _OPEN] *= 0.55 + 0.6 * min(phoneme.loudness, 1.1)
+            part = span(n, begin_s, stop_s)
+            shape[part] = _BY_LETTER[letter]
+            if letter in VOWELS:
+                shape[part, _OPEN] *= 0.55 + 0.6 * min(phoneme.loudness, 1.1)
         if phoneme.symbol[0] in _BILABIAL:
             # Lips meet in 60 ms and part in 50 ms.
             stop_s = phoneme.release_s
-            near = _span(n, phoneme.start_s - 0.1, stop_s + 0.1)
+            near = span(n, phoneme.start_s - 0.1, stop_s + 0.1)
             rise = (time_s[near] - phoneme.start_s + 0.06) / 0.06
             fall = (stop_s + 0.05 - time_s[near]) / 0.05
             ramp = np.clip(np.minimum(rise, fall), 0, 1)
             closed[near] = np.maximum(closed[near], ramp * ramp * (3 - 2 * ramp))
         previous_end_s = end_s
     return shape, closed
-
-
-def _span(n: int, begin_s: float, end_s: float) -> slice:
-    begin, end = (round((t + LEAD_S) * RATE_HZ) for t in (begin_s, end_s))
-    return slice(min(max(begin, 0), n), min(max(end, 0), n))
 
 
 def _by_loudness(
@@ -202,7 +198,7 @@ def _by_loudness(
     is_spoken = np.zeros(n)
     for phoneme in phonemes:
         start_s, end_s = (t - speaker.anticipation_s for t in (phoneme.start_s, phoneme.end_s))
-        is_spoken[_span(n, start_s, end_s)] = 1
+        is_spoken[span(n, start_s, end_s)] = 1
     return opening * is_spoken
 
 
@@ -218,7 +214,7 @@ def _settled(shape: NDArray[np.float64], speaker: Speaker) -> NDArray[np.float64
 def _is_idle(n: int, phonemes: Sequence[Phoneme]) -> NDArray[np.bool_]:
     idle = np.ones(n, bool)
     for phoneme in phonemes:
-        idle[_span(n, phoneme.start_s - 0.35, phoneme.end_s + 0.2)] = False
+        idle[span(n, phoneme.start_s - 0.35, phoneme.end_s + 0.2)] = False
     return idle
 
 
@@ -231,29 +227,20 @@ def _distractions(
     allowed = gaussian_filter1d(is_idle.astype(np.float64), 0.05 * RATE_HZ)
     chew = np.zeros(n)
     if rng.random() < 0.3:
-        turns = rng.uniform(1, 2.2) * time_s + 0.15 * _drift(rng, n, 1)
+        turns = rng.uniform(1, 2.2) * time_s + 0.15 * drift(rng, n, 1)
         strokes = np.maximum(np.sin(2 * np.pi * turns), 0)
         chew = rng.uniform(0.08, 0.3) * strokes * allowed
-        chew *= np.clip(_drift(rng, n, 0.3) + 0.5, 0, 1)
+        chew *= np.clip(drift(rng, n, 0.3) + 0.5, 0, 1)
     if rng.random() < 0.3:
         # Somebody who speaks without a sound, or is heard by nobody: the mouth moves in pauses.
-        chew += rng.uniform(0.05, 0.35) * np.clip(_drift(rng, n, 2.5), 0, 2) * allowed
-    smile = np.clip(_drift(rng, n, 0.25) * rng.uniform(0, 0.9), 0, 1)
+        chew += rng.uniform(0.05, 0.35) * np.clip(drift(rng, n, 2.5), 0, 2) * allowed
+    smile = np.clip(drift(rng, n, 0.25) * rng.uniform(0, 0.9), 0, 1)
     lick = np.zeros(n)
     for start in np.flatnonzero(np.diff(is_idle.astype(int)) == 1):
         if rng.random() < 0.15:
-            span = slice(int(start) + 40, min(int(start) + 100, n))
-            lick[span] = np.sin(np.linspace(0, np.pi, 60))[: lick[span].size] * 0.8
+            part = slice(int(start) + 40, min(int(start) + 100, n))
+            lick[part] = np.sin(np.linspace(0, np.pi, 60))[: lick[part].size] * 0.8
     return chew, smile, lick * allowed
-
-
-def _drift(rng: np.random.Generator, n: int, pace_hz: float) -> NDArray[np.float64]:
-    """Return smooth aimless motion of about unit spread that turns about `pace_hz` a second."""
-    sigma = RATE_HZ / (2 * np.pi * pace_hz)
-    step = max(int(sigma / 4), 1)
-    coarse = gaussian_filter1d(rng.standard_normal(n // step + 8), sigma / step)
-    coarse /= coarse.std() + 1e-9
-    return np.interp(np.arange(n) / step, np.arange(coarse.size), coarse)
 
 
 def _blinks(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -266,16 +253,5 @@ def _blinks(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
 
 
 def _brows(rng: np.random.Generator, n: int, effort: NDArray[np.float64]) -> NDArray[np.float64]:
-    own = _drift(rng, n, 0.6) * rng.uniform(0.1, 0.6)
+    own = drift(rng, n, 0.6) * rng.uniform(0.1, 0.6)
     return np.clip(own + effort * rng.uniform(0, 0.8), -1, 1.5)
-
-
-def _turns(rng: np.random.Generator, n: int, effort: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return sway, nod and roll, (n, 3): mostly the head's own, in part with what is stressed."""
-    size = float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
-    slow = np.stack([_drift(rng, n, rng.uniform(0.2, 0.5)) for _ in range(3)], axis=1)
-    quick = np.stack([_drift(rng, n, rng.uniform(0.8, 2.0)) for _ in range(3)], axis=1)
-    turn = size * (slow + 0.3 * quick) * np.array([1.0, 0.6, 1.5])
-    nod = gaussian_filter1d(effort, 0.05 * RATE_HZ)
-    turn[:, 1] += rng.uniform(-0.01, 0.05) * np.roll(nod, int(rng.integers(-20, 30)))
-    return np.asarray(turn, np.float64)

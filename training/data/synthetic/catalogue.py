@@ -1,6 +1,6 @@
-"""All scenes, and which of them are trained on."""
+"""All scenes, and what they are for."""
 
-from training.data.synthetic.performance import Scene
+from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.scenes import (
     continuous,
     creatures,
@@ -33,11 +33,6 @@ def all_scenes() -> tuple[Scene, ...]:
     return tuple(scene for module in _MODULES for scene in module.SCENES)
 
 
-def trained_scenes() -> tuple[Scene, ...]:
-    """Return the scenes that training draws from."""
-    return tuple(scene for scene in all_scenes() if not scene.is_held_out)
-
-
-def held_out_scenes() -> tuple[Scene, ...]:
-    """Return the scenes that are only measured on."""
-    return tuple(scene for scene in all_scenes() if scene.is_held_out)
+def scenes_for(use: Use) -> tuple[Scene, ...]:
+    """Return the scenes of a use; no scene has two."""
+    return tuple(scene for scene in all_scenes() if scene.use is use)

@@ -6,6 +6,7 @@ time is heard at that time. Scenes know nothing of cameras, codecs, rooms and mu
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ class Performance:
     extent_px: float
 
 
+class Use(StrEnum):
+    """What a type of event is for. Clips for more than one use have seeds of their own for each."""
+
+    TRAINING = "trained on"
+    CALIBRATION = "only calibrated on"
+    HELD_OUT = "held out"
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A type of event.
@@ -69,10 +78,10 @@ class Scene:
         name: Short, lower case, unique; tables and file names carry it.
         perform: Casts and times it: everything random comes from the generator given.
         weight: How often it is drawn for training, relative to others.
-        is_held_out: Never trained on; only measured on.
+        use: What its clips are for.
     """
 
     name: str
     perform: Callable[[np.random.Generator, Stage], Performance]
     weight: float = 1.0
-    is_held_out: bool = False
+    use: Use = Use.TRAINING

@@ -8,15 +8,24 @@ import numpy as np
 
 from training.data.synthetic.backdrop import BackdropStyle, draw_backdrop
 from training.data.synthetic.camera import CameraStyle, draw_camera
-from training.data.synthetic.catalogue import held_out_scenes, trained_scenes
+from training.data.synthetic.catalogue import scenes_for
 from training.data.synthetic.distractors import draw_moving
 from training.data.synthetic.encode import Encoding, draw_encoding
-from training.data.synthetic.performance import Scene, Stage
+from training.data.synthetic.performance import Scene, Stage, Use
 from training.data.synthetic.soundtrack import SoundtrackStyle, draw_soundtrack
 
-SPLITS = ("train", "val", "held-out", "calibration")
-"""Trained scenes by weight; the same with other seeds; scenes that are never trained on; trained
-scenes with seeds of their own again."""
+_USES = {
+    "train": Use.TRAINING,
+    "val": Use.TRAINING,
+    "held-out": Use.HELD_OUT,
+    "calibration": Use.TRAINING,
+    "calibration-types": Use.CALIBRATION,
+}
+"""Splits that share their scenes have other seeds."""
+
+SPLITS = tuple(_USES)
+SPLIT_OF = {Use.TRAINING: "train", Use.CALIBRATION: "calibration-types", Use.HELD_OUT: "held-out"}
+"""The split that shows what the scenes of a use look like."""
 
 CLIP_S = 10.0
 
@@ -66,7 +75,7 @@ def split_scenes(split: str) -> tuple[Scene, ...]:
     """
     if split not in SPLITS:
         raise ValueError(f"splits are {', '.join(SPLITS)}, got {split!r}")
-    return held_out_scenes() if split == "held-out" else trained_scenes()
+    return scenes_for(_USES[split])
 
 
 def draw_recipe(split: str, index: int) -> ClipRecipe:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from core.media.decode import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.catalogue import all_scenes
-from training.data.synthetic.performance import Scene
-from training.data.synthetic.recipe import recipe_of
+from training.data.synthetic.performance import Scene, Use
+from training.data.synthetic.recipe import SPLIT_OF, recipe_of
 from training.data.synthetic.render import render_clip
 
 _TILE_PX = 160
@@ -44,8 +44,7 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
         paths = [folder / f"{scene.name.replace(' ', '-')}-{n}.mp4" for n in range(n_per_scene)]
         for number, path in enumerate(paths):
             index = _SEEDS_FROM + 1000 * seed + number
-            split = "held-out" if scene.is_held_out else "train"
-            render_clip(recipe_of(scene, split, index), path)
+            render_clip(recipe_of(scene, SPLIT_OF[scene.use], index), path)
         rows.append(_row(scene, paths[0]))
     n_columns = 2
     rows += [np.zeros_like(rows[0])] * (-len(rows) % n_columns)
@@ -76,7 +75,7 @@ def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
     pictures = np.concatenate([_tile(frames[index]) for index in shown], axis=1)
     strip = _strip(waveform, pictures.shape[1], shown / len(frames))
     label: NDArray[np.uint8] = np.full((_NAME_PX, pictures.shape[1], 3), 255, np.uint8)
-    name = f"{scene.name} (held out)" if scene.is_held_out else scene.name
+    name = scene.name if scene.use is Use.TRAINING else f"{scene.name} ({scene.use})"
     cv2.putText(
         label, name, (4, _NAME_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA
     )

@@ -1,4 +1,5 @@
-from training.data.synthetic.catalogue import all_scenes, held_out_scenes, trained_scenes
+from training.data.synthetic.catalogue import all_scenes, scenes_for
+from training.data.synthetic.performance import Use
 
 
 def test_names_are_unique_also_as_file_names():
@@ -8,8 +9,7 @@ def test_names_are_unique_also_as_file_names():
     assert all(name == name.lower() and "/" not in name for name in names)
 
 
-def test_each_scene_is_either_trained_on_or_held_out():
-    assert set(trained_scenes()) | set(held_out_scenes()) == set(all_scenes())
-    assert trained_scenes()
-    assert held_out_scenes()
+def test_there_are_scenes_for_every_use():
+    assert {scene for use in Use for scene in scenes_for(use)} == set(all_scenes())
+    assert all(scenes_for(use) for use in Use)
     assert all(scene.weight > 0 for scene in all_scenes())

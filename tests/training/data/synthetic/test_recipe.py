@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from training.data.synthetic.performance import Scene
+from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.recipe import draw_recipe, recipe_of, scene_at, split_scenes
 
 
@@ -36,7 +36,8 @@ def test_held_out_scenes_are_never_trained_on():
 
     assert trained == {scene.name for scene in split_scenes("val")}
     assert not trained & {scene.name for scene in split_scenes("held-out")}
-    assert draw_recipe("held-out", 3).scene.is_held_out
+    assert not trained & {scene.name for scene in split_scenes("calibration-types")}
+    assert draw_recipe("held-out", 3).scene.use is Use.HELD_OUT
 
 
 def test_unknown_splits_are_refused():

@@ -4,7 +4,7 @@ A take is one cast scene before its sound is mixed; it knows every contact, so t
 compare picture and sound with it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +18,7 @@ from training.data.synthetic.performance import (
     Performance,
     Scene,
     Stage,
+    Use,
 )
 from training.data.synthetic.rhythm import LEAD_S, irregular_times
 from training.data.synthetic.scenes.struck_sounds import Voice
@@ -59,10 +60,15 @@ class Take:
 TakeMaker = Callable[[np.random.Generator, Stage], Take]
 
 
-def scenes_of(takes: Mapping[str, TakeMaker], held_out: Iterable[str] = ()) -> tuple[Scene, ...]:
-    """Return one scene per take maker; those named in held_out are never trained on."""
-    held = set(held_out)
-    return tuple(Scene(name, _performer(make), 1.0, name in held) for name, make in takes.items())
+def scenes_of(
+    takes: Mapping[str, TakeMaker], uses: Mapping[str, Use] | None = None
+) -> tuple[Scene, ...]:
+    """Return one scene per take maker, trained on unless `uses` says otherwise."""
+    found = uses or {}
+    return tuple(
+        Scene(name, _performer(make), use=found.get(name, Use.TRAINING))
+        for name, make in takes.items()
+    )
 
 
 def event_times(

@@ -5,7 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Performance, Scene, Stage
+from training.data.synthetic.performance import (
+    SOUND_RATE_HZ,
+    Canvas,
+    Performance,
+    Scene,
+    Stage,
+    Use,
+)
 from training.data.synthetic.scenes.drawing import Pen, blend, cast, glow, palette, shade
 from training.data.synthetic.scenes.machines import perform_engine, perform_printer
 from training.data.synthetic.scenes.voicing import (
@@ -249,5 +256,5 @@ SCENES: tuple[Scene, ...] = (
     Scene("water drops", _water_drops),
     Scene("engine", perform_engine),
     Scene("fire", _fire),
-    Scene("printer", perform_printer, is_held_out=True),
+    Scene("printer", perform_printer, use=Use.HELD_OUT),
 )

@@ -5,7 +5,7 @@ A mouth starts to open up to 80 ms before its voice, as in nature, and closes wi
 
 import numpy as np
 
-from training.data.synthetic.performance import Canvas, Performance, Scene, Stage
+from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.calls import Span, bouts, jerks
 from training.data.synthetic.scenes.dogs import perform_bark
 from training.data.synthetic.scenes.drawing import Pen, cast, palette, shade
@@ -135,5 +135,5 @@ SCENES: tuple[Scene, ...] = (
     Scene("bark", perform_bark, 1.5),
     Scene("bird", _bird),
     Scene("cartoon creature", perform_cartoon_creature, 1.2),
-    Scene("croak", _croak, is_held_out=True),
+    Scene("croak", _croak, use=Use.CALIBRATION),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.synthetic.articulation import Motion, Speaker, articulate, cast_speaker
-from training.data.synthetic.performance import Canvas, Performance, Scene, Stage
+from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head, place
 from training.data.synthetic.singing import sing
@@ -42,11 +42,14 @@ class _Person:
         def at(track: NDArray[np.float32]) -> float:
             return float(track[index] + part * (track[index + 1] - track[index]))
 
-        across, down, roll = (
-            motion.turn[index] + part * (motion.turn[index + 1] - motion.turn[index])
-        ).tolist()
+        def places(track: NDArray[np.float32]) -> list[float]:
+            found: list[float] = (track[index] + part * (track[index + 1] - track[index])).tolist()
+            return found
+
+        across, down, roll = places(motion.turn)
+        aside, lowered = places(motion.shoulders)
         x, y = self.at_px
-        body_at = (x + 0.3 * across * s, y + 0.3 * s + 0.5 * self.body.shape[0] + 0.1 * down * s)
+        body_at = (x + aside * s, y + (0.3 + lowered) * s + 0.5 * self.body.shape[0])
         place(canvas, self.body, body_at, 0.0, 1)
         state = Expression(
             at(motion.jaw), at(motion.lips), at(motion.width), at(motion.teeth),
@@ -55,8 +58,8 @@ class _Person:
         self.head.draw(canvas, (x + across * s, y + down * s), roll, state)
         if self.has_hand:
             raised = at(motion.gesture)
-            hand = (x + 0.75 * s - 0.2 * s * raised, y + 1.35 * s - 0.55 * s * raised)
-            elbow = (x + 0.8 * s, y + 1.6 * s)
+            hand = (x + (0.75 + aside - 0.2 * raised) * s, y + (1.35 + lowered - 0.55 * raised) * s)
+            elbow = (x + (0.8 + aside) * s, y + (1.6 + lowered) * s)
             _limb(canvas, elbow, hand, 0.14 * s, self.skin)
 
 
@@ -148,7 +151,7 @@ def _cast(
 ) -> _Person:
     look = _cast_look(rng, size_px, is_held_out=is_held_out)
     room_px = stage.height_px - at_px[1]
-    body_px = min(max(room_px, 0.5 * size_px) + 0.1 * size_px, 4.2 * size_px)
+    body_px = min(max(room_px, 0.5 * size_px) + 0.3 * size_px, 4.4 * size_px)
     return _Person(
         Head(look, rng), _body(rng, size_px, body_px), motion, at_px, size_px,
         bool(rng.random() < 0.4), look.skin,
@@ -259,6 +262,6 @@ SCENES = (
     Scene("talking far", _perform_far, weight=3),
     Scene("talking group", _perform_group, weight=3),
     Scene("singing", _perform_singing, weight=1.5),
-    Scene("talking, new voices", _talking_held_out, is_held_out=True),
-    Scene("talking far, new voices", _far_held_out, is_held_out=True),
+    Scene("talking, new voices", _talking_held_out, use=Use.HELD_OUT),
+    Scene("talking far, new voices", _far_held_out, use=Use.HELD_OUT),
 )

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from training.data.synthetic.performance import Canvas, Performance, Scene, Stage
+from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.drawing import Color, Pen, blend, cast, palette, shade
 from training.data.synthetic.scenes.strings import perform_plucked_strings
 from training.data.synthetic.scenes.voicing import (
@@ -241,5 +241,5 @@ SCENES: tuple[Scene, ...] = (
     Scene("pulse", _pulse),
     Scene("piano", _piano, 1.2),
     Scene("plucked strings", perform_plucked_strings),
-    Scene("rattle", _rattle, is_held_out=True),
+    Scene("rattle", _rattle, use=Use.HELD_OUT),
 )

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from training.data.synthetic.performance import Canvas, Performance, Scene, Stage
+from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.drawing import Color, Pen, blend, cast, glow, palette, shade
 from training.data.synthetic.scenes.voicing import (
     Floats,
@@ -261,5 +261,5 @@ SCENES: tuple[Scene, ...] = (
     Scene("flash and beep", _flash_and_beep),
     Scene("blinker", _blinker, 0.7),
     Scene("fireworks", _fireworks),
-    Scene("balloon pops", _balloon_pops, is_held_out=True),
+    Scene("balloon pops", _balloon_pops, use=Use.CALIBRATION),
 )

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.signal import butter, sosfilt
 
-from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Stage
+from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Stage, Use
 from training.data.synthetic.scenes.blows import (
     SMOOTH,
     Hit,
@@ -276,4 +276,6 @@ def _creak(rng: np.random.Generator, length_s: float) -> Voice:
 
 
 TAKES = {"collide": _collide, "typing": _typing, "door slam": _door_slam}
-SCENES = scenes_of(TAKES, held_out=TAKES)
+SCENES = scenes_of(
+    TAKES, {"collide": Use.CALIBRATION, "typing": Use.HELD_OUT, "door slam": Use.HELD_OUT}
+)
