@@ -43,7 +43,7 @@ class BuiltinRecipe:
     n_validation: int = 185
     n_calibration: int = 3
     n_unfamiliar: int = 12
-    n_steps: int = 1100
+    n_steps: int = 2200
     batch_size: int = 12
     learning_rate: float = 1.5e-3
     seed: int = 0

@@ -21,11 +21,14 @@ from training.data.synthetic.performance import Scene
 from training.data.synthetic.recipe import draw_recipe
 from training.loop import LATEST
 
-RECIPE = BuiltinRecipe(n_train=2, n_validation=2, n_calibration=1, n_steps=1, batch_size=2)
+RECIPE = BuiltinRecipe(
+    n_train=2, n_validation=2, n_calibration=1, n_unfamiliar=1, n_steps=1, batch_size=2
+)
 OPTIONS = {
     "--train-clips": "2",
     "--validation-clips": "2",
     "--calibration-clips": "1",
+    "--unfamiliar-clips": "1",
     "--steps": "1",
     "--batch": "2",
     "--workers": "1",
