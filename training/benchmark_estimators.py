@@ -9,7 +9,7 @@ import torch
 from core.detection.classical import ClassicalEngine
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.engine import Engine
+from core.detection.engine import ClipContext, Engine
 from core.detection.evidence import OffsetEvidence, joined
 from core.progress import SILENT
 from training import baselines
@@ -70,7 +70,9 @@ class EngineEstimator:
             engines.append(ClassicalEngine())
 
         def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
-            runs = [engine.start(config, SILENT, recording.n_frames) for engine in engines]
+            runs = [
+                engine.start(config, SILENT, ClipContext(recording.n_frames)) for engine in engines
+            ]
             found: list[list[OffsetEvidence]] = [[] for _ in runs]
             for chunk in recording.with_sound(sound):
                 for run, evidence in zip(runs, found, strict=True):

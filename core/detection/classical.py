@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.correlation import LaggedSound, pooled
-from core.detection.engine import judged
+from core.detection.engine import ClipContext, judged
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
 from core.detection.motion import Motion, MotionMeter
 from core.detection.series import Series
@@ -68,10 +68,11 @@ class ClassicalEngine:
     name: str = "classical estimate"
     id: str = "classical"
     max_range_s: float = 30.0
+    sees_square: bool = False
     confidence_rule: None = None
 
-    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "ClassicalRun":
-        return ClassicalRun(config, monitor, n_frames)
+    def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> "ClassicalRun":
+        return ClassicalRun(config, monitor, clip.n_frames)
 
 
 class ClassicalRun:

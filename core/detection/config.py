@@ -23,6 +23,13 @@ class DetectionConfig:
         audio_stream_index: Stream of the container to judge; None takes the first.
         simulate_offset_s: Known offset applied to the audio before it is judged.
         window_start_s: Judge only the window of the 5 s crop that starts here, in clip time.
+        start_s: Judge the clip from here on, in clip time.
+        end_s: Judge it up to here; None is its end.
+        until_s: Stop as soon as the interval reaches no farther than this from the answer.
+        budget_s: Stop after this time.
+        crop: Where engines that see a square look: "auto", "centre", "multi" or "x,y,s".
+        shift_step_s: Distance of the audio shifts at which a network with classes is asked; 0 asks
+            once, without a shift.
     """
 
     tolerance: Tolerance = TOLERANCES[0]
@@ -32,6 +39,12 @@ class DetectionConfig:
     audio_stream_index: int | None = None
     simulate_offset_s: float = 0.0
     window_start_s: float | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    until_s: float | None = None
+    budget_s: float | None = None
+    crop: str = "centre"
+    shift_step_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not HOP_STEP_S <= self.hop_s <= 3600:

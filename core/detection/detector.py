@@ -10,7 +10,7 @@ import numpy as np
 from core.detection.activity import ActivityMeter
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.engine import Engine, EngineRun
+from core.detection.engine import ClipContext, Engine, EngineRun
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence, joined
 from core.detection.result import Detection, Opinion
@@ -191,10 +191,12 @@ class _Judgement:
         n_frames: int,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
-        self._run = engine.start(config, monitor, n_frames)
+        self._run = engine.start(config, monitor, ClipContext(n_frames))
         self._second: EngineRun | None = None
         if engine.id != ClassicalEngine().id:
-            self._second = ClassicalEngine().start(config, Unreported(monitor), n_frames)
+            self._second = ClassicalEngine().start(
+                config, Unreported(monitor), ClipContext(n_frames)
+            )
         self._second_evidence: list[OffsetEvidence] = []
         self._activity = ActivityMeter()
         self.evidence: list[OffsetEvidence] = []

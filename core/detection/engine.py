@@ -5,10 +5,15 @@ the decoded clip piece by piece and answers with evidence as soon as a window is
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
+from core.detection.crop import CENTRE, CropPlan, Square
 from core.detection.evidence import OffsetEvidence
 from core.media.decode import ClipChunk
 from core.progress import Monitor, Progress
@@ -19,6 +24,49 @@ STAGE = "Analysing picture and sound"
 def judged(n_done: int, n_frames: int) -> Progress:
     """Return the progress after `n_done` of about `n_frames` analysis frames."""
     return Progress(STAGE, min(1.0, n_done / n_frames))
+
+
+class VisualFeatures(Protocol):
+    """Keeps what a network made of the picture's segments, so that none is encoded twice.
+
+    Keys are the analysis frame at which a segment begins and the square that was looked at.
+    """
+
+    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
+        """Return the (8, D) features of a segment, None if they are not kept."""
+        ...
+
+    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
+        """Keep the features of a segment."""
+        ...
+
+
+class NothingKept:
+    """Keeps nothing: each run encodes for itself."""
+
+    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
+        return None
+
+    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
+        pass
+
+
+NOTHING_KEPT = NothingKept()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipContext:
+    """What a run is told about the clip beforehand.
+
+    Attributes:
+        n_frames: About how many analysis frames will come, at least 1.
+        crops: Where engines that see a square look.
+        features: What other runs over the same picture have encoded already.
+    """
+
+    n_frames: int
+    crops: CropPlan = CENTRE
+    features: VisualFeatures = NOTHING_KEPT
 
 
 class EngineRun(Protocol):
@@ -45,6 +93,7 @@ class Engine(Protocol):
         id: What JSON and reports carry: the catalogue's id, the file's name, "builtin" or
             "classical".
         max_range_s: Largest offset, either way, that it can find.
+        sees_square: Whether it looks at a square of the picture only, not at all of it.
         confidence_rule: How its answers and the second opinion make a confidence, where that was
             fitted.
     """
@@ -59,14 +108,17 @@ class Engine(Protocol):
     def max_range_s(self) -> float: ...
 
     @property
+    def sees_square(self) -> bool: ...
+
+    @property
     def confidence_rule(self) -> ConfidenceRule | None: ...
 
-    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> EngineRun:
+    def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> EngineRun:
         """Begin with a new clip.
 
         Args:
             config: The options.
             monitor: Told which share of the clip is judged, and asked whether to go on.
-            n_frames: About how many analysis frames will come, at least 1.
+            clip: What is known of it.
         """
         ...

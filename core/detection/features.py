@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
-from core.detection.engine import judged
+from core.detection.engine import ClipContext, judged
 from core.detection.evidence import OffsetEvidence, WindowPosterior, evidence_from_classes
+from core.detection.squares import cut_squares
 from core.detection.windows import Window, WindowSchedule
 from core.errors import DetectionError
 from core.media.decode import ClipChunk
@@ -23,7 +24,7 @@ from core.model.config import (
     WINDOW_SEGMENTS,
 )
 from core.model.grid import MAX_OFFSET_S
-from core.model.inputs import audio_input, centre_crop, video_input
+from core.model.inputs import audio_input, video_input
 from core.model.synchformer import Synchformer
 from core.progress import Monitor
 from core.timing import SAMPLES_PER_FRAME
@@ -62,6 +63,7 @@ class SynchformerEngine:
     """
 
     max_range_s = MAX_OFFSET_S
+    sees_square = True
     confidence_rule = None
 
     def __init__(
@@ -78,8 +80,10 @@ class SynchformerEngine:
         self.n_visual_encoded = self.n_audio_encoded = 0
         self._model = model
 
-    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "SynchformerRun":
-        return SynchformerRun(self, config, monitor, n_frames)
+    def start(
+        self, config: DetectionConfig, monitor: Monitor, clip: ClipContext
+    ) -> "SynchformerRun":
+        return SynchformerRun(self, config, monitor, clip)
 
     @torch.inference_mode()
     def encode(self, segments: Sequence[_Segment]) -> list[_Features]:
@@ -129,10 +133,14 @@ class SynchformerRun:
     """The judgement of one clip; what it keeps does not grow with the clip."""
 
     def __init__(
-        self, engine: SynchformerEngine, config: DetectionConfig, monitor: Monitor, n_frames: int
+        self,
+        engine: SynchformerEngine,
+        config: DetectionConfig,
+        monitor: Monitor,
+        clip: ClipContext,
     ) -> None:
         self._engine, self._config, self._monitor = engine, config, monitor
-        self._n_expected, self._n_encoded = n_frames, 0
+        self._clip, self._n_encoded = clip, 0
         self._schedule = WindowSchedule(config.hop_segments)
         self._frames: dict[int, NDArray[np.uint8]] = {}
         self._sounds: dict[int, NDArray[np.float32]] = {}
@@ -143,7 +151,7 @@ class SynchformerRun:
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Cut the segments of the windows that the piece completes; encode full batches."""
-        pictures = centre_crop(chunk.frames)
+        pictures = cut_squares(chunk.frames, chunk.first_frame, self._clip.crops)
         sounds = chunk.waveform.reshape(-1, SAMPLES_PER_FRAME)
         usable = chunk.has_video & chunk.has_audio
         evidence: list[OffsetEvidence] = []
@@ -191,7 +199,7 @@ class SynchformerRun:
             for segment, features in zip(batch, self._engine.encode(batch), strict=True):
                 self._features[segment.start] = features
             self._n_encoded += n_taken * SEGMENT_HOP_FRAMES
-            self._monitor.report(judged(self._n_encoded, self._n_expected))
+            self._monitor.report(judged(self._n_encoded, self._clip.n_frames))
         while self._open and self._is_encoded(self._open[0]):
             evidence.append(self._judge(self._open.popleft()))
         return evidence

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.engine import judged
+from core.detection.engine import ClipContext, judged
 from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
 from core.detection.series import Series
 from core.detection.windows import Window, WindowSchedule
@@ -44,14 +44,15 @@ class LagEngine:
     name = NAME
     id = ID
     max_range_s = 30.0
+    sees_square = False
 
     def __init__(self, model: BuiltinModel) -> None:
         self.model = model
         weights = model.calibration.confidence
         self.confidence_rule = ConfidenceRule(*weights) if weights else None
 
-    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "LagRun":
-        return LagRun(self.model, config, monitor, n_frames)
+    def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> "LagRun":
+        return LagRun(self.model, config, monitor, clip.n_frames)
 
 
 class LagRun:

@@ -11,7 +11,7 @@ import torch
 
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.engine import Engine
+from core.detection.engine import ClipContext, Engine
 from core.detection.engines import EngineChoice, open_engine
 from core.progress import SILENT
 from training.benchmark_clips import Recording, read_recording
@@ -20,7 +20,7 @@ RANGES_S = (2.0, 8.0)
 
 
 def judge(engine: Engine, recording: Recording, range_s: float) -> None:
-    run = engine.start(DetectionConfig(range_s=range_s), SILENT, recording.n_frames)
+    run = engine.start(DetectionConfig(range_s=range_s), SILENT, ClipContext(recording.n_frames))
     for chunk in recording.chunks:
         run.consume(chunk)
     run.finish()

@@ -15,6 +15,7 @@ from generated_scenes import SCENES, render
 
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
+from core.detection.engine import ClipContext
 from core.detection.estimate import estimate_offset
 from core.progress import SILENT
 
@@ -37,7 +38,7 @@ class Outcome:
 
 def run(trial: Trial) -> Outcome:
     config = DetectionConfig()
-    engine_run = ClassicalEngine().start(config, SILENT, 250)
+    engine_run = ClassicalEngine().start(config, SILENT, ClipContext(250))
     evidence = []
     scene = SCENES[trial.scene_index]
     for chunk in render(scene, trial.seed, trial.offset_s, foreign_sound=trial.is_foreign):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.detection.config import DetectionConfig
+from core.detection.engine import ClipContext
 from core.detection.lag_engine import LagEngine
 from core.errors import CheckpointError
 from core.model.builtin import read_builtin
@@ -100,7 +101,7 @@ def test_a_run_writes_a_model_that_answers(tmp_path: Path, clips: Path) -> None:
     assert path.stat().st_size < 10e6
 
     recording = read_recording(clips / "calibration-one-000.mp4")
-    run = LagEngine(model).start(DetectionConfig(), SILENT, recording.n_frames)
+    run = LagEngine(model).start(DetectionConfig(), SILENT, ClipContext(recording.n_frames))
     evidence = [
         item for chunk in recording.with_sound(recording.sound) for item in run.consume(chunk)
     ]

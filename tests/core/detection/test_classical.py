@@ -7,6 +7,7 @@ import pytest
 from core.detection.classical import RESOLUTION_S, ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
+from core.detection.engine import ClipContext
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence
 from core.media.decode import ClipChunk, ClipDecoder
@@ -49,7 +50,7 @@ def _pieces(chunk: ClipChunk, n_frames: int) -> list[ClipChunk]:
 
 
 def _judge(chunks: list[ClipChunk], config: DetectionConfig) -> list[OffsetEvidence]:
-    run = ClassicalEngine().start(config, SILENT, 250)
+    run = ClassicalEngine().start(config, SILENT, ClipContext(250))
     evidence = [item for chunk in chunks for item in run.consume(chunk)]
     return [*evidence, *run.finish()]
 
@@ -109,7 +110,9 @@ def _noise(n_frames: int) -> ClipChunk:
 
 def _most_held(chunk: ClipChunk) -> int:
     """Return the largest number of values of a signal of the picture kept at a time."""
-    run = ClassicalEngine().start(DetectionConfig(range_s=0.2), SILENT, len(chunk.frames))
+    run = ClassicalEngine().start(
+        DetectionConfig(range_s=0.2), SILENT, ClipContext(len(chunk.frames))
+    )
     most = 0
     for piece in _pieces(chunk, 25):
         run.consume(piece)
@@ -126,7 +129,7 @@ def test_memory_does_not_grow_with_the_clip_or_what_it_lacks(begin: int, end: in
 
 
 def test_evidence_comes_while_the_clip_still_streams(make_clip: Callable[..., Path]) -> None:
-    run = ClassicalEngine().start(DetectionConfig(range_s=0.4), SILENT, 250)
+    run = ClassicalEngine().start(DetectionConfig(range_s=0.4), SILENT, ClipContext(250))
     pieces = _pieces(_chunk(make_clip(duration_s=14.0)), 25)
     assert any(run.consume(piece) for piece in pieces)
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from core.detection.config import DetectionConfig
+from core.detection.engine import ClipContext
 from core.detection.evidence import OffsetEvidence
 from core.detection.features import SynchformerEngine
 from core.detection.windows import plan_windows
@@ -69,7 +70,7 @@ def _judge(
     piece: int = 25,
     config: DetectionConfig | None = None,
 ) -> list[OffsetEvidence]:
-    run = engine.start(config or DetectionConfig(), SILENT, 250)
+    run = engine.start(config or DetectionConfig(), SILENT, ClipContext(250))
     evidence: list[OffsetEvidence] = []
     for i in range(0, len(clip.frames), piece):
         end = i + piece
@@ -120,7 +121,7 @@ def test_windows_far_apart_leave_segments_between_unencoded() -> None:
 
 
 def test_evidence_comes_as_soon_as_its_window_is_complete() -> None:
-    run = _engine(SmallNetwork()).start(DetectionConfig(), SILENT, 250)
+    run = _engine(SmallNetwork()).start(DetectionConfig(), SILENT, ClipContext(250))
     clip = _clip(n_frames=125)
     assert len(run.consume(clip)) == 1
 
@@ -155,7 +156,7 @@ def test_out_of_memory_with_one_segment_is_a_sentence() -> None:
 
 
 def test_long_silence_at_the_end_keeps_memory_bounded() -> None:
-    run = _engine(SmallNetwork()).start(DetectionConfig(), SILENT, 250)
+    run = _engine(SmallNetwork()).start(DetectionConfig(), SILENT, ClipContext(250))
     clip = _clip(n_frames=130, n_tail=120)
     run.consume(clip)
     for first in range(250, 1000, 250):

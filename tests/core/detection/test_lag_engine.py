@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from core.detection.config import DetectionConfig
+from core.detection.engine import ClipContext
 from core.detection.engines import BUILTIN
 from core.detection.evidence import OffsetEvidence
 from core.detection.lag_engine import ID, LagEngine
@@ -72,7 +73,7 @@ def _piece(clip: ClipChunk, begin: int, end: int) -> ClipChunk:
 def _judge(
     engine: LagEngine, clip: ClipChunk, piece: int = 25, config: DetectionConfig | None = None
 ) -> list[OffsetEvidence]:
-    run = engine.start(config or DetectionConfig(), SILENT, len(clip.frames))
+    run = engine.start(config or DetectionConfig(), SILENT, ClipContext(len(clip.frames)))
     evidence: list[OffsetEvidence] = []
     for i in range(0, len(clip.frames), piece):
         evidence += run.consume(_piece(clip, i, min(i + piece, len(clip.frames))))
@@ -106,7 +107,7 @@ def test_evidence_does_not_depend_on_the_pieces(piece: int) -> None:
 
 def test_evidence_comes_as_soon_as_the_sound_around_its_window_is_there() -> None:
     clip = _clip(n_frames=250)
-    run = _engine().start(DetectionConfig(), SILENT, 250)
+    run = _engine().start(DetectionConfig(), SILENT, ClipContext(250))
     assert run.consume(_piece(clip, 0, 125)) == []
     assert [item.window.index for item in run.consume(_piece(clip, 125, 195))] == [0, 1]
 
@@ -138,14 +139,14 @@ def test_without_picture_or_sound_at_the_ends_windows_lie_between() -> None:
 
 
 def test_clip_may_begin_late() -> None:
-    clip, run = _clip(200), _engine().start(DetectionConfig(), SILENT, 200)
+    clip, run = _clip(200), _engine().start(DetectionConfig(), SILENT, ClipContext(200))
     evidence = [*run.consume(_piece(clip, 40, 200)), *run.finish()]
     assert tuple(item.window for item in evidence) == plan_windows(40, 160)
 
 
 def _most_held(clip: ClipChunk) -> int:
     """Return the largest number of described pictures that are kept at a time."""
-    run = _engine().start(DetectionConfig(hop_s=3.2), SILENT, len(clip.frames))
+    run = _engine().start(DetectionConfig(hop_s=3.2), SILENT, ClipContext(len(clip.frames)))
     most = 0
     for i in range(0, len(clip.frames), 25):
         run.consume(_piece(clip, i, i + 25))
