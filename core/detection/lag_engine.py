@@ -101,11 +101,12 @@ class LagRun:
     def _describe(self, chunk: ClipChunk) -> None:
         grey = grey_half(chunk.frames)
         is_seen = chunk.has_video.astype(np.float32)
+        # A change needs one picture before it, and how abrupt it is another.
+        is_seen[: max(0, LEAD_FRAMES - self._n_done)] = 0
         if self._previous is None:
             for series in (*self._seen_series, *self._heard_series):
                 series.end = chunk.first_frame
-            # Nothing is known of the picture before the very first.
-            self._previous, is_seen[0] = np.repeat(grey[:1], LEAD_FRAMES, axis=0), 0
+            self._previous = np.repeat(grey[:1], LEAD_FRAMES, axis=0)
         pictures = np.concatenate([self._previous, grey])
         self._previous = pictures[-LEAD_FRAMES:]
         seen = self._model.network.encode_video(torch.from_numpy(pictures)[None])

@@ -112,6 +112,12 @@ def test_evidence_comes_as_soon_as_the_sound_around_its_window_is_there() -> Non
     assert [item.window.index for item in run.consume(_piece(clip, 125, 195))] == [0, 1]
 
 
+def test_the_first_pictures_of_a_short_clip_tell_the_same_whatever_the_pieces() -> None:
+    clip = _clip(n_frames=60)
+    (one,), (other,) = _judge(_engine(), clip, 1), _judge(_engine(), clip)
+    np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
+
+
 def test_clip_shorter_than_a_window_is_judged_by_what_there_is() -> None:
     (evidence,) = _judge(_engine(), _clip(n_frames=60))
     assert evidence.window.is_padded
