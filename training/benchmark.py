@@ -34,6 +34,47 @@ NETWORK = "network"
 ENGINES = ("builtin", NETWORK, "classical", VARIANTS)
 
 
+FolderOption = Annotated[
+    list[Path] | None,
+    typer.Option("--folder", metavar="DIR", help="Clips that are in sync; repeatable."),
+]
+GeneratedOption = Annotated[
+    int,
+    typer.Option("--generated", metavar="N", min=0, help="Clips of each event type trained on."),
+]
+HeldOutOption = Annotated[
+    int, typer.Option("--held-out", metavar="N", min=0, help="Clips of each type held out.")
+]
+LongOption = Annotated[
+    int, typer.Option("--long", metavar="N", min=0, help="Of these, more of 24 s for ±7.5 s.")
+]
+AllClassesOption = Annotated[
+    bool,
+    typer.Option("--all-classes", help="In folders, all 21 classes and ten offsets between them."),
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        metavar="|".join((*ENGINES, "ID", "PATH")),
+        help=f"Who is measured; repeatable. {', '.join(ENGINES)} if not given.",
+    ),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="OUT", help="Write all figures and answers.")
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="Keep generated clips here.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Decides the offsets.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, max=2, help="Processes.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class ClipResult:
     """What became of one clip.
@@ -48,51 +89,17 @@ class ClipResult:
 
 
 def benchmark(
-    folders: Annotated[
-        list[Path] | None,
-        typer.Option("--folder", metavar="DIR", help="Clips that are in sync; repeatable."),
-    ] = None,
-    n_generated: Annotated[
-        int,
-        typer.Option(
-            "--generated", metavar="N", min=0, help="Clips of each event type trained on."
-        ),
-    ] = 8,
-    n_held_out: Annotated[
-        int,
-        typer.Option("--held-out", metavar="N", min=0, help="Clips of each type held out."),
-    ] = 8,
-    n_long: Annotated[
-        int,
-        typer.Option("--long", metavar="N", min=0, help="Of these, more of 24 s for ±7.5 s."),
-    ] = 1,
-    all_classes: Annotated[
-        bool,
-        typer.Option(
-            "--all-classes", help="In folders, all 21 classes and ten offsets between them."
-        ),
-    ] = False,
-    engines: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--engine",
-            metavar="|".join((*ENGINES, "ID", "PATH")),
-            help=f"Who is measured; repeatable. {', '.join(ENGINES)} if not given.",
-        ),
-    ] = None,
-    json_target: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write all figures and answers.")
-    ] = None,
-    markdown_target: Annotated[
-        Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="DIR", help="Keep generated clips here.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the offsets.")] = 0,
-    n_workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, max=2, help="Processes.")
-    ] = 1,
+    folders: FolderOption = None,
+    n_generated: GeneratedOption = 8,
+    n_held_out: HeldOutOption = 8,
+    n_long: LongOption = 1,
+    all_classes: AllClassesOption = False,
+    engines: EngineOption = None,
+    json_target: JsonOption = None,
+    markdown_target: MarkdownOption = None,
+    cache: CacheOption = None,
+    seed: SeedOption = 0,
+    n_workers: WorkersOption = 1,
 ) -> None:
     """Shift the sound of synchronous clips by known amounts and see who finds by how much."""
     names = tuple(dict.fromkeys(engines or ENGINES))

@@ -20,6 +20,20 @@ LEGEND = (
     "not right. Totals count every window and every answer alike."
 )
 
+_WINDOW_COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("Acc@1", lambda f: _share(f.window.accuracy)),
+    ("within one class", lambda f: _share(f.window.within_one)),
+    ("median ms", lambda f: _ms(f.window.median_ms)),
+    ("90 % below ms", lambda f: _ms(f.window.p90_ms)),
+    ("windows", lambda f: str(f.window.n_windows)),
+)
+
+_FOREIGN_COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("AUC of confidence", lambda f: _share(f.foreign.auc_confidence)),
+    ("AUC of synchronizability", lambda f: _share(f.foreign.auc_synchronizability)),
+    ("answered confidently", lambda f: _percent(f.foreign.confident)),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
@@ -175,21 +189,6 @@ def _signed_ms(value: float | None) -> str:
 
 def _pair(one: float | None, other: float | None) -> str:
     return f"{_share(one)} / {_share(other)}"
-
-
-_WINDOW_COLUMNS: tuple[tuple[str, Cell], ...] = (
-    ("Acc@1", lambda f: _share(f.window.accuracy)),
-    ("within one class", lambda f: _share(f.window.within_one)),
-    ("median ms", lambda f: _ms(f.window.median_ms)),
-    ("90 % below ms", lambda f: _ms(f.window.p90_ms)),
-    ("windows", lambda f: str(f.window.n_windows)),
-)
-
-_FOREIGN_COLUMNS: tuple[tuple[str, Cell], ...] = (
-    ("AUC of confidence", lambda f: _share(f.foreign.auc_confidence)),
-    ("AUC of synchronizability", lambda f: _share(f.foreign.auc_synchronizability)),
-    ("answered confidently", lambda f: _percent(f.foreign.confident)),
-)
 
 
 def _clip_columns(part: Callable[[Figures], ClipFigures]) -> tuple[tuple[str, Cell], ...]:

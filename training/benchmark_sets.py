@@ -9,7 +9,7 @@ from core.batch.runner import find_clips
 from training.benchmark_trials import FAR_LEAST_S, ClipTask
 from training.data.synthetic.cache import render_split_files
 from training.data.synthetic.recipe import recipe_of, split_scenes
-from training.data.synthetic.render import render_clip
+from training.data.synthetic.render import render_once
 
 TITLES = {
     "val": "Generated clips of trained event types",
@@ -93,11 +93,8 @@ def _render_long(folder: Path, split: str, n_per_scene: int) -> list[tuple[Path,
     for scene in split_scenes(split):
         for number in range(n_per_scene):
             path = folder / f"{split}-{scene.name}-long-{number:03d}.mp4"
-            if not path.exists():
-                recipe = recipe_of(scene, split, _LONG_FROM_INDEX + number)
-                recipe = replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S))
-                part = path.with_suffix(".part.mp4")
-                render_clip(recipe, part)
-                part.replace(path)
+            recipe = recipe_of(scene, split, _LONG_FROM_INDEX + number)
+            recipe = replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S))
+            render_once(recipe, path)
             written.append((path, scene.name))
     return written

@@ -24,7 +24,7 @@ from core.progress import SILENT, Monitor, Progress
 from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
 from training.data.synthetic.performance import Scene
 from training.data.synthetic.recipe import CLIP_S, ClipRecipe, draw_recipe, recipe_of, split_scenes
-from training.data.synthetic.render import produce, render_clip
+from training.data.synthetic.render import produce, render_once
 
 SIDE_PX = SHORT_SIDE_PX // 2
 N_FRAMES = round(CLIP_S * VIDEO_FPS)
@@ -146,10 +146,7 @@ def render_split_files(folder: Path, split: str, n_per_scene: int) -> list[tuple
     for scene in split_scenes(split):
         for number in range(n_per_scene):
             path = folder / f"{split}-{_slug(scene)}-{number:03d}.mp4"
-            if not path.exists():
-                part = path.with_suffix(".part.mp4")
-                render_clip(recipe_of(scene, split, _FILES_FROM_INDEX + number), part)
-                part.replace(path)
+            render_once(recipe_of(scene, split, _FILES_FROM_INDEX + number), path)
             written.append((path, scene.name))
     return written
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Stage
 
 Track = NDArray[np.float64]
@@ -19,6 +20,9 @@ _FOCUS_REACH = 0.88
 """How far towards the edge of the picture a movement of the camera may bring the action."""
 
 _MOVES = ("static", "pan", "shake", "zoom")
+
+_Shot = Callable[[float], tuple[float, NDArray[np.float64], float]]
+"""Gives enlargement, shift of the centre (x, y) in canvas pixels and turn (rad) at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +165,6 @@ class Camera:
             apply(luma, tile[top : top + height, left : left + width], dst=luma)
 
 
-_Shot = Callable[[float], tuple[float, NDArray[np.float64], float]]
-"""Gives enlargement, shift of the centre (x, y) in canvas pixels and turn (rad) at a time."""
-
-
 def _plan_shot(rng: np.random.Generator, stage: Stage, style: CameraStyle, is_cut: bool) -> _Shot:
     is_wide = style.move == "static" and not is_cut
     closest = style.most_zoom * (1.4 if is_cut else 1.0)
@@ -173,7 +173,7 @@ def _plan_shot(rng: np.random.Generator, stage: Stage, style: CameraStyle, is_cu
     base = rng.uniform(-0.5, 0.5, 2) * reach if is_cut else np.zeros(2)
     phases = rng.uniform(0, 2 * np.pi, (3, 6))
     rates_hz = np.exp(rng.uniform(np.log(0.3), np.log(9), (3, 6)))
-    strength = float(np.exp(rng.uniform(np.log(0.4), np.log(3.5)))) * stage.short_px / 256
+    strength = log_uniform(rng, 0.4, 3.5) * stage.short_px / 256
     amplitudes = strength * rng.uniform(0.2, 1, (3, 6)) / np.sqrt(rates_hz)
     sweep = reach * rng.normal(0, 1, 2) * (1, 0.3)
     sweep_hz = float(rng.uniform(0.03, 0.25))

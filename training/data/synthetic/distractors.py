@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Painter, Stage
 
 SHIFT_BITS = 4
@@ -56,7 +57,7 @@ def active_level(sound: Sound) -> float:
 def music(rng: np.random.Generator, n_samples: int) -> Sound:
     """Return chords over a beat with bass and drums, the tempo constant as in produced music."""
     beat_s = 60 / rng.uniform(70, 165)
-    root_hz = float(np.exp(rng.uniform(np.log(80), np.log(220))))
+    root_hz = log_uniform(rng, 80, 220)
     total = np.zeros(n_samples, np.float32)
     is_pad = rng.random() < 0.7
     drum_level = float(rng.choice((0.0, rng.uniform(0.2, 1.2))))
@@ -81,6 +82,17 @@ def music(rng: np.random.Generator, n_samples: int) -> Sound:
                 _lay(total, at_s, drum_level * (_kick(rng) if beat % 2 == 0 else _burst(rng, 0.06)))
                 _lay(total, at_s + beat_s / 2, 0.4 * drum_level * _burst(rng, 0.02))
     return total
+
+
+def noise_of_slope(rng: np.random.Generator, n_samples: int, slope: float) -> Sound:
+    """Return noise whose amplitude falls with frequency to the power of `slope`, level 1."""
+    # Repeating 4 s of it is not heard as such and costs less than the whole length.
+    n = min(4 * SOUND_RATE_HZ, n_samples)
+    spectrum = np.fft.rfft(rng.standard_normal(n, np.float32))
+    hz = np.fft.rfftfreq(n, 1 / SOUND_RATE_HZ)
+    noise = np.fft.irfft(spectrum * np.maximum(hz, 30.0) ** -slope, n)
+    noise = np.resize(noise / noise.std(), n_samples)
+    return np.asarray(noise, np.float32)
 
 
 def _note(rng: np.random.Generator, hz: float, length_s: float, decay_s: float) -> Sound:
@@ -108,17 +120,6 @@ def _lay(total: Sound, at_s: float, piece: Sound) -> None:
     begin, end = max(start, 0), min(start + len(piece), len(total))
     if begin < end:
         total[begin:end] += piece[begin - start : end - start]
-
-
-def noise_of_slope(rng: np.random.Generator, n_samples: int, slope: float) -> Sound:
-    """Return noise whose amplitude falls with frequency to the power of `slope`, level 1."""
-    # Repeating 4 s of it is not heard as such and costs less than the whole length.
-    n = min(4 * SOUND_RATE_HZ, n_samples)
-    spectrum = np.fft.rfft(rng.standard_normal(n, np.float32))
-    hz = np.fft.rfftfreq(n, 1 / SOUND_RATE_HZ)
-    noise = np.fft.irfft(spectrum * np.maximum(hz, 30.0) ** -slope, n)
-    noise = np.resize(noise / noise.std(), n_samples)
-    return np.asarray(noise, np.float32)
 
 
 def _swelling(rng: np.random.Generator, n_samples: int, rate_hz: float) -> Sound:

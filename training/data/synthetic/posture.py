@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.rhythm import LEAD_S
 from training.data.synthetic.speech import Phoneme
 
@@ -73,20 +74,6 @@ class _Habit:
     lag_s: float
     shift: float
     stiffness: float
-
-
-def _habit(rng: np.random.Generator) -> _Habit:
-    return _Habit(
-        sway=_log_uniform(rng, 0.006, 0.06),
-        rest=float(rng.uniform(0.0, 1.0)),
-        eagerness_s=float(rng.uniform(0.0, 0.25)),
-        marked=float(rng.uniform(0.1, 1.0)),
-        beat=_log_uniform(rng, 0.01, 0.13),
-        direction=rng.normal(0, 1, 3) * np.array([0.6, 1.0, 1.0]),
-        lag_s=float(rng.normal(0.02, 0.04)),
-        shift=float(rng.choice([0.0, _log_uniform(rng, 0.03, 0.2)], p=[0.25, 0.75])),
-        stiffness=float(rng.uniform(0.35, 1.0)),
-    )
 
 
 def posture(rng: np.random.Generator, n: int, phonemes: Sequence[Phoneme]) -> Posture:
@@ -155,6 +142,20 @@ def span(n: int, begin_s: float, end_s: float) -> slice:
     return slice(min(max(begin, 0), n), min(max(end, 0), n))
 
 
+def _habit(rng: np.random.Generator) -> _Habit:
+    return _Habit(
+        sway=log_uniform(rng, 0.006, 0.06),
+        rest=float(rng.uniform(0.0, 1.0)),
+        eagerness_s=float(rng.uniform(0.0, 0.25)),
+        marked=float(rng.uniform(0.1, 1.0)),
+        beat=log_uniform(rng, 0.01, 0.13),
+        direction=rng.normal(0, 1, 3) * np.array([0.6, 1.0, 1.0]),
+        lag_s=float(rng.normal(0.02, 0.04)),
+        shift=float(rng.choice([0.0, log_uniform(rng, 0.03, 0.2)], p=[0.25, 0.75])),
+        stiffness=float(rng.uniform(0.35, 1.0)),
+    )
+
+
 def _along(
     rng: np.random.Generator, clock: NDArray[np.float64], pace_hz: float
 ) -> NDArray[np.float64]:
@@ -206,7 +207,3 @@ def _shifts(
 
 def _eased(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return share * share * (3 - 2 * share)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

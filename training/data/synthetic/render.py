@@ -110,3 +110,11 @@ def produce(recipe: ClipRecipe) -> Production:
 def render_clip(recipe: ClipRecipe, path: Path) -> None:
     """Write the MP4 of a recipe."""
     produce(recipe).write(path)
+
+
+def render_once(recipe: ClipRecipe, path: Path) -> None:
+    """Write the MP4 of a recipe unless the file is there; it appears when it is complete."""
+    if not path.exists():
+        part = path.with_suffix(".part.mp4")
+        render_clip(recipe, part)
+        part.replace(path)

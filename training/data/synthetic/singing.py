@@ -19,6 +19,9 @@ _FORMANTS_HZ = {
 _NASAL_HZ = (270, 1000, 2200, 3000)
 _CONSONANTS = ("", "m", "n", "l", "p", "b", "t", "s")
 
+_Spoken = tuple[str, float, float, float, float]
+"""Symbol, start, end, release (s) and loudness of a phoneme."""
+
 
 def sing(rng: np.random.Generator, duration_s: float) -> Talk:
     """Return a song by one voice, covering a clip."""
@@ -50,9 +53,6 @@ def sing(rng: np.random.Generator, duration_s: float) -> Talk:
     return Talk((inside * (0.9 / peak)).astype(np.float32), (tuple(phonemes),))
 
 
-_Spoken = tuple[str, float, float, float, float]
-
-
 def _syllable(
     rng: np.random.Generator,
     consonant: str,
@@ -61,7 +61,7 @@ def _syllable(
     length_s: float,
     throat: float,
 ) -> tuple[NDArray[np.float64], list[_Spoken]]:
-    """Return the sound and (symbol, start, end, release, loudness) from its beginning."""
+    """Return the sound of a syllable, and its phonemes in time from its beginning."""
     before_s = float(rng.uniform(0.06, 0.12)) if consonant else 0.0
     level = float(rng.uniform(0.5, 1.0))
     source = _glottis(rng, pitch_hz, length_s)

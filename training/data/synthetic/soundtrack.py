@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.distractors import (
     active_level,
     draw_unrelated,
@@ -73,15 +74,15 @@ def draw_soundtrack(rng: np.random.Generator) -> SoundtrackStyle:
     has_noise = not is_clean and rng.random() < 0.85
     has_music = not is_clean and rng.random() < 0.22
     return SoundtrackStyle(
-        reverberation_s=sometimes(0.6, float(np.exp(rng.uniform(np.log(0.12), np.log(2.0))))),
-        wetness=float(np.exp(rng.uniform(np.log(0.03), np.log(1.2)))),
+        reverberation_s=sometimes(0.6, log_uniform(rng, 0.12, 2.0)),
+        wetness=log_uniform(rng, 0.03, 1.2),
         noise_snr_db=float(rng.uniform(6, 50)) if has_noise else None,
         noise_slope=float(rng.uniform(0, 1)),
         music_snr_db=float(rng.uniform(-2, 25)) if has_music else None,
         unrelated=() if is_clean else draw_unrelated(rng),
         unrelated_snr_db=float(rng.uniform(0, 25)),
         low_hz=sometimes(0.5, float(rng.uniform(40, 320)), 20.0),
-        high_hz=sometimes(0.35, float(np.exp(rng.uniform(np.log(3200), np.log(16000)))), 20000.0),
+        high_hz=sometimes(0.35, log_uniform(rng, 3200, 16000), 20000.0),
         tilts_db=tuple(sometimes(0.7, float(gain)) for gain in rng.normal(0, 4, 4)),
         compression=sometimes(0.3, float(rng.uniform(0.1, 0.7))),
         drive_db=sometimes(0.2, float(rng.uniform(1, 12))),
@@ -122,29 +123,6 @@ def mix(
     return (_PEAK * 10 ** (style.level_db / 20) * channels).astype(np.float32)
 
 
-def _others(rng: np.random.Generator, n_samples: int, style: SoundtrackStyle) -> Sound:
-    """Return noise, music and unrelated sounds against a scene of level 1."""
-    total = np.zeros(n_samples, np.float32)
-    if style.noise_snr_db is not None:
-        noise = noise_of_slope(rng, n_samples, style.noise_slope)
-        total += np.float32(10 ** (-style.noise_snr_db / 20)) * noise
-    if style.music_snr_db is not None:
-        bed = music(rng, n_samples)
-        gain = 10 ** (-style.music_snr_db / 20) / max(active_level(bed), 1e-6)
-        total += np.float32(gain) * bed
-    for kind in style.unrelated:
-        gain = 10 ** (-style.unrelated_snr_db / 20)
-        total += np.float32(gain) * unrelated_sound(rng, kind, n_samples)
-    return total
-
-
-def _in_room(rng: np.random.Generator, dry: Sound, style: SoundtrackStyle) -> Sound:
-    if not style.reverberation_s:
-        return dry
-    response = room_response(rng, style.reverberation_s, style.wetness)
-    return np.asarray(signal.fftconvolve(dry, response)[: len(dry)], np.float32)
-
-
 def room_response(rng: np.random.Generator, reverberation_s: float, wetness: float) -> Sound:
     """Return a synthetic room: the direct sound at sample 0, reflections, then a diffuse tail.
 
@@ -167,6 +145,29 @@ def room_response(rng: np.random.Generator, reverberation_s: float, wetness: flo
     tail *= math.sqrt(wetness) / max(float(np.sqrt(np.sum(tail**2))), 1e-6)
     tail[0] = 1
     return np.asarray(tail, np.float32)
+
+
+def _others(rng: np.random.Generator, n_samples: int, style: SoundtrackStyle) -> Sound:
+    """Return noise, music and unrelated sounds against a scene of level 1."""
+    total = np.zeros(n_samples, np.float32)
+    if style.noise_snr_db is not None:
+        noise = noise_of_slope(rng, n_samples, style.noise_slope)
+        total += np.float32(10 ** (-style.noise_snr_db / 20)) * noise
+    if style.music_snr_db is not None:
+        bed = music(rng, n_samples)
+        gain = 10 ** (-style.music_snr_db / 20) / max(active_level(bed), 1e-6)
+        total += np.float32(gain) * bed
+    for kind in style.unrelated:
+        gain = 10 ** (-style.unrelated_snr_db / 20)
+        total += np.float32(gain) * unrelated_sound(rng, kind, n_samples)
+    return total
+
+
+def _in_room(rng: np.random.Generator, dry: Sound, style: SoundtrackStyle) -> Sound:
+    if not style.reverberation_s:
+        return dry
+    response = room_response(rng, style.reverberation_s, style.wetness)
+    return np.asarray(signal.fftconvolve(dry, response)[: len(dry)], np.float32)
 
 
 def _equipped(channels: NDArray[np.float32], style: SoundtrackStyle) -> NDArray[np.float32]:

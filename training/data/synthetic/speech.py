@@ -17,6 +17,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import resample_poly
 
 from core.errors import SyncError
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.rhythm import LEAD_S
 from training.data.synthetic.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES, sentence
@@ -156,7 +157,7 @@ def talk(rng: np.random.Generator, duration_s: float, voices: Sequence[Voice]) -
         is_next = rng.random() < 0.6
         turns.append((turns[-1] + int(is_next)) % len(voices))
     said = speak([(voices[k], sentence(rng, voices[k].language)) for k in turns])
-    typical_pause_s = float(np.exp(rng.uniform(np.log(0.25), np.log(0.9))))
+    typical_pause_s = log_uniform(rng, 0.25, 0.9)
     sound = np.zeros(round((duration_s + 2 * LEAD_S) * SOUND_RATE_HZ), np.float32)
     tracks: list[list[Phoneme]] = [[] for _ in voices]
     start_s = -LEAD_S + float(rng.uniform(-0.3, 1.0)) * typical_pause_s

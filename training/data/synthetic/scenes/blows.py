@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import (
     SOUND_RATE_HZ,
     Canvas,
@@ -28,6 +29,9 @@ Point = tuple[float, float]
 Key = tuple[float, float, float]
 """Time (s), value there, and how it is reached: 0 eases in and out, p > 0 speeds up as u^p, p < 0
 slows down as 1 - (1 - u)^-p."""
+
+Track = Callable[[float], float]
+"""A quantity over clip time (s)."""
 
 SMOOTH = 0.0
 _GRID_HZ = 1000
@@ -84,7 +88,7 @@ def event_times(
     return times
 
 
-def keyed(stage: Stage, keys: Sequence[Key]) -> Callable[[float], float]:
+def keyed(stage: Stage, keys: Sequence[Key]) -> Track:
     """Return a function of time (s) that goes through the keys; constant outside of them."""
     times, values, eases = (np.array(column, float) for column in zip(*keys, strict=True))
     grid = np.arange(round((stage.duration_s + 2 * _MARGIN_S) * _GRID_HZ) + 1) / _GRID_HZ
@@ -98,7 +102,7 @@ def keyed(stage: Stage, keys: Sequence[Key]) -> Callable[[float], float]:
     return sampled(values[right - 1] + (values[right] - values[right - 1]) * eased)
 
 
-def sampled(track: NDArray[np.float64]) -> Callable[[float], float]:
+def sampled(track: NDArray[np.float64]) -> Track:
     """Return a function of time (s) that reads a 1 kHz track starting at the margin."""
 
     def at(time_s: float) -> float:
@@ -115,7 +119,7 @@ def strokes(
     stage: Stage,
     times_s: Sequence[float] | NDArray[np.float64],
     rest: float | None = None,
-) -> tuple[Callable[[float], float], NDArray[np.float64]]:
+) -> tuple[Track, NDArray[np.float64]]:
     """Return how high (0 touching, 1 highest) a striking thing is, and how fast each blow is, 0-1.
 
     It is lifted, falls faster and faster, rebounds and rests; in pauses it may be lifted and put
@@ -200,7 +204,7 @@ def skin_colour(rng: np.random.Generator) -> Colour:
 
 def size_px(rng: np.random.Generator, stage: Stage, least: float, most: float) -> float:
     """Return a length between two fractions of the short side, small ones as likely as large."""
-    return float(stage.short_px * np.exp(rng.uniform(np.log(least), np.log(most))))
+    return stage.short_px * log_uniform(rng, least, most)
 
 
 def place(rng: np.random.Generator, stage: Stage, width_px: float, height_px: float) -> Point:

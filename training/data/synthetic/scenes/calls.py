@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Stage
 from training.data.synthetic.scenes.voicing import (
     Curve,
@@ -20,7 +21,7 @@ def bouts(
     calls: list[tuple[float, float]] = []
     for index, start in enumerate(starts):
         end = starts[index + 1] if index + 1 < len(starts) else np.inf
-        time, strength = float(start), float(np.exp(rng.uniform(np.log(0.35), 0)))
+        time, strength = float(start), log_uniform(rng, 0.35, 1)
         for _ in range(int(rng.integers(1, most + 1))):
             if time > end - gap_s:
                 break

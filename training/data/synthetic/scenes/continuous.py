@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import (
     SOUND_RATE_HZ,
     Canvas,
@@ -72,7 +73,7 @@ def _saw(rng: np.random.Generator, stage: Stage) -> Performance:
     speed = _speed(place)
     pull = float(rng.uniform(0.3, 1))
     force = np.where(speed > 0, speed, -pull * speed)
-    low = float(np.exp(rng.uniform(np.log(300), np.log(1500))))
+    low = log_uniform(rng, 300, 1500)
     track = _friction(rng, stage, force, low, low * float(rng.uniform(2, 4)))
     teeth = np.cumsum(Curve(np.abs(speed)).samples(stage)) / SOUND_RATE_HZ
     track *= 1 + float(rng.uniform(0, 0.9)) * np.sin(2 * np.pi * float(rng.uniform(8, 30)) * teeth)
@@ -103,7 +104,7 @@ def _brush(rng: np.random.Generator, stage: Stage) -> Performance:
     across, along = _strokes(rng, stage, stroke_s), _strokes(rng, stage, stroke_s)
     tall = float(rng.choice([0.0, 0.3, 1.0]))
     speed = np.hypot(_speed(across), tall * _speed(along))
-    low = float(np.exp(rng.uniform(np.log(200), np.log(3500))))
+    low = log_uniform(rng, 200, 3500)
     track = _friction(rng, stage, speed, low, low * float(rng.uniform(1.8, 4)))
     spot = cast(rng, stage, 1.5, 1.2, 0.08)
     floor, stock, bristle, skin = palette(rng, 4)
@@ -165,8 +166,8 @@ def _water_drops(rng: np.random.Generator, stage: Stage) -> Performance:
             past, power = t - float(times[ring_index]), float(strengths[ring_index])
             size = 0.06 + spread * past
             if size < 1.1:
-                color = blend(water, foam, power * float(np.exp(-past / 0.3)))
-                pen.ellipse(place, 0.9, size, size * flat * 0.7, color, 0.05 * (0.5 + power))
+                colour = blend(water, foam, power * float(np.exp(-past / 0.3)))
+                pen.ellipse(place, 0.9, size, size * flat * 0.7, colour, 0.05 * (0.5 + power))
             crown = 3 * power * past - 14 * past**2 + 0.06 * power
             if crown > 0:
                 grain = min(0.06, crown)
@@ -210,7 +211,7 @@ def _fire(rng: np.random.Generator, stage: Stage) -> Performance:
     roar = Curve(height.values**2).samples(stage)
     track = float(rng.uniform(0.003, 0.015)) * roar * band_noise(rng, stage.n_samples, 60, 900)
     for time, strength in zip(times, strengths, strict=True):
-        low = float(np.exp(rng.uniform(np.log(500), np.log(3000))))
+        low = log_uniform(rng, 500, 3000)
         mix(track, click(rng, low, 4 * low, float(rng.uniform(0.0015, 0.008)), 0.3), time, strength)
     spot = cast(rng, stage, 1.2, 1.4, 0.08)
     n_tongues, n_sparks = int(rng.integers(4, 8)), int(rng.integers(4, 12))

@@ -5,6 +5,7 @@ A mouth starts to open up to 80 ms before its voice, as in nature, and closes wi
 
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.calls import Span, bouts, jerks
 from training.data.synthetic.scenes.dogs import perform_bark
@@ -33,7 +34,7 @@ def _chirp(rng: np.random.Generator, low_hz: float, length_s: float, kind: int) 
 
 def _bird(rng: np.random.Generator, stage: Stage) -> Performance:
     starts = event_times(rng, stage, 1.2, 0.4)
-    length = float(np.exp(rng.uniform(np.log(0.05), np.log(0.2))))
+    length = log_uniform(rng, 0.05, 0.2)
     calls = bouts(rng, starts, int(rng.integers(2, 8)), length + float(rng.uniform(0.06, 0.2)))
     low, lead = float(rng.uniform(1400, 4500)), float(rng.uniform(0, 0.06))
     kinds = rng.integers(4, size=2)
@@ -86,12 +87,12 @@ def _croak(rng: np.random.Generator, stage: Stage) -> Performance:
     starts = event_times(rng, stage, 1.0, 0.4)
     rate, length = float(rng.uniform(18, 70)), float(rng.uniform(0.15, 0.45))
     calls = bouts(rng, starts, 3, length + float(rng.uniform(0.12, 0.3)))
-    center, lead = float(rng.uniform(350, 1500)), float(rng.uniform(0, 0.08))
+    centre, lead = float(rng.uniform(350, 1500)), float(rng.uniform(0, 0.08))
     track, spans = np.zeros(stage.n_samples), list[Span]()
     for time, strength in calls:
         lasting = length * float(rng.uniform(0.8, 1.2))
         pulses = wave(rate * (1 + 0.3 * seconds(lasting) / lasting), lasting, 0.1, 60)
-        croak = formants(pulses, (center, 2.2 * center, 4.1 * center), 0.3)
+        croak = formants(pulses, (centre, 2.2 * centre, 4.1 * centre), 0.3)
         mix(track, fade(lasting, 0.001, 0.3 * lasting) * croak, time, strength)
         spans.append((time - lead, lead + 1.15 * lasting, strength))
     sac, twitch = humps(stage, spans, 0.35), wander(rng, stage, 0.7)

@@ -4,7 +4,7 @@ import numpy as np
 
 from training.data.synthetic.performance import Canvas, Performance, Stage
 from training.data.synthetic.scenes.calls import Span, bouts, jerks
-from training.data.synthetic.scenes.drawing import Color, Pen, cast, palette, shade
+from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, shade
 from training.data.synthetic.scenes.voicing import (
     Floats,
     band_noise,
@@ -79,7 +79,7 @@ def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
     )
 
 
-def _body(pen: Pen, fur: Color, collar: Color, leg: float, kick: float, wag: float) -> None:
+def _body(pen: Pen, fur: Colour, collar: Colour, leg: float, kick: float, wag: float) -> None:
     for x in (-0.85, -0.65, 0.45, 0.62):
         pen.line(
             np.array([[x, 0.5], [x + 0.05 * kick * (x > 0), 0.7 + 0.7 * leg]]),
@@ -95,14 +95,14 @@ def _body(pen: Pen, fur: Color, collar: Color, leg: float, kick: float, wag: flo
 
 def _side_head(
     pen: Pen,
-    colors: tuple[Color, Color, Color],
+    colours: tuple[Colour, Colour, Colour],
     opening: float,
     shut: float,
     snout: float,
     ear: float,
     floppy: bool,
 ) -> None:
-    fur, belly, tongue = colors
+    fur, belly, tongue = colours
     tip = 0.45 + 0.5 * snout
     jaw = pen.to(0.15, 0.12, 0.75 * opening)
     mouth = np.array(
@@ -128,14 +128,14 @@ def _side_head(
 
 def _front_head(
     pen: Pen,
-    colors: tuple[Color, Color, Color],
+    colours: tuple[Colour, Colour, Colour],
     opening: float,
     shut: float,
     ear: float,
     floppy: bool,
     look: float,
 ) -> None:
-    fur, belly, tongue = colors
+    fur, belly, tongue = colours
     for side in (-1.0, 1.0):
         tip = (side * (1.0 + 0.1 * opening), 0.5 if floppy else -0.6 - 0.5 * ear)
         pen.polygon(np.array([[side * 0.4, -0.55], [side * 0.85, -0.3], tip]), shade(fur, 0.6))

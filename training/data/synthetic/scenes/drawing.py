@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.data.synthetic.performance import Canvas, Stage
 
 Floats = NDArray[np.float64]
-Color = tuple[int, int, int]
+Colour = tuple[int, int, int]
 
 _FIXED_POINT_BITS = 4
 _TURN = np.linspace(0, 2 * np.pi, 28, endpoint=False)
@@ -45,27 +45,27 @@ def cast(
     return Spot(x, y, scale)
 
 
-def palette(rng: np.random.Generator, n: int) -> tuple[Color, ...]:
+def palette(rng: np.random.Generator, n: int) -> tuple[Colour, ...]:
     """Return colours of one contrast, from nearly alike to anything."""
     base = rng.uniform(0, 255, 3)
     contrast = rng.uniform(0.35, 1.0)
-    return tuple(color(base + contrast * (rng.uniform(0, 255, 3) - base)) for _ in range(n))
+    return tuple(colour(base + contrast * (rng.uniform(0, 255, 3) - base)) for _ in range(n))
 
 
-def color(value: Floats | Sequence[float]) -> Color:
+def colour(value: Floats | Sequence[float]) -> Colour:
     """Return a colour that is in range."""
     r, g, b = (int(min(max(part, 0), 255)) for part in value)
     return r, g, b
 
 
-def shade(base: Color, factor: float) -> Color:
+def shade(base: Colour, factor: float) -> Colour:
     """Return it darker (below 1) or lighter."""
-    return color([part * factor for part in base])
+    return colour([part * factor for part in base])
 
 
-def blend(first: Color, second: Color, share: float) -> Color:
+def blend(first: Colour, second: Colour, share: float) -> Colour:
     """Return a share of the second colour in the first."""
-    return color([a + share * (b - a) for a, b in zip(first, second, strict=True)])
+    return colour([a + share * (b - a) for a, b in zip(first, second, strict=True)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,16 +95,16 @@ class Pen:
         turned[:, 1] = self.y + sine * x + cosine * y
         return turned
 
-    def polygon(self, points: Floats, fill: Color) -> None:
+    def polygon(self, points: Floats, fill: Colour) -> None:
         cv2.fillPoly(self.canvas, [self._fixed(points)], fill, cv2.LINE_AA, _FIXED_POINT_BITS)
 
-    def line(self, points: Floats, stroke: Color, width: float) -> None:
+    def line(self, points: Floats, stroke: Colour, width: float) -> None:
         thickness = max(1, round(width * self.scale))
         fixed = [self._fixed(points)]
         cv2.polylines(self.canvas, fixed, False, stroke, thickness, cv2.LINE_AA, _FIXED_POINT_BITS)
 
     def ellipse(
-        self, x: float, y: float, rx: float, ry: float, fill: Color, width: float = 0.0
+        self, x: float, y: float, rx: float, ry: float, fill: Colour, width: float = 0.0
     ) -> None:
         """Fill an ellipse, or with a width draw its outline."""
         outline = _CIRCLE * (rx, ry) + (x, y)
@@ -113,7 +113,7 @@ class Pen:
         else:
             self.polygon(outline, fill)
 
-    def box(self, x: float, y: float, half_width: float, half_height: float, fill: Color) -> None:
+    def box(self, x: float, y: float, half_width: float, half_height: float, fill: Colour) -> None:
         self.polygon(_SQUARE * (half_width, half_height) + (x, y), fill)
 
     def _fixed(self, points: Floats) -> NDArray[np.int32]:
@@ -121,7 +121,7 @@ class Pen:
         return fixed
 
 
-def glow(canvas: Canvas, x: float, y: float, radius_px: float, light: Color, level: float) -> None:
+def glow(canvas: Canvas, x: float, y: float, radius_px: float, light: Colour, level: float) -> None:
     """Add a round light whose level is 0 to 1."""
     height, width = canvas.shape[:2]
     left, right = max(0, int(x - radius_px)), min(width, int(x + radius_px) + 2)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.synthetic.articulation import Motion, Speaker, articulate, cast_speaker
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head, place
@@ -194,15 +195,11 @@ def _where(
     return x, float(highest + (lowest - highest) * rng.beta(1.5, 2.5))
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def _talking(
     rng: np.random.Generator, stage: Stage, mouth_px: tuple[float, float], *, is_held_out: bool
 ) -> Performance:
     low, high = (m / _MOUTH_PER_HEAD for m in mouth_px)
-    size_px = _log_uniform(rng, low, high)
+    size_px = log_uniform(rng, low, high)
     said = talk(rng, stage.duration_s, [cast_voice(rng, is_held_out=is_held_out)])
     motion = articulate(rng, stage.duration_s, cast_speaker(rng), said.phonemes[0], said.sound)
     at_px = _where(rng, stage, size_px)
@@ -230,7 +227,7 @@ def _perform_group(rng: np.random.Generator, stage: Stage) -> Performance:
     voices = [cast_voice(rng, is_held_out=False) for _ in range(n_speaking)]
     said = talk(rng, stage.duration_s, voices)
     largest = min(0.9 * stage.width_px / n_people * 1.3, 0.8 * stage.height_px)
-    size_px = _log_uniform(rng, max(0.12 * stage.short_px, 16), max(largest, 20))
+    size_px = log_uniform(rng, max(0.12 * stage.short_px, 16), max(largest, 20))
     places = rng.permutation(n_people)
     nobody: tuple[Phoneme, ...] = ()
     people = []
@@ -248,7 +245,7 @@ def _perform_singing(rng: np.random.Generator, stage: Stage) -> Performance:
     speaker = cast_speaker(rng)
     bold = Speaker(max(speaker.strength, 0.8), speaker.anticipation_s, speaker.settling_s, False)
     motion = articulate(rng, stage.duration_s, bold, song.phonemes[0], song.sound)
-    size_px = _log_uniform(rng, 0.15 * stage.short_px, 1.1 * stage.short_px)
+    size_px = log_uniform(rng, 0.15 * stage.short_px, 1.1 * stage.short_px)
     person = _cast(rng, stage, _where(rng, stage, size_px), size_px, motion, is_held_out=False)
     return _performance(rng, [person], 1, song.sound)
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
-from training.data.synthetic.scenes.drawing import Color, Pen, blend, cast, palette, shade
+from training.data.synthetic.scenes.drawing import Colour, Pen, blend, cast, palette, shade
 from training.data.synthetic.scenes.strings import perform_plucked_strings
 from training.data.synthetic.scenes.voicing import (
     Curve,
@@ -39,7 +40,7 @@ def _note_levels(
     return Curve(values)
 
 
-def _draw_bars(pen: Pen, levels: Sequence[float], n_steps: int, low: Color, high: Color) -> None:
+def _draw_bars(pen: Pen, levels: Sequence[float], n_steps: int, low: Colour, high: Colour) -> None:
     for index, level in enumerate(levels):
         top = float(np.ceil(level * n_steps)) / n_steps if n_steps else level
         x = -1.1 + 2.2 * (index + 0.5) / len(levels)
@@ -52,7 +53,7 @@ def _pulse(rng: np.random.Generator, stage: Stage) -> Performance:
     attack, decay = float(rng.uniform(0.003, 0.04)), float(np.exp(rng.uniform(-2.6, -0.9)))
     gap = float(rng.uniform(0.3, 0.6)) * (1 + 0.4 * (n_parts - 1))
     parts = [_note_levels(rng, stage, gap, attack, decay) for _ in range(n_parts)]
-    lowest = float(np.exp(rng.uniform(np.log(50), np.log(400))))
+    lowest = log_uniform(rng, 50, 400)
     track = np.zeros(stage.n_samples)
     for index, part in enumerate(parts):
         pitch = lowest * 1.9**index * float(rng.uniform(0.9, 1.1))

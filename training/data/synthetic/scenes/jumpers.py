@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Stage
 from training.data.synthetic.scenes.calls import Span
-from training.data.synthetic.scenes.drawing import Color, Pen, cast, palette, shade
+from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, shade
 from training.data.synthetic.scenes.voicing import (
     Floats,
     band_noise,
@@ -85,7 +86,7 @@ class _Jumps:
         return 0.0, stretch
 
 
-def _draw_limbs(pen: Pen, limbs: Color, wide: float, tall: float, raised: float) -> None:
+def _draw_limbs(pen: Pen, limbs: Colour, wide: float, tall: float, raised: float) -> None:
     for side in (-1, 1):
         pen.ellipse(side * 0.4 * wide, 0.0, 0.22, 0.1, limbs)
         hand = [side * (wide + 0.25), -0.9 - 0.5 * raised]
@@ -93,7 +94,7 @@ def _draw_limbs(pen: Pen, limbs: Color, wide: float, tall: float, raised: float)
 
 
 def _draw_eyes(
-    pen: Pen, places: Floats, y: float, pupil: Color, aside: float, wide_open: float
+    pen: Pen, places: Floats, y: float, pupil: Colour, aside: float, wide_open: float
 ) -> None:
     for x in places:
         pen.ellipse(x, y, 0.2, 0.22 * wide_open, (245, 245, 240))
@@ -108,7 +109,7 @@ def perform_cartoon_creature(rng: np.random.Generator, stage: Stage) -> Performa
     is_jump = rng.random(len(acts)) > talkative
     flights = np.where(is_jump, 0.5 * np.sqrt(heights), 0.0)
     landings = acts + flights
-    pitch = float(np.exp(rng.uniform(np.log(180), np.log(650))))
+    pitch = log_uniform(rng, 180, 650)
     thump = click(rng, float(rng.uniform(50, 120)), float(rng.uniform(400, 2500)), 0.03)
     track, spans = np.zeros(stage.n_samples), list[Span]()
     for act, end, landing, height, jumps_now in zip(

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Stage
-from training.data.synthetic.scenes.drawing import Color, Pen, cast, palette, shade
+from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, shade
 from training.data.synthetic.scenes.voicing import (
     CURVE_RATE_HZ,
     Curve,
@@ -32,8 +33,10 @@ def _speeds(rng: np.random.Generator, stage: Stage, top_hz: float) -> Floats:
     return speed[: len(times)]
 
 
-def _draw_engine(pen: Pen, look: str, down: float, angle: float, colors: tuple[Color, ...]) -> None:
-    block, rod, wheel, mark = colors
+def _draw_engine(
+    pen: Pen, look: str, down: float, angle: float, colours: tuple[Colour, ...]
+) -> None:
+    block, rod, wheel, mark = colours
     pen.box(0, 1.2, 1.1, 0.2, block)
     if look == "piston":
         pen.box(0, 0.5, 0.45, 0.7, shade(block, 0.7))
@@ -69,7 +72,7 @@ def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
     turns = Curve(np.cumsum(speed) / CURVE_RATE_HZ + float(rng.random()))
     # Its lowest point is reached with every full turn.
     first_turn, last_turn = int(np.ceil(turns.values[0])), int(turns.values[-1])
-    low = float(np.exp(rng.uniform(np.log(60), np.log(900))))
+    low = log_uniform(rng, 60, 900)
     knock = click(rng, low, low * float(rng.uniform(4, 12)), float(rng.uniform(0.006, 0.04)), 0.6)
     track = np.zeros(stage.n_samples)
     for turn in range(first_turn, last_turn + 1):
@@ -80,7 +83,7 @@ def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
     hum = band_noise(rng, stage.n_samples, low, 3 * low)
     track += peak * float(rng.uniform(0.0, 0.06)) * level * hum
     spot = cast(rng, stage, 1.2, 1.4, 0.08)
-    colors = palette(rng, 4)
+    colours = palette(rng, 4)
     sharp, shake = float(rng.uniform(1, 3)) if look == "press" else 1.0, float(rng.uniform(0, 0.05))
 
     def paint(canvas: Canvas, t: float) -> None:
@@ -89,7 +92,7 @@ def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
         jolt = shake * float(np.exp(-past / 0.04))
         pen = Pen(canvas, spot.x, spot.y + jolt * spot.scale, spot.scale)
         down = (0.5 + 0.5 * float(np.cos(angle))) ** sharp
-        _draw_engine(pen, look, down, angle, colors)
+        _draw_engine(pen, look, down, angle, colours)
 
     return Performance(paint, mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
 

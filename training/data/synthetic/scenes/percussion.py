@@ -8,8 +8,8 @@ from training.data.synthetic.scenes.blows import (
     SMOOTH,
     Hit,
     Key,
-    Point,
     Take,
+    Track,
     beside,
     box,
     event_times,
@@ -26,79 +26,13 @@ from training.data.synthetic.scenes.blows import (
     sway,
     turned,
 )
+from training.data.synthetic.scenes.drums import drum
 from training.data.synthetic.scenes.struck_sounds import (
-    CYMBAL,
     METAL,
     PALM,
-    SKIN_DRUM,
     WOOD,
     voice,
 )
-
-
-def _drums(rng: np.random.Generator, stage: Stage) -> Take:
-    n = int(rng.integers(2, 5))
-    size = size_px(rng, stage, 0.15, 0.65)
-    middle = place(rng, stage, 1.2 * size, 1.1 * size)
-    spots: list[Point] = [
-        (middle[0] + ((i + 0.5) / n - 0.5) * 1.05 * size,
-         middle[1] + float(rng.uniform(-0.02, 0.28)) * size) for i in range(n)
-    ]  # fmt: skip
-    radii = [float(rng.uniform(0.35, 0.5)) * size / n for _ in range(n)]
-    is_cymbal = rng.random(n) < 0.25
-    sounds = [voice(rng, CYMBAL if c else SKIN_DRUM, float(rng.uniform(0.7, 1.6)))
-              for c in is_cymbal]  # fmt: skip
-    times = event_times(rng, stage, float(rng.choice([0.22, 0.4, 0.7])), 0.13)
-    which = rng.integers(0, n, len(times))
-    # The left stick plays what lies left, except now and then.
-    stick_of = ((which + rng.uniform(-1, 1, len(times))) >= (n - 1) / 2).astype(int)
-    sticks, loudness = [], np.ones(len(times))
-    for stick in (0, 1):
-        mine = stick_of == stick
-        if not mine.any():
-            continue
-        height, loudness[mine] = strokes(rng, stage, times[mine], float(rng.uniform(0.15, 0.5)))
-        xs: list[Key] = []
-        ys: list[Key] = []
-        for t, w in zip(times[mine], which[mine], strict=True):
-            for keys, value in ((xs, spots[w][0]), (ys, spots[w][1])):
-                keys += [(t - 0.03, value, SMOOTH), (t + 0.03, value, SMOOTH)]
-        sticks.append((height, keyed(stage, xs), keyed(stage, ys), float(2 * stick - 1)))
-    shell, skin, wood, hand = (random_colour(rng) for _ in range(4))
-    skin, hand, brass = beside(rng, shell, 30), skin_colour(rng), random_colour(rng)
-    lift, long = float(rng.uniform(0.2, 0.45)) * size, float(rng.uniform(0.35, 0.6)) * size
-    flat, tall = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.15, 0.4)) * size
-    drift = sway(rng, 0.02 * size)
-    has_hands = rng.random() < 0.7
-
-    def paint(canvas: Canvas, time_s: float) -> None:
-        for i, ((x, y), radius) in enumerate(zip(spots, radii, strict=True)):
-            past = time_s - times[(which == i) & (times <= time_s)]
-            age = float(past.min()) if len(past) else 9.0
-            if is_cymbal[i]:
-                rock = 0.16 * np.sin(22 * age) * np.exp(-3 * age)
-                limb(canvas, (x, y), (x, y + 1.3 * tall), 0.02 * size, shell)
-                oval(canvas, (x, y), (radius * 1.1, radius * flat * 0.6), brass, rock)
-            else:
-                dent = 0.06 * radius * np.sin(90 * age) * np.exp(-18 * age)
-                oval(canvas, (x, y + tall), (radius, radius * flat), shell)
-                box(canvas, x - radius, y, x + radius, y + tall, shell)
-                oval(canvas, (x, y), (radius, radius * flat), skin)
-                oval(canvas, (x, y + dent), (radius * 0.85, radius * flat * 0.8), skin)
-        for height, x_of, y_of, side in sticks:
-            h, (dx, dy) = height(time_s), drift(time_s + 3 * side)
-            tip = x_of(time_s), y_of(time_s) - lift * h
-            grip = (tip[0] + side * (0.45 * long + dx), tip[1] + (0.8 - 0.5 * h) * long * 0.8 + dy)
-            limb(canvas, tip, grip, 0.025 * size, wood)
-            oval(canvas, tip, (0.02 * size, 0.02 * size), wood)
-            if has_hands:
-                oval(canvas, grip, (0.06 * size, 0.05 * size), hand)
-                limb(canvas, grip, (grip[0] + side * 0.12 * size, grip[1] + 0.3 * size),
-                     0.07 * size, hand)  # fmt: skip
-
-    hits = [Hit(t, v, sounds[w], spots[w])
-            for t, v, w in zip(times, loudness, which, strict=True)]  # fmt: skip
-    return Take(paint, hits, middle, size)
 
 
 def _metronome_times(rng: np.random.Generator, stage: Stage) -> NDArray[np.float64]:
@@ -117,22 +51,7 @@ def _metronome(rng: np.random.Generator, stage: Stage) -> Take:
     times = _metronome_times(rng, stage)
     ticks_in_middle = rng.random() < 0.5
     widest = float(rng.uniform(0.3, 0.75))
-    keys: list[Key] = []
-    side, usual = 1.0, float(np.median(np.diff(times)))
-    for t, following in zip(times, np.append(times[1:], times[-1] + usual), strict=True):
-        gap = min(following - t, 1.3 * usual)
-        reach = widest * float(rng.uniform(0.85, 1.0))
-        if ticks_in_middle:
-            keys += [(t, 0.0, 1.6), (t + gap / 2, side * reach, -1.6)]
-            if following - t > gap:
-                keys.append((following - gap / 2, side * reach, SMOOTH))
-        else:
-            keys += [(t, side * reach, 1.4), (t + gap * 0.5, 0.0, -1.4)]
-            if following - t > gap:
-                keys[-1] = (following - gap, side * reach * 0.97, SMOOTH)
-                keys.append((following - gap / 2, 0.0, 1.4))
-        side = -side
-    angle = keyed(stage, keys)
+    angle = _swung(rng, stage, times, widest, ticks_in_middle)
     sounds = [voice(rng, (WOOD, METAL)[rng.integers(2)], float(rng.uniform(0.8, 2.5)))]
     sounds.append(sounds[0] if rng.random() < 0.6 else voice(rng, METAL))
     middle = place(rng, stage, 1.2 * size, 1.2 * size)
@@ -166,6 +85,32 @@ def _metronome(rng: np.random.Generator, stage: Stage) -> Take:
              pivot[1] + hangs * 0.9 * size * float(np.cos(a))) for a in ends]  # fmt: skip
     hits = [Hit(t, levels[i], sounds[i % 2], tips[i]) for i, t in enumerate(times)]
     return Take(paint, hits, middle, size)
+
+
+def _swung(
+    rng: np.random.Generator,
+    stage: Stage,
+    times: NDArray[np.float64],
+    widest: float,
+    ticks_in_middle: bool,
+) -> Track:
+    """Return the angle of an arm (rad) that ticks in the middle or at the ends of its way."""
+    keys: list[Key] = []
+    side, usual = 1.0, float(np.median(np.diff(times)))
+    for t, following in zip(times, np.append(times[1:], times[-1] + usual), strict=True):
+        gap = min(following - t, 1.3 * usual)
+        reach = widest * float(rng.uniform(0.85, 1.0))
+        if ticks_in_middle:
+            keys += [(t, 0.0, 1.6), (t + gap / 2, side * reach, -1.6)]
+            if following - t > gap:
+                keys.append((following - gap / 2, side * reach, SMOOTH))
+        else:
+            keys += [(t, side * reach, 1.4), (t + gap * 0.5, 0.0, -1.4)]
+            if following - t > gap:
+                keys[-1] = (following - gap, side * reach * 0.97, SMOOTH)
+                keys.append((following - gap / 2, 0.0, 1.4))
+        side = -side
+    return keyed(stage, keys)
 
 
 def _hand_claps(rng: np.random.Generator, stage: Stage) -> Take:
@@ -256,7 +201,7 @@ def _knock(rng: np.random.Generator, stage: Stage) -> Take:
 
 
 TAKES = {
-    "drums": _drums,
+    "drums": drum,
     "metronome": _metronome,
     "hand claps": _hand_claps,
     "knock": _knock,

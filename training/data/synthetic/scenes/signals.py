@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
+from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
-from training.data.synthetic.scenes.drawing import Color, Pen, blend, cast, glow, palette, shade
+from training.data.synthetic.scenes.drawing import Colour, Pen, blend, cast, glow, palette, shade
 from training.data.synthetic.scenes.voicing import (
     Floats,
     band_noise,
@@ -40,7 +41,9 @@ def _beep(rng: np.random.Generator, pitch_hz: float, length_s: float, timbre: in
     )
 
 
-def _draw_counter(pen: Pen, face: Color, ink: Color, mark: Color, phase: float, digit: int) -> None:
+def _draw_counter(
+    pen: Pen, face: Colour, ink: Colour, mark: Colour, phase: float, digit: int
+) -> None:
     pen.ellipse(0, 0, 1.2, 1.2, face)
     turn = 2 * np.pi * phase
     pen.line(np.array([[0, 0], [1.15 * np.sin(turn), -1.15 * np.cos(turn)]]), mark, 0.06)
@@ -55,7 +58,7 @@ def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
     times = event_times(rng, stage, 0.8, 0.3)
     lengths = rng.uniform(0.03, 0.25) * np.exp(rng.uniform(-0.3, 0.3, len(times)))
     track = np.zeros(stage.n_samples)
-    pitch, timbre = float(np.exp(rng.uniform(np.log(250), np.log(4000)))), int(rng.integers(5))
+    pitch, timbre = log_uniform(rng, 250, 4000), int(rng.integers(5))
     leaps = rng.choice([1.0, 1.0, 1.5, 2.0, 0.75], len(times)) if rng.random() < 0.4 else None
     levels = rng.uniform(0.4, 1.0, len(times))
     for index, (time, length) in enumerate(zip(times, lengths, strict=True)):
@@ -162,7 +165,7 @@ def _fireworks(rng: np.random.Generator, stage: Stage) -> Performance:
     strength = np.exp(rng.uniform(np.log(0.3), 0, n))
     climb = rng.uniform(0.5, 1.1, n)
     spot = cast(rng, stage, 1.2, 1.2, 0.15)
-    centers = np.stack([rng.uniform(-0.5, 0.5, n), rng.uniform(-0.5, 0.3, n)], axis=1)
+    centres = np.stack([rng.uniform(-0.5, 0.5, n), rng.uniform(-0.5, 0.3, n)], axis=1)
     n_sparks, darkness = int(rng.integers(14, 36)), float(rng.uniform(0.1, 1))
     turns = rng.uniform(0, 2 * np.pi, (n, n_sparks))
     speeds = np.sqrt(rng.uniform(0.15, 1, (n, n_sparks)))
@@ -179,7 +182,7 @@ def _fireworks(rng: np.random.Generator, stage: Stage) -> Performance:
         pen = Pen(canvas, spot.x, spot.y, spot.scale)
         for index in np.flatnonzero((times > t - life) & (times - climb < t)):
             past, light = t - float(times[index]), tuple(lights[index])
-            (x, y), power = centers[index], float(strength[index])
+            (x, y), power = centres[index], float(strength[index])
             if past < 0:
                 height = (past / climb[index]) ** 2
                 tail = y + np.array([0.0, 0.12]) + (1.2 - y) * height

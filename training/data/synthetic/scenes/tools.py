@@ -1,5 +1,7 @@
 """Hand tools and small mechanisms: clapperboard, hammer, knife on a board, switches."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from training.data.synthetic.performance import Canvas, Stage
@@ -9,6 +11,7 @@ from training.data.synthetic.scenes.blows import (
     Key,
     Point,
     Take,
+    Track,
     beside,
     box,
     event_times,
@@ -190,21 +193,8 @@ def _switches(rng: np.random.Generator, stage: Stage) -> Take:
     sounds = [voice(rng, CLICK if rng.random() < 0.7 else WOOD, 1.2) for _ in range(n)]
     travel = rng.uniform(0.02, 0.12, len(times))
     reach = float(rng.uniform(0.28, 0.45))
-    ups = rng.choice([-1.0, 1.0], n)
-    switch_keys: list[list[Key]] = [[(-9.0, up, SMOOTH)] for up in ups]
-    across: list[Key] = []
-    along: list[Key] = []
-    for t, i, long in zip(times, which, travel, strict=True):
-        up, ease = ups[i], float(rng.uniform(1.5, 3))
-        switch_keys[i] += [(t - long, up, SMOOTH), (t, -up, ease)]
-        (x, y), away = centres[i], float(rng.uniform(0.1, 0.5))
-        stop = y + up * (away + reach) * size
-        across += [(t - long - 0.05, x, SMOOTH), (t + 0.08, x, SMOOTH)]
-        along += [(t - long - 0.05, stop, SMOOTH), (t - long, y + up * reach * size, 1.5),
-                  (t, y - up * reach * size, ease), (t + 0.08, y, SMOOTH)]  # fmt: skip
-        ups[i] = -up
-    states = [keyed(stage, [*keys, (1e6, keys[-1][1], SMOOTH)]) for keys in switch_keys]
-    finger_x, finger_y = keyed(stage, across), keyed(stage, along)
+    flips = list(zip(times, which, travel, strict=True))
+    states, finger_x, finger_y = _flipped(rng, stage, flips, centres, size, reach)
     plate, knob, light, hand = (random_colour(rng) for _ in range(4))
     knob, hand = beside(rng, plate, 30), skin_colour(rng)
     has_lamp, has_finger = rng.random() < 0.3, rng.random() < 0.7
@@ -212,16 +202,16 @@ def _switches(rng: np.random.Generator, stage: Stage) -> Take:
 
     def paint(canvas: Canvas, time_s: float) -> None:
         for (x, y), state in zip(centres, states, strict=True):
-            s = state(time_s)
+            side = state(time_s)
             box(canvas, x - 0.29 * size, y - 0.5 * size, x + 0.29 * size, y + 0.5 * size, plate)
             if lever:
-                limb(canvas, (x, y), (x, y + s * reach * size), 0.12 * size, knob)
-                oval(canvas, (x, y + s * reach * size), (0.11 * size, 0.11 * size), knob)
+                limb(canvas, (x, y), (x, y + side * reach * size), 0.12 * size, knob)
+                oval(canvas, (x, y + side * reach * size), (0.11 * size, 0.11 * size), knob)
             else:
-                edge = y + s * 0.06 * size
+                edge = y + side * 0.06 * size
                 box(canvas, x - 0.16 * size, y - 0.3 * size, x + 0.16 * size, edge, knob)
                 box(canvas, x - 0.16 * size, edge, x + 0.16 * size, y + 0.3 * size, light)
-            if has_lamp and s > 0.99:
+            if has_lamp and side > 0.99:
                 oval(canvas, (x, y - 0.42 * size), (0.05 * size, 0.05 * size), (250, 240, 170))
         if has_finger:
             tip = finger_x(time_s), finger_y(time_s)
@@ -232,6 +222,41 @@ def _switches(rng: np.random.Generator, stage: Stage) -> Take:
     speeds = np.clip(0.03 / travel, 0.25, 1) * rng.uniform(0.7, 1, len(times))
     hits = [Hit(t, v, sounds[w], centres[w]) for t, v, w in zip(times, speeds, which, strict=True)]
     return Take(paint, hits, middle, max(n * 0.65, 1.0) * size)
+
+
+def _flipped(
+    rng: np.random.Generator,
+    stage: Stage,
+    flips: Sequence[tuple[float, int, float]],
+    centres: Sequence[Point],
+    size: float,
+    reach: float,
+) -> tuple[list[Track], Track, Track]:
+    """Let a finger flip switches: where each stands, -1 (up) to 1 (down), and the finger (x, y).
+
+    Args:
+        rng: Source of all randomness.
+        stage: Gives the length of the clip.
+        flips: When (s) which switch reaches its other side, and how long its lever travels (s).
+        centres: Of the switches.
+        size: Length of a switch (px).
+        reach: How far from a centre it is touched, as a share of that.
+    """
+    ups = rng.choice([-1.0, 1.0], len(centres))
+    switch_keys: list[list[Key]] = [[(-9.0, up, SMOOTH)] for up in ups]
+    across: list[Key] = []
+    along: list[Key] = []
+    for t, i, long in flips:
+        up, ease = ups[i], float(rng.uniform(1.5, 3))
+        switch_keys[i] += [(t - long, up, SMOOTH), (t, -up, ease)]
+        (x, y), away = centres[i], float(rng.uniform(0.1, 0.5))
+        stop = y + up * (away + reach) * size
+        across += [(t - long - 0.05, x, SMOOTH), (t + 0.08, x, SMOOTH)]
+        along += [(t - long - 0.05, stop, SMOOTH), (t - long, y + up * reach * size, 1.5),
+                  (t, y - up * reach * size, ease), (t + 0.08, y, SMOOTH)]  # fmt: skip
+        ups[i] = -up
+    states = [keyed(stage, [*keys, (1e6, keys[-1][1], SMOOTH)]) for keys in switch_keys]
+    return states, keyed(stage, across), keyed(stage, along)
 
 
 TAKES = {

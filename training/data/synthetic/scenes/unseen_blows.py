@@ -1,19 +1,20 @@
-"""Blows that are kept for measuring: colliding pucks, typing fingers, a door that slams."""
+"""Blows that are not trained on: colliding pucks, typing fingers, a door that slams."""
 
-from collections.abc import Callable
-
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Stage, Use
 from training.data.synthetic.scenes.blows import (
     SMOOTH,
+    Colour,
     Hit,
     Key,
     Point,
     Take,
+    Track,
     beside,
+    box,
     event_times,
     keyed,
     place,
@@ -24,106 +25,8 @@ from training.data.synthetic.scenes.blows import (
     skin_colour,
     sway,
 )
-from training.data.synthetic.scenes.struck_sounds import (
-    CLICK,
-    STONE,
-    THUD,
-    WOOD,
-    Voice,
-    voice,
-)
-
-_FRACTION_BITS = 4
-
-
-def _collide(rng: np.random.Generator, stage: Stage) -> Take:
-    wide = min(size_px(rng, stage, 0.35, 1.5), 0.95 * stage.width_px)
-    tall = min(wide * float(rng.uniform(0.45, 0.8)), 0.95 * stage.height_px)
-    n = int(rng.integers(2, 6))
-    radius = tall * float(rng.uniform(0.06, 0.12))
-    middle = place(rng, stage, wide, tall)
-    left, top = middle[0] - wide / 2, middle[1] - tall / 2
-    pace = tall * float(rng.uniform(0.35, 1.0))
-    tracks, meetings, cushions = _glide(rng, stage, n, radius, (wide, tall), pace)
-    knock = voice(rng, STONE if rng.random() < 0.6 else WOOD)
-    thump = voice(rng, THUD)
-    hits = [Hit(t, v, knock, (left + x, top + y)) for t, v, x, y in meetings]
-    hits += [Hit(t, 0.35 * v, thump, (left + x, top + y)) for t, v, x, y in cushions]
-    cloth, rim = random_colour(rng), random_colour(rng)
-    colours = [beside(rng, cloth, 30) for _ in range(n)]
-    marks = [beside(rng, colour, 30) for colour in colours]
-    banded, has_table = rng.random() < 0.5, rng.random() < 0.7
-
-    def paint(canvas: Canvas, time_s: float) -> None:
-        if has_table:
-            edge = 0.06 * tall
-            for grow, colour in ((edge, rim), (0.0, cloth)):
-                a, b = left - grow, top - grow
-                c, d = left + wide + grow, top + tall + grow
-                polygon(canvas, [(a, b), (c, b), (c, d), (a, d)], colour)
-        for (x_of, y_of), colour, mark in zip(tracks, colours, marks, strict=True):
-            at = left + x_of(time_s), top + y_of(time_s)
-            fixed = round(at[0] * 16), round(at[1] * 16)
-            cv2.circle(canvas, fixed, round(radius * 16), colour, -1, cv2.LINE_AA, _FRACTION_BITS)
-            inner = 0.45 * radius if banded else 0.75 * radius
-            cv2.circle(canvas, fixed, round(inner * 16), mark, -1 if banded else 1, cv2.LINE_AA,
-                       _FRACTION_BITS)  # fmt: skip
-
-    return Take(paint, hits, middle, wide)
-
-
-Track = Callable[[float], float]
-Meeting = tuple[float, float, float, float]
-"""Time, loudness, x, y."""
-
-
-def _glide(
-    rng: np.random.Generator, stage: Stage, n: int, radius: float, area: Point, pace: float
-) -> tuple[list[tuple[Track, Track]], list[Meeting], list[Meeting]]:
-    """Let n pucks glide without friction: their ways, their meetings, and hits of the cushion."""
-    room = np.array(area) - 2 * radius
-    at = rng.uniform(0, 1, (n, 2)) * room + radius
-    for i in range(1, n):
-        while np.hypot(*(at[:i] - at[i]).T).min() < 2.2 * radius:
-            at[i] = rng.uniform(0, 1, 2) * room + radius
-    speed = rng.normal(0, pace, (n, 2))
-    now, end = -1.4, stage.duration_s + 1
-    keys: list[tuple[list[Key], list[Key]]] = [([], []) for _ in range(n)]
-    meetings: list[Meeting] = []
-    cushions: list[Meeting] = []
-    first, second = np.triu_indices(n, 1)
-    while True:
-        for i in range(n):
-            for axis in (0, 1):
-                keys[i][axis].append((now, float(at[i, axis]), 1.0))
-        if now >= end:
-            break
-        with np.errstate(divide="ignore", invalid="ignore"):
-            goal = np.where(speed > 0, np.array(area) - radius - at, radius - at)
-            to_wall = np.where(speed == 0, np.inf, np.maximum(goal / speed, 0))
-        gap, closing = at[first] - at[second], speed[first] - speed[second]
-        b, a = (gap * closing).sum(1), (closing**2).sum(1)
-        inside = b * b - a * ((gap**2).sum(1) - 4 * radius**2)
-        meets = np.where((b < 0) & (inside > 0),
-                         (-b - np.sqrt(np.maximum(inside, 0))) / np.maximum(a, 1e-9),
-                         np.inf)  # fmt: skip
-        wall_s, pair_s = float(to_wall.min()), float(max(meets.min(), 0))
-        step = min(wall_s, pair_s, end - now + 1e-6)
-        at, now = at + speed * step, now + step
-        if step == pair_s:
-            i, j = int(first[meets.argmin()]), int(second[meets.argmin()])
-            along = (at[i] - at[j]) / (2 * radius)
-            push = float((speed[i] - speed[j]) @ along)
-            x, y = (float(v) for v in (at[i] + at[j]) / 2)
-            meetings.append((now, min(1.0, abs(push) / (2.5 * pace)), x, y))
-            speed[i], speed[j] = speed[i] - push * along, speed[j] + push * along
-        elif step == wall_s:
-            i, axis = divmod(int(to_wall.argmin()), 2)
-            hard = min(1.0, abs(float(speed[i, axis])) / (1.5 * pace))
-            cushions.append((now, hard, float(at[i, 0]), float(at[i, 1])))
-            speed[i, axis] *= -1
-    ways = [(keyed(stage, xs), keyed(stage, ys)) for xs, ys in keys]
-    return ways, meetings, cushions
+from training.data.synthetic.scenes.pucks import collide
+from training.data.synthetic.scenes.struck_sounds import CLICK, THUD, WOOD, Voice, voice
 
 
 def _typing(rng: np.random.Generator, stage: Stage) -> Take:
@@ -152,39 +55,32 @@ def _typing(rng: np.random.Generator, stage: Stage) -> Take:
     down_s, width = float(rng.uniform(0.015, 0.035)), float(rng.uniform(0.35, 0.6)) * pitch
 
     def paint(canvas: Canvas, time_s: float) -> None:
-        a, b, c, d = left - 0.3 * pitch, top - 0.3 * pitch, left + size, top + n_rows * pitch
         edge = 0.3 * pitch
-        polygon(canvas, [(a, b), (c + edge, b), (c + edge, d + edge), (a, d + edge)], case)
+        right, bottom = left + size + edge, top + n_rows * pitch + edge
+        box(canvas, left - edge, top - edge, right, bottom, case)
         ages = time_s - times
-        moving = np.flatnonzero((ages > -down_s) & (ages < pressed_s + 0.05))
-        depth = {}
-        for i in moving:
+        depths = {}
+        for i in np.flatnonzero((ages > -down_s) & (ages < pressed_s + 0.05)):
             part = min(1 + ages[i] / down_s, 1, 1 - (ages[i] - pressed_s) / 0.05)
-            depth[int(rows[i]), int(columns[i])] = travel * part
+            depths[int(rows[i]), int(columns[i])] = travel * part
         for row in range(n_rows):
             for column in range(n_columns):
-                sunk = depth.get((row, column), 0.0)
+                sunk = depths.get((row, column), 0.0)
                 x, y = left + (column + 0.08) * pitch, top + (row + 0.08) * pitch + sunk
-                right, low = x + 0.84 * pitch, top + (row + 0.92) * pitch + 0.3 * sunk
-                polygon(canvas, [(x, y), (right, y), (right, low), (x, low)], cap)
+                low = top + (row + 0.92) * pitch + 0.3 * sunk
+                box(canvas, x, y, x + 0.84 * pitch, low, cap)
         for f, (x_of, y_of) in enumerate(fingers):
             x, y = x_of(time_s), y_of(time_s)
-            side = 1 if f < n_fingers / 2 else -1
-            root = x + side * 0.3 * pitch, top + (n_rows + 2.2) * pitch
-            half = width / 2
-            polygon(canvas, [(x - half, y), (x, y - 0.6 * half), (x + half, y),
-                             (root[0] + 1.5 * half, root[1]), (root[0] - 1.5 * half, root[1])],
-                    skin)  # fmt: skip
-            polygon(canvas, [(x - 0.5 * half, y), (x + 0.5 * half, y),
-                             (x + 0.5 * half, y + 0.7 * half), (x - 0.5 * half, y + 0.7 * half)],
-                    nail)  # fmt: skip
+            lean = 1 if f < n_fingers / 2 else -1
+            root = x + lean * 0.3 * pitch, top + (n_rows + 2.2) * pitch
+            _draw_finger(canvas, (x, y), root, width / 2, (skin, nail))
 
     return Take(paint, hits, middle, size)
 
 
 def _finger(
-    rng: np.random.Generator, stage: Stage, times: np.ndarray, spots: np.ndarray, home: Point,
-    pitch: float,
+    rng: np.random.Generator, stage: Stage, times: NDArray[np.float64], spots: NDArray[np.float64],
+    home: Point, pitch: float,
 ) -> tuple[Track, Track]:  # fmt: skip
     """Return where the tip of a finger is: at home, or over and then on the keys it presses."""
     idle = sway(rng, 0.3 * pitch)
@@ -208,6 +104,16 @@ def _finger(
     return keyed(stage, xs), keyed(stage, ys)
 
 
+def _draw_finger(
+    canvas: Canvas, tip: Point, root: Point, half_width: float, colours: tuple[Colour, Colour]
+) -> None:
+    (x, y), half, (skin, nail) = tip, half_width, colours
+    sides = [(x - half, y), (x, y - 0.6 * half), (x + half, y)]
+    base = [(root[0] + 1.5 * half, root[1]), (root[0] - 1.5 * half, root[1])]
+    polygon(canvas, [*sides, *base], skin)
+    box(canvas, x - 0.5 * half, y, x + 0.5 * half, y + 0.7 * half, nail)
+
+
 def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
     size = size_px(rng, stage, 0.15, 0.75)
     wide = size * float(rng.uniform(0.4, 0.75))
@@ -216,6 +122,51 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
     hinge = middle[0] - side * wide / 2
     toward, view = float(rng.choice([-0.3, 0.35])), float(rng.uniform(0.1, 0.5))
     slam, latch = voice(rng, THUD), voice(rng, WOOD, 0.5)
+    angle, hits = _slammed(rng, stage, slam, latch, (hinge + side * wide, middle[1]))
+    wall, door, dark = random_colour(rng), random_colour(rng), random_colour(rng)
+    panel, knob = beside(rng, door, 12), random_colour(rng)
+    n_panels, frame = int(rng.integers(0, 4)), 0.06 * size
+
+    def paint(canvas: Canvas, time_s: float) -> None:
+        turn = angle(time_s)
+        y, half = middle[1], size / 2
+        for grow, colour in ((frame, wall), (0.0, dark)):
+            x, end = hinge - side * grow, hinge + side * (wide + grow)
+            box(canvas, x, y - half - grow, end, y + half, colour)
+
+        def seen(along: float, up: float) -> Point:
+            near = 1 / (1 - toward * np.sin(turn) * along)
+            across = side * wide * along * np.cos(turn + view) / np.cos(view) * near
+            return float(hinge + across), float(y + up * half * near)
+
+        def patch(start: float, high: float, end: float, low: float, colour: Colour) -> None:
+            corners = ((start, high), (end, high), (end, low), (start, low))
+            polygon(canvas, [seen(along, up) for along, up in corners], colour)
+
+        patch(0, -1, 1, 1, door)
+        for i in range(n_panels):
+            high, low = -0.85 + 1.75 * i / n_panels, -0.97 + 1.75 * (i + 1) / n_panels
+            patch(0.15, high, 0.8, low, panel)
+        patch(0.86, 0.02, 0.95, 0.1, knob)
+
+    return Take(paint, hits, middle, size)
+
+
+def _slammed(
+    rng: np.random.Generator, stage: Stage, slam: Voice, latch: Voice, at: Point
+) -> tuple[Track, list[Hit]]:
+    """Open a door and slam it, again and again.
+
+    Args:
+        rng: Source of all randomness.
+        stage: Gives the length of the clip.
+        slam: Sound of the door against its frame.
+        latch: Sound of its latch.
+        at: Where it is heard.
+
+    Returns:
+        How far it is open (rad), and all its sounds.
+    """
     angles: list[Key] = [(-9.0, 0.0, SMOOTH)]
     hits: list[Hit] = []
     before = -9.0
@@ -228,39 +179,12 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
         angles += [(t, 0.0, float(rng.uniform(1.6, 2.8))), (t + 0.05, 0.03 * widest, -2.0),
                    (t + 0.1, 0.0, 2.0)]  # fmt: skip
         loud = min(1.0, 0.35 * widest / swing)
-        at = hinge + side * wide, middle[1]
         hits += [Hit(t, loud, slam, at), Hit(t, 0.6 * loud, latch, at)]
         if rng.random() < 0.7:
             creak = _creak(rng, opened - opening)
             hits.append(Hit(opening, float(rng.uniform(0.05, 0.15)), creak, at, False))
         before = t
-    angle = keyed(stage, angles)
-    wall, door, dark = random_colour(rng), random_colour(rng), random_colour(rng)
-    panel, knob = beside(rng, door, 12), random_colour(rng)
-    n_panels, frame = int(rng.integers(0, 4)), 0.06 * size
-
-    def paint(canvas: Canvas, time_s: float) -> None:
-        a = angle(time_s)
-        y, half = middle[1], size / 2
-        for grow, colour in ((frame, wall), (0.0, dark)):
-            x, right = hinge - side * grow, hinge + side * (wide + grow)
-            polygon(canvas, [(x, y - half - grow), (right, y - half - grow), (right, y + half),
-                             (x, y + half)], colour)  # fmt: skip
-
-        def seen(along: float, up: float) -> Point:
-            near = 1 / (1 - toward * np.sin(a) * along)
-            return (float(hinge + side * wide * along * np.cos(a + view) / np.cos(view) * near),
-                    float(y + up * half * near))  # fmt: skip
-
-        polygon(canvas, [seen(0, -1), seen(1, -1), seen(1, 1), seen(0, 1)], door)
-        for i in range(n_panels):
-            up, down = -0.85 + 1.75 * i / n_panels, -0.97 + 1.75 * (i + 1) / n_panels
-            polygon(canvas, [seen(0.15, up), seen(0.8, up), seen(0.8, down), seen(0.15, down)],
-                    panel)  # fmt: skip
-        polygon(canvas, [seen(0.86, 0.02), seen(0.95, 0.02), seen(0.95, 0.1), seen(0.86, 0.1)],
-                knob)  # fmt: skip
-
-    return Take(paint, hits, middle, size)
+    return keyed(stage, angles), hits
 
 
 def _creak(rng: np.random.Generator, length_s: float) -> Voice:
@@ -275,7 +199,7 @@ def _creak(rng: np.random.Generator, length_s: float) -> Voice:
     return ((sound / np.abs(sound).max()).astype(np.float32),)
 
 
-TAKES = {"collide": _collide, "typing": _typing, "door slam": _door_slam}
+TAKES = {"collide": collide, "typing": _typing, "door slam": _door_slam}
 SCENES = scenes_of(
     TAKES, {"collide": Use.CALIBRATION, "typing": Use.HELD_OUT, "door slam": Use.HELD_OUT}
 )

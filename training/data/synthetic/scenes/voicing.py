@@ -158,11 +158,11 @@ def wave(frequency_hz: Floats | float, length_s: float, tilt: float, n_harmonics
     return out
 
 
-def formants(sound: Floats, centers_hz: Sequence[float], width: float = 0.25) -> Floats:
+def formants(sound: Floats, centres_hz: Sequence[float], width: float = 0.25) -> Floats:
     """Return the sound through parallel resonances."""
     out = np.zeros(len(sound))
-    for order, center in enumerate(centers_hz):
-        band = (center * (1 - width), min(center * (1 + width), 20_000.0))
+    for order, centre in enumerate(centres_hz):
+        band = (centre * (1 - width), min(centre * (1 + width), 20_000.0))
         sos = butter(1, band, "bandpass", fs=SOUND_RATE_HZ, output="sos")
         out += np.asarray(sosfilt(sos, sound), np.float64) / (1 + 0.5 * order)
     return out / max(float(np.abs(out).max()), 1e-9)
