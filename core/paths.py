@@ -60,6 +60,14 @@ def log_dir() -> Path:
     return platformdirs.user_log_path(_APP, appauthor=False)
 
 
+def cache_dir() -> Path:
+    """Return the folder of what can be made again; `SYNCHFORMER_HOME` overrides it."""
+    home = os.environ.get("SYNCHFORMER_HOME")
+    if home:
+        return Path(home).expanduser() / "cache"
+    return platformdirs.user_cache_path(_APP, appauthor=False)
+
+
 @contextmanager
 def complete_or_absent(target: Path) -> Iterator[Path]:
     """Give a name beside `target` to write to; the file takes the name of `target` at the end.

@@ -28,6 +28,10 @@ SAMPLES_PER_FRAME = AUDIO_RATE_HZ // VIDEO_FPS
 _ROUNDING_S = 1e-9
 """Sums of decimal fractions miss a border by less than this."""
 
+LARGEST_TOLERANCE_MS = 1000
+"""Of a custom tolerance, either way."""
+
+_CUSTOM = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(?:ms)?", re.ASCII)
 _DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|f)?", re.ASCII)
 
 
@@ -82,17 +86,39 @@ TOLERANCES: tuple[Tolerance, ...] = (
 """The named tolerances; the first is the default."""
 
 
-def tolerance_named(name: str) -> Tolerance:
-    """Return the tolerance that a user named.
+def custom_tolerance(early_ms: float, late_ms: float) -> Tolerance:
+    """Return a tolerance of the user's own; its name is "40/60" for 40 ms early to 60 ms late.
 
     Raises:
-        ValueError: No such name; the message lists the known ones.
+        ValueError: A limit is negative or too large, or none is above 0, which nothing can meet.
+    """
+    largest_ms = max(early_ms, late_ms)
+    if min(early_ms, late_ms) < 0 or not 0 < largest_ms <= LARGEST_TOLERANCE_MS:
+        raise ValueError(
+            f"the limits of a tolerance are 0 to {LARGEST_TOLERANCE_MS} ms, not both 0,"
+            f" got {early_ms:g}/{late_ms:g}"
+        )
+    name = f"{early_ms:g}/{late_ms:g}"
+    return Tolerance(name, f"the custom tolerance {name} ms", early_ms / 1000, late_ms / 1000)
+
+
+def tolerance_named(name: str) -> Tolerance:
+    """Return the tolerance that a user named: a known one, or "40/60" (`custom_tolerance`).
+
+    Raises:
+        ValueError: No such name; the message lists the known ones. Or limits that are not allowed.
     """
     for tolerance in TOLERANCES:
         if tolerance.name == name:
             return tolerance
+    custom = _CUSTOM.fullmatch(name.strip())
+    if custom:
+        return custom_tolerance(float(custom[1]), float(custom[2]))
     known = ", ".join(t.name for t in TOLERANCES)
-    raise ValueError(f"unknown tolerance {name!r}; known are {known}")
+    raise ValueError(
+        f"unknown tolerance {name!r}; known are {known}, or write your own as EARLY/LATE in ms,"
+        " such as 40/60"
+    )
 
 
 def delay_for(offset_s: float) -> Fraction:

@@ -13,6 +13,8 @@ import typer
 
 from core.errors import Cancelled, SyncError
 from synchformer_gui import __version__
+from synchformer_gui.commands.cache import clear_cache, limit_cache, show_cache
+from synchformer_gui.commands.calibrate import calibrate
 from synchformer_gui.commands.check import check
 from synchformer_gui.commands.correct import correct
 from synchformer_gui.commands.detect import detect
@@ -94,6 +96,7 @@ def _commands() -> typer.Typer:
     app.command("detect")(detect)
     app.command("correct")(correct)
     app.command("check")(check)
+    app.command("calibrate")(calibrate)
     models = typer.Typer(no_args_is_help=True, help="List, fetch, import, verify, remove models.")
     models.command("list")(list_models)
     models.command("download")(download_model)
@@ -101,6 +104,11 @@ def _commands() -> typer.Typer:
     models.command("verify")(verify_models)
     models.command("remove")(remove_model)
     app.add_typer(models, name="models")
+    cache = typer.Typer(no_args_is_help=True, help="Show, limit or clear what is kept of clips.")
+    cache.command("show")(show_cache)
+    cache.command("limit")(limit_cache)
+    cache.command("clear")(clear_cache)
+    app.add_typer(cache, name="cache")
     return app
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.estimate import clip_posterior
+from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
 from core.errors import ExportError
 from core.paths import complete_or_absent
-from synchformer_gui import quantities, wording
+from synchformer_gui import map_wording, quantities, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,13 @@ def write_plot(detection: Detection, target: Path) -> None:
     _draw_windows(over_time, detection)
     _draw_clip(in_all, detection)
     for axes in (over_time, in_all):
-        _draw_answer(axes, detection)
+        _draw_limits(axes, detection)
+    found = map_wording.changes(detection)
+    if found is not None:
+        _draw_line(over_time, found, map_wording.map_label(detection))
+    else:
+        for axes in (over_time, in_all):
+            _draw_answer(axes, detection)
     _label(over_time, in_all, detection)
     figure.legend(
         handles=over_time.get_legend_handles_labels()[0],
@@ -55,7 +62,7 @@ def write_plot(detection: Detection, target: Path) -> None:
         frameon=False,
     )
     title = [
-        *textwrap.wrap(wording.unbroken(wording.answer_sentence(detection)), TITLE_COLUMNS),
+        *textwrap.wrap(wording.unbroken(map_wording.answer_sentence(detection)), TITLE_COLUMNS),
         f"{detection.info.path.name} · {detection.opinion.engine_name}",
     ]
     figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
@@ -92,8 +99,8 @@ def _draw_clip(axes: "Axes", detection: Detection) -> None:
     axes.set_xticks([])
 
 
-def _draw_answer(axes: "Axes", detection: Detection) -> None:
-    tolerance, estimate = detection.config.tolerance, detection.estimate
+def _draw_limits(axes: "Axes", detection: Detection) -> None:
+    tolerance = detection.config.tolerance
     for border_s, label in (
         (tolerance.early_s, f"limits of {tolerance.title}"),
         (-tolerance.late_s, None),
@@ -101,6 +108,16 @@ def _draw_answer(axes: "Axes", detection: Detection) -> None:
         axes.axhline(
             1000 * border_s, color=TOLERANCE_COLOUR, linewidth=1.2, linestyle="--", label=label
         )
+
+
+def _draw_line(axes: "Axes", found: SyncMap, label: str) -> None:
+    times_s, offsets_s = zip(*found.corners, strict=True)
+    offsets_ms = 1000 * np.array(offsets_s)
+    axes.plot(times_s, offsets_ms, color=ESTIMATE_COLOUR, linewidth=1.6, label=label)
+
+
+def _draw_answer(axes: "Axes", detection: Detection) -> None:
+    estimate = detection.estimate
     if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
         return
     found = "likeliest" if estimate.verdict is Verdict.CANNOT_TELL else "answer"

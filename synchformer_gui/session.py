@@ -6,13 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
-from core.timing import TOLERANCES, tolerance_named
+from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import tasks
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.settings import Preferences
@@ -65,11 +64,13 @@ class Session(QObject):
         self._job: Job | None = None
         self._opening: Job | None = None
         self._judging: Job | None = None
+        self._is_earlier = False
         self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
         self._announced = Activity.NONE
         self._info: MediaInfo | None = None
         self._audio_stream_index: int | None = None
+        self._region: TimeSpan | None = None
         self._detection: Detection | None = None
 
     @property
@@ -85,6 +86,11 @@ class Session(QObject):
     @property
     def detection(self) -> Detection | None:
         return self._detection
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether the answer was not sought now but found earlier and kept."""
+        return self._is_earlier
 
     @property
     def can_detect(self) -> bool:
@@ -114,6 +120,13 @@ class Session(QObject):
                 self._stop()
             self._drop_detection()
 
+    def choose_region(self, span: TimeSpan | None) -> None:
+        """Judge this part of the clip from now on, None for all of it."""
+        self._region = span
+        if self._activity is Activity.DETECTING:
+            self._stop()
+        self._drop_detection()
+
     def choose_tolerance(self, name: str) -> None:
         """Judge by this tolerance from now on, also the answer that there may be."""
         self._tolerance = tolerance_named(name)
@@ -126,22 +139,21 @@ class Session(QObject):
         self._judging.failed.connect(self.failed)
         self.probers.submit(self._judging)
 
+    def recall(self, preferences: Preferences) -> None:
+        """Answer at once if the open clip was judged before in the same way."""
+        if self._info is None or not self.can_detect or self._detection is not None:
+            return
+        request = self._request(self._info, preferences)
+        self._judging = Job(lambda job: tasks.earlier_detection(request, job))
+        self._judging.succeeded.connect(self._on_recalled)
+        self._judging.failed.connect(self.failed)
+        self.probers.submit(self._judging)
+
     def detect(self, preferences: Preferences) -> None:
-        """Find the offset of the open clip."""
+        """Find the offset of the open clip, whatever is known of it."""
         if self._info is None or not self.can_detect:
             return
-        self._tolerance = tolerance_named(preferences.tolerance)
-        config = DetectionConfig(
-            tolerance=self._tolerance,
-            audio_stream_index=self._audio_stream_index,
-        )
-        request = tasks.DetectRequest(
-            path=self._info.path,
-            config=config,
-            model=preferences.model,
-            device=preferences.device,
-            precision=preferences.precision,
-        )
+        request = self._request(self._info, preferences)
         self._drop_detection()
         job = Job(lambda job: self._detector.detect(request, job, job.publish))
         job.published.connect(self._on_published)
@@ -184,6 +196,10 @@ class Session(QObject):
         self.probers.close()
         self.worker.close()
 
+    def _request(self, info: MediaInfo, preferences: Preferences) -> tasks.DetectRequest:
+        self._tolerance = tolerance_named(preferences.tolerance)
+        return tasks.detect_request(info, preferences, self._audio_stream_index, self._region)
+
     def _begin(self, job: Job, activity: Activity) -> None:
         job.progressed.connect(self._on_progressed)
         job.failed.connect(self._on_failed)
@@ -210,6 +226,7 @@ class Session(QObject):
 
     def _drop_detection(self) -> None:
         self._detection = None
+        self._is_earlier = False
         self._judging = None
         self.detection_dropped.emit()
 
@@ -230,6 +247,7 @@ class Session(QObject):
         self._opening = None
         self._stop()
         self._info = info
+        self._region = None
         self._audio_stream_index = info.audios[0].index if info.audios else None
         self._drop_detection()
         self._announce()
@@ -246,6 +264,17 @@ class Session(QObject):
             return
         self._detection = detection
         self._end()
+        self.detected.emit(detection)
+        self.choose_tolerance(self._tolerance.name)
+
+    def _on_recalled(self, detection: Detection | None) -> None:
+        if self.sender() is not self._judging or detection is None:
+            return
+        self._detection = detection
+        self._is_earlier = True
+        # What can be done now is more than before.
+        self.activity_changed.emit(self.activity)
+        self.evidence_added.emit(detection.evidence)
         self.detected.emit(detection)
         self.choose_tolerance(self._tolerance.name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QSettings
 
 from core.paths import data_dir
-from core.timing import TOLERANCES
+from core.timing import TOLERANCES, tolerance_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,19 @@ class Preferences:
     """The choices of the user.
 
     Attributes:
-        tolerance: Name in `core.timing.TOLERANCES`.
+        tolerance: A name that `core.timing.tolerance_named` knows.
         model: "auto", "builtin", "classical" or the id of an installed model.
         device: Where networks run: auto, cpu, cuda, cuda:N or mps.
         precision: Arithmetic of networks: auto, float32, bfloat16 or float16.
+        extent: How much of a clip is judged: "everything", or with "auto" of long clips as much as
+            a narrow margin takes.
     """
 
     tolerance: str = TOLERANCES[0].name
     model: str = "auto"
     device: str = "auto"
     precision: str = "auto"
+    extent: str = "auto"
 
 
 class Settings:
@@ -43,7 +46,9 @@ class Settings:
             value = self._store.value(f"preferences/{field.name}")
             if isinstance(value, str) and value:
                 preferences = replace(preferences, **{field.name: value})
-        if preferences.tolerance not in {t.name for t in TOLERANCES}:
+        try:
+            tolerance_named(preferences.tolerance)
+        except ValueError:
             preferences = replace(preferences, tolerance=TOLERANCES[0].name)
         return preferences
 

@@ -3,15 +3,18 @@
 Anything that may import torch is imported when it runs.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.detection.config import DetectionConfig
-from core.detection.estimate import judge_by
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
+from core.detection.verdict import judge_clip
+from core.errors import CheckpointError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -21,10 +24,14 @@ from core.model.catalog import CatalogEntry
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
 from core.progress import Monitor, Progress
-from core.timing import Tolerance
+from core.timing import TOLERANCES, TimeSpan, Tolerance, tolerance_named
+from synchformer_gui.settings import Preferences
 
 if TYPE_CHECKING:
     from core.detection.engine import Engine
+    from core.detection.engines import EngineChoice
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,12 @@ class DetectRequest:
     model: str
     device: str
     precision: str
+
+    @property
+    def choice(self) -> "EngineChoice":
+        from core.detection.engines import EngineChoice
+
+        return EngineChoice(model=self.model, device=self.device, precision=self.precision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +102,16 @@ class Detector:
             DetectionError: The clip does not allow detection.
             Cancelled: The monitor asked to stop.
         """
-        from core.detection.detector import detect
+        from synchformer_gui.cache_settings import open_cache
 
         engine = self._engine_for(request, monitor)
-        return detect(request.path, engine, request.config, monitor, on_evidence)
+        inquiry = open_cache().inquiry(request.choice, request.config, monitor)
+        return inquiry.judge(request.path, engine, monitor, on_evidence)
 
     def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
-        from core.detection.engines import EngineChoice, open_engine
+        from core.detection.engines import open_engine
 
-        choice = EngineChoice(
-            model=request.model, device=request.device, precision=request.precision
-        )
+        choice = request.choice
         # "auto" means another engine after a model was installed or removed.
         wanted = (choice, ModelStore(models_dir()).installed())
         if self._engine is None or wanted != self._loaded_for:
@@ -110,13 +122,68 @@ class Detector:
         return self._engine
 
 
+def detect_request(
+    info: MediaInfo,
+    preferences: Preferences,
+    audio_stream_index: int | None,
+    region: TimeSpan | None,
+) -> DetectRequest:
+    """Return the wish to judge a clip as the user prefers.
+
+    Args:
+        info: The clip.
+        preferences: The choices for all clips.
+        audio_stream_index: Stream of the container, None for the first one.
+        region: The part that is judged, None for all of it.
+    """
+    config = DetectionConfig(
+        tolerance=tolerance_named(preferences.tolerance),
+        audio_stream_index=audio_stream_index,
+        start_s=region.start_s if region else 0.0,
+        end_s=region.end_s if region else None,
+        is_hasty=preferences.extent == "auto",
+    )
+    return DetectRequest(
+        info.path, config, preferences.model, preferences.device, preferences.precision
+    )
+
+
+def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
+    """Return what was answered to a request earlier, also in a command; None if nothing was.
+
+    An answer by another tolerance is judged by the one asked for.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    from synchformer_gui.cache_settings import open_cache
+
+    cache, asked = open_cache(), request.config
+    for tolerance, index, is_hasty in product(
+        dict.fromkeys((asked.tolerance, *TOLERANCES)),
+        # A command that names no audio stream takes the first one.
+        dict.fromkeys((asked.audio_stream_index, None)),
+        # Who would be content with a glance is answered by a thorough look, too.
+        dict.fromkeys((asked.is_hasty, False)),
+    ):
+        config = replace(asked, tolerance=tolerance, audio_stream_index=index, is_hasty=is_hasty)
+        try:
+            found = cache.inquiry(request.choice, config, monitor).earlier(request.path)
+        except CheckpointError as error:
+            log.info("No earlier answer: %s", error.message)
+            return None
+        if found and asked.audio_stream_index in (index, found.audio_stream_index):
+            return judge_again(found, asked.tolerance)
+    return None
+
+
 def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
     """Judge the answer of a detection by another tolerance.
 
     The second opinion is compared by its offset only, so it stays as it is.
     """
     config = replace(detection.config, tolerance=tolerance)
-    estimate = judge_by(detection.estimate, tolerance)
+    estimate = judge_clip(detection.estimate, detection.sync_map, tolerance)
     return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
 
 

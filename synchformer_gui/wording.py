@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.media.info import MediaInfo
-from core.timing import TOLERANCES, Tolerance
+from core.model.config import WINDOW_FRAMES
+from core.timing import TOLERANCES, VIDEO_FPS, Tolerance
 from synchformer_gui.quantities import delay_text, frames_text, milliseconds, rate_text
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ NO_CLIP = "Open a clip to begin."
 LIKELY = 0.7
 """Synchronizability from which on picture and sound are said to belong together."""
 
+NO_OFFSET = frozenset({Reason.TOO_SHORT, Reason.NOT_CONFIDENT, Reason.DISAGREE})
+"""Reasons with which there is evidence, but no offset that could be relied on."""
+
 UNLIKELY = 0.3
 """Synchronizability up to which they are said not to."""
+
+
+_WINDOW_S = WINDOW_FRAMES / VIDEO_FPS
 
 
 def unbroken(text: str) -> str:
@@ -94,7 +101,7 @@ def margin_sentence(estimate: OffsetEstimate) -> str:
         return ""
     windows = "1 window" if estimate.windows_used == 1 else f"{estimate.windows_used} windows"
     basis = f"Confidence: {confidence_text(estimate)}, from {windows}."
-    if estimate.reason is Reason.NOT_CONFIDENT:
+    if estimate.reason in NO_OFFSET:
         return basis
     return f"{round(100 * estimate.level)} % interval: {interval_text(estimate)}. {basis}"
 
@@ -144,11 +151,20 @@ def answer_sentence(detection: Detection) -> str:
             )
         case Reason.NO_MOTION:
             why = "nothing moves in the picture that the sound could be compared with"
+            advice = "Choose a part where something moves that is heard"
         case Reason.SILENCE:
             why = "the audio is silent"
+            advice = "Choose another audio stream, or a part with sound"
+        case Reason.TOO_SHORT:
+            why = f"the clip is too short; the likeliest offset is {found}"
+            advice = f"Choose at least {_WINDOW_S:g} s of it, better more"
+        case Reason.DISAGREE:
+            why = f"different parts of the clip speak for different offsets; one is {found}"
+            advice = "Look at where the offset changes, and detect the parts one by one"
         case _:
             why = f"no offset stands out clearly; the likeliest is {found}"
-    return f"Cannot tell whether the audio is in sync: {why}."
+            advice = "Choose a part where the source of the sound is seen, or another model"
+    return f"Cannot tell whether the audio is in sync: {why}. {advice}."
 
 
 def _met_sentence(estimate: OffsetEstimate) -> str:
@@ -186,7 +202,7 @@ def headline(estimate: OffsetEstimate) -> str:
 def map_label(estimate: OffsetEstimate) -> str:
     """Write what stands beside the answer in a map: "160 ms early ± 10 ms"."""
     found = short_offset_text(estimate.offset_s)
-    if estimate.reason is Reason.NOT_CONFIDENT:
+    if estimate.reason in NO_OFFSET:
         return f"likeliest: {found}"
     return f"{found} {margin_text(estimate)}"
 

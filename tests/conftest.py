@@ -67,6 +67,14 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 60 s whose sound is 0.2 s early; not to be changed."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    _write_clip(path, offset_s=0.2, duration_s=60.0, size=(160, 128))
+    return path
+
+
 @pytest.fixture
 def builtin_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a tiny network with random weights, which is never sure, in place of the shipped one."""
@@ -87,7 +95,7 @@ def builtin_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _write_clip(
     path: Path,
     *,
-    offset_s: float = 0.0,
+    offset_s: float | Callable[[float], float] = 0.0,
     duration_s: float = 10.0,
     fps: Fraction = Fraction(25),
     size: tuple[int, int] = (320, 256),
@@ -109,9 +117,10 @@ def _write_clip(
     """Encode irregular events: a flash while a square jumps, with a beep `offset_s` early.
 
     Events lie on the file's own timeline, so start times do not change the offset: video covers
-    `video_start_s` to `duration_s`, audio `audio_start_s` to `duration_s`. `size` is (width,
-    height) as stored; `rotation_deg` is what a player turns counter-clockwise. The second and
-    further channels have half the amplitude of the first.
+    `video_start_s` to `duration_s`, audio `audio_start_s` to `duration_s`. `offset_s` may be a
+    function of the time of the event. `size` is (width, height) as stored; `rotation_deg` is what a
+    player turns counter-clockwise. The second and further channels have half the amplitude of the
+    first.
     """
     rng = np.random.default_rng(seed)
     times = _frame_times(rng, fps, video_start_s, duration_s, variable_rate)
@@ -128,7 +137,8 @@ def _write_clip(
             )
         if audio:
             n_samples = round((duration_s - audio_start_s) * rate_hz)
-            onsets = [event - offset_s - audio_start_s for event in events]
+            offset_at = offset_s if callable(offset_s) else lambda _: offset_s
+            onsets = [event - offset_at(event) - audio_start_s for event in events]
             mono = _beeps(rng, onsets, n_samples, rate_hz) * np.float32(not silent)
             packets += _encode_audio(
                 container, mono, n_channels, rate_hz, audio_codec, audio_start_s

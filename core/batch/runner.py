@@ -2,12 +2,11 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.detection.config import DetectionConfig
-from core.detection.detector import detect
+from core.detection.cache import Inquiry
 from core.detection.engine import Engine
 from core.detection.result import Detection
 from core.errors import Cancelled, MediaError, SyncError
@@ -33,11 +32,13 @@ class FileResult:
         path: The file.
         detection: The judged clip; None if it could not be judged.
         error: Why not, as one sentence; empty otherwise.
+        is_earlier: Whether the answer was found earlier and kept.
     """
 
     path: Path
     detection: Detection | None
     error: str = ""
+    is_earlier: bool = False
 
 
 def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
@@ -81,25 +82,39 @@ def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
 
 
 def check_clips(
-    paths: Sequence[Path], engine: Engine, config: DetectionConfig, monitor: Monitor = SILENT
+    paths: Sequence[Path],
+    open_engine: Callable[[], Engine],
+    inquiry: Inquiry,
+    monitor: Monitor = SILENT,
 ) -> Iterator[FileResult]:
     """Judge files one after the other, yielding each result as it is there.
+
+    Args:
+        paths: The files.
+        open_engine: Called once, with the first file that has no earlier answer; what it raises
+            ends the run.
+        inquiry: Has the options and the earlier answers, and keeps the new ones.
+        monitor: Told about the progress and asked whether the work is still wanted.
 
     Raises:
         Cancelled: The monitor asked to stop.
     """
+    engine: Engine | None = None
     for index, path in enumerate(paths):
         part = _Part(monitor, index, len(paths), path.name)
         part.report(Progress(path.name, 0.0))
         monitor.check()
-        yield _check_clip(path, engine, config, part)
+        earlier = inquiry.earlier(path)
+        if earlier is not None:
+            yield FileResult(path, earlier, is_earlier=True)
+            continue
+        engine = engine or open_engine()
+        yield _check_clip(path, engine, inquiry, part)
 
 
-def _check_clip(
-    path: Path, engine: Engine, config: DetectionConfig, monitor: Monitor
-) -> FileResult:
+def _check_clip(path: Path, engine: Engine, inquiry: Inquiry, monitor: Monitor) -> FileResult:
     try:
-        return FileResult(path, detect(path, engine, config, monitor))
+        return FileResult(path, inquiry.judge(path, engine, monitor))
     except Cancelled:
         raise
     except SyncError as error:

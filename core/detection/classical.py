@@ -17,6 +17,13 @@ from core.detection.correlation import LaggedSound, pooled
 from core.detection.engine import ClipContext, judged
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
 from core.detection.motion import Motion, MotionMeter
+from core.detection.prepared import (
+    TREND_FRAMES,
+    TREND_S,
+    TREND_TICKS,
+    prepared_motion,
+    prepared_sound,
+)
 from core.detection.series import Series
 from core.detection.signals import TICKS_PER_FRAME, SoundMeter
 from core.detection.windows import Window, WindowSchedule
@@ -39,26 +46,8 @@ goes with the sound; the cells share the rest."""
 LIVELIEST = 40
 """Cells, and squares of four, that are correlated: those whose motion varies most."""
 
-CEILING = 3.0
-"""Motion counts at most as this multiple of its median, so that cuts do not drown the rest."""
-
-STILL = 0.7
-"""Least median that the ceiling is taken of (square root of grey levels), for still pictures."""
-
 JITTER_S = 0.03
 """Standard deviation of the time between a movement and its sound."""
-
-TREND_S = 1.0
-"""Changes slower than this say nothing about sync and are removed."""
-
-_TREND_FRAMES = round(TREND_S * VIDEO_FPS)
-_TREND_TICKS = _TREND_FRAMES * TICKS_PER_FRAME
-
-_EDGE_TICKS = 4
-"""Ticks beside missing sound that are not used."""
-
-_BOX = np.array([0.125, 0.25, 0.25, 0.25, 0.125], np.float32)
-"""Mean over 40 ms, the distance of two frames, centred on a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +58,7 @@ class ClassicalEngine:
     id: str = "classical"
     max_range_s: float = 30.0
     sees_square: bool = False
+    is_slow: bool = False
     confidence_rule: None = None
 
     def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> "ClassicalRun":
@@ -151,7 +141,7 @@ class ClassicalRun:
         """Let go of what no window, pending or yet to come, can need."""
         spans = self._schedule.still_needed(self._pending, self._n_frames)
         for all_series, reach, n_values in (
-            (self._seen_series, _TREND_FRAMES, 1),
+            (self._seen_series, TREND_FRAMES, 1),
             (self._heard_series, self._reach_frames, TICKS_PER_FRAME),
         ):
             kept = [((begin - reach) * n_values, (end + reach) * n_values) for begin, end in spans]
@@ -183,51 +173,18 @@ class ClassicalRun:
         reach = len(self._axis) // 2
         begin = window.first_frame * TICKS_PER_FRAME - lead_ticks - reach
         n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * reach
-        span = (begin - _TREND_TICKS, begin + n_ticks + _TREND_TICKS)
-        heard = _erode(self._heard.get(*span) > 0)
-        level = np.convolve(self._level.get(*span), _BOX, "same")
-        rise = np.maximum(np.gradient(level), 0)
-        smooth = (np.convolve(self._onsets.get(*span), _BOX, "same"), level,
-                  np.convolve(rise, _BOX, "same"))  # fmt: skip
-        sounds = _without_trend(np.stack(smooth, axis=1), heard, _TREND_TICKS)
-        inner = slice(_TREND_TICKS, _TREND_TICKS + n_ticks)
-        return LaggedSound(np.ascontiguousarray(sounds[inner].T), heard[inner], n_frames)
+        span = (begin - TREND_TICKS, begin + n_ticks + TREND_TICKS)
+        heard = self._heard.get(*span) > 0
+        sounds, usable = prepared_sound(self._onsets.get(*span), self._level.get(*span), heard)
+        return LaggedSound(sounds, usable, n_frames)
 
     def _liveliest(self, series: Series, begin: int, end: int) -> NDArray[np.float32]:
         """Return (C, T): the motions of a window that vary most, without cuts and trend."""
-        span = (begin - _TREND_FRAMES, end + _TREND_FRAMES)
-        seen = self._seen.get(*span) > 0
-        motion = np.sqrt(series.get(*span))
-        usual = np.median(motion[seen], axis=0) if seen.any() else STILL
-        motion = np.minimum(motion, CEILING * np.maximum(usual, STILL))
-        motion = _without_trend(motion, seen, _TREND_FRAMES)
-        inside = slice(_TREND_FRAMES, _TREND_FRAMES + end - begin)
-        motion = np.where(seen[inside, None], motion[inside], 0)
+        span = (begin - TREND_FRAMES, end + TREND_FRAMES)
+        motion = prepared_motion(series.get(*span), self._seen.get(*span) > 0)
         n_kept = min(LIVELIEST, motion.shape[1])
         kept = np.argpartition(motion.var(axis=0), -n_kept)[-n_kept:]
         return np.ascontiguousarray(motion[:, kept].T, np.float32)
-
-
-def _erode(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Drop the ticks next to missing sound, whose beginning and end look like events."""
-    missing = np.convolve(~heard, np.ones(2 * _EDGE_TICKS + 1), "same")
-    eroded: NDArray[np.bool_] = missing < 0.5
-    return eroded
-
-
-def _without_trend(
-    signals: NDArray[np.float32], known: NDArray[np.bool_], length: int
-) -> NDArray[np.float32]:
-    """Subtract from each (T, C) value the mean of the known ones among the `length` around it."""
-    sums = np.zeros((len(signals) + 1, signals.shape[1] + 1))
-    sums[1:, :-1] = np.where(known[:, None], signals, 0)
-    sums[1:, -1] = known
-    np.cumsum(sums, axis=0, out=sums)
-    index = np.arange(len(signals))
-    low, high = np.maximum(index - length // 2, 0), index + length // 2 + 1
-    around = sums[np.minimum(high, len(signals))] - sums[low]
-    trend = around[:, :-1] / np.maximum(around[:, -1:], 1)
-    return np.asarray(signals - trend, np.float32)
 
 
 def _with_jitter(log_likelihood: NDArray[np.float64]) -> NDArray[np.float32]:

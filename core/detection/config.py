@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.detection.crop import stated_square
 from core.timing import TOLERANCES, Tolerance
 
 HOP_STEP_S = 0.32
@@ -25,8 +26,11 @@ class DetectionConfig:
         window_start_s: Judge only the window of the 5 s crop that starts here, in clip time.
         start_s: Judge the clip from here on, in clip time.
         end_s: Judge it up to here; None is its end.
-        until_s: Stop as soon as the interval reaches no farther than this from the answer.
-        budget_s: Stop after this time.
+        until_s: Stop as soon as the interval reaches no farther than this from the answer; None
+            goes on.
+        budget_s: Stop when this much time is spent; None takes what it takes.
+        is_hasty: Leave long clips at a margin that `core.detection.pace` names, unless a margin, a
+            time or a single window is asked for.
         crop: Where engines that see a square look: "auto", "centre", "multi" or "x,y,s".
         shift_step_s: Distance of the audio shifts at which a network with classes is asked; 0 asks
             once, without a shift.
@@ -43,8 +47,9 @@ class DetectionConfig:
     end_s: float | None = None
     until_s: float | None = None
     budget_s: float | None = None
+    is_hasty: bool = False
     crop: str = "centre"
-    shift_step_s: float = 0.0
+    shift_step_s: float = 0.04
 
     def __post_init__(self) -> None:
         if not HOP_STEP_S <= self.hop_s <= 3600:
@@ -59,7 +64,43 @@ class DetectionConfig:
             raise ValueError(
                 f"a window starts at 0 to {LONGEST_CLIP_S} s, got {self.window_start_s}"
             )
+        if self.shift_step_s and not 0.01 <= self.shift_step_s <= 0.1:
+            raise ValueError(
+                f"audio shifts lie 0.01 to 0.1 s apart, or 0 asks once, got {self.shift_step_s}"
+            )
+        self._check_extent()
+        stated_square(self.crop)
 
     @property
     def hop_segments(self) -> int:
         return max(1, round(self.hop_s / HOP_STEP_S))
+
+    @property
+    def is_anytime(self) -> bool:
+        """Whether less than the whole may be judged."""
+        return self.until_s is not None or self.budget_s is not None
+
+    @property
+    def is_region(self) -> bool:
+        """Whether only a part of the clip is asked about."""
+        return self.start_s > 0 or self.end_s is not None
+
+    def _check_extent(self) -> None:
+        if not 0 <= self.start_s <= LONGEST_CLIP_S:
+            raise ValueError(f"the part starts at 0 to {LONGEST_CLIP_S} s, got {self.start_s}")
+        if self.end_s is not None and not self.start_s < self.end_s <= LONGEST_CLIP_S:
+            raise ValueError(
+                f"the part ends after its start at {self.start_s:g} s and at {LONGEST_CLIP_S} s at"
+                f" most, got {self.end_s}"
+            )
+        if self.until_s is not None and not 0 < self.until_s <= 30:
+            raise ValueError(f"the margin to stop at is above 0 to 30 s, got {self.until_s}")
+        if self.budget_s is not None and not 0 < self.budget_s <= LONGEST_CLIP_S:
+            raise ValueError(
+                f"the time to spend is above 0 to {LONGEST_CLIP_S} s, got {self.budget_s}"
+            )
+        if self.window_start_s is not None and (self.is_region or self.is_anytime):
+            raise ValueError(
+                "a single window is judged as a whole, with no part, margin or time to spend, got"
+                f" a window at {self.window_start_s} s besides"
+            )

@@ -51,3 +51,61 @@ class CropPlan:
 
 
 CENTRE = CropPlan()
+
+CROP_RULES = ("auto", "centre", "multi")
+"""Names of the ways to choose a square; the fourth way is to state it as "x,y,s"."""
+
+LEAST_SIDE = 0.1
+"""Smallest square that may be stated, as a share of the short side: it is scaled up ninefold."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatedSquare:
+    """A square as users state it, whatever the size of the picture.
+
+    Attributes:
+        x: Its centre, as a share of the picture's width.
+        y: Its centre, as a share of the picture's height.
+        side: As a share of the picture's short side.
+    """
+
+    x: float
+    y: float
+    side: float
+
+    def within(self, width_px: int, height_px: int) -> Square:
+        """Return the square of an analysis picture that comes nearest to it."""
+        side_px = round(self.side * min(width_px, height_px))
+        left_px, top_px = (
+            min(max(round(share * length_px - side_px / 2), 0), length_px - side_px)
+            for share, length_px in ((self.x, width_px), (self.y, height_px))
+        )
+        return Square(left_px, top_px, side_px)
+
+
+def stated_square(crop: str) -> StatedSquare | None:
+    """Read where to look; None is one of the `CROP_RULES`.
+
+    Raises:
+        ValueError: It is neither a rule nor a square.
+    """
+    if crop in CROP_RULES:
+        return None
+    try:
+        x, y, side = (float(part) for part in crop.split(","))
+    except ValueError:
+        x = y = side = -1.0
+    if not (0 <= x <= 1 and 0 <= y <= 1 and LEAST_SIDE <= side <= 1):
+        raise ValueError(
+            "the square is auto, centre, multi or x,y,s: its centre as shares of width and height,"
+            f" 0 to 1, and its side as a share of the short side, {LEAST_SIDE} to 1; got {crop!r}"
+        )
+    return StatedSquare(x, y, side)
+
+
+def centre_square(width_px: int, height_px: int) -> Square:
+    """Return the published centre crop of an analysis picture, rounded half to even as there."""
+    left_px, top_px = (
+        round((length_px - FRAME_SIDE_PX) / 2) for length_px in (width_px, height_px)
+    )
+    return Square(left_px, top_px)

@@ -1,26 +1,29 @@
-"""Detection of a file's offset: one decoding pass, an engine, a second opinion, an answer."""
+"""Detection of a file's offset: what is decoded, in which order, and when it is enough."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from core.detection.activity import ActivityMeter
-from core.detection.classical import ClassicalEngine
+from core.detection.autocrop import plan_crops
 from core.detection.config import DetectionConfig
-from core.detection.engine import ClipContext, Engine, EngineRun
-from core.detection.estimate import estimate_offset
-from core.detection.evidence import OffsetEvidence, joined
-from core.detection.result import Detection, Opinion
-from core.errors import DetectionError, MediaError
-from core.media.decode import ClipChunk, ClipDecoder
-from core.media.info import MediaInfo
+from core.detection.crop import CENTRE, CropPlan
+from core.detection.engine import NOTHING_KEPT, STAGE, Engine, VisualFeatures
+from core.detection.evidence import OffsetEvidence
+from core.detection.extent import Piece, choose_streams, piece_of
+from core.detection.feature_memory import FeatureMemory, FromFirstPicture
+from core.detection.judgement import Judgement
+from core.detection.pace import Clock, Part, paced
+from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
+from core.detection.stretches import Stretch, aligned, is_settled, next_stretch, plan_stretches
+from core.detection.syncmap import find_sync_map
+from core.detection.verdict import judge_clip
+from core.errors import DetectionError
+from core.media.decode import ClipDecoder
+from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.media.probe import probe
-from core.model.config import CROP_FRAMES, SEGMENT_FRAMES, WINDOW_SEGMENTS
-from core.progress import SILENT, Monitor, Unreported
-from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
+from core.model.config import CROP_FRAMES, SEGMENT_FRAMES
+from core.progress import SILENT, Monitor, Progress
+from core.timing import VIDEO_FPS
 
 _DEFAULTS = DetectionConfig()
 
@@ -31,6 +34,7 @@ def detect(
     config: DetectionConfig = _DEFAULTS,
     monitor: Monitor = SILENT,
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
+    features: VisualFeatures | None = None,
 ) -> Detection:
     """Judge a file; it is only read.
 
@@ -39,209 +43,178 @@ def detect(
         engine: What answers.
         config: The options.
         monitor: Told about the progress and asked whether the work is still wanted.
-        on_evidence: Called with the evidence of each window as soon as there is some.
+        on_evidence: Called with the evidence of each window as soon as there is some, in the order
+            of judgement.
+        features: Of the file's picture; frames count from the first picture.
 
     Raises:
         MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: The clip is too short, or the engine cannot do what the options ask for.
+        DetectionError: The clip is too short, the part asked for is not in it, or the engine cannot
+            do what the options ask for.
         Cancelled: The work is no longer wanted.
     """
-    started_s = time.monotonic()
+    clock = Clock(config.budget_s)
     if config.range_s > engine.max_range_s:
         raise DetectionError(
             f"The {engine.name} finds offsets up to {engine.max_range_s:g} s only; choose a range"
             f" of at most {engine.max_range_s:g} s instead of {config.range_s:g} s."
         )
     info = probe(path)
-    video_index, audio_index = _choose_streams(info, config)
-    piece = _piece(info, config)
-    judgement = _Judgement(engine, config, monitor, on_evidence, piece.n_expected(info))
-    decoded = _feed(judgement, info, config, piece, (video_index, audio_index), monitor)
+    config = paced(config, engine, info.duration_s)
+    video, audio = choose_streams(info, config)
+    piece = piece_of(info, config)
+    if features is None:
+        # A single pass meets no segment twice.
+        features = FeatureMemory() if config.is_anytime else NOTHING_KEPT
+    seen = FromFirstPicture(features, video, audio)
+    plans: tuple[CropPlan, ...] = (CENTRE,)
+    if engine.sees_square and config.crop != "centre":
+        plans = plan_crops(info, video.index, audio.index, config, monitor)
+    judgement = Judgement(engine, config, on_evidence, plans, seen)
+    course = _Course(info, video, audio, piece, config, judgement, clock)
+    stop = course.judge(monitor)
     opinion, second = judgement.opinions()
+    evidence = judgement.evidence()
+    sync_map = find_sync_map(evidence, config)
+    estimate = judge_clip(opinion.estimate, sync_map, config.tolerance)
     return Detection(
         info=info,
         config=config,
-        opinion=opinion,
+        opinion=replace(opinion, estimate=estimate),
         second_opinion=second,
-        evidence=tuple(judgement.evidence),
-        video_stream_index=video_index,
-        audio_stream_index=audio_index,
-        warnings=(*decoded, *judgement.warnings()),
-        elapsed_s=time.monotonic() - started_s,
+        evidence=evidence,
+        video_stream_index=video.index,
+        audio_stream_index=audio.index,
+        warnings=(*course.warnings, *judgement.warnings()),
+        elapsed_s=clock.elapsed_s,
+        coverage=Coverage(judgement.spans, stop),
+        sync_map=sync_map,
+        crops=plans if engine.sees_square else (),
     )
 
 
-def _feed(
-    judgement: "_Judgement",
-    info: MediaInfo,
-    config: DetectionConfig,
-    piece: "_Piece",
-    stream_indices: tuple[int, int],
-    monitor: Monitor,
-) -> tuple[str, ...]:
-    """Decode what is asked for into the judgement; return the decoder's warnings.
+def detect_streams(
+    path: Path, engine: Engine, config: DetectionConfig = _DEFAULTS, monitor: Monitor = SILENT
+) -> tuple[Detection, ...]:
+    """Judge every audio stream of a file against its picture, which is described once.
+
+    Args:
+        path: The file.
+        engine: What answers.
+        config: The options, for each stream; the one they name is ignored.
+        monitor: As in `detect`.
+
+    Returns:
+        In the order of the container.
 
     Raises:
-        MediaError: Picture or sound cannot be decoded.
-        DetectionError: There is too little of them.
-        Cancelled: The work is no longer wanted.
+        MediaError, DetectionError, Cancelled: As in `detect`.
     """
-    with ClipDecoder(
-        info,
-        video_stream_index=stream_indices[0],
-        audio_stream_index=stream_indices[1],
-        audio_shift_samples=piece.audio_shift_samples,
-        first_frame=piece.first_frame,
-        n_frames=piece.n_frames,
-        monitor=monitor,
-    ) as decoder:
-        for chunk in decoder:
-            judgement.consume(chunk)
-        if config.window_start_s is not None:
-            _require_whole_window(info.path, config, judgement.n_usable)
-        judgement.finish()
-        warnings = decoder.warnings
-    if not judgement.evidence:
-        least_s = SEGMENT_FRAMES / VIDEO_FPS
-        raise DetectionError(
-            f"{info.path.name} has less than {least_s:g} s in which picture and sound run together;"
-            " choose a longer clip.",
-            path=info.path,
+    audios = probe(path).audios
+    if len(audios) < 2:
+        return (detect(path, engine, replace(config, audio_stream_index=None), monitor),)
+    features, endless = FeatureMemory(), Clock(None)
+    return tuple(
+        detect(
+            path,
+            engine,
+            replace(config, audio_stream_index=audio.index),
+            Part(monitor, index, len(audios), endless),
+            features=features,
         )
-    return warnings
+        for index, audio in enumerate(audios)
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What is decoded: analysis frames, and by how many samples the sound is made early."""
+class _Course:
+    """Judges a clip in one go, or stretch by stretch until that is enough.
 
-    first_frame: int
-    n_frames: int | None
-    audio_shift_samples: int
-
-    def n_expected(self, info: MediaInfo) -> int:
-        """Return about how many analysis frames there will be."""
-        return self.n_frames or max(1, round(info.duration_s * VIDEO_FPS))
-
-
-def _piece(info: MediaInfo, config: DetectionConfig) -> _Piece:
-    """Apply the simulated offset, and where one window is asked for, find its 5 s crop.
-
-    The truncations are those of the published evaluation (v-iashin/Synchformer at b66668a).
-
-    Raises:
-        DetectionError: The sound of the crop would begin before the clip.
+    Attributes:
+        warnings: Sentences about what was adjusted or could not be decoded.
     """
-    offset_s = round(config.simulate_offset_s, 2)
-    if config.window_start_s is None:
-        return _Piece(0, None, int(offset_s * AUDIO_RATE_HZ))
-    first_frame = int(config.window_start_s * VIDEO_FPS)
-    first_sample = int((config.window_start_s + offset_s) * AUDIO_RATE_HZ)
-    if first_sample < -SAMPLES_PER_FRAME:
-        raise DetectionError(
-            f"A simulated offset of {offset_s:g} s needs sound from before the start of"
-            f" {info.path.name}; let the window start at {-offset_s:g} s or later.",
-            path=info.path,
-        )
-    shift = max(first_sample, 0) - first_frame * SAMPLES_PER_FRAME
-    return _Piece(first_frame, CROP_FRAMES, shift)
-
-
-def _choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[int, int]:
-    """Return the indices of the picture and of the sound to judge.
-
-    Raises:
-        MediaError: One of them is missing.
-    """
-    name = info.path.name
-    if info.picture is None:
-        found = "only a still cover picture" if info.videos else "no picture"
-        raise MediaError(f"{name} has {found}; choose a file with moving picture.", path=info.path)
-    if not info.audios:
-        raise MediaError(f"{name} has no sound; choose a file with an audio track.", path=info.path)
-    wanted = config.audio_stream_index
-    if wanted is None:
-        return info.picture.index, info.audios[0].index
-    if wanted not in [audio.index for audio in info.audios]:
-        raise MediaError(
-            f"{name} has no audio stream {wanted}; {info.audio_choice}.", path=info.path
-        )
-    return info.picture.index, wanted
-
-
-def _require_whole_window(path: Path, config: DetectionConfig, n_usable: int) -> None:
-    if n_usable < CROP_FRAMES:
-        raise DetectionError(
-            f"A window that starts at {config.window_start_s:g} s needs"
-            f" {CROP_FRAMES / VIDEO_FPS:g} s of picture and sound from there on, but {path.name}"
-            f" has {n_usable / VIDEO_FPS:.2f} s; choose an earlier start.",
-            path=path,
-        )
-
-
-class _Judgement:
-    """Feeds one decoding pass to the engine, to the second opinion and to the activity meter."""
 
     def __init__(
         self,
-        engine: Engine,
+        info: MediaInfo,
+        video: VideoStream,
+        audio: AudioStream,
+        piece: Piece,
         config: DetectionConfig,
-        monitor: Monitor,
-        on_evidence: Callable[[OffsetEvidence], None] | None,
-        n_frames: int,
+        judgement: Judgement,
+        clock: Clock,
     ) -> None:
-        self._engine, self._config, self._on_evidence = engine, config, on_evidence
-        self._run = engine.start(config, monitor, ClipContext(n_frames))
-        self._second: EngineRun | None = None
-        if engine.id != ClassicalEngine().id:
-            self._second = ClassicalEngine().start(
-                config, Unreported(monitor), ClipContext(n_frames)
+        self._info, self._video, self._audio = info, video, audio
+        self._piece, self._config = piece, config
+        self._judgement, self._clock = judgement, clock
+        self.warnings: tuple[str, ...] = (piece.warning,) if piece.warning else ()
+
+    def judge(self, monitor: Monitor) -> Stop:
+        """Judge as much as the options ask for; return why that is all.
+
+        Raises:
+            MediaError: Picture or sound cannot be decoded.
+            DetectionError: There is too little of them.
+            Cancelled: The work is no longer wanted.
+        """
+        stop = Stop.COMPLETE
+        if self._config.is_anytime:
+            stop = self._judge_in_stretches(monitor)
+            monitor.report(Progress(STAGE, 1.0))
+        else:
+            self._add(self._piece.whole, self._piece.n_expected, monitor)
+        self._require_evidence()
+        return stop
+
+    def _judge_in_stretches(self, monitor: Monitor) -> Stop:
+        config, judgement, piece = self._config, self._judgement, self._piece
+        stretches = plan_stretches(piece.whole, piece.n_expected, config.hop_segments)
+        found: dict[int, OffsetEstimate | None] = {}
+        while (index := next_stretch(found, len(stretches))) is not None:
+            stretch = stretches[index]
+            n_left = piece.whole.first_frame + piece.n_expected - stretch.first_frame
+            part = Part(monitor, len(found), len(stretches), self._clock)
+            found[index] = self._add(stretch, max(1, min(stretch.n_frames or n_left, n_left)), part)
+            if judgement.is_empty:
+                continue
+            if judgement.is_cut or (self._clock.is_over and len(found) < len(stretches)):
+                return Stop.BUDGET
+            if index == 0 and judgement.first_window_frame is not None:
+                stretches = aligned(stretches, judgement.first_window_frame, config.hop_segments)
+            if config.until_s is not None and is_settled(
+                judgement.estimate(), found, len(stretches), config.until_s, judgement.resolution_s
+            ):
+                return Stop.COMPLETE if len(found) == len(stretches) else Stop.PRECISE
+        return Stop.COMPLETE
+
+    def _add(self, stretch: Stretch, n_expected: int, monitor: Monitor) -> OffsetEstimate | None:
+        with ClipDecoder(
+            self._info,
+            video_stream_index=self._video.index,
+            audio_stream_index=self._audio.index,
+            audio_shift_samples=self._piece.audio_shift_samples,
+            first_frame=stretch.first_frame,
+            n_frames=stretch.n_frames,
+            monitor=monitor,
+        ) as decoder:
+            estimate = self._judgement.add(decoder, n_expected, monitor, self._clock)
+            self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
+        return estimate
+
+    def _require_evidence(self) -> None:
+        config, path, n_usable = self._config, self._info.path, self._judgement.n_usable
+        if config.window_start_s is not None and n_usable < CROP_FRAMES:
+            raise DetectionError(
+                f"A window that starts at {config.window_start_s:g} s needs"
+                f" {CROP_FRAMES / VIDEO_FPS:g} s of picture and sound from there on, but"
+                f" {path.name} has {n_usable / VIDEO_FPS:.2f} s; choose an earlier start.",
+                path=path,
             )
-        self._second_evidence: list[OffsetEvidence] = []
-        self._activity = ActivityMeter()
-        self.evidence: list[OffsetEvidence] = []
-        self.n_usable = 0
-
-    def consume(self, chunk: ClipChunk) -> None:
-        self._activity.measure(chunk)
-        self.n_usable += int(np.count_nonzero(chunk.has_video & chunk.has_audio))
-        if self._second:
-            self._second_evidence += self._second.consume(chunk)
-        self._add(self._run.consume(chunk))
-
-    def finish(self) -> None:
-        if self._second:
-            self._second_evidence += self._second.finish()
-        self._add(self._run.finish())
-
-    def _add(self, evidence: Sequence[OffsetEvidence]) -> None:
-        for item in evidence:
-            self.evidence.append(item)
-            if self._on_evidence:
-                self._on_evidence(item)
-
-    def opinions(self) -> tuple[Opinion, Opinion | None]:
-        """Return the answer and the second opinion, which may have its say in the evidence."""
-        obstacle, rule = self._activity.obstacle, self._engine.confidence_rule
-        if rule is not None:
-            self.evidence = joined(self.evidence, self._second_evidence, rule.evidence_weight)
-        estimate = estimate_offset(
-            self.evidence, self._config, reason=obstacle, rule=rule, second=self._second_evidence
-        )
-        opinion = Opinion(self._engine.name, self._engine.id, estimate)
-        if not self._second_evidence:
-            return opinion, None
-        classical = ClassicalEngine()
-        estimate = estimate_offset(self._second_evidence, self._config, reason=obstacle)
-        return opinion, Opinion(classical.name, classical.id, estimate)
-
-    def warnings(self) -> list[str]:
-        """Return sentences about what limits the answer."""
-        found = []
-        if all(item.window.is_padded for item in self.evidence):
-            longest = max(item.window.n_segments for item in self.evidence)
-            found.append(
-                f"The clip is shorter than a window: {longest} of {WINDOW_SEGMENTS} segments have"
-                " content, the rest is padding, so the answer is less certain."
+        if self._judgement.is_empty:
+            what, choose = path.name, "a longer clip"
+            if config.is_region:
+                what, choose = f"The part of {path.name} that was chosen", "a longer part"
+            raise DetectionError(
+                f"{what} has less than {SEGMENT_FRAMES / VIDEO_FPS:g} s in which picture and sound"
+                f" run together; choose {choose}.",
+                path=path,
             )
-        return found

@@ -94,6 +94,7 @@ class Engine(Protocol):
             "classical".
         max_range_s: Largest offset, either way, that it can find.
         sees_square: Whether it looks at a square of the picture only, not at all of it.
+        is_slow: Whether it takes longer to judge a clip than the clip plays.
         confidence_rule: How its answers and the second opinion make a confidence, where that was
             fitted.
     """
@@ -109,6 +110,9 @@ class Engine(Protocol):
 
     @property
     def sees_square(self) -> bool: ...
+
+    @property
+    def is_slow(self) -> bool: ...
 
     @property
     def confidence_rule(self) -> ConfidenceRule | None: ...

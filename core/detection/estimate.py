@@ -10,16 +10,21 @@ from core.detection.confidence import ConfidenceRule, Signs, signs_of
 from core.detection.config import DetectionConfig
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import OffsetEstimate, Reason, Verdict
-from core.model.config import WINDOW_FRAMES
-from core.timing import VIDEO_FPS, Tolerance
+from core.detection.statements import (
+    Statements,
+    deniers,
+    reach,
+    relative_likelihoods,
+    statements_of,
+)
+from core.timing import Tolerance
 
 CONFIDENT = 0.7
 """Least confidence of an answer where no rule says otherwise; see docs/accuracy.md for what it
 means with the classical estimate."""
 
-NEIGHBOURHOOD_S = 0.1
-"""Confidence is the probability of the offsets up to this far from the answer, or up to twice the
-resolution of the evidence where that is more."""
+WIDEST_S = 0.5
+"""An interval that reaches farther from the answer holds others that are nothing like it."""
 
 INFORMATIVE_SHARES = np.array([0.98, 0.6, 0.3, 0.1, 0.0])
 """Possible shares of windows that tell anything about the offset; the others may say what they
@@ -27,8 +32,6 @@ like. With the last one, no offset fits the clip at all."""
 
 SHARE_PRIORS = np.array([0.94, 0.015, 0.015, 0.015, 0.015])
 """How probable each share is beforehand. Together they leave a lone window 7 % of doubt."""
-
-_WINDOW_S = WINDOW_FRAMES / VIDEO_FPS
 
 
 def estimate_offset(
@@ -54,25 +57,28 @@ def estimate_offset(
     if not evidence:
         raise ValueError("an estimate needs the evidence of at least one window")
     axis = evidence[0].axis_s
-    posterior = clip_posterior(evidence)
-    best = int(posterior.argmax())
-    offset_s = float(axis[best])
+    statements = statements_of(evidence)
+    posterior = _posterior(evidence, statements)
+    offset_s = float(axis[posterior.argmax()])
     resolution_s = max(item.resolution_s for item in evidence)
     near = near_answer(axis, offset_s, resolution_s)
-    confidence = min(float(posterior[near].sum()), 1.0)
+    sureness = min(float(posterior[near].sum()), 1.0)
     if rule is not None:
-        confidence = rule.confidence(clip_signs(evidence, second, near, confidence))
+        sureness = rule.confidence(clip_signs(evidence, second, near, sureness))
+    denies = deniers(evidence, near)
+    unrivalled = statements.unrivalled(axis, denies)
     low, high = _highest_density(axis, posterior, config.level)
     interval_s = (min(low, offset_s - resolution_s), max(high, offset_s + resolution_s))
-    least = CONFIDENT if rule is None else rule.least
-    if reason is Reason.NONE and confidence < least:
-        reason = Reason.NOT_CONFIDENT
+    is_narrow = max(offset_s - low, high - offset_s) <= WIDEST_S
+    is_confident = is_narrow and sureness >= (CONFIDENT if rule is None else rule.least)
+    is_disputed = unrivalled < 1 or (not is_confident and statements.is_mostly_denied(denies))
+    reason = reason or _doubt(evidence, is_disputed=is_disputed, is_confident=is_confident)
     verdict, reason = _judge(interval_s, config.tolerance, reason)
     return OffsetEstimate(
         offset_s=offset_s,
         interval_s=interval_s,
         level=config.level,
-        confidence=confidence,
+        confidence=sureness * unrivalled,
         verdict=verdict,
         reason=reason,
         windows_used=len(evidence),
@@ -84,8 +90,7 @@ def near_answer(
     axis: NDArray[np.float64], offset_s: float, resolution_s: float
 ) -> NDArray[np.bool_]:
     """Return (M,), which offsets are so near an answer that they speak for it."""
-    reach_s = max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
-    return np.asarray(np.abs(axis - offset_s) <= reach_s, np.bool_)
+    return np.asarray(np.abs(axis - offset_s) <= reach(resolution_s), np.bool_)
 
 
 def judge_by(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:
@@ -123,20 +128,35 @@ def clip_posterior(evidence: Sequence[OffsetEvidence]) -> NDArray[np.float64]:
     which are then weighed by how well they explain the clip: many windows that contradict each
     other favour a small s, and so neither outvote the others nor add up to an answer.
 
-    Windows overlap, so each logarithm is weighted by the clip time covered per window, divided by
-    the length of a full window: hop / length in a long row of windows, 1 for a single one, less
-    for a padded one.
+    Each logarithm is weighted by how much its window tells and by the clip time it speaks for
+    (`core.detection.statements`), so neither overlap nor minutes that tell nothing add up.
     """
-    weight = _covered_s(evidence) / (len(evidence) * _WINDOW_S)
-    shares = INFORMATIVE_SHARES[:, None]
+    return _posterior(evidence, statements_of(evidence))
+
+
+def _posterior(evidence: Sequence[OffsetEvidence], statements: Statements) -> NDArray[np.float64]:
     total = np.zeros((len(INFORMATIVE_SHARES), len(evidence[0].axis_s)))
-    for item in evidence:
-        relative = item.probabilities * len(item.axis_s)
-        total += np.log(shares * relative + (1 - shares))
-    log_joint = weight * total + np.log(SHARE_PRIORS)[:, None]
+    first = 0
+    for relative in relative_likelihoods(evidence):
+        weights = statements.weights[first : first + len(relative)]
+        first += len(relative)
+        for number, share in enumerate(INFORMATIVE_SHARES):
+            if share:
+                total[number] += weights @ np.log(share * relative + (1 - share))
+    log_joint = total + np.log(SHARE_PRIORS)[:, None]
     joint = np.exp(log_joint - log_joint.max()).sum(axis=0)
     posterior: NDArray[np.float64] = joint / joint.sum()
     return posterior
+
+
+def _doubt(evidence: Sequence[OffsetEvidence], *, is_disputed: bool, is_confident: bool) -> Reason:
+    """Return what keeps the evidence from giving an answer."""
+    if is_disputed:
+        return Reason.DISAGREE
+    if is_confident:
+        return Reason.NONE
+    is_short = all(item.window.is_padded for item in evidence)
+    return Reason.TOO_SHORT if is_short else Reason.NOT_CONFIDENT
 
 
 def _mean_synchronizability(evidence: Sequence[OffsetEvidence]) -> float | None:
@@ -149,16 +169,6 @@ def _mean_synchronizability(evidence: Sequence[OffsetEvidence]) -> float | None:
     if not scored:
         return None
     return sum(score * weight for score, weight in scored) / sum(weight for _, weight in scored)
-
-
-def _covered_s(evidence: Sequence[OffsetEvidence]) -> float:
-    """Return how much clip time the windows cover, counting overlaps once."""
-    covered_s, end_s = 0.0, -np.inf
-    for item in sorted(evidence, key=lambda item: item.window.first_frame):
-        span = item.window.span
-        covered_s += max(0.0, span.end_s - max(span.start_s, end_s))
-        end_s = max(end_s, span.end_s)
-    return covered_s
 
 
 def _highest_density(

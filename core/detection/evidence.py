@@ -40,6 +40,20 @@ class WindowPosterior:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """The classifier's answer about a window whose sound was shifted.
+
+    Attributes:
+        audio_shift_s: By how much the sound was made early first, in seconds: the answer is about
+            the offset and this together.
+        logits: (21,) float32, over `core.model.grid.OFFSET_GRID_S`.
+    """
+
+    audio_shift_s: float
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class OffsetEvidence:
     """How well each offset explains one window.
 
@@ -51,6 +65,8 @@ class OffsetEvidence:
         posterior: The class answer behind it, where the model has classes.
         synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
             whatever offset; None where the model does not say.
+        evaluations: The class answers at several shifts that it was fused from; reports leave them
+            out.
     """
 
     window: Window
@@ -59,6 +75,7 @@ class OffsetEvidence:
     resolution_s: float
     posterior: WindowPosterior | None = None
     synchronizability: float | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -116,14 +133,25 @@ def joined(
             found.append(item)
             continue
         total = (item.log_likelihood + weight * other.log_likelihood).astype(np.float32)
-        posterior = item.posterior
-        if posterior is not None:
-            change = _class_logits(item.axis_s, total) - _class_logits(
-                item.axis_s, item.log_likelihood
-            )
-            posterior = replace(posterior, logits=posterior.logits + change)
-        found.append(replace(item, log_likelihood=total, posterior=posterior))
+        found.append(_changed(item, total))
     return found
+
+
+def moved(evidence: OffsetEvidence, bias_s: float) -> OffsetEvidence:
+    """Take a known bias off: what was said about an offset is said about one `bias_s` below it."""
+    axis = evidence.axis_s
+    log_likelihood = np.interp(axis + bias_s, axis, evidence.log_likelihood).astype(np.float32)
+    return _changed(evidence, log_likelihood)
+
+
+def _changed(item: OffsetEvidence, log_likelihood: NDArray[np.float32]) -> OffsetEvidence:
+    """Replace the likelihood, and let the classes, where there are some, follow it."""
+    posterior = item.posterior
+    if posterior is not None:
+        after = _class_logits(item.axis_s, log_likelihood)
+        change = after - _class_logits(item.axis_s, item.log_likelihood)
+        posterior = replace(posterior, logits=posterior.logits + change)
+    return replace(item, log_likelihood=log_likelihood, posterior=posterior)
 
 
 def _class_logits(

@@ -45,6 +45,7 @@ class LagEngine:
     id = ID
     max_range_s = 30.0
     sees_square = False
+    is_slow = False
 
     def __init__(self, model: BuiltinModel) -> None:
         self.model = model

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
+from core.detection.crop_report import crop_from_json, crop_to_json
 from core.detection.evidence import (
     AXIS_STEP_S,
     OffsetEvidence,
@@ -18,11 +19,20 @@ from core.detection.evidence import (
     evidence_from_classes,
     offset_axis,
 )
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
+from core.detection.result import (
+    Coverage,
+    Detection,
+    OffsetEstimate,
+    Opinion,
+    Reason,
+    Stop,
+    Verdict,
+)
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.model.grid import OFFSET_GRID_S
-from core.timing import VIDEO_FPS, Tolerance
+from core.timing import VIDEO_FPS, TimeSpan, Tolerance
 
 VERSION = 1
 """Of the document; any change that a reader could stumble over raises it."""
@@ -40,6 +50,12 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
         ),
         "warnings": list(detection.warnings),
         "elapsed_s": detection.elapsed_s,
+        "coverage": {
+            "stop": detection.coverage.stop.value,
+            "spans_s": [[span.start_s, span.end_s] for span in detection.coverage.spans],
+        },
+        "sync_map": _map_to_json(detection.sync_map) if detection.sync_map else None,
+        "crops": [crop_to_json(plan) for plan in detection.crops],
         "file": _info_to_json(detection.info),
         "video_stream_index": detection.video_stream_index,
         "audio_stream_index": detection.audio_stream_index,
@@ -77,6 +93,12 @@ def detection_from_json(data: Mapping[str, Any]) -> Detection:
             audio_stream_index=data["audio_stream_index"],
             warnings=tuple(data["warnings"]),
             elapsed_s=data["elapsed_s"],
+            coverage=Coverage(
+                tuple(TimeSpan(*span) for span in data["coverage"]["spans_s"]),
+                Stop(data["coverage"]["stop"]),
+            ),
+            sync_map=_map_from_json(data["sync_map"]) if data.get("sync_map") else None,
+            crops=tuple(crop_from_json(shots) for shots in data["crops"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the detection report is incomplete: {error}") from error
@@ -111,6 +133,53 @@ def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
         synchronizability=data.get("synchronizability"),
     )
     return Opinion(data["model"], data["model_id"], estimate)
+
+
+def _map_to_json(sync_map: SyncMap) -> dict[str, object]:
+    return {
+        "kind": sync_map.kind.value,
+        "drift_ppm": sync_map.drift_ppm,
+        "drift_interval_ppm": list(sync_map.drift_interval_ppm),
+        "cause": sync_map.cause.value,
+        "pieces": [
+            {
+                "start_s": piece.span.start_s,
+                "end_s": piece.span.end_s,
+                "start_offset_s": piece.start_offset_s,
+                "end_offset_s": piece.end_offset_s,
+                "start_interval_s": list(piece.start_interval_s),
+                "end_interval_s": list(piece.end_interval_s),
+                "start_margin_s": piece.start_margin_s,
+            }
+            for piece in sync_map.pieces
+        ],
+    }
+
+
+def _map_from_json(data: Mapping[str, Any]) -> SyncMap:
+    low, high = data["drift_interval_ppm"]
+    return SyncMap(
+        kind=MapKind(data["kind"]),
+        pieces=tuple(_piece_from_json(piece) for piece in data["pieces"]),
+        drift_ppm=data["drift_ppm"],
+        drift_interval_ppm=(low, high),
+        cause=DriftCause(data["cause"]),
+    )
+
+
+def _piece_from_json(data: Mapping[str, Any]) -> Piece:
+    (start_low, start_high), (end_low, end_high) = (
+        data["start_interval_s"],
+        data["end_interval_s"],
+    )
+    return Piece(
+        span=TimeSpan(data["start_s"], data["end_s"]),
+        start_offset_s=data["start_offset_s"],
+        end_offset_s=data["end_offset_s"],
+        start_interval_s=(start_low, start_high),
+        end_interval_s=(end_low, end_high),
+        start_margin_s=data["start_margin_s"],
+    )
 
 
 def _config_from_json(data: Mapping[str, Any]) -> DetectionConfig:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.detection.config import DetectionConfig
+from core.detection.crop import CropPlan
 from core.detection.evidence import OffsetEvidence
+from core.detection.pieces import SyncMap
 from core.media.info import MediaInfo
+from core.timing import TimeSpan
 
 
 class Verdict(StrEnum):
@@ -22,7 +25,9 @@ class Reason(StrEnum):
     NONE = ""
     NO_MOTION = "no motion"
     SILENCE = "silence"
+    TOO_SHORT = "clip too short"
     NOT_CONFIDENT = "not confident"
+    DISAGREE = "windows disagree"
     TOO_COARSE = "margin wider than the tolerance"
 
 
@@ -59,6 +64,31 @@ class OffsetEstimate:
         return self.reason in (Reason.NONE, Reason.TOO_COARSE)
 
 
+class Stop(StrEnum):
+    """Why no more of a clip was judged."""
+
+    COMPLETE = "complete"
+    PRECISE = "precise enough"
+    BUDGET = "time spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a clip was judged.
+
+    Attributes:
+        spans: Clip time within windows, in order of time, without overlap.
+        stop: COMPLETE if that is all there was to judge.
+    """
+
+    spans: tuple[TimeSpan, ...]
+    stop: Stop = Stop.COMPLETE
+
+    @property
+    def judged_s(self) -> float:
+        return sum(span.duration_s for span in self.spans)
+
+
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """An estimate and who gave it."""
@@ -82,6 +112,9 @@ class Detection:
         audio_stream_index: Likewise.
         warnings: Sentences about what was adjusted or limits the answer.
         elapsed_s: Time that it took.
+        coverage: How much of what was asked for was judged.
+        sync_map: What the offset does over time; None where nothing stands out.
+        crops: Where the engine looked, one plan for each way; none if it saw the whole picture.
     """
 
     info: MediaInfo
@@ -93,6 +126,9 @@ class Detection:
     audio_stream_index: int
     warnings: tuple[str, ...]
     elapsed_s: float
+    coverage: Coverage
+    sync_map: SyncMap | None = None
+    crops: tuple[CropPlan, ...] = ()
 
     @property
     def estimate(self) -> OffsetEstimate:

@@ -110,6 +110,11 @@ def entry_for_md5(md5: str) -> CatalogEntry | None:
     return None
 
 
+def training_audio_early_s(model_id: str) -> float:
+    """Return by how much the sound of a model's training clips was early, 0 if nothing is known."""
+    return next((one.training_audio_early_s for one in CATALOG if one.id == model_id), 0.0)
+
+
 def _sync_source(run: str, md5_prefix: str) -> Source:
     return Source(f"{PUBLISHED_AT}{run}/{run}.pt", md5_prefix, _SYNC_N_BYTES)
 

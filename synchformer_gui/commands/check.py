@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
 from synchformer_gui import judges, quantities, wording
-from synchformer_gui.commands import options
+from synchformer_gui.cache_settings import open_cache
+from synchformer_gui.commands import extent, options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.console import watched
 
@@ -29,15 +31,24 @@ def check(
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
     compile_model: options.CompileOption = options.CHOICE.compile_model,
+    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
     tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
     hop_s: options.HopOption = options.CONFIG.hop_s,
     range_s: options.RangeOption = options.CONFIG.range_s,
+    start: extent.StartOption = None,
+    end: extent.EndOption = None,
+    until: extent.UntilOption = None,
+    budget: extent.BudgetOption = None,
+    crop: options.CropOption = options.CONFIG.crop,
+    no_cache: options.NoCacheOption = False,
 ) -> int:
     """Judge every video file of a folder.
 
     Ends with 3 if a file failed, else 1 if one is out of sync, else 2 if one is uncertain, else 0.
     """
-    config = options.detection_config(tolerance, hop_s, range_s)
+    config = options.detection_config(
+        tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
+    )
     if folder.is_file():
         raise typer.BadParameter(
             f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
@@ -46,14 +57,19 @@ def check(
     if report is not None:
         options.check_replaceable(report, "--report", ".csv", is_report)
     paths = find_clips(folder, recursive)
+    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     results: list[FileResult] = []
     with watched() as monitor:
-        engine = options.engine_for(EngineChoice(model, device, precision, compile_model), monitor)
-        for result in check_clips(paths, engine, config, monitor):
+        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
+        open_engine = partial(options.engine_for, choice, monitor)
+        for result in check_clips(paths, open_engine, inquiry, monitor):
             results.append(result)
             monitor.say(_row(result, folder))
     typer.echo(_summary(results))
-    typer.echo(f"Judged by: {engine.name}.")
+    if names := {r.detection.opinion.engine_name for r in results if r.detection}:
+        typer.echo(f"Judged by: {', '.join(sorted(names))}.")
+    if n_earlier := sum(result.is_earlier for result in results):
+        typer.echo(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
     for line in _offer_lines(results):
         typer.echo(line)
     if report is not None:

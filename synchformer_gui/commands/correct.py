@@ -17,9 +17,10 @@ from core.media.streams import output_format
 from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
-from synchformer_gui.commands import options
-from synchformer_gui.commands.detect import answer_lines, judge
+from synchformer_gui.commands import extent, options
+from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.commands.judging import judge
 from synchformer_gui.console import watched
 
 OutputOption = Annotated[
@@ -53,9 +54,15 @@ def correct(
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
     compile_model: options.CompileOption = options.CHOICE.compile_model,
+    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
     tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
     hop_s: options.HopOption = options.CONFIG.hop_s,
     range_s: options.RangeOption = options.CONFIG.range_s,
+    start: extent.StartOption = None,
+    end: extent.EndOption = None,
+    until: extent.UntilOption = None,
+    budget: extent.BudgetOption = None,
+    no_cache: options.NoCacheOption = False,
 ) -> int:
     """Write a copy of a clip with its audio moved; nothing is encoded again, CLIP stays as it is.
 
@@ -63,7 +70,13 @@ def correct(
     """
     if (delay is None) != use_detection:
         raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
-    config = options.detection_config(tolerance, hop_s, range_s, audio_stream_index=audio_stream)
+    config = options.detection_config(
+        tolerance,
+        hop_s,
+        range_s,
+        audio_stream_index=audio_stream,
+        extent=extent.Extent(start, end, until, budget),
+    )
     info = probe(clip)
     typed = None
     if delay is not None:
@@ -80,7 +93,8 @@ def correct(
         typer.echo(wording.other_container_sentence(clip, target))
     if typed is not None:
         return _write(info, target, typed, overwrite, verify)
-    detection = judge(clip, EngineChoice(model, device, precision, compile_model), config)
+    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
+    detection = judge(clip, choice, config, no_cache=no_cache)
     for line in answer_lines(detection):
         typer.echo(line)
     estimate = detection.estimate

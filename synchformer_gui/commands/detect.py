@@ -2,25 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from core.detection.config import DetectionConfig
-from core.detection.detector import detect as run_detection
-from core.detection.engines import CLASSICAL, EngineChoice
+from core.detection.engines import EngineChoice
 from core.detection.report import detection_to_json
 from core.detection.result import Detection, Verdict
-from core.media.probe import probe
 from core.model.grid import OFFSET_GRID_S
-from core.timing import delay_for
-from synchformer_gui import judges, quantities, wording
-from synchformer_gui.commands import options
-from synchformer_gui.commands.exit_codes import exit_code
-from synchformer_gui.console import watched
+from synchformer_gui import coverage, judges, map_wording, quantities, wording
+from synchformer_gui.commands import extent, options
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
+from synchformer_gui.commands.judging import judge, judge_streams
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
@@ -50,6 +46,17 @@ WindowStartOption = Annotated[
     ),
 ]
 
+AudioStreamsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N|all",
+        help="The audio stream meant, as numbered in the file, or all of them, one by one; the "
+        "first one if not given.",
+    ),
+]
+
+ALL_STREAMS = "all"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -76,15 +83,22 @@ def detect(
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
     compile_model: options.CompileOption = options.CHOICE.compile_model,
+    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
     tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
     hop_s: options.HopOption = options.CONFIG.hop_s,
     range_s: options.RangeOption = options.CONFIG.range_s,
-    audio_stream: options.AudioStreamOption = options.CONFIG.audio_stream_index,
+    audio_stream: AudioStreamsOption = None,
+    start: extent.StartOption = None,
+    end: extent.EndOption = None,
+    until: extent.UntilOption = None,
+    budget: extent.BudgetOption = None,
+    crop: options.CropOption = options.CONFIG.crop,
     as_json: JsonOption = False,
     plot: PlotOption = None,
     top: TopOption = None,
     simulate_offset_s: SimulateOption = options.CONFIG.simulate_offset_s,
     window_start_s: WindowStartOption = options.CONFIG.window_start_s,
+    no_cache: options.NoCacheOption = False,
 ) -> int:
     """Say by how much the sound of a clip is early or late.
 
@@ -94,57 +108,31 @@ def detect(
         tolerance,
         hop_s,
         range_s,
-        audio_stream_index=audio_stream,
+        audio_stream_index=_stream_index(audio_stream),
         simulate_offset_s=simulate_offset_s,
         window_start_s=window_start_s,
+        extent=extent.Extent(start, end, until, budget),
+        crop=crop,
     )
-    if plot is not None:
-        options.check_replaceable(plot, "--plot", ".png", lambda path: _is_other_png(path, clip))
-    if window_start_s is not None and precision == options.CHOICE.precision:
+    _check_plot(plot, clip, audio_stream)
+    if window_start_s is not None:
         # A single window is judged to compare its numbers with published ones.
+        config = replace(config, shift_step_s=0.0)
+    if window_start_s is not None and precision == options.CHOICE.precision:
         precision = "float32"
-    choice = EngineChoice(model, device, precision, compile_model)
-    detection = judge(clip, choice, config, needs_classes=top is not None)
-    classes = () if top is None else top_classes(detection, top)
-    if plot is not None:
-        from synchformer_gui.plot import write_plot
-
-        write_plot(detection, plot)
-    if as_json:
-        _print_json(detection, classes)
-    else:
-        for line in [*answer_lines(detection), *map(class_line, classes)]:
-            typer.echo(line)
-        if plot is not None:
-            typer.echo(f"Plot: {plot}")
-    return exit_code(detection.estimate.verdict)
-
-
-def judge(
-    clip: Path, choice: EngineChoice, config: DetectionConfig, *, needs_classes: bool = False
-) -> Detection:
-    """Load the engine and judge one clip, with progress on the terminal.
-
-    Args:
-        clip: The media file.
-        choice: What is to answer.
-        config: How the clip is judged.
-        needs_classes: Whether the answer has to come in Synchformer's classes.
-
-    Raises:
-        typer.BadParameter: No such device or precision, or what would answer has no classes.
-        SyncError: The clip or the model cannot be used.
-        Cancelled: The user pressed Ctrl-C.
-    """
-    probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
-    with watched() as monitor:
-        engine = options.engine_for(choice, monitor)
-        if needs_classes and engine.id == CLASSICAL:
-            raise typer.BadParameter(
-                f"the {engine.name} has no classes to list; choose another model with --model",
-                param_hint="--top",
-            )
-        return run_detection(clip, engine, config, monitor)
+    choice = EngineChoice(
+        model,
+        device,
+        precision,
+        compile_model,
+        legacy_alignment=legacy_alignment and window_start_s is None,
+        calibrated=window_start_s is None,
+    )
+    if audio_stream == ALL_STREAMS:
+        detections = judge_streams(clip, choice, config, needs_classes=top is not None)
+        return _tell_streams(detections, top, as_json=as_json)
+    detection = judge(clip, choice, config, needs_classes=top is not None, no_cache=no_cache)
+    return _tell(detection, top, plot, as_json=as_json)
 
 
 def answer_lines(detection: Detection) -> list[str]:
@@ -154,17 +142,18 @@ def answer_lines(detection: Detection) -> list[str]:
     rate = f", {quantities.rate_text(info.frame_rate)}" if info.frame_rate else ""
     lines = [
         f"{info.path} ({quantities.duration_text(info.duration_s)}{rate})",
-        wording.answer_sentence(detection),
+        map_wording.answer_sentence(detection),
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
-        lines.append(wording.correction_sentence(delay_for(estimate.offset_s)))
+        lines.append(map_wording.correction_sentence(detection))
     lines += [
         simulation,
-        wording.margin_sentence(estimate),
+        map_wording.margin_sentence(detection),
+        coverage.coverage_sentence(detection),
         wording.belonging_sentence(estimate),
         judges.engine_sentence(detection.opinion),
         *judges.offer_lines(detection.opinion),
-        wording.second_opinion_sentence(detection),
+        map_wording.second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]
     return [line for line in lines if line]
@@ -205,9 +194,59 @@ def _is_other_png(path: Path, clip: Path) -> bool:
         return file.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
 
 
-def _print_json(detection: Detection, classes: Sequence[RankedClass]) -> None:
+def _stream_index(text: str | None) -> int | None:
+    if text is None or text == ALL_STREAMS:
+        return None
+    if not text.isdecimal():
+        raise typer.BadParameter(
+            f"{text!r} is no stream; give its number or {ALL_STREAMS}", param_hint="--audio-stream"
+        )
+    return int(text)
+
+
+def _check_plot(plot: Path | None, clip: Path, audio_stream: str | None) -> None:
+    if plot is None:
+        return
+    if audio_stream == ALL_STREAMS:
+        raise typer.BadParameter("a plot shows one stream; name it", param_hint="--plot")
+    options.check_replaceable(plot, "--plot", ".png", lambda path: _is_other_png(path, clip))
+
+
+def _tell(detection: Detection, top: int | None, plot: Path | None, *, as_json: bool) -> ExitCode:
+    if plot is not None:
+        from synchformer_gui.plot import write_plot
+
+        write_plot(detection, plot)
+    if as_json:
+        _print_json(_document(detection, top))
+    else:
+        _print_lines(detection, top)
+        if plot is not None:
+            typer.echo(f"Plot: {plot}")
+    return exit_code(detection.estimate.verdict)
+
+
+def _tell_streams(detections: Sequence[Detection], top: int | None, *, as_json: bool) -> ExitCode:
+    if as_json:
+        _print_json([_document(detection, top) for detection in detections])
+    else:
+        for number, detection in enumerate(detections, start=1):
+            index = detection.audio_stream_index
+            space = "\n" if number > 1 else ""
+            typer.echo(f"{space}Audio stream {index} ({number} of {len(detections)}):")
+            _print_lines(detection, top)
+    return worst(exit_code(detection.estimate.verdict) for detection in detections)
+
+
+def _print_lines(detection: Detection, top: int | None) -> None:
+    classes = () if top is None else top_classes(detection, top)
+    for line in [*answer_lines(detection), *map(class_line, classes)]:
+        typer.echo(line)
+
+
+def _document(detection: Detection, top: int | None) -> dict[str, object]:
     document = detection_to_json(detection)
-    if classes:
+    if top is not None:
         document["top"] = [
             {
                 "p": ranked.probability,
@@ -215,6 +254,10 @@ def _print_json(detection: Detection, classes: Sequence[RankedClass]) -> None:
                 "offset_s": ranked.offset_s,
                 "class_index": ranked.class_index,
             }
-            for ranked in classes
+            for ranked in top_classes(detection, top)
         ]
+    return document
+
+
+def _print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=2, allow_nan=False))

@@ -1,5 +1,6 @@
 """`models`: the built-in and published networks, and what is installed on this computer."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,14 @@ from core.errors import CheckpointError
 from core.model.catalog import CATALOG, CatalogEntry, entry
 from core.model.kind import CheckpointKind
 from core.model.store import InstalledModel, ModelStore
+from core.model.user_calibration import calibration_path, read_calibration
 from core.paths import models_dir
 from synchformer_gui import judges, quantities
+from synchformer_gui.commands.calibrate import summary
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
+
+log = logging.getLogger(__name__)
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A name or an id that `models list` shows.")
@@ -27,15 +32,18 @@ def list_models() -> int:
     damaged = set(_folder_names(store)) - set(installed)
     rows = [
         ("NAME", "ID", "INSTALLED", "WHAT IT IS"),
-        (BUILTIN, BUILTIN, "always", judges.BUILTIN_DESCRIPTION),
+        (BUILTIN, BUILTIN, "always", judges.BUILTIN_DESCRIPTION + _calibration(BUILTIN)),
     ]
     for published in CATALOG:
         state = "yes" if installed.pop(published.id, None) else "no"
         if published.id in damaged:
             damaged.remove(published.id)
             state = "damaged"
-        rows.append((published.alias, published.id, state, _description(published)))
-    rows += [("", model.id, "yes", model.title) for model in installed.values()]
+        what = _description(published) + _calibration(published.id)
+        rows.append((published.alias, published.id, state, what))
+    rows += [
+        ("", model.id, "yes", model.title + _calibration(model.id)) for model in installed.values()
+    ]
     rows += [("", name, "damaged", "remove it and install it again") for name in sorted(damaged)]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for *cells, what in rows:
@@ -106,6 +114,16 @@ def _folder_names(store: ModelStore) -> list[str]:
         for folder in store.folder.iterdir()
         if folder.is_dir() and not folder.name.startswith(".")
     )
+
+
+def _calibration(model_id: str) -> str:
+    """Say what was measured of a model; empty if nothing was."""
+    try:
+        found = read_calibration(calibration_path(model_id))
+    except CheckpointError as error:
+        log.warning("%s (%s)", error.message, error.details)
+        return "; its calibration cannot be read, calibrate it again"
+    return f"; {summary(found)}" if found else ""
 
 
 def _description(published: CatalogEntry) -> str:

@@ -11,6 +11,7 @@ from core.detection.engine import Engine
 from core.detection.engines import EngineChoice, open_engine
 from core.progress import Monitor
 from core.timing import TOLERANCES, tolerance_named
+from synchformer_gui.commands.extent import WHOLE, Extent
 
 CONFIG = DetectionConfig()
 CHOICE = EngineChoice()
@@ -45,12 +46,21 @@ PrecisionOption = Annotated[
 CompileOption = Annotated[
     bool, typer.Option("--compile", help="Compile the network first: slow start, faster run.")
 ]
+LegacyAlignmentOption = Annotated[
+    bool,
+    typer.Option(
+        "--legacy-alignment/--no-legacy-alignment",
+        help="Let a model trained on clips whose sound was 64 ms early hear it as early; of the "
+        "published ones that is vggsound. Never with --window-start.",
+    ),
+]
 ToleranceOption = Annotated[
     str,
     typer.Option(
         "--tolerance",
-        metavar="NAME",
-        help=f"What counts as in sync: {', '.join(t.name for t in TOLERANCES)}.",
+        metavar="NAME|EARLY/LATE",
+        help=f"What counts as in sync: {', '.join(t.name for t in TOLERANCES)}; or a tolerance of "
+        "your own in ms, such as 40/60 for 40 ms early to 60 ms late.",
     ),
 ]
 HopOption = Annotated[
@@ -66,7 +76,7 @@ RangeOption = Annotated[
     typer.Option(
         "--range",
         metavar="S",
-        help="Largest offset looked for, seconds: 0.2 to 30, for a published model 2 at most.",
+        help="Largest offset looked for, seconds: 0.2 to 30.",
     ),
 ]
 AudioStreamOption = Annotated[
@@ -78,6 +88,24 @@ AudioStreamOption = Annotated[
         help="The audio stream meant, as numbered in the file; the first one if not given.",
     ),
 ]
+CropOption = Annotated[
+    str,
+    typer.Option(
+        "--crop",
+        metavar="auto|centre|multi|X,Y,S",
+        help="Where a published model looks, which sees one square of the picture: at what moves "
+        "with the sound, in the middle, in up to three places, or at a square with its centre at X "
+        "of the width and Y of the height and a side of S of the short side, e.g. 0.5,0.2,0.875.",
+    ),
+]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache", help="Judge anew whatever was answered earlier, and keep no answer."
+    ),
+]
+
+FROM_CACHE = "Answer from the cache (judged earlier with the same options); --no-cache judges anew."
 
 
 def detection_config(
@@ -88,6 +116,8 @@ def detection_config(
     audio_stream_index: int | None = None,
     simulate_offset_s: float = CONFIG.simulate_offset_s,
     window_start_s: float | None = None,
+    extent: Extent = WHOLE,
+    crop: str = CONFIG.crop,
 ) -> DetectionConfig:
     """Put the options of a detection together.
 
@@ -102,6 +132,12 @@ def detection_config(
             audio_stream_index=audio_stream_index,
             simulate_offset_s=simulate_offset_s,
             window_start_s=window_start_s,
+            start_s=extent.start_s,
+            end_s=extent.end_s,
+            until_s=extent.until_s,
+            budget_s=extent.budget_s,
+            is_hasty=extent.is_hasty,
+            crop=crop,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

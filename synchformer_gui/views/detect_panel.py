@@ -9,11 +9,14 @@ from core.detection.engines import AUTO, BUILTIN, CLASSICAL
 from core.media.info import AudioStream
 from core.model.catalog import CATALOG
 from core.model.store import InstalledModel
-from core.timing import TOLERANCES
+from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import judges, wording
+from synchformer_gui.coverage import region_text
 from synchformer_gui.views import theme
+from synchformer_gui.views.custom_tolerance import CustomTolerance
 from synchformer_gui.views.progress_strip import ProgressStrip
 
+_CUSTOM = "custom"
 _MORE_MODELS = "more"
 
 
@@ -27,6 +30,7 @@ class DetectPanel(QFrame):
     tolerance_chosen = Signal(str)
     model_chosen = Signal(str)
     models_requested = Signal()
+    region_cleared = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +43,14 @@ class DetectPanel(QFrame):
         for tolerance in TOLERANCES:
             name = wording.tolerance_name(tolerance)
             _add_item(self.tolerance_combo, name, tolerance.name, wording.tolerance_text(tolerance))
+        self.tolerance_combo.addItem("Custom…", _CUSTOM)
+        self.custom_tolerance = CustomTolerance(self)
+        self.custom_tolerance.hide()
+        self.region_button = QPushButton(self)
+        self.region_button.setToolTip("Judge the whole clip again (X)")
+        self.note_label = QLabel(self)
+        self.note_label.setObjectName("muted")
+        self.note_label.setWordWrap(True)
         self.button = QPushButton("Detect offset", self)
         self.progress = ProgressStrip(self)
         layout = QVBoxLayout(self)
@@ -52,14 +64,21 @@ class DetectPanel(QFrame):
             layout.addWidget(label)
             layout.addWidget(combo)
             layout.addSpacing(5)
+        layout.insertWidget(layout.indexOf(self.tolerance_combo) + 1, self.custom_tolerance)
         layout.addSpacing(6)
+        layout.addWidget(self.region_button)
         layout.addWidget(self.button)
+        layout.addWidget(self.note_label)
         layout.addWidget(self.progress)
+        self.region_button.clicked.connect(self.region_cleared)
         self.button.clicked.connect(self._on_button)
         self.audio_combo.activated.connect(self._on_audio)
         self.tolerance_combo.activated.connect(self._on_tolerance)
+        self.custom_tolerance.edited.connect(self.tolerance_chosen)
         self.model_combo.activated.connect(self._on_model)
         self.set_audios(())
+        self.set_region(None)
+        self.set_note("")
         self.set_idle(obstacle=wording.NO_CLIP, is_answered=False)
 
     def set_audios(self, audios: Sequence[AudioStream]) -> None:
@@ -72,9 +91,25 @@ class DetectPanel(QFrame):
         for widget in (self.audio_label, self.audio_combo):
             widget.setVisible(len(audios) > 1)
 
+    def set_region(self, span: TimeSpan | None) -> None:
+        """Show which part is judged, and offer to judge the whole; None hides that."""
+        if span is not None:
+            self.region_button.setText(f"✕  Only {region_text(span.start_s, span.end_s)}")
+        self.region_button.setVisible(span is not None)
+
+    def set_note(self, text: str) -> None:
+        """Say how much was judged; hidden if that goes without saying."""
+        self.note_label.setText(wording.unbroken(text))
+        self.note_label.setVisible(bool(text))
+
     def set_tolerance(self, name: str) -> None:
-        """Show which tolerance is chosen."""
-        self.tolerance_combo.setCurrentIndex(self.tolerance_combo.findData(name))
+        """Show which tolerance is chosen, one of the user's own with its limits."""
+        index = self.tolerance_combo.findData(name)
+        self.custom_tolerance.setVisible(index < 0)
+        self.custom_tolerance.show_limits(tolerance_named(name))
+        if index < 0:
+            index = self.tolerance_combo.findData(_CUSTOM)
+        self.tolerance_combo.setCurrentIndex(index)
 
     def set_models(self, installed: Sequence[InstalledModel], chosen: str) -> None:
         """Offer models.
@@ -134,7 +169,12 @@ class DetectPanel(QFrame):
         self.audio_chosen.emit(self.audio_combo.currentData())
 
     def _on_tolerance(self) -> None:
-        self.tolerance_chosen.emit(self.tolerance_combo.currentData())
+        chosen = self.tolerance_combo.currentData()
+        if chosen == _CUSTOM:
+            # It starts from the limits of the one chosen before.
+            chosen = self.custom_tolerance.name
+        self.set_tolerance(chosen)
+        self.tolerance_chosen.emit(chosen)
 
     def _on_model(self) -> None:
         chosen = self.model_combo.currentData()

@@ -20,16 +20,19 @@ from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.model.kind import CheckpointKind
+from core.timing import TimeSpan
 from synchformer_gui import tasks
+from synchformer_gui.coverage import coverage_sentence
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.clip_facts import facts_text
 from synchformer_gui.views.export_dialog import ExportDialog
-from synchformer_gui.views.menus import DEVICES, PRECISIONS, Command, add_choice, add_menu
+from synchformer_gui.views.menus import Command, add_menu, add_preferences
 from synchformer_gui.views.models_dialog import ModelsDialog
 from synchformer_gui.views.playback_pane import PlaybackPane
+from synchformer_gui.views.region import RegionKeys
 from synchformer_gui.views.side_panel import SidePanel
 from synchformer_gui.views.timeline import Timeline
 
@@ -60,6 +63,7 @@ class MainWindow(QMainWindow):
         self.banner = Banner(self)
         self.playback = PlaybackPane(player, self)
         self.timeline = Timeline(self)
+        self.region_keys = RegionKeys(self.timeline.region, player, self)
         self.side = SidePanel(self)
         self.detect_panel = self.side.detect_panel
         self.result_panel = self.side.result_panel
@@ -161,18 +165,19 @@ class MainWindow(QMainWindow):
             (
                 Command("&Detect offset", ("D",), self.detect),
                 Command("&Cancel, or close the message", ("Esc",), self._on_escape),
+                *self.region_keys.commands(),
                 Command("&Models…", (), self.show_models),
             ),
         )
-        chosen = self._preferences
-        add_choice(self, menu, "De&vice", DEVICES, chosen.device, self._on_device)
-        add_choice(self, menu, "&Precision", PRECISIONS, chosen.precision, self._on_precision)
+        add_preferences(self, menu, self._preferences, self._prefer)
 
     def _connect_views(self) -> None:
         self.side.open_button.clicked.connect(self._on_open)
         self.side.export_button.clicked.connect(self.export)
         self.playback.video.open_requested.connect(self._on_open)
         self.timeline.seek_requested.connect(self.playback.seek)
+        self.timeline.region.chosen.connect(self._on_region)
+        self.detect_panel.region_cleared.connect(self.timeline.region.clear)
         self.player.position_changed.connect(self.timeline.set_position)
         self.player.failed.connect(self.banner.show_error)
         self.detect_panel.detect_requested.connect(self.detect)
@@ -185,6 +190,7 @@ class MainWindow(QMainWindow):
 
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
+        self.playback.follow(self.session)
         self.session.opening.connect(self._on_opening)
         self.session.opened.connect(self._on_opened)
         self.session.progressed.connect(self.detect_panel.progress.show_progress)
@@ -221,17 +227,21 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{info.path.name} – {_TITLE}")
         self._show_facts(info.path, facts_text(info))
         self.timeline.set_clip(info.duration_s)
+        self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
         self._on_activity(self.session.activity)
         self.playback.open(info)
+        self.session.recall(self._preferences)
 
     def _on_detection_dropped(self) -> None:
+        self.detect_panel.set_note("")
         self.timeline.clear()
         self.result_panel.show_no_answer()
         self.side.export_button.setEnabled(False)
 
     def _on_detected(self, detection: Detection) -> None:
-        self.side.show_detection(detection)
+        self.detect_panel.set_note(coverage_sentence(detection))
+        self.side.show_detection(detection, is_earlier=self.session.is_earlier)
         self.timeline.show_answer(detection)
 
     def _on_failed(self, error: SyncError) -> None:
@@ -274,6 +284,7 @@ class MainWindow(QMainWindow):
     def _on_audio(self, stream_index: int) -> None:
         self.player.choose_audio(stream_index)
         self.session.choose_audio(stream_index)
+        self.session.recall(self._preferences)
 
     def _on_tolerance(self, name: str) -> None:
         self._prefer(tolerance=name)
@@ -282,8 +293,7 @@ class MainWindow(QMainWindow):
     def _on_model(self, name: str) -> None:
         self._prefer(model=name)
 
-    def _on_device(self, name: str) -> None:
-        self._prefer(device=name)
-
-    def _on_precision(self, name: str) -> None:
-        self._prefer(precision=name)
+    def _on_region(self, span: TimeSpan | None) -> None:
+        self.detect_panel.set_region(span)
+        self.session.choose_region(span)
+        self.session.recall(self._preferences)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
+from synchformer_gui.settings import Preferences
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+EXTENTS = ("auto", "everything")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,26 @@ def add_choice(
         choose(action.data())
 
     group.triggered.connect(on_triggered)
+
+
+def add_preferences(
+    window: QMainWindow, menu: QMenu, chosen: Preferences, prefer: Callable[..., None]
+) -> None:
+    """Add a sub-menu for each preference that has no place in the window itself.
+
+    Args:
+        window: The window.
+        menu: Where the sub-menus go.
+        chosen: What is shown as chosen at first.
+        prefer: Called with the name of a preference and its new value.
+    """
+    for name, title, values in (
+        ("device", "De&vice", DEVICES),
+        ("precision", "&Precision", PRECISIONS),
+        ("extent", "How much is &judged", EXTENTS),
+    ):
+
+        def choose(value: str, name: str = name) -> None:
+            prefer(**{name: value})
+
+        add_choice(window, menu, title, values, getattr(chosen, name), choose)

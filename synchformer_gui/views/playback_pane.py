@@ -4,8 +4,10 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from core.detection.result import Detection
 from core.media.info import MediaInfo
 from synchformer_gui.playback.player import Player
+from synchformer_gui.session import Session
 from synchformer_gui.views.menus import Command
 from synchformer_gui.views.transport import TransportBar
 from synchformer_gui.views.video_view import VideoView
@@ -32,7 +34,13 @@ class PlaybackPane(QWidget):
         self.transport.seek_requested.connect(self.seek)
         player.frame_shown.connect(self.video.show_frame)
         player.position_changed.connect(self.transport.set_position)
+        player.position_changed.connect(self.video.set_position)
         player.playing_changed.connect(self.transport.set_playing)
+
+    def follow(self, session: Session) -> None:
+        """Show on the picture where the engine looked, as long as its answer stands."""
+        session.detected.connect(self._on_detected)
+        session.detection_dropped.connect(self.video.hide_squares)
 
     def show_opening(self, path: Path) -> None:
         """Say that the first clip is being read."""
@@ -59,6 +67,7 @@ class PlaybackPane(QWidget):
             Command("One second back", ("Left",), self.second_back),
             Command("One second forward", ("Right",), self.second_forward),
             Command("To the &start", ("Home",), self.to_start),
+            Command("Show or hide the s&quare that was judged", ("Q",), self.video.toggle_squares),
         )
 
     def toggle(self) -> None:
@@ -89,6 +98,9 @@ class PlaybackPane(QWidget):
 
     def to_start(self) -> None:
         self.seek(0.0)
+
+    def _on_detected(self, detection: Detection) -> None:
+        self.video.show_squares(detection.crops)
 
     def _release(self) -> None:
         self._is_open = False

@@ -13,10 +13,11 @@ from PySide6.QtWidgets import (
 )
 
 from core.detection.result import Detection, Reason, Verdict
-from synchformer_gui import judges, wording
+from synchformer_gui import judges, map_wording, wording
 from synchformer_gui.tasks import Exported
 from synchformer_gui.views import theme
 
+_EARLIER = "Judged earlier with the same options. Press Detect offset to judge anew."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
 _HINT_DETECTING = "Comparing picture and sound. The map below fills as windows are judged."
 
@@ -36,6 +37,8 @@ class ResultPanel(QScrollArea):
         self.setWidget(card)
         self.hint_label = _text(card, "muted")
         self.hint_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.earlier_label = _text(card, "muted")
+        self.earlier_label.setText(_EARLIER)
         self.verdict_label = _text(card)
         self.verdict_label.setFont(theme.scaled_font(self.font(), 0.95, bold=True))
         self.headline_label = _text(card)
@@ -74,17 +77,17 @@ class ResultPanel(QScrollArea):
     def show_detecting(self) -> None:
         self.show_hint(_HINT_DETECTING)
 
-    def show_detection(self, detection: Detection) -> None:
-        """Show the answer."""
+    def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
+        """Show the answer, and whether it was found earlier."""
         estimate = detection.estimate
         colour = theme.VERDICT_COLOURS[estimate.verdict]
         self.verdict_label.setText(f"●  {wording.verdict_title(estimate).upper()}")
         self.verdict_label.setStyleSheet(f"color: {colour};")
-        self.headline_label.setText(wording.headline(estimate))
-        self.answer_label.setText(wording.unbroken(wording.answer_sentence(detection)))
-        self.correction_label.setText(wording.correction_sentence(estimate.offset_s))
+        self.headline_label.setText(map_wording.headline(detection))
+        self.answer_label.setText(wording.unbroken(map_wording.answer_sentence(detection)))
+        self.correction_label.setText(wording.unbroken(map_wording.correction_sentence(detection)))
         self.facts.show_detection(detection)
-        self.second_label.setText(wording.unbroken(wording.second_opinion_sentence(detection)))
+        self.second_label.setText(wording.unbroken(map_wording.second_opinion_sentence(detection)))
         self.warning_label.setText("\n".join(f"⚠ {text}" for text in detection.warnings))
         self.hint_label.hide()
         for widget in self._answer_widgets():
@@ -92,6 +95,7 @@ class ResultPanel(QScrollArea):
         self.headline_label.setVisible(bool(self.headline_label.text()))
         self.correction_label.setVisible(estimate.verdict is Verdict.OUT_OF_SYNC)
         self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
+        self.earlier_label.setVisible(is_earlier)
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
         self.offer_label.setText(judges.offer(detection.opinion))
@@ -109,6 +113,7 @@ class ResultPanel(QScrollArea):
 
     def _answer_widgets(self) -> tuple[QWidget, ...]:
         return (
+            self.earlier_label,
             self.verdict_label,
             self.headline_label,
             self.answer_label,
@@ -136,9 +141,14 @@ class _Facts(QWidget):
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate
         interval = f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
+        confidence = wording.unbroken(wording.confidence_text(estimate))
+        if map_wording.changes(detection):
+            interval, confidence = "changes over the clip", ""
+        elif estimate.reason in wording.NO_OFFSET:
+            interval = "none stands out"
         texts = (
-            "none stands out" if estimate.reason is Reason.NOT_CONFIDENT else interval,
-            wording.unbroken(wording.confidence_text(estimate)),
+            interval,
+            confidence,
             wording.belonging_text(estimate),
             str(estimate.windows_used),
             detection.opinion.engine_name,

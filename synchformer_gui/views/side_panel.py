@@ -61,8 +61,8 @@ class SidePanel(QWidget):
             theme.rename(self.export_button, "secondary")
             self.result_panel.show_no_answer(obstacle)
 
-    def show_detection(self, detection: Detection) -> None:
-        """Show the answer, and what it suggests to do."""
+    def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
+        """Show the answer, whether it was found earlier, and what it suggests to do."""
         is_wrong = detection.estimate.verdict is Verdict.OUT_OF_SYNC
         theme.rename(self.export_button, "primary" if is_wrong else "secondary")
-        self.result_panel.show_detection(detection)
+        self.result_panel.show_detection(detection, is_earlier=is_earlier)

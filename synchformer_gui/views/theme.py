@@ -51,9 +51,11 @@ QPushButton#primary:disabled {{ background: {RAISED}; border-color: {RAISED}; co
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 6px;
     padding: 5px; }}
 QToolButton:hover {{ background: {RAISED}; border-color: {BORDER}; }}
-QComboBox, QLineEdit {{ background: {RAISED}; border: 1px solid {BORDER}; border-radius: 6px;
-    padding: 6px 8px; selection-background-color: {ACCENT}; }}
-QComboBox:focus, QLineEdit:focus {{ border-color: {ACCENT}; }}
+QComboBox, QLineEdit, QSpinBox {{ background: {RAISED}; border: 1px solid {BORDER};
+    border-radius: 6px; padding: 6px 8px; selection-background-color: {ACCENT}; }}
+QSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 6px; }}
+QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 0; }}
+QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {ACCENT}; }}
 QComboBox:disabled, QLineEdit:disabled {{ color: {DISABLED}; background: {PANEL}; }}
 QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: url("%ICONS%/chevron-down.svg"); width: 14px; height: 14px; }}

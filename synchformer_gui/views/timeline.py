@@ -1,4 +1,7 @@
-"""The sync map: probability of each offset over time, with the playhead; a click seeks."""
+"""The sync map: probability of each offset over time, with the playhead.
+
+A click seeks; a drag with the shift key chooses the part that is judged.
+"""
 
 from collections.abc import Sequence
 
@@ -12,10 +15,12 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection, Reason
+from synchformer_gui.map_wording import changes, map_label
 from synchformer_gui.quantities import clock_text
 from synchformer_gui.views import theme
 from synchformer_gui.views.heat_map import HeatMap
-from synchformer_gui.wording import map_label
+from synchformer_gui.views.region import RegionPicker, TimeBox
+from synchformer_gui.wording import NO_OFFSET
 
 _RANGE_S = 2.0
 _MIN_VISIBLE_S = 0.5
@@ -38,11 +43,14 @@ class Timeline(QWidget):
         super().__init__(parent)
         self.setMinimumHeight(150)
         self._map: HeatMap | None = None
+        self._box = TimeBox()
         self.plot = pg.PlotWidget(
-            self, axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")}
+            self,
+            viewBox=self._box,
+            axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")},
         )
         self._item = self.plot.getPlotItem()
-        self._box = self._item.getViewBox()
+        self.region = RegionPicker(self._box, self)
         self._image = pg.ImageItem()
         self._image.setLookupTable(
             pg.ColorMap(np.linspace(0, 1, len(_COLOURS)), list(_COLOURS)).getLookupTable()
@@ -53,6 +61,7 @@ class Timeline(QWidget):
         self._limits = tuple(pg.InfiniteLine(0, angle=0, pen=limit_pen) for _ in range(2))
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self._estimate = pg.InfiniteLine(0, angle=0)
+        self._line = pg.PlotDataItem()
         self._answer_label = pg.TextItem(fill="#101215d0")
         self._playhead = pg.InfiniteLine(
             0,
@@ -98,6 +107,7 @@ class Timeline(QWidget):
         )
         self._box.setRange(xRange=(0, length_s), padding=0)
         self._playhead.setBounds((0, length_s))
+        self.region.set_clip(duration_s)
         self._playhead.setVisible(duration_s > 0)
         for side in ("bottom", "left"):
             self._item.getAxis(side).setTicks(None if duration_s > 0 else [])
@@ -108,7 +118,13 @@ class Timeline(QWidget):
         """Forget the evidence and the estimate."""
         self._map = HeatMap(self._duration_s) if self._duration_s else None
         self._image.clear()
-        for item in (*self._limits, self._band, self._estimate, self._answer_label):
+        for item in (
+            *self._limits,
+            self._band,
+            self._estimate,
+            self._line,
+            self._answer_label,
+        ):
             item.setVisible(False)
         self._show_note(_WAITING if is_detecting else _IDLE if self._duration_s else "")
 
@@ -132,16 +148,21 @@ class Timeline(QWidget):
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._estimate.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
         self._estimate.setValue(estimate.offset_s)
+        found = changes(detection)
         colour.setAlpha(_BAND_ALPHA)
         self._band.setBrush(colour)
         self._band.setRegion(estimate.interval_s)
         self._answer_label.setColor(theme.VERDICT_COLOURS[estimate.verdict])
-        self._answer_label.setText(map_label(estimate))
+        self._answer_label.setText(map_label(detection))
         # An interval that spans nearly everything would only veil the map.
-        self._band.setVisible(estimate.reason is not Reason.NOT_CONFIDENT)
+        self._band.setVisible(estimate.reason not in NO_OFFSET and found is None)
+        if found is not None:
+            self._line.setPen(pg.mkPen(theme.VERDICT_COLOURS[estimate.verdict], width=2))
+            self._line.setData(*zip(*found.corners, strict=True))
+        self._estimate.setVisible(found is None)
+        self._line.setVisible(found is not None)
         self._place_labels()
-        for item in (self._estimate, self._answer_label):
-            item.setVisible(True)
+        self._answer_label.setVisible(True)
 
     def set_position(self, position_s: float) -> None:
         """Move the playhead."""
@@ -161,7 +182,16 @@ class Timeline(QWidget):
         for line in self._band.lines:
             line.setPen(pg.mkPen(None))
         for z, item in enumerate(
-            (self._image, self._zero, *self._limits, self._band, self._estimate, self._playhead)
+            (
+                self._image,
+                self.region.item,
+                self._zero,
+                *self._limits,
+                self._band,
+                self._estimate,
+                self._line,
+                self._playhead,
+            )
         ):
             item.setZValue(z)
             self._item.addItem(item, ignoreBounds=True)
@@ -194,6 +224,9 @@ class Timeline(QWidget):
         borders_s = (self._estimate.value(), self._estimate.value())
         if self._band.isVisible():
             borders_s = self._band.getRegion()
+        elif self._line.isVisible():
+            _, offsets_s = self._line.getData()
+            borders_s = (offsets_s.min(), offsets_s.max())
         low_y, high_y = (self._box.mapFromView(QPointF(0, one)).y() for one in borders_s)
         # Beside the band, where there is the least to see; within it, if it fills the map.
         height = self._answer_label.boundingRect().height()

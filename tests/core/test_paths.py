@@ -6,6 +6,7 @@ import pytest
 from core import paths
 from core.paths import (
     builtin_weights,
+    cache_dir,
     complete_or_absent,
     data_dir,
     log_dir,
@@ -51,6 +52,7 @@ def test_one_variable_moves_everything_the_application_keeps(monkeypatch, tmp_pa
     assert data_dir() == tmp_path
     assert models_dir() == tmp_path / "models"
     assert log_dir() == tmp_path / "logs"
+    assert cache_dir() == tmp_path / "cache"
 
 
 def test_without_it_the_folders_of_the_system_are_used(monkeypatch):
@@ -58,6 +60,7 @@ def test_without_it_the_folders_of_the_system_are_used(monkeypatch):
 
     assert models_dir().is_absolute()
     assert "synchformer-gui" in str(log_dir())
+    assert "synchformer-gui" in str(cache_dir())
 
 
 def test_a_file_gets_its_name_when_it_is_complete(tmp_path):

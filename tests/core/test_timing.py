@@ -70,6 +70,21 @@ def test_an_unknown_tolerance_is_answered_with_the_known_ones():
         tolerance_named("ebu")
 
 
+@pytest.mark.parametrize("text", ["40/60", " 40 / 60 ms", "40.0/60"])
+def test_a_custom_tolerance_is_how_early_and_how_late(text):
+    custom = tolerance_named(text)
+
+    assert (custom.early_s, custom.late_s) == (0.04, 0.06)
+    assert custom.name == "40/60"
+    assert tolerance_named(custom.name) == custom
+
+
+@pytest.mark.parametrize("text", ["0/0", "40/9999", "-40/60", "40", "/60", "40/60/80"])
+def test_what_is_no_tolerance_is_refused(text):
+    with pytest.raises(ValueError, match="tolerance"):
+        tolerance_named(text)
+
+
 def test_a_span_knows_its_centre_and_refuses_to_run_backwards():
     assert TimeSpan(1.0, 2.0).centre_s == 1.5
     with pytest.raises(ValueError, match="ends after it starts"):

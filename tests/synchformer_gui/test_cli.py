@@ -11,7 +11,7 @@ from core.detection.config import DetectionConfig
 from core.paths import log_dir
 from synchformer_gui import __version__, console
 from synchformer_gui.cli import main
-from synchformer_gui.commands import detect as detect_command
+from synchformer_gui.commands import judging
 
 COMMANDS = ("detect", "correct", "check", "models")
 
@@ -127,7 +127,7 @@ def test_the_unforeseen_is_a_sentence_that_names_the_log(capsys, monkeypatch):
     def fail(_):
         raise ZeroDivisionError("one by nothing")
 
-    monkeypatch.setattr(detect_command, "probe", fail)
+    monkeypatch.setattr(judging, "probe", fail)
     assert main(["detect", "a.mp4"]) == 3
 
     sentence = capsys.readouterr().err

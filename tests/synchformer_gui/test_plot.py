@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from matplotlib.image import imread
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.pieces import MapKind, Piece, SyncMap
+from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import plan_windows
 from core.errors import ExportError
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.timing import TimeSpan
 from synchformer_gui.plot import ESTIMATE_COLOUR, write_plot
 
 RANGE_S = 2.0
@@ -44,14 +47,25 @@ def detection(offset_s, *, duration_s=20.0, reason=Reason.NONE):
         audio_stream_index=1,
         warnings=(),
         elapsed_s=1.0,
+        coverage=Coverage(()),
     )
+
+
+def piece(start_s, end_s, offset_s):
+    interval_s = (offset_s - 0.01, offset_s + 0.01)
+    return Piece(TimeSpan(start_s, end_s), offset_s, offset_s, interval_s, interval_s)
+
+
+def answer_colour():
+    return np.array([int(ESTIMATE_COLOUR[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
 def answer_rows(path):
     """Return the rows, 0 at the top and 1 at the bottom, that the answer's line crosses."""
     picture = imread(path)[:, :, :3]
-    colour = np.array([int(ESTIMATE_COLOUR[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    lines = np.flatnonzero((np.abs(picture - colour).max(axis=2) < 0.02).mean(axis=1) > 0.5)
+    lines = np.flatnonzero(
+        (np.abs(picture - answer_colour()).max(axis=2) < 0.02).mean(axis=1) > 0.5
+    )
     return lines / picture.shape[0]
 
 
@@ -70,6 +84,17 @@ def test_no_answer_is_drawn_where_there_is_none(tmp_path, reason):
     write_plot(detection(0.0, reason=reason), tmp_path / "plot.png")
 
     assert not answer_rows(tmp_path / "plot.png").size
+
+
+def test_a_changing_offset_is_drawn_as_it_changes(tmp_path):
+    jumps = SyncMap(MapKind.JUMPS, (piece(0.1, 10.0, 1.0), piece(10.0, 19.9, -1.0)))
+    write_plot(replace(detection(0.2), sync_map=jumps), tmp_path / "plot.png")
+
+    picture = imread(tmp_path / "plot.png")[:, :, :3]
+    lines = np.argwhere(np.abs(picture - answer_colour()).max(axis=2) < 0.02)
+    rows, columns = lines[lines[:, 0] < 0.9 * len(picture)].T
+    half = picture.shape[1] * 0.45
+    assert rows[columns < half - 50].max() < rows[columns > half + 50].min()
 
 
 def test_a_clip_with_one_window_can_be_drawn(tmp_path):

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -261,3 +262,48 @@ def test_only_the_last_tolerance_counts(
 def tolerance_of(session: Session) -> str:
     assert session.detection is not None
     return session.detection.config.tolerance.name
+
+
+def test_a_clip_that_was_judged_is_answered_when_it_is_opened_again(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.detection.cache._fingerprint_of_code", lambda: "")
+    clip = make_clip(offset_s=OFFSET_S, duration_s=4.0)
+    session.open(clip)
+    finish(qtbot, session)
+    session.detect(CLASSICAL)
+    finish(qtbot, session)
+    first = session.detection
+    assert first is not None
+    assert not session.is_earlier
+
+    session.open(clip)
+    finish(qtbot, session)
+    assert session.detection is None
+    generous = replace(CLASSICAL, tolerance="film")
+    with qtbot.waitSignals([session.evidence_added, session.detected], timeout=10_000):
+        session.recall(generous)
+    assert session.is_earlier
+    assert session.can_export
+    found = session.detection
+    assert found is not None
+    assert found.estimate.offset_s == first.estimate.offset_s
+    assert found.config.tolerance.name == "film"
+
+    session.detect(CLASSICAL)
+    assert session.activity is Activity.DETECTING
+    finish(qtbot, session)
+    assert not session.is_earlier
+
+
+def test_a_clip_that_was_never_judged_stays_unanswered(
+    qtbot: QtBot, session: Session, make_clip: MakeClip
+) -> None:
+    session.open(make_clip(duration_s=2.0))
+    finish(qtbot, session)
+    session.recall(CLASSICAL)
+    qtbot.waitUntil(lambda: not session.probers._live, timeout=10_000)
+    qtbot.wait(20)
+
+    assert session.detection is None
+    assert session.can_detect

@@ -41,6 +41,12 @@ def test_unknown_tolerance_falls_back_to_the_default(home: Path) -> None:
     assert Settings().preferences.tolerance == TOLERANCES[0].name
 
 
+def test_custom_tolerance_is_remembered(home: Path) -> None:
+    Settings().preferences = Preferences(tolerance="40/60")
+
+    assert Settings().preferences.tolerance == "40/60"
+
+
 def test_folder_that_is_gone_falls_back_to_home(home: Path, tmp_path: Path) -> None:
     Settings().last_folder = tmp_path / "gone"
 

@@ -8,10 +8,10 @@ import pytest
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from core.timing import TOLERANCES, parse_delay
+from core.timing import TOLERANCES, parse_delay, tolerance_named
 from synchformer_gui import wording
 
 PAL = Fraction(25)
@@ -46,6 +46,7 @@ def detection(answer, second=None, frame_rate=PAL, engine_id="classical"):
         audio_stream_index=1,
         warnings=(),
         elapsed_s=1.0,
+        coverage=Coverage(()),
     )
 
 
@@ -81,14 +82,26 @@ def test_the_answer_says_offset_margin_and_verdict():
     [
         (Reason.NO_MOTION, "nothing moves in the picture"),
         (Reason.SILENCE, "the audio is silent"),
+        (Reason.TOO_SHORT, "the clip is too short"),
         (Reason.NOT_CONFIDENT, "no offset stands out"),
+        (Reason.DISAGREE, "different parts of the clip speak for different offsets"),
     ],
 )
-def test_cannot_tell_says_why(reason, phrase):
+def test_cannot_tell_says_why_and_what_to_do(reason, phrase):
     sentence = wording.answer_sentence(detection(estimate(0.08, Verdict.CANNOT_TELL, reason)))
 
     assert sentence.startswith("Cannot tell whether the audio is in sync: ")
     assert phrase in sentence
+    assert re.search(r"\. (Choose|Look at) [^.]", sentence)
+
+
+def test_a_verdict_by_a_custom_tolerance_names_it():
+    judged = detection(estimate(-0.02, Verdict.IN_SYNC))
+    config = replace(judged.config, tolerance=tolerance_named("40/60"))
+
+    assert wording.answer_sentence(replace(judged, config=config)).endswith(
+        "In sync by the custom tolerance 40/60 ms."
+    )
 
 
 def test_an_offset_too_close_to_call_is_said_before_the_doubt():
@@ -123,7 +136,7 @@ def test_an_interval_that_meets_no_tolerance_names_none():
     assert "it is in sync" not in wording.answer_sentence(detection(made))
 
 
-@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE, Reason.NOT_CONFIDENT])
+@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE, *wording.NO_OFFSET])
 def test_no_headline_without_an_offset_that_stands_out(reason):
     assert wording.headline(estimate(0.3, Verdict.CANNOT_TELL, reason)) == ""
 

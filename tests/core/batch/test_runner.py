@@ -1,8 +1,10 @@
 import pytest
 
 from core.batch.runner import check_clips, find_clips
+from core.detection.cache import Cache, CacheLimits
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
+from core.detection.engines import EngineChoice
 from core.errors import Cancelled, MediaError
 from core.progress import SILENT
 
@@ -28,10 +30,20 @@ class BrokenEngine:
     name = "broken"
     id = "broken"
     max_range_s = 2.0
+    sees_square = False
     confidence_rule = None
 
     def start(self, config, monitor, n_frames):
         raise ZeroDivisionError("one by nothing")
+
+
+@pytest.fixture
+def inquire(tmp_path):
+    def inquire(*limits_mb):
+        cache = Cache(tmp_path / "cache", "1.0", CacheLimits(*limits_mb))
+        return cache.inquiry(EngineChoice("classical"), DetectionConfig())
+
+    return inquire
 
 
 @pytest.fixture
@@ -63,11 +75,11 @@ def test_a_folder_without_clips_is_no_success(tmp_path):
         find_clips(tmp_path, recursive=True)
 
 
-def test_one_bad_file_does_not_stop_the_others(folder, make_clip):
+def test_one_bad_file_does_not_stop_the_others(folder, make_clip, inquire):
     good = make_clip("good.mp4", offset_s=0.3, duration_s=6.0)
     paths = [folder / "a.mp4", good, folder / "missing.mp4"]
 
-    bad, judged, missing = check_clips(paths, ClassicalEngine(), DetectionConfig())
+    bad, judged, missing = check_clips(paths, ClassicalEngine, inquire())
 
     assert bad.detection is None
     assert "a.mp4" in bad.error
@@ -77,20 +89,20 @@ def test_one_bad_file_does_not_stop_the_others(folder, make_clip):
     assert "missing.mp4" in missing.error
 
 
-def test_an_unforeseen_failure_stays_with_its_file_and_is_logged(make_clip, caplog):
+def test_an_unforeseen_failure_stays_with_its_file_and_is_logged(make_clip, caplog, inquire):
     clip = make_clip(duration_s=2.0)
 
-    results = list(check_clips([clip, clip], BrokenEngine(), DetectionConfig(), SILENT))
+    results = list(check_clips([clip, clip], BrokenEngine, inquire(), SILENT))
 
     assert len(results) == 2
     assert "ZeroDivisionError" in results[0].error
     assert caplog.records[0].exc_info
 
 
-def test_progress_is_that_of_the_whole_run(make_clip):
+def test_progress_is_that_of_the_whole_run(make_clip, inquire):
     clip = make_clip(duration_s=3.0)
     recorder = Recorder()
-    list(check_clips([clip, clip], ClassicalEngine(), DetectionConfig(), recorder))
+    list(check_clips([clip, clip], ClassicalEngine, inquire(0, 0), recorder))
 
     fractions = [r.fraction for r in recorder.reports]
     assert fractions == sorted(fractions)
@@ -98,8 +110,24 @@ def test_progress_is_that_of_the_whole_run(make_clip):
     assert {r.stage for r in recorder.reports} == {"clip.mp4 (1 of 2)", "clip.mp4 (2 of 2)"}
 
 
-def test_cancelling_ends_the_run(make_clip):
+def test_cancelling_ends_the_run(make_clip, inquire):
     clip = make_clip(duration_s=3.0)
 
     with pytest.raises(Cancelled):
-        list(check_clips([clip], ClassicalEngine(), DetectionConfig(), Recorder(cancel_after=1)))
+        list(check_clips([clip], ClassicalEngine, inquire(), Recorder(cancel_after=1)))
+
+
+def test_a_run_goes_on_where_an_earlier_one_ended_and_opens_no_engine_in_vain(make_clip, inquire):
+    old, new = make_clip("old.mp4", duration_s=3.0), make_clip("new.mp4", duration_s=3.0, seed=1)
+    opened = []
+
+    def open_engine():
+        opened.append("engine")
+        return ClassicalEngine()
+
+    (first,) = check_clips([old], open_engine, inquire())
+    assert not first.is_earlier
+    assert [r.is_earlier for r in check_clips([old, new], open_engine, inquire())] == [True, False]
+    assert len(opened) == 2
+    assert [r.is_earlier for r in check_clips([old, new], open_engine, inquire())] == [True, True]
+    assert len(opened) == 2

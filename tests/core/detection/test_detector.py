@@ -10,6 +10,7 @@ import pytest
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
+from core.detection.engine import ClipContext
 from core.detection.evidence import OffsetEvidence, WindowPosterior, evidence_from_classes
 from core.detection.result import Reason, Verdict
 from core.detection.windows import Window, WindowSchedule
@@ -30,9 +31,11 @@ class FixedEngine:
     name: str = "fixed"
     id: str = "fixed"
     max_range_s: float = 2.0
+    sees_square: bool = False
+    is_slow: bool = False
     confidence_rule: None = None
 
-    def start(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> "FixedRun":
+    def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> "FixedRun":
         return FixedRun(self, WindowSchedule(config.hop_segments))
 
 

@@ -4,11 +4,20 @@ from pathlib import Path
 import pytest
 
 from core import paths
+from core.detection.calibrated import CalibratedEngine
 from core.detection.classical import ClassicalEngine
-from core.detection.engines import BUILTIN, CLASSICAL, EngineChoice, open_engine
+from core.detection.engines import (
+    BUILTIN,
+    CLASSICAL,
+    EngineChoice,
+    calibration_place,
+    engine_key,
+    open_engine,
+)
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, ModelCard, write_card
 from core.model.kind import CheckpointKind
+from core.model.user_calibration import UserCalibration, write_calibration
 from core.paths import models_dir
 from core.progress import Progress
 
@@ -101,3 +110,35 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path.write_text("Dear all")
     with pytest.raises(CheckpointError, match=r"letter\.pt"):
         open_engine(EngineChoice(str(path)))
+
+
+def _measured(choice: EngineChoice, sha256: str = "") -> None:
+    place = calibration_place(choice)
+    found = UserCalibration(9, 0.02, 0.002, 0.03, sha256 or place.weights_sha256)
+    write_calibration(place.path, found)
+
+
+@pytest.mark.usefixtures("builtin_weights")
+@pytest.mark.parametrize("model", [BUILTIN, CLASSICAL])
+def test_what_was_measured_of_a_model_is_used_unless_it_is_not_wanted(model: str) -> None:
+    before = engine_key(EngineChoice(model))
+    _measured(EngineChoice(model))
+    engine = open_engine(EngineChoice(model))
+    assert isinstance(engine, CalibratedEngine)
+    assert engine.id == model
+    assert "bias of 20 ms towards early audio" in engine.name
+    assert engine_key(EngineChoice(model)) != before
+    bare = open_engine(EngineChoice(model, calibrated=False))
+    assert not isinstance(bare, CalibratedEngine)
+
+
+@pytest.mark.usefixtures("builtin_weights")
+def test_a_calibration_of_other_weights_is_not_used() -> None:
+    _measured(EngineChoice(BUILTIN), sha256="other")
+    assert open_engine(EngineChoice(BUILTIN)).name == "built-in model"
+
+
+def test_a_file_that_is_not_installed_cannot_be_calibrated(tmp_path: Path) -> None:
+    (tmp_path / "some.pt").write_text("")
+    with pytest.raises(CheckpointError, match=r"install .*some\.pt first"):
+        calibration_place(EngineChoice(str(tmp_path / "some.pt")))

@@ -23,12 +23,14 @@ def _evidence(
     hop_frames: int = HOP_FRAMES,
     resolution_s: float = 0.02,
     n_segments: int = 14,
+    width_s: float = 0.02,
+    depth: float = 20.0,
 ) -> OffsetEvidence:
-    """Evidence with a peak 20 ms wide, or with none."""
+    """Evidence with a peak, or with none."""
     axis = offset_axis(2.0)
     log_likelihood = np.zeros_like(axis)
     if offset_s is not None:
-        log_likelihood = np.maximum(-((axis - offset_s) ** 2) / (2 * 0.02**2), -20)
+        log_likelihood = np.maximum(-((axis - offset_s) ** 2) / (2 * width_s**2), -depth)
     window = Window(index, 2 + hop_frames * index, n_segments)
     return OffsetEvidence(window, axis, log_likelihood.astype(np.float32), resolution_s)
 
@@ -83,7 +85,88 @@ def test_long_garbage_alone_does_not_add_up_to_an_answer() -> None:
     rng = np.random.default_rng(1)
     garbage = [float(o) for o in rng.uniform(-1.9, 1.9, 400)]
     estimate = estimate_offset(_windows(*garbage, hop_frames=120), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.DISAGREE)
+
+
+def _among_others(others: list[OffsetEvidence]) -> list[OffsetEvidence]:
+    """Put ten windows that tell 0.4 s among others, which they overlap with."""
+    told = [_evidence(0.4, index) for index in range(20, 30)]
+    return [*others[:20], *told, *others[30:]]
+
+
+@pytest.mark.parametrize("n_others", [40, 350, 3000])
+@pytest.mark.parametrize("depth", [0.0, 1.0])
+def test_windows_that_hardly_tell_anything_do_not_matter_however_many(
+    n_others: int, depth: float
+) -> None:
+    alone = estimate_offset([_evidence(0.4, index) for index in range(20, 30)], CONFIG)
+    others = [_evidence(-0.7, i, width_s=0.1, depth=depth) for i in range(n_others + 10)]
+    estimate = estimate_offset(_among_others(others), CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4)
+    assert estimate.interval_s == pytest.approx(alone.interval_s, abs=0.011)
+    assert estimate.confidence == pytest.approx(alone.confidence, abs=0.01)
+
+
+def test_weak_windows_that_contradict_each_other_do_not_outvote_good_ones() -> None:
+    rng = np.random.default_rng(2)
+    others = [
+        _evidence(float(rng.uniform(-1.9, 1.9)), i, width_s=0.1, depth=1.5) for i in range(360)
+    ]
+    estimate = estimate_offset(_among_others(others), CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4, abs=0.02)
+    assert estimate.verdict is Verdict.OUT_OF_SYNC
+
+
+def test_weak_windows_that_agree_add_up_to_an_answer() -> None:
+    weak = [_evidence(0.4, i, width_s=0.1, depth=2.0, hop_frames=120) for i in range(40)]
+    estimate = estimate_offset(weak, CONFIG)
+    assert estimate.offset_s == pytest.approx(0.4)
+    assert estimate.is_confident
+    assert not estimate_offset(weak[:1], CONFIG).is_confident
+
+
+@pytest.mark.parametrize("n_windows", [60, 361])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_two_parts_with_offsets_of_their_own_give_no_answer(n_windows: int, share: float) -> None:
+    n_first = round(share * n_windows)
+    estimate = estimate_offset(_windows(*[0.4] * n_first, *[-0.3] * (n_windows - n_first)), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.DISAGREE)
+    assert estimate.confidence < 0.75
+
+
+def test_single_stray_window_does_not_make_windows_disagree() -> None:
+    estimate = estimate_offset(_windows(*[0.4] * 30, -0.3, *[0.4] * 30), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.OUT_OF_SYNC, Reason.NONE)
+
+
+def test_slow_drift_within_the_neighbourhood_is_no_disagreement() -> None:
+    drifting = [float(o) for o in np.linspace(0.36, 0.44, 100)]
+    assert estimate_offset(_windows(*drifting), CONFIG).is_confident
+
+
+def test_interval_that_spans_unlike_offsets_is_no_confident_answer() -> None:
+    divided = replace(
+        _evidence(0.4),
+        log_likelihood=np.logaddexp(
+            _evidence(0.4).log_likelihood, _evidence(-0.9).log_likelihood - 1.5
+        ),
+    )
+    estimate = estimate_offset([divided], CONFIG)
+    assert estimate.confidence > 0.7
     assert estimate.reason is Reason.NOT_CONFIDENT
+
+
+def test_padded_windows_without_an_answer_are_too_short() -> None:
+    flat = [_evidence(None, n_segments=3)]
+    assert estimate_offset(flat, CONFIG).reason is Reason.TOO_SHORT
+    assert estimate_offset([_evidence(0.4, n_segments=13)], CONFIG).is_confident
+
+
+@pytest.mark.parametrize("reason", [Reason.DISAGREE, Reason.TOO_SHORT])
+def test_doubts_about_the_evidence_are_no_confident_answers(reason: Reason) -> None:
+    estimate = estimate_offset(_windows(0.4), CONFIG, reason=reason)
+    assert not estimate.is_confident
+    assert judge_by(estimate, Tolerance("wide", "Wide", 9.0, 9.0)).reason is reason
 
 
 def test_overlapping_copies_count_as_the_time_they_cover() -> None:

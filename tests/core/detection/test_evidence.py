@@ -8,6 +8,7 @@ from core.detection.evidence import (
     WindowPosterior,
     evidence_from_classes,
     joined,
+    moved,
     offset_axis,
 )
 from core.detection.windows import Window
@@ -75,3 +76,10 @@ def test_second_opinion_without_weight_or_of_another_window_changes_nothing() ->
     changed = joined(evidence, [_peak(0.6, 90.0)], 1.0)
     assert changed[0] is not evidence[0]
     assert changed[1] is evidence[1]
+
+
+def test_a_bias_taken_off_moves_likelihood_and_classes() -> None:
+    found = moved(_peak(0.8, 500.0), 0.2)
+    assert found.axis_s[found.log_likelihood.argmax()] == pytest.approx(0.6)
+    assert found.posterior is not None
+    assert found.posterior.logits.argmax() == 13

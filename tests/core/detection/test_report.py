@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,11 +12,20 @@ from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.engines import EngineChoice, open_engine
 from core.detection.evidence import WindowPosterior, evidence_from_classes
+from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.report import detection_from_json, detection_to_json
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.result import (
+    Coverage,
+    Detection,
+    OffsetEstimate,
+    Opinion,
+    Reason,
+    Stop,
+    Verdict,
+)
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
-from core.timing import TOLERANCES
+from core.timing import TOLERANCES, TimeSpan, tolerance_named
 
 INFO = MediaInfo(
     path=Path("some clip.mkv"),
@@ -61,6 +70,7 @@ def _with_classes(config: DetectionConfig) -> Detection:
         audio_stream_index=1,
         warnings=("First.", "Second."),
         elapsed_s=1.23456789,
+        coverage=Coverage((TimeSpan(0.08, 4.88), TimeSpan(9.6, 14.4)), Stop.PRECISE),
     )
 
 
@@ -76,6 +86,7 @@ def _assert_same(one: Detection, other: Detection) -> None:
         other.audio_stream_index,
     )
     assert (one.warnings, one.elapsed_s) == (other.warnings, other.elapsed_s)
+    assert one.coverage == other.coverage
     for a, b in zip(one.evidence, other.evidence, strict=True):
         assert (a.window, a.resolution_s) == (b.window, b.resolution_s)
         np.testing.assert_array_equal(a.axis_s, b.axis_s)
@@ -157,3 +168,40 @@ def test_unknown_options_are_refused_with_the_known_ones() -> None:
     config = {**asdict(DetectionConfig()), "colour": "red"}
     with pytest.raises(ValueError, match=r"colour.*tolerance"):
         detection_from_json({**document, "config": config})
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_reasons_and_custom_tolerances_survive_the_round_trip(reason: Reason) -> None:
+    detection = _with_classes(DetectionConfig(tolerance=tolerance_named("40/60")))
+    estimate = replace(detection.estimate, verdict=Verdict.CANNOT_TELL, reason=reason)
+    judged = replace(detection, opinion=replace(detection.opinion, estimate=estimate))
+
+    back = _round_trip(judged)
+
+    assert back.estimate.reason is reason
+    assert back.config.tolerance == tolerance_named("40/60")
+
+
+def _piece(start_s: float, end_s: float, offset_s: float) -> Piece:
+    interval_s = (offset_s - 0.1, offset_s + 1 / 3)
+    return Piece(TimeSpan(start_s, end_s), offset_s, offset_s / 3, interval_s, interval_s, 0.7)
+
+
+@pytest.mark.parametrize(
+    "sync_map",
+    [
+        None,
+        SyncMap(MapKind.JUMPS, (_piece(0.1, 4.2, 0.3), _piece(4.2, 9.9, -0.1))),
+        SyncMap(
+            MapKind.DRIFT,
+            (_piece(0.1, 9.9, 1 / 7),),
+            -1001.1,
+            (-1100.5, -900.25),
+            DriftCause.NTSC_AS_WHOLE,
+        ),
+    ],
+)
+def test_sync_map_survives_the_round_trip_exactly(sync_map: SyncMap | None) -> None:
+    detection = replace(_with_classes(DetectionConfig()), sync_map=sync_map)
+
+    assert _round_trip(detection).sync_map == sync_map

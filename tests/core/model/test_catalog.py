@@ -6,7 +6,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from core.errors import CheckpointError
-from core.model.catalog import CATALOG, PUBLISHED_AT, Source, entry, entry_for_md5
+from core.model.catalog import (
+    CATALOG,
+    PUBLISHED_AT,
+    Source,
+    entry,
+    entry_for_md5,
+    training_audio_early_s,
+)
 from core.model.kind import CheckpointKind
 
 
@@ -71,3 +78,9 @@ def test_catalogue_and_store_are_there_without_torch() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_only_known_models_are_aligned() -> None:
+    assert training_audio_early_s(entry("vggsound").id) == 0.064
+    assert training_audio_early_s(entry("audioset").id) == 0
+    assert training_audio_early_s("mine") == 0

@@ -11,9 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
-from core.detection.result import Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.pieces import MapKind, Piece, SyncMap
+from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import plan_windows
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.timing import TimeSpan
 from synchformer_gui.views.main_window import MainWindow
 
 TICK = Fraction(1, 16000)
@@ -30,6 +32,13 @@ def evidence() -> tuple[OffsetEvidence, ...]:
 
 
 @pytest.fixture
+def drift() -> SyncMap:
+    """From 80 ms early to 120 ms late."""
+    ends = (TimeSpan(0.1, 9.9), 0.08, -0.12, (0.07, 0.09), (-0.13, -0.11))
+    return SyncMap(MapKind.DRIFT, (Piece(*ends),), -20_408.0, (-22_000.0, -19_000.0))
+
+
+@pytest.fixture
 def make_detection(
     evidence: tuple[OffsetEvidence, ...], tmp_path: Path
 ) -> Callable[..., Detection]:
@@ -42,6 +51,7 @@ def make_detection(
         confidence: float = 0.87,
         synchronizability: float | None = None,
         warnings: tuple[str, ...] = (),
+        sync_map: SyncMap | None = None,
     ) -> Detection:
         video = VideoStream(0, "h264", 320, 256, Fraction(25), TICK, 0.0, 10.0, 0, False, False)
         audio = AudioStream(1, "aac", 16000, 1, TICK, 0.0, 10.0, "")
@@ -54,7 +64,17 @@ def make_detection(
         )
         opinion = Opinion("classical estimate", engine_id, estimate)
         return Detection(
-            info, DetectionConfig(), opinion, None, evidence, 0, 1, warnings, elapsed_s=1.0
+            info=info,
+            config=DetectionConfig(),
+            opinion=opinion,
+            second_opinion=None,
+            evidence=evidence,
+            video_stream_index=0,
+            audio_stream_index=1,
+            warnings=warnings,
+            elapsed_s=1.0,
+            coverage=Coverage(()),
+            sync_map=sync_map,
         )
 
     return make

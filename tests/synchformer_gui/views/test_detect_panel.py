@@ -44,6 +44,34 @@ def test_tolerances_fit_and_tell_their_limits(panel: DetectPanel) -> None:
         assert tip == wording.tolerance_text(tolerance)
 
 
+def test_custom_tolerance_starts_from_the_one_chosen_before(
+    qtbot: QtBot, panel: DetectPanel
+) -> None:
+    panel.set_tolerance("ebu-r37")
+    assert not panel.custom_tolerance.isVisible()
+    last = panel.tolerance_combo.count() - 1
+    panel.tolerance_combo.setCurrentIndex(last)
+    with qtbot.waitSignal(panel.tolerance_chosen) as chosen:
+        panel.tolerance_combo.activated.emit(last)
+
+    assert chosen.args == ["40/60"]
+    assert panel.custom_tolerance.isVisible()
+    with qtbot.waitSignal(panel.tolerance_chosen) as chosen:
+        panel.custom_tolerance.late_spin.setValue(80)
+    assert chosen.args == ["40/80"]
+
+
+def test_custom_tolerance_is_shown_with_its_limits(qtbot: QtBot, panel: DetectPanel) -> None:
+    with qtbot.assertNotEmitted(panel.tolerance_chosen):
+        panel.set_tolerance("30/70")
+
+    assert panel.tolerance_combo.currentText() == "Custom…"
+    assert panel.custom_tolerance.early_spin.value() == 30
+    assert panel.custom_tolerance.late_spin.value() == 70
+    panel.set_tolerance("film")
+    assert not panel.custom_tolerance.isVisible()
+
+
 def test_models_that_are_always_there_come_first(panel: DetectPanel) -> None:
     panel.set_models(installed("audioset"), "auto")
     combo = panel.model_combo

@@ -6,10 +6,11 @@ import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
 from core.media.correction import Correction
 from core.media.verify import Verification
-from synchformer_gui import wording
+from synchformer_gui import map_wording, wording
 from synchformer_gui.tasks import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.result_panel import ResultPanel
@@ -42,6 +43,19 @@ def test_verdict_is_told_in_words_and_colour(
     assert theme.VERDICT_COLOURS[verdict] in panel.verdict_label.styleSheet()
     assert plain(panel.answer_label.text()) == wording.answer_sentence(detection)
     assert panel.correction_label.isVisible() == (verdict is Verdict.OUT_OF_SYNC)
+
+
+def test_changing_offset_is_told_instead_of_a_single_one(
+    panel: ResultPanel, make_detection: Callable[..., Detection], drift: SyncMap
+) -> None:
+    detection = make_detection(sync_map=drift)
+    panel.show_detection(detection)
+
+    assert panel.headline_label.text() == "Audio drifts"
+    assert plain(panel.answer_label.text()) == map_wording.answer_sentence(detection)
+    assert plain(panel.correction_label.text()) == map_wording.correction_sentence(detection)
+    shown = [label.text() for label in panel.facts.findChildren(QLabel)]
+    assert "changes over the clip" in shown
 
 
 def test_warnings_are_shown(panel: ResultPanel, make_detection: Callable[..., Detection]) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from core.detection.evidence import OffsetEvidence
+from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
 from synchformer_gui.views.timeline import Timeline
 
@@ -66,6 +67,23 @@ def test_answer_lies_across_the_map(
     assert timeline._estimate.value() == pytest.approx(0.16)
     assert timeline._band.getRegion() == pytest.approx((0.15, 0.17))
     assert timeline._answer_label.toPlainText() == "160 ms early ± 10 ms"
+
+
+def test_changing_offset_is_a_line_over_time(
+    timeline: Timeline, make_detection: Callable[..., Detection], drift: SyncMap
+) -> None:
+    timeline.show_answer(make_detection(sync_map=drift))
+
+    assert timeline._line.isVisible()
+    times_s, offsets_s = timeline._line.getData()
+    assert times_s.tolist() == [0.1, 9.9]
+    assert offsets_s.tolist() == [0.08, -0.12]
+    assert not timeline._estimate.isVisible()
+    assert not timeline._band.isVisible()
+    assert timeline._answer_label.toPlainText() == "drifts: 80 ms early to 120 ms late"
+    timeline.show_answer(make_detection())
+    assert not timeline._line.isVisible()
+    assert timeline._estimate.isVisible()
 
 
 def test_silence_draws_no_answer(

@@ -1,0 +1,199 @@
+"""What a clip says, gathered stretch by stretch: from the engine, a second opinion and meters."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.detection.activity import ActivityMeter
+from core.detection.autocrop import merge_squares
+from core.detection.classical import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.detection.crop import CENTRE, CropPlan
+from core.detection.engine import NOTHING_KEPT, ClipContext, Engine, EngineRun, VisualFeatures
+from core.detection.estimate import estimate_offset
+from core.detection.evidence import OffsetEvidence, joined
+from core.detection.pace import Clock
+from core.detection.result import OffsetEstimate, Opinion
+from core.media.decode import ClipChunk
+from core.model.config import WINDOW_SEGMENTS
+from core.progress import Monitor, Unreported
+from core.timing import TimeSpan
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found in a stretch, or in all of them."""
+
+    evidence: list[OffsetEvidence] = field(default_factory=list)
+    second: list[OffsetEvidence] = field(default_factory=list)
+    activity: ActivityMeter = field(default_factory=ActivityMeter)
+
+    def add(self, other: "_Gathered") -> None:
+        self.evidence = _in_order([*self.evidence, *other.evidence])
+        self.second = _in_order([*self.second, *other.second])
+        # Two meters, since what lies between two stretches is no motion.
+        meter, found = self.activity, other.activity
+        meter.peak_motion = max(meter.peak_motion, found.peak_motion)
+        meter.peak_level_dbfs = max(meter.peak_level_dbfs, found.peak_level_dbfs)
+
+
+class Judgement:
+    """Feeds what is decoded to whoever has a say, and draws the conclusion.
+
+    Args:
+        engine: What answers.
+        config: The options.
+        on_evidence: Called with the evidence of each window as soon as there is some.
+        plans: Where engines that see a square look; with several, each window is judged in all.
+        features: What is known of the picture.
+
+    Attributes:
+        n_usable: Analysis frames so far that have both picture and sound.
+        is_cut: Whether the time was over within a stretch.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: DetectionConfig,
+        on_evidence: Callable[[OffsetEvidence], None] | None,
+        plans: Sequence[CropPlan] = (CENTRE,),
+        features: VisualFeatures = NOTHING_KEPT,
+    ) -> None:
+        self._engine, self._config, self._on_evidence = engine, config, on_evidence
+        self._plans, self._features = plans, features
+        self._all = _Gathered()
+        self.n_usable, self.is_cut = 0, False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no window was judged yet."""
+        return not self._all.evidence
+
+    @property
+    def first_window_frame(self) -> int | None:
+        """Analysis frame at which the first whole window begins; None while there is none."""
+        whole = (e.window for e in self._all.evidence if not e.window.is_padded)
+        return next((window.first_frame for window in whole), None)
+
+    @property
+    def resolution_s(self) -> float:
+        """Smallest margin that the evidence supports."""
+        return max(item.resolution_s for item in self._all.evidence)
+
+    @property
+    def spans(self) -> tuple[TimeSpan, ...]:
+        """The clip time that windows cover, without overlap."""
+        spans: list[TimeSpan] = []
+        for item in self._all.evidence:
+            span = item.window.span
+            if spans and span.start_s <= spans[-1].end_s:
+                span = TimeSpan(spans[-1].start_s, max(spans.pop().end_s, span.end_s))
+            spans.append(span)
+        return tuple(spans)
+
+    def add(
+        self,
+        chunks: Iterable[ClipChunk],
+        n_frames: int,
+        monitor: Monitor,
+        clock: Clock,
+    ) -> OffsetEstimate | None:
+        """Judge a stretch; return what it says by itself, None if it is too short for a window.
+
+        Args:
+            chunks: The stretch.
+            n_frames: About how many analysis frames that is.
+            monitor: Of this stretch.
+            clock: Once it is over and anything is judged, the stretch ends.
+
+        Raises:
+            Cancelled: The monitor asked to stop.
+        """
+        found = _Gathered()
+        runs = [
+            self._engine.start(self._config, monitor, ClipContext(n_frames, plan, self._features))
+            for plan in self._plans
+        ]
+        second: EngineRun | None = None
+        if self._engine.id != ClassicalEngine().id:
+            context = ClipContext(n_frames)
+            second = ClassicalEngine().start(self._config, Unreported(monitor), context)
+        for chunk in chunks:
+            found.activity.measure(chunk)
+            self.n_usable += int(np.count_nonzero(chunk.has_video & chunk.has_audio))
+            if second:
+                found.second += second.consume(chunk)
+            self._take(found, [run.consume(chunk) for run in runs])
+            if clock.is_over and (found.evidence or not self.is_empty):
+                self.is_cut = True
+                break
+        if second:
+            found.second += second.finish()
+        self._take(found, [run.finish() for run in runs])
+        self._all.add(found)
+        return self._estimate(found) if found.evidence else None
+
+    def estimate(self) -> OffsetEstimate:
+        """Return the answer of the engine over everything so far, which is not empty."""
+        return self._estimate(self._all)
+
+    def evidence(self) -> tuple[OffsetEvidence, ...]:
+        """Return everything so far in order of time, with the say of the second opinion."""
+        numbered = []
+        for index, item in enumerate(self._joined(self._all)):
+            if item.window.index != index:
+                window = replace(item.window, index=index)
+                posterior = item.posterior and replace(item.posterior, window=window)
+                item = replace(item, window=window, posterior=posterior)
+            numbered.append(item)
+        return tuple(numbered)
+
+    def opinions(self) -> tuple[Opinion, Opinion | None]:
+        """Return the answer and the second opinion, which may have its say in the evidence."""
+        opinion = Opinion(self._engine.name, self._engine.id, self.estimate())
+        if not self._all.second:
+            return opinion, None
+        classical = ClassicalEngine()
+        obstacle = self._all.activity.obstacle
+        estimate = estimate_offset(self._all.second, self._config, reason=obstacle)
+        return opinion, Opinion(classical.name, classical.id, estimate)
+
+    def warnings(self) -> list[str]:
+        """Return sentences about what limits the answer."""
+        windows = [item.window for item in self._all.evidence]
+        if not all(window.is_padded for window in windows):
+            return []
+        longest = max(window.n_segments for window in windows)
+        return [
+            f"The clip is shorter than a window: {longest} of {WINDOW_SEGMENTS} segments have"
+            " content, the rest is padding, so the answer is less certain."
+        ]
+
+    def _take(self, found: _Gathered, per_plan: Sequence[Sequence[OffsetEvidence]]) -> None:
+        for item in per_plan[0] if len(per_plan) == 1 else merge_squares(per_plan):
+            found.evidence.append(item)
+            if self._on_evidence:
+                self._on_evidence(item)
+
+    def _joined(self, found: _Gathered) -> Sequence[OffsetEvidence]:
+        rule = self._engine.confidence_rule
+        if rule is None:
+            return found.evidence
+        return joined(found.evidence, found.second, rule.evidence_weight)
+
+    def _estimate(self, found: _Gathered) -> OffsetEstimate:
+        return estimate_offset(
+            self._joined(found),
+            self._config,
+            reason=found.activity.obstacle,
+            rule=self._engine.confidence_rule,
+            second=found.second,
+        )
+
+
+def _in_order(evidence: Iterable[OffsetEvidence]) -> list[OffsetEvidence]:
+    """Sort by time; of the same window the later evidence is kept."""
+    by_window = {item.window.first_frame: item for item in evidence}
+    return [by_window[first_frame] for first_frame in sorted(by_window)]

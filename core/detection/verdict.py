@@ -1,0 +1,28 @@
+"""The verdict on a whole clip: on one offset, or where the offset changes, on all of them."""
+
+from dataclasses import replace
+
+from core.detection.estimate import judge_by
+from core.detection.pieces import MapKind, SyncMap
+from core.detection.result import OffsetEstimate, Reason, Verdict
+from core.detection.syncmap import judge_map
+from core.timing import Tolerance
+
+
+def judge_clip(
+    estimate: OffsetEstimate, sync_map: SyncMap | None, tolerance: Tolerance
+) -> OffsetEstimate:
+    """Return the same answer, judged by a tolerance.
+
+    Args:
+        estimate: Over all windows.
+        sync_map: What the offset does over time, if that is known.
+        tolerance: What counts as in sync.
+    """
+    is_comparable = estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
+    if sync_map is None or sync_map.kind is MapKind.CONSTANT or not is_comparable:
+        return judge_by(estimate, tolerance)
+    verdict = judge_map(sync_map, tolerance)
+    if verdict is None:
+        return replace(estimate, verdict=Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE)
+    return replace(estimate, verdict=verdict, reason=Reason.NONE)

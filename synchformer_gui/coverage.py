@@ -1,0 +1,36 @@
+"""How much of a clip was judged, in words."""
+
+from core.detection.config import DetectionConfig
+from core.detection.result import Coverage, Detection, Stop
+from synchformer_gui.quantities import clock_text, duration_text
+from synchformer_gui.wording import margin_text
+
+
+def region_text(start_s: float, end_s: float) -> str:
+    """Write a part of a clip: "00:10.000 to 01:05.040"."""
+    return f"{clock_text(start_s)} to {clock_text(end_s)}"
+
+
+def coverage_sentence(detection: Detection) -> str:
+    """Say how much was judged, and why no more; empty if it was everything."""
+    config, coverage = detection.config, detection.coverage
+    end_s = asked_end_s(config, detection.info.duration_s)
+    part = ""
+    if config.is_region:
+        part = f" from {region_text(config.start_s, end_s)}"
+    if coverage.stop is Stop.COMPLETE:
+        return f"Judged only the part{part}." if part else ""
+    whole = duration_text(end_s - config.start_s)
+    judged = f"Judged {duration_text(coverage.judged_s)} of {whole}{part}"
+    return f"{judged}; {_why(coverage, detection)}"
+
+
+def asked_end_s(config: DetectionConfig, duration_s: float) -> float:
+    """Return where the part that was asked for ends, in seconds of clip time."""
+    return duration_s if config.end_s is None else min(config.end_s, duration_s)
+
+
+def _why(coverage: Coverage, detection: Detection) -> str:
+    if coverage.stop is Stop.BUDGET:
+        return "stopped because the time was spent."
+    return f"stopped because the margin is {margin_text(detection.estimate)}."

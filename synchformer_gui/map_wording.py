@@ -1,0 +1,162 @@
+"""The sentences about an offset that changes over the clip, in the window and on the command line.
+
+As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
+"""
+
+from math import ceil
+
+from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
+from core.detection.result import Detection, Reason, Verdict
+from synchformer_gui import wording
+from synchformer_gui.quantities import delay_text, duration_text
+
+MOST_PIECES = 6
+"""A sentence lists no more; the JSON has them all."""
+
+_LABELLED = 3
+_BORDER_S = 6.0
+_PERCENT_FROM_PPM = 10_000
+_CAUSES = {
+    DriftCause.NONE: "",
+    DriftCause.CLOCK: ", as recorders do whose clocks differ",
+}
+_TIMES = {1: "once", 2: "twice"}
+_VERDICTS = {
+    Verdict.IN_SYNC: "All of it is in sync by {}.",
+    Verdict.OUT_OF_SYNC: "Out of sync by {}.",
+    Verdict.CANNOT_TELL: "Cannot tell whether all of it is in sync by {}.",
+}
+
+
+def changes(detection: Detection) -> SyncMap | None:
+    """Return the map if the offset drifts or jumps, so that no single offset is the answer."""
+    found = detection.sync_map
+    if found is None or found.kind is MapKind.CONSTANT:
+        return None
+    return None if detection.estimate.reason in (Reason.NO_MOTION, Reason.SILENCE) else found
+
+
+def answer_sentence(detection: Detection) -> str:
+    """Say the answer for the whole clip; where the offset changes, how it does."""
+    found = changes(detection)
+    if found is None:
+        return wording.answer_sentence(detection)
+    tolerance = wording.tolerance_name(detection.config.tolerance)
+    judged = _VERDICTS[detection.estimate.verdict].format(tolerance)
+    if found.kind is MapKind.JUMPS:
+        return f"The offset jumps: {_jumps_text(found)}. {judged}"
+    (piece,) = found.pieces
+    duration_s = detection.info.duration_s
+    at_start = "at the start" if piece.span.start_s < _BORDER_S else _at(piece.span.start_s)
+    is_to_end = piece.span.end_s > duration_s - _BORDER_S
+    at_end = "at the end" if is_to_end else _at(piece.span.end_s)
+    return (
+        f"The sound drifts: {wording.short_offset_text(piece.start_offset_s)} {at_start},"
+        f" {wording.short_offset_text(piece.end_offset_s)} {at_end}."
+        f" It runs {_rate_text(found)}{_cause_text(found.cause)}. {judged}"
+    )
+
+
+def headline(detection: Detection) -> str:
+    """Say the answer as a title; empty where there is none."""
+    found = changes(detection)
+    if found is None:
+        return wording.headline(detection.estimate)
+    if found.kind is MapKind.DRIFT:
+        return "Audio drifts"
+    n_jumps = len(found.pieces) - 1
+    return f"Audio jumps {_TIMES.get(n_jumps, f'{n_jumps} times')}"
+
+
+def map_label(detection: Detection) -> str:
+    """Write what stands beside the answer: "drifts: on time to 80 ms late"."""
+    found = changes(detection)
+    if found is None:
+        return wording.map_label(detection.estimate)
+    if found.kind is MapKind.DRIFT:
+        (piece,) = found.pieces
+        ends = (piece.start_offset_s, piece.end_offset_s)
+        return "drifts: {} to {}".format(*map(wording.short_offset_text, ends))
+    offsets = [wording.short_offset_text(p.start_offset_s) for p in found.pieces[:_LABELLED]]
+    return ", then ".join(offsets) + (", …" if len(found.pieces) > _LABELLED else "")
+
+
+def margin_sentence(detection: Detection) -> str:
+    """Say how sure the answer is; empty where the answer does so itself."""
+    return "" if changes(detection) else wording.margin_sentence(detection.estimate)
+
+
+def second_opinion_sentence(detection: Detection) -> str:
+    """Say what the classical estimate found; empty where no single offset is comparable."""
+    return "" if changes(detection) else wording.second_opinion_sentence(detection)
+
+
+def correction_sentence(detection: Detection) -> str:
+    """Say which correction follows from the answer."""
+    found = changes(detection)
+    if found is None:
+        return wording.correction_sentence(detection.estimate.offset_s)
+    if found.kind is MapKind.DRIFT:
+        return (
+            f"Correction: retime the audio to {100 * found.stretch:.3f} % of its length, then"
+            f" {_moved_text(found.delay_s)}. A constant delay cannot repair a drift."
+        )
+    moves = [f"up to {duration_text(found.pieces[0].span.end_s)} {_shift(found.pieces[0])}"]
+    moves += [f"{_from(piece)} {_shift(piece)}" for piece in found.pieces[1:MOST_PIECES]]
+    return (
+        f"Correction: move the audio piece by piece: {', '.join(moves)}{_more(found)}."
+        " A constant delay repairs one piece only."
+    )
+
+
+def _jumps_text(found: SyncMap) -> str:
+    first, *others = found.pieces[:MOST_PIECES]
+    parts = [f"{wording.short_offset_text(first.start_offset_s)} at first"]
+    for piece in others:
+        parts.append(
+            f"{wording.short_offset_text(piece.start_offset_s)} {_from(piece)}"
+            f" (± {max(1, ceil(piece.start_margin_s))} s)"
+        )
+    return ", ".join(parts) + _more(found)
+
+
+def _more(found: SyncMap) -> str:
+    n_left = len(found.pieces) - MOST_PIECES
+    return f", and {n_left} more" if n_left > 0 else ""
+
+
+def _rate_text(found: SyncMap) -> str:
+    """Write a drift with its margin: "1001 ± 90 ppm slow", "4.17 ± 0.01 % slow"."""
+    low, high = found.drift_interval_ppm
+    margin, size = (high - low) / 2, abs(found.drift_ppm)
+    way = "fast" if found.drift_ppm > 0 else "slow"
+    if size >= _PERCENT_FROM_PPM:
+        return f"{size / 1e4:.2f} ± {max(margin / 1e4, 0.01):.2f} % {way}"
+    return f"{size:.0f} ± {max(1.0, margin):.0f} ppm {way}"
+
+
+def _cause_text(cause: DriftCause) -> str:
+    if cause in _CAUSES:
+        return _CAUSES[cause]
+    what, _, taken_for = cause.value.partition(" taken for ")
+    return f", as if {what} had been taken for {taken_for}"
+
+
+def _moved_text(delay_s: float) -> str:
+    text = delay_text(round(delay_s, 3))
+    return f"delay it by {text}" if delay_s > 0 else f"move it {text} earlier"
+
+
+def _shift(piece: Piece) -> str:
+    rounded_s = round(piece.start_offset_s, 3)
+    if not rounded_s:
+        return "not at all"
+    return f"{delay_text(rounded_s)} {'later' if rounded_s > 0 else 'earlier'}"
+
+
+def _from(piece: Piece) -> str:
+    return f"from {duration_text(piece.span.start_s)} on"
+
+
+def _at(time_s: float) -> str:
+    return f"at {duration_text(time_s)}"

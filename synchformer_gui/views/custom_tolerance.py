@@ -1,0 +1,48 @@
+"""The limits of a tolerance of the user's own."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
+
+from core.timing import LARGEST_TOLERANCE_MS, Tolerance, custom_tolerance
+
+
+class CustomTolerance(QWidget):
+    """Two numbers: how early and how late sound may be, in milliseconds."""
+
+    edited = Signal(str)
+    """Carries the name of the tolerance, as `core.timing.tolerance_named` knows it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.early_spin, self.late_spin = QSpinBox(self), QSpinBox(self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for spin, way in ((self.early_spin, "early"), (self.late_spin, "late")):
+            spin.setRange(1, LARGEST_TOLERANCE_MS)
+            spin.setSingleStep(5)
+            spin.setSuffix(f" ms {way}")
+            spin.setToolTip(f"Sound may be at most so {way}")
+            spin.setAccessibleName(f"Largest accepted {way} sound")
+            # Numbers half typed are no tolerance.
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._on_edited)
+            layout.addWidget(spin)
+
+    @property
+    def name(self) -> str:
+        """The tolerance that the numbers make."""
+        return custom_tolerance(self.early_spin.value(), self.late_spin.value()).name
+
+    def show_limits(self, tolerance: Tolerance) -> None:
+        """Show the limits of a tolerance, in whole milliseconds."""
+        for spin, limit_s in (
+            (self.early_spin, tolerance.early_s),
+            (self.late_spin, tolerance.late_s),
+        ):
+            spin.blockSignals(True)
+            spin.setValue(round(1000 * limit_s))
+            spin.blockSignals(False)
+
+    def _on_edited(self) -> None:
+        self.edited.emit(self.name)

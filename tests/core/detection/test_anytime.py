@@ -1,0 +1,234 @@
+"""Detection of a part of a clip, of as much of it as is needed, and of all its audio streams."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from core.detection.classical import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.detection.detector import detect, detect_streams
+from core.detection.features import SynchformerEngine
+from core.detection.pace import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
+from core.detection.report import detection_from_json, detection_to_json
+from core.detection.result import Detection, Stop
+from core.errors import DetectionError
+from core.model.synchformer import Synchformer
+from core.progress import Progress
+
+MakeClip = Callable[..., Path]
+AMPLE_S = 3600.0
+ONE_PASS = DetectionConfig(shift_step_s=0.0, hop_s=0.96, end_s=46.0)
+"""Few questions to the network; long enough for three stretches."""
+
+NEAR_S = 0.04
+"""As near as the classical estimate comes to the truth with flashes and beeps."""
+
+
+class SmallNetwork:
+    """Has the methods of Synchformer; features are means, so each shows what it was made of."""
+
+    def encode_video(self, video: torch.Tensor) -> torch.Tensor:
+        return video.mean(dim=(3, 4, 5))[:, :, ::2, None].repeat(1, 1, 1, 4)
+
+    def encode_audio(self, mel: torch.Tensor) -> torch.Tensor:
+        return mel.mean(dim=3)[..., :6].transpose(2, 3).repeat(1, 1, 1, 4)
+
+    def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+        mixed = visual.mean(dim=(2, 3)) + audio.mean(dim=(2, 3))  # (B, 14)
+        return torch.cat([mixed, mixed.flip(1)[:, :7]], dim=1)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.fractions: list[float] = []
+
+    def report(self, progress: Progress) -> None:
+        assert progress.fraction is not None
+        self.fractions.append(progress.fraction)
+
+    def check(self) -> None:
+        pass
+
+
+def _class_engine() -> SynchformerEngine:
+    model = cast(Synchformer, SmallNetwork())
+    return SynchformerEngine(model, "small", "small", torch.device("cpu"), torch.float32, 8)
+
+
+def _starts(detection: Detection) -> list[int]:
+    return [item.window.first_frame for item in detection.evidence]
+
+
+def test_a_region_restricts_the_windows_and_keeps_clip_time(make_clip: MakeClip) -> None:
+    config = DetectionConfig(start_s=3.0, end_s=11.0)
+    detection = detect(make_clip(offset_s=0.2, duration_s=14.0), ClassicalEngine(), config)
+    assert detection.evidence[0].window.first_frame == 77
+    assert detection.evidence[-1].window.end_frame <= 275
+    (span,) = detection.coverage.spans
+    assert (span.start_s, span.end_s) == pytest.approx((3.08, 11.0), abs=0.32)
+    assert detection.coverage.stop is Stop.COMPLETE
+    assert detection.estimate.offset_s == pytest.approx(0.2, abs=NEAR_S)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start_s": 6.0}, "is 5.0 s long"),
+        ({"start_s": 2.0, "end_s": 2.4}, r"less than 0\.64 s .* choose a longer part"),
+    ],
+)
+def test_a_region_without_enough_of_the_clip_is_a_sentence(
+    make_clip: MakeClip, options: dict[str, float], said: str
+) -> None:
+    clip = make_clip(duration_s=5.0)
+    with pytest.raises(DetectionError, match=said) as caught:
+        detect(clip, ClassicalEngine(), DetectionConfig(**options))
+    assert clip.name in caught.value.message
+
+
+def test_a_region_that_ends_behind_the_clip_is_told(make_clip: MakeClip) -> None:
+    config = DetectionConfig(start_s=1.0, end_s=60.0)
+    detection = detect(make_clip(duration_s=8.0), ClassicalEngine(), config)
+    assert any("ends at 8.0 s" in warning for warning in detection.warnings)
+
+
+def test_an_easy_clip_is_left_early_with_the_same_answer(long_clip: Path) -> None:
+    recorder = Recorder()
+    config = DetectionConfig(until_s=0.08, hop_s=0.64)
+    detection = detect(long_clip, ClassicalEngine(), config, recorder)
+    assert detection.coverage.stop is Stop.PRECISE
+    assert detection.coverage.judged_s < 55
+    assert detection.estimate.offset_s == pytest.approx(0.2, abs=NEAR_S)
+    assert recorder.fractions == sorted(recorder.fractions)
+    assert recorder.fractions[-1] == 1.0
+    first, *_, last = detection.coverage.spans
+    assert first.start_s < 1
+    assert last.end_s > 59
+    again = detection_from_json(detection_to_json(detection))
+    assert again.coverage == detection.coverage
+
+
+def test_all_stretches_together_are_one_pass(long_clip: Path) -> None:
+    whole_engine, engine = _class_engine(), _class_engine()
+    whole = detect(long_clip, whole_engine, ONE_PASS)
+    config = replace(ONE_PASS, budget_s=AMPLE_S)
+    published: list[int] = []
+    detection = detect(
+        long_clip, engine, config, on_evidence=lambda e: published.append(e.window.first_frame)
+    )
+    assert detection.coverage.stop is Stop.COMPLETE
+    assert _starts(detection) == _starts(whole)
+    assert sorted(published) == _starts(whole)
+    assert published != sorted(published)
+    for one, other in zip(detection.evidence, whole.evidence, strict=True):
+        assert one.window == other.window
+        np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-5)
+    assert engine.n_visual_encoded == whole_engine.n_visual_encoded
+
+
+def test_stretches_lie_on_the_grid_of_sound_that_begins_late(make_clip: MakeClip) -> None:
+    clip = make_clip("clip.mkv", audio_start_s=0.5, duration_s=30.0, size=(160, 128))
+    config = DetectionConfig(hop_s=0.64)
+    whole = detect(clip, ClassicalEngine(), config)
+    config = replace(config, budget_s=AMPLE_S)
+    assert _starts(detect(clip, ClassicalEngine(), config)) == _starts(whole)
+
+
+def test_no_time_at_all_still_gives_an_answer(long_clip: Path) -> None:
+    detection = detect(long_clip, ClassicalEngine(), DetectionConfig(budget_s=0.01))
+    assert detection.coverage.stop is Stop.BUDGET
+    assert detection.coverage.judged_s < 20
+    assert detection.evidence
+
+
+def test_a_hasty_detection_leaves_long_clips_only() -> None:
+    hasty, fast, slow = DetectionConfig(is_hasty=True), ClassicalEngine(), _class_engine()
+    assert paced(hasty, slow, LONG_S + 1).until_s == USUAL_UNTIL_S
+    assert paced(hasty, fast, LONG_FOR_FAST_S + 1).until_s == USUAL_UNTIL_S
+    assert paced(hasty, slow, LONG_S - 1).until_s is None
+    assert paced(hasty, fast, LONG_S + 1).until_s is None
+    assert paced(DetectionConfig(), slow, LONG_S + 1).until_s is None
+    short = DetectionConfig(is_hasty=True, start_s=10, end_s=60)
+    assert paced(short, slow, LONG_S + 1).until_s is None
+    stated = DetectionConfig(is_hasty=True, budget_s=5)
+    assert paced(stated, slow, LONG_S + 1).until_s is None
+
+
+@pytest.fixture
+def two_tracks(make_clip: MakeClip, tmp_path: Path) -> Path:
+    """A clip with two audio streams: 0.3 s early, and 0.2 s late."""
+    early = make_clip("early.mkv", offset_s=0.3, size=(160, 128))
+    late = make_clip("late.mkv", offset_s=-0.2, size=(160, 128))
+    path = tmp_path / "two.mkv"
+    with av.open(str(early)) as one, av.open(str(late)) as other, av.open(str(path), "w") as out:
+        sources = [(one, one.streams.video[0]), (one, one.streams.audio[0])]
+        sources.append((other, other.streams.audio[0]))
+        targets = [out.add_stream_from_template(stream) for _, stream in sources]
+        packets = []
+        for (container, stream), target in zip(sources, targets, strict=True):
+            container.seek(0)
+            for packet in container.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = target
+                    packets.append(packet)
+        for packet in sorted(packets, key=lambda p: (p.dts or 0) * p.time_base):
+            out.mux(packet)
+    return path
+
+
+def test_every_audio_stream_is_judged(two_tracks: Path) -> None:
+    recorder = Recorder()
+    first, second = detect_streams(two_tracks, ClassicalEngine(), monitor=recorder)
+    assert (first.audio_stream_index, second.audio_stream_index) == (1, 2)
+    assert first.estimate.offset_s == pytest.approx(0.3, abs=NEAR_S)
+    assert second.estimate.offset_s == pytest.approx(-0.2, abs=NEAR_S)
+    assert recorder.fractions == sorted(recorder.fractions)
+
+
+def test_the_picture_is_encoded_once_for_all_audio_streams(two_tracks: Path) -> None:
+    alone, engine = _class_engine(), _class_engine()
+    detect(two_tracks, alone, ONE_PASS)
+    first, second = detect_streams(two_tracks, engine, ONE_PASS)
+    assert engine.n_visual_encoded == alone.n_visual_encoded
+    assert engine.n_audio_encoded == 2 * alone.n_audio_encoded
+    assert _starts(first) == _starts(second)
+
+
+def test_a_single_audio_stream_is_judged_alone(make_clip: MakeClip) -> None:
+    (only,) = detect_streams(make_clip(duration_s=6.0), ClassicalEngine())
+    assert only.audio_stream_index == 1
+
+
+def test_pictures_are_told_apart_where_an_audio_stream_begins_earlier(
+    make_clip: MakeClip,
+) -> None:
+    """Clip time begins with the sound; features of a picture must follow it."""
+    late_picture = make_clip("late.mkv", video_start_s=0.64, duration_s=7.0)
+    kept: dict[int, np.ndarray] = {}
+
+    class Store:
+        def get(self, first_frame: int, square: object) -> np.ndarray | None:
+            return kept.get(first_frame)
+
+        def put(self, first_frame: int, square: object, values: np.ndarray) -> None:
+            kept[first_frame] = values
+
+    config = replace(ONE_PASS, end_s=6.0)
+    expected = detect(late_picture, _class_engine(), config, features=Store())
+    assert min(kept) == expected.evidence[0].window.first_frame - 16
+
+
+@pytest.mark.slow
+def test_three_minutes_are_judged_by_a_third(make_clip: MakeClip) -> None:
+    clip = make_clip(offset_s=-0.4, duration_s=180.0, size=(160, 128))
+    detection = detect(clip, ClassicalEngine(), DetectionConfig(until_s=0.08))
+    assert detection.coverage.stop is Stop.PRECISE
+    assert detection.coverage.judged_s < 75
+    whole = detect(clip, ClassicalEngine())
+    assert detection.estimate.offset_s == pytest.approx(whole.estimate.offset_s, abs=0.011)

@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+import pytest
+
+from core.detection.classical import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.detection.detector import detect
+from core.detection.result import Coverage, Stop
+from core.timing import TimeSpan
+from synchformer_gui.coverage import coverage_sentence
+
+FORTY_SECONDS = (TimeSpan(0.0, 20.0), TimeSpan(500.0, 520.0))
+
+
+@pytest.fixture
+def ten_minutes(make_clip):
+    judged = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
+    return replace(judged, info=replace(judged.info, duration_s=600.0))
+
+
+def test_the_whole_goes_without_saying(ten_minutes):
+    assert coverage_sentence(ten_minutes) == ""
+
+
+@pytest.mark.parametrize(
+    ("stop", "why"),
+    [(Stop.PRECISE, "the margin is ± 70 ms."), (Stop.BUDGET, "the time was spent.")],
+)
+def test_why_less_was_judged_is_told(ten_minutes, stop, why):
+    judged = replace(ten_minutes, coverage=Coverage(FORTY_SECONDS, stop))
+    assert coverage_sentence(judged) == f"Judged 0:40 of 10:00; stopped because {why}"
+
+
+def test_a_part_is_named(ten_minutes):
+    config = DetectionConfig(start_s=60.0, end_s=900.0)
+    part = replace(ten_minutes, config=config)
+    assert coverage_sentence(part) == "Judged only the part from 01:00.000 to 10:00.000."
+    less = replace(part, coverage=Coverage(FORTY_SECONDS, Stop.BUDGET))
+    assert coverage_sentence(less).startswith("Judged 0:40 of 9:00 from 01:00.000 to 10:00.000;")
