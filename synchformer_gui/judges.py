@@ -2,9 +2,8 @@
 
 import textwrap
 
-from core.detection.engines import BUILTIN, CLASSICAL
 from core.detection.result import Opinion, Reason
-from core.model.catalog import CatalogEntry
+from core.model.catalog import BUILTIN, CLASSICAL, CatalogEntry
 
 DOUBTFUL = 0.9
 """Confidence of the built-in model below which a better judge is named."""

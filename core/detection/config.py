@@ -37,7 +37,7 @@ class DetectionConfig:
     """
 
     tolerance: Tolerance = TOLERANCES[0]
-    hop_s: float = HOP_STEP_S
+    hop_s: float = 2 * HOP_STEP_S
     range_s: float = 2.0
     level: float = 0.9
     audio_stream_index: int | None = None
@@ -48,7 +48,7 @@ class DetectionConfig:
     until_s: float | None = None
     budget_s: float | None = None
     is_hasty: bool = False
-    crop: str = "centre"
+    crop: str = "auto"
     shift_step_s: float = 0.04
 
     def __post_init__(self) -> None:

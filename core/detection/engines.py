@@ -9,7 +9,7 @@ from core.detection.calibrated import CalibratedEngine, bias_text
 from core.detection.classical import ClassicalEngine
 from core.detection.engine import Engine
 from core.errors import CheckpointError
-from core.model.catalog import entry, training_audio_early_s
+from core.model.catalog import AUTO, BUILTIN, CLASSICAL, entry, training_audio_early_s
 from core.model.hashing import hash_file
 from core.model.kind import CheckpointKind
 from core.model.store import ModelStore
@@ -19,9 +19,6 @@ from core.progress import SILENT, Monitor, Progress, Unreported
 
 log = logging.getLogger(__name__)
 
-AUTO = "auto"
-BUILTIN = "builtin"
-CLASSICAL = "classical"
 PREFERRED = "audioset"
 """The published model that "auto" takes where it is installed."""
 

@@ -206,3 +206,6 @@ CATALOG: tuple[CatalogEntry, ...] = (
     ),
 )
 """All published checkpoints; within a kind the one of widest use first."""
+
+AUTO, BUILTIN, CLASSICAL = "auto", "builtin", "classical"
+"""What else can be named where a model is; no installed model is called so."""

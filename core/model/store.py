@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, read_card
-from core.model.catalog import CATALOG, CatalogEntry, entry_for_md5
+from core.model.catalog import (
+    AUTO,
+    BUILTIN,
+    CATALOG,
+    CLASSICAL,
+    CatalogEntry,
+    entry_for_md5,
+)
 from core.model.hashing import FileHash, hash_file
 from core.model.kind import CheckpointKind
 from core.progress import SILENT, Monitor, Progress
@@ -26,6 +33,7 @@ log = logging.getLogger(__name__)
 DOWNLOADS_NAME = ".downloads"
 """Folder of incomplete downloads; no model's name begins with a dot."""
 
+_TAKEN = frozenset({AUTO, BUILTIN, CLASSICAL})
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
@@ -239,6 +247,11 @@ class ModelStore:
                 f"{model_id!r} cannot be the name of a model; use up to 64 letters, digits, dots, "
                 "hyphens and underscores, with a letter or digit at both ends."
             )
+        if model_id in _TAKEN:
+            raise CheckpointError(
+                f"{model_id} stands for something else wherever a model is named; choose another"
+                " name."
+            )
         if (self.folder / model_id).exists():
             raise CheckpointError(
                 f"A model called {model_id} is installed already; remove it first or choose "
@@ -249,7 +262,7 @@ class ModelStore:
     def _free_id(self, stem: str) -> str:
         """Make a name from that of a file, never one that stands for a published model."""
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:58].strip("._-") or "model"
-        reserved = {name for entry in CATALOG for name in (entry.id, entry.alias)}
+        reserved = _TAKEN.union(*((entry.id, entry.alias) for entry in CATALOG))
         candidates = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
         return next(
             name

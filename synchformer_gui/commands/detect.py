@@ -117,9 +117,9 @@ def detect(
     _check_plot(plot, clip, audio_stream)
     if window_start_s is not None:
         # A single window is judged to compare its numbers with published ones.
-        config = replace(config, shift_step_s=0.0)
-    if window_start_s is not None and precision == options.CHOICE.precision:
-        precision = "float32"
+        seen = "centre" if crop == options.CONFIG.crop else crop
+        config = replace(config, shift_step_s=0.0, crop=seen)
+        precision = "float32" if precision == options.CHOICE.precision else precision
     choice = EngineChoice(
         model,
         device,

@@ -7,9 +7,10 @@ import typer
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect_streams
 from core.detection.engine import Engine
-from core.detection.engines import CLASSICAL, EngineChoice
+from core.detection.engines import EngineChoice
 from core.detection.result import Detection
 from core.media.probe import probe
+from core.model.catalog import CLASSICAL
 from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options

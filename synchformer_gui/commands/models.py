@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from core.detection.engines import BUILTIN
 from core.errors import CheckpointError
-from core.model.catalog import CATALOG, CatalogEntry, entry
+from core.model.catalog import BUILTIN, CATALOG, CatalogEntry, entry
 from core.model.kind import CheckpointKind
 from core.model.store import InstalledModel, ModelStore
 from core.model.user_calibration import calibration_path, read_calibration

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from core.detection.engines import AUTO, BUILTIN, CLASSICAL
 from core.media.info import AudioStream
-from core.model.catalog import CATALOG
+from core.model.catalog import AUTO, BUILTIN, CATALOG, CLASSICAL
 from core.model.store import InstalledModel
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import judges, wording

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.detection.engines import AUTO, BUILTIN, CLASSICAL
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
+from core.model.catalog import AUTO, BUILTIN, CLASSICAL
 from core.model.kind import CheckpointKind
 from core.timing import TimeSpan
 from synchformer_gui import tasks

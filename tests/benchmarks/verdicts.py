@@ -21,10 +21,11 @@ from core.detection.activity import ActivityMeter
 from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engine import ClipContext
-from core.detection.engines import BUILTIN, CLASSICAL, EngineChoice, open_engine
+from core.detection.engines import EngineChoice, open_engine
 from core.detection.estimate import estimate_offset, judge_by
 from core.detection.evidence import OffsetEvidence, joined
 from core.detection.result import OffsetEstimate, Reason, Verdict
+from core.model.catalog import BUILTIN, CLASSICAL
 from core.progress import SILENT
 from core.timing import Tolerance, tolerance_named
 

@@ -113,6 +113,7 @@ def test_window_is_shown_and_clip_opened_without_torch(make_clip, tmp_path: Path
         "    if window.session.info is None:\n"
         "        return\n"
         "    print('visible', window.isVisible(), 'torch' in sys.modules)\n"
+        "    timer.stop()\n"
         "    window.close()\n"
         "timer = QTimer()\n"
         "timer.setInterval(20)\n"

@@ -6,16 +6,10 @@ import pytest
 from core import paths
 from core.detection.calibrated import CalibratedEngine
 from core.detection.classical import ClassicalEngine
-from core.detection.engines import (
-    BUILTIN,
-    CLASSICAL,
-    EngineChoice,
-    calibration_place,
-    engine_key,
-    open_engine,
-)
+from core.detection.engines import EngineChoice, calibration_place, engine_key, open_engine
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, ModelCard, write_card
+from core.model.catalog import BUILTIN, CLASSICAL
 from core.model.kind import CheckpointKind
 from core.model.user_calibration import UserCalibration, write_calibration
 from core.paths import models_dir

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.config import DetectionConfig
+from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engine import NOTHING_KEPT, ClipContext, VisualFeatures
 from core.detection.evidence import OffsetEvidence, evidence_from_classes
 from core.detection.feature_memory import FeatureMemory
@@ -102,7 +102,8 @@ def test_each_segment_is_encoded_once() -> None:
 
 
 def test_windows_lie_where_they_are_planned() -> None:
-    evidence = _judge(_engine(SmallNetwork()), _clip(n_missing=9, n_tail=30))
+    clip, config = _clip(n_missing=9, n_tail=30), DetectionConfig(hop_s=HOP_STEP_S)
+    evidence = _judge(_engine(SmallNetwork()), clip, config=config)
     assert tuple(item.window for item in evidence) == plan_windows(9, N_FRAMES)
 
 
@@ -257,7 +258,7 @@ def test_engine_hears_the_sound_early_by_its_lead() -> None:
 
 
 def test_a_long_range_keeps_memory_bounded() -> None:
-    config = DetectionConfig(range_s=4, shift_step_s=0)
+    config = DetectionConfig(hop_s=HOP_STEP_S, range_s=4, shift_step_s=0)
     run = _engine(SmallNetwork()).start(config, SILENT, ClipContext(250))
     clip = _clip(n_frames=25)
     n_evidence = 0

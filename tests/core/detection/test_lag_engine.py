@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.config import DetectionConfig
+from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engine import ClipContext
-from core.detection.engines import BUILTIN
 from core.detection.evidence import OffsetEvidence
 from core.detection.lag_engine import ID, LagEngine
 from core.detection.windows import plan_windows
 from core.media.decode import ClipChunk
 from core.model.builtin import About, BuiltinModel, Calibration
+from core.model.catalog import BUILTIN
 from core.model.config import SEGMENT_FRAMES
 from core.model.grid import class_of
 from core.model.lag import LAG_STEP_S, Heard, LagNet, LagSizes, Seen
@@ -17,6 +17,7 @@ from core.progress import SILENT
 from core.timing import SAMPLES_PER_FRAME
 
 N_FRAMES = 171
+DENSE = DetectionConfig(hop_s=HOP_STEP_S)
 SIZES = LagSizes(4, 8, 8, 2, 4, 8, 8, 16)
 
 
@@ -73,7 +74,7 @@ def _piece(clip: ClipChunk, begin: int, end: int) -> ClipChunk:
 def _judge(
     engine: LagEngine, clip: ClipChunk, piece: int = 25, config: DetectionConfig | None = None
 ) -> list[OffsetEvidence]:
-    run = engine.start(config or DetectionConfig(), SILENT, ClipContext(len(clip.frames)))
+    run = engine.start(config or DENSE, SILENT, ClipContext(len(clip.frames)))
     evidence: list[OffsetEvidence] = []
     for i in range(0, len(clip.frames), piece):
         evidence += run.consume(_piece(clip, i, min(i + piece, len(clip.frames))))
@@ -107,7 +108,7 @@ def test_evidence_does_not_depend_on_the_pieces(piece: int) -> None:
 
 def test_evidence_comes_as_soon_as_the_sound_around_its_window_is_there() -> None:
     clip = _clip(n_frames=250)
-    run = _engine().start(DetectionConfig(), SILENT, ClipContext(250))
+    run = _engine().start(DENSE, SILENT, ClipContext(250))
     assert run.consume(_piece(clip, 0, 125)) == []
     assert [item.window.index for item in run.consume(_piece(clip, 125, 195))] == [0, 1]
 
@@ -145,7 +146,7 @@ def test_without_picture_or_sound_at_the_ends_windows_lie_between() -> None:
 
 
 def test_clip_may_begin_late() -> None:
-    clip, run = _clip(200), _engine().start(DetectionConfig(), SILENT, ClipContext(200))
+    clip, run = _clip(200), _engine().start(DENSE, SILENT, ClipContext(200))
     evidence = [*run.consume(_piece(clip, 40, 200)), *run.finish()]
     assert tuple(item.window for item in evidence) == plan_windows(40, 160)
 

@@ -13,8 +13,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from core.detection.detector import detect
-from core.detection.engines import BUILTIN, CLASSICAL, EngineChoice, open_engine
+from core.detection.engines import EngineChoice, open_engine
 from core.detection.result import OffsetEstimate, Reason, Verdict
+from core.model.catalog import BUILTIN, CLASSICAL
 
 MakeClip = Callable[..., Path]
 

@@ -125,6 +125,16 @@ def test_second_file_of_the_same_name_gets_another_one(store: ModelStore, tmp_pa
     assert [store.import_file(path).id for _ in range(3)] == ["mine", "mine-2", "mine-3"]
 
 
+@pytest.mark.parametrize("name", ["auto", "builtin", "classical"])
+def test_a_word_that_stands_for_something_else_names_no_model(
+    store: ModelStore, tmp_path: Path, name: str
+) -> None:
+    path = write_file(tmp_path / f"{name}.pt")
+    with pytest.raises(CheckpointError, match="something else"):
+        store.import_file(path, model_id=name)
+    assert store.import_file(path).id == f"{name}-2"
+
+
 def test_taken_name_is_refused(store: ModelStore, tmp_path: Path) -> None:
     path = write_file(tmp_path / "mine.pt")
     store.import_file(path, model_id="chosen")

@@ -192,8 +192,11 @@ def test_the_built_in_model_has_classes_to_list(make_clip, capsys):
     assert sum(line.startswith("p=") for line in capsys.readouterr().out.splitlines()) == 3
 
 
-def test_a_missing_built_in_model_is_a_sentence(make_clip, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("core.detection.engines.builtin_weights", lambda: tmp_path / "gone")
+def test_a_missing_built_in_model_is_a_sentence(make_clip, capsys, monkeypatch):
+    def missing():
+        raise FileNotFoundError("weights.safetensors")
+
+    monkeypatch.setattr("core.detection.engines.builtin_weights", missing)
 
     assert main(["detect", str(make_clip(duration_s=2.0))]) == 3
     assert "install the application again" in capsys.readouterr().err
