@@ -22,6 +22,7 @@ from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
 from synchformer_gui.commands.judging import judge
 from synchformer_gui.console import watched
+from synchformer_gui.map_wording import changes
 
 OutputOption = Annotated[
     Path | None,
@@ -66,7 +67,8 @@ def correct(
 ) -> int:
     """Write a copy of a clip with its audio moved; nothing is encoded again, CLIP stays as it is.
 
-    Ends with 0 if done or nothing was to do, 2 if --detect cannot tell, 3 if it failed.
+    Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
+    clip, which no one delay repairs, 2 if it cannot tell, 3 if it failed.
     """
     if (delay is None) != use_detection:
         raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
@@ -98,6 +100,9 @@ def correct(
     for line in answer_lines(detection):
         typer.echo(line)
     estimate = detection.estimate
+    if changes(detection) is not None:
+        typer.echo("Nothing was written; --delay moves all of the audio by what you choose.")
+        return exit_code(estimate.verdict)
     if estimate.verdict is not Verdict.OUT_OF_SYNC:
         why = "Nothing to correct, nothing" if estimate.verdict is Verdict.IN_SYNC else "Nothing"
         typer.echo(f"{why} was written.")

@@ -23,16 +23,18 @@ from core.media.remux import check_correction, default_target
 from core.media.streams import output_format
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
+from synchformer_gui.map_wording import changes
 
 _MIN_WIDTH_PX = 560
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
+_CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
 
 
 class ExportDialog(QDialog):
     """Accepts only a delay that moves something within the clip and a target that can be written.
 
     Args:
-        detection: The answer; its offset is proposed, unless it was "cannot tell".
+        detection: The answer; its offset is proposed, unless it was "cannot tell" or it changes.
     """
 
     def __init__(self, detection: Detection, parent: QWidget | None = None) -> None:
@@ -66,7 +68,8 @@ class ExportDialog(QDialog):
         self.export_button.setDefault(True)
         cancel_button = QPushButton("Cancel", self)
         self._arrange(browse_button, cancel_button, note)
-        if detection.estimate.verdict is not Verdict.CANNOT_TELL:
+        self._is_changing = changes(detection) is not None
+        if detection.estimate.verdict is not Verdict.CANNOT_TELL and not self._is_changing:
             delay_ms = round(1000 * delay_for(detection.estimate.offset_s))
             self.delay_field.setText(f"{delay_ms}ms")
         self.delay_field.textChanged.connect(self._on_delay)
@@ -137,7 +140,7 @@ class ExportDialog(QDialog):
     def _show_delay(self) -> str:
         self.sentence_label.clear()
         if not self.delay_field.text().strip():
-            return _UNTOLD
+            return _CHANGING if self._is_changing else _UNTOLD
         try:
             delay_s = self.audio_delay_s
         except ValueError as error:

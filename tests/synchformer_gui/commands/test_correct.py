@@ -57,6 +57,16 @@ def test_a_clip_in_sync_is_left_alone(make_clip, capsys):
     assert not default_target(clip).exists()
 
 
+@pytest.mark.slow
+def test_nothing_is_written_where_the_offset_jumps(make_clip, capsys):
+    clip = make_clip(offset_s=lambda time_s: 0.3 if time_s < 30 else -0.3, duration_s=60.0)
+    assert main(["correct", str(clip), "--detect", "--model", "classical"]) == 1
+
+    assert "The offset jumps" in (out := capsys.readouterr().out)
+    assert "Nothing was written" in out
+    assert not default_target(clip).exists()
+
+
 def test_nothing_is_written_on_a_guess(make_clip, capsys):
     clip = make_clip(silent=True, duration_s=6.0)
     assert main(["correct", str(clip), "--detect", "--model", "classical"]) == 2

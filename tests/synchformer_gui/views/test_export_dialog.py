@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
 from synchformer_gui.views.export_dialog import ExportDialog
 
@@ -68,6 +69,16 @@ def test_undecided_answer_proposes_no_delay(make_dialog: Callable[..., ExportDia
     assert not dialog.replace_box.isVisible()
     dialog.delay_field.setText("2f")
     assert dialog.export_button.isEnabled()
+
+
+def test_an_offset_that_changes_proposes_no_delay(
+    make_dialog: Callable[..., ExportDialog], drift: SyncMap
+) -> None:
+    dialog = make_dialog(sync_map=drift)
+
+    assert dialog.delay_field.text() == ""
+    assert "no one delay repairs it" in dialog.problem_label.text()
+    assert not dialog.export_button.isEnabled()
 
 
 def test_source_is_refused(make_dialog: Callable[..., ExportDialog], tmp_path: Path) -> None:
