@@ -26,7 +26,7 @@ from core.detection.engines import EngineChoice, engine_key
 from core.detection.evidence import OffsetEvidence
 from core.detection.file_identity import file_identity
 from core.detection.report import VERSION, detection_from_json, detection_to_json
-from core.detection.result import Detection
+from core.detection.result import Detection, Stop
 from core.model.config import SEGMENT_HOP_FRAMES
 from core.progress import SILENT, Monitor
 
@@ -154,7 +154,7 @@ class Inquiry:
         monitor: Monitor = SILENT,
         on_evidence: Callable[[OffsetEvidence], None] | None = None,
     ) -> Detection:
-        """Judge a file anew and keep the answer, unless the file changed meanwhile.
+        """Judge a file anew; keep the answer if time was not short and the file did not change.
 
         Args:
             path: The file.
@@ -169,7 +169,9 @@ class Inquiry:
                 name = _key(path, self._by)
                 features = stack.enter_context(ClipFeatures(self._features, name))
             detection = detect(path, engine, self.config, monitor, on_evidence, features)
-        if key and key == self._key_of_answer(path):
+        # On a free machine the same time may bring more.
+        is_final = detection.coverage.stop is not Stop.BUDGET
+        if is_final and key and key == self._key_of_answer(path):
             document = json.dumps(detection_to_json(detection), allow_nan=False)
             self._answers.write(key, {"": zlib.compress(document.encode())})
         return detection

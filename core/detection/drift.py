@@ -72,7 +72,11 @@ def best_line(pooled: Pooled, level: float) -> Line:
     times_s = pooled.times_s
     at_middle = (times_s[0] + times_s[-1]) / 2
     offsets_s = middle_s + rate * (times_s - at_middle)
-    is_seen = (offsets_s >= pooled.axis_s[0]) & (offsets_s <= pooled.axis_s[-1])
+    # The coarse grid reaches beyond the range by half a step.
+    half_step_s = (pooled.axis_s[1] - pooled.axis_s[0]) / 2 + 1e-9
+    is_seen = (offsets_s >= pooled.axis_s[0] - half_step_s) & (
+        offsets_s <= pooled.axis_s[-1] + half_step_s
+    )
     seen_s = times_s[is_seen]
     span = TimeSpan(float(seen_s[0]), float(seen_s[-1]))
     centre_s = middle_s + rate * (span.centre_s - at_middle)
@@ -126,11 +130,28 @@ def _coarse_line(pooled: Pooled) -> tuple[float, float, int]:
         for shift, gain in zip((shifts - lowest).tolist(), coarse.gains, strict=True):
             total[shift : shift + n_offsets] += gain
         n_lines = len(total) * n_rates
+        total[_meeting_nothing(shifts - lowest, n_offsets, len(total))] = -math.inf
         score = float(total.max()) - math.log(n_lines)
         if score > best:
             middle_s = coarse.axis_s[0] + (int(total.argmax()) + lowest) * cell_s
             best, found = score, (float(rate), float(middle_s), n_lines)
     return found
+
+
+def _meeting_nothing(shifts: NDArray[np.int_], n_offsets: int, n_lines: int) -> NDArray[np.bool_]:
+    """Return (L,), which lines are out of range in every bin.
+
+    Steep ones can be, where bins lie far apart.
+
+    Args:
+        shifts: (N,) first of the `n_offsets` neighbouring lines that meet a bin.
+        n_offsets: Number of offsets of a bin.
+        n_lines: Number of lines.
+    """
+    begun = np.bincount(shifts, minlength=n_lines + 1)
+    ended = np.bincount(shifts + n_offsets, minlength=n_lines + 1)
+    nothing: NDArray[np.bool_] = (begun - ended).cumsum()[:-1] == 0
+    return nothing
 
 
 def _rates(duration_s: float, reach_s: float, cell_s: float) -> list[tuple[float, int]]:

@@ -189,6 +189,10 @@ def _open_builtin(monitor: Monitor) -> Engine:
 def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: Monitor) -> Engine:
     path, title, model_id = _locate(name, store)
     calibration, remark = _stored_calibration(choice)
+    training_early_s = training_audio_early_s(model_id)
+    if training_early_s and not choice.legacy_alignment and calibration:
+        # Its bias was measured with the alignment.
+        calibration, remark = None, "not calibrated without the alignment of its training"
     monitor.report(Progress(f"Loading {title}"))
 
     import torch
@@ -208,7 +212,7 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
     model = build_synchformer(
         checkpoint, device=device, dtype=dtype, compile_blocks=choice.compile_model
     )
-    early_s = training_audio_early_s(model_id) if choice.legacy_alignment else 0.0
+    early_s = training_early_s if choice.legacy_alignment else 0.0
     remarks = [
         f"in {str(dtype).removeprefix('torch.')}" if is_reduced else "",
         f"hears the sound {1000 * early_s:g} ms early, as in its training" if early_s else "",

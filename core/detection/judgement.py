@@ -120,18 +120,19 @@ class Judgement:
         if self._engine.id != ClassicalEngine().id:
             context = ClipContext(n_frames)
             second = ClassicalEngine().start(self._config, Unreported(monitor), context)
+        waiting: list[list[OffsetEvidence]] = [[] for _ in runs]
         for chunk in chunks:
             found.activity.measure(chunk)
             self.n_usable += int(np.count_nonzero(chunk.has_video & chunk.has_audio))
             if second:
                 found.second += second.consume(chunk)
-            self._take(found, [run.consume(chunk) for run in runs])
+            self._take(found, waiting, [run.consume(chunk) for run in runs])
             if clock.is_over and (found.evidence or not self.is_empty):
                 self.is_cut = True
                 break
         if second:
             found.second += second.finish()
-        self._take(found, [run.finish() for run in runs])
+        self._take(found, waiting, [run.finish() for run in runs])
         self._all.add(found)
         return self._estimate(found) if found.evidence else None
 
@@ -171,8 +172,20 @@ class Judgement:
             " content, the rest is padding, so the answer is less certain."
         ]
 
-    def _take(self, found: _Gathered, per_plan: Sequence[Sequence[OffsetEvidence]]) -> None:
-        for item in per_plan[0] if len(per_plan) == 1 else merge_squares(per_plan):
+    def _take(
+        self,
+        found: _Gathered,
+        waiting: Sequence[list[OffsetEvidence]],
+        answers: Sequence[Sequence[OffsetEvidence]],
+    ) -> None:
+        """Take the answers of each plan; windows wait until there is one of every plan."""
+        for queue, new in zip(waiting, answers, strict=True):
+            queue += new
+        n_ready = min(map(len, waiting))
+        ready = [queue[:n_ready] for queue in waiting]
+        for queue in waiting:
+            del queue[:n_ready]
+        for item in ready[0] if len(ready) == 1 else merge_squares(ready):
             found.evidence.append(item)
             if self._on_evidence:
                 self._on_evidence(item)

@@ -13,6 +13,9 @@ FILE_NAME = "calibration.json"
 
 RESPONSE_POINTS = 61
 
+MOST_BIAS_S = 4.0
+"""No larger bias, either way, can be measured: known offsets and answers lie within 2 s each."""
+
 _FORMAT = 1
 
 
@@ -44,18 +47,23 @@ class UserCalibration:
     lapse: float = 1.0
 
     def __post_init__(self) -> None:
-        numbers = (
-            self.bias_s,
-            self.bias_error_s,
-            self.floor,
-            self.n_draws,
-            self.lapse,
-            *self.response,
-        )
-        if not all(map(math.isfinite, numbers)) or self.n_clips < 1 or not self.resolution_s > 0:
-            raise ValueError("a calibration has finite numbers, clips and a resolution above 0")
+        if self.n_clips < 1:
+            raise ValueError(f"a calibration is made of 1 clip or more, got {self.n_clips}")
+        if not abs(self.bias_s) <= MOST_BIAS_S or not 0 <= self.bias_error_s < math.inf:
+            raise ValueError(
+                f"a bias is up to {MOST_BIAS_S} s and has a finite error, got {self.bias_s} and"
+                f" {self.bias_error_s}"
+            )
+        for name in ("resolution_s", "n_draws"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is above 0 and finite, got {getattr(self, name)}")
+        for name in ("floor", "lapse"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} is above 0 to 1, got {getattr(self, name)}")
         if len(self.response) not in (0, RESPONSE_POINTS):
             raise ValueError(f"a response has {RESPONSE_POINTS} values, got {len(self.response)}")
+        if self.response and not (min(self.response) >= 0 and 0 < sum(self.response) < math.inf):
+            raise ValueError("the values of a response are 0 or more, finite and not all 0")
 
 
 def calibration_path(model_id: str) -> Path:
@@ -122,8 +130,8 @@ def forget_calibration(path: Path) -> bool:
     return True
 
 
-def _from_json(data: dict[str, Any]) -> UserCalibration:
-    if data.pop("format") != _FORMAT:
+def _from_json(data: Any) -> UserCalibration:
+    if not isinstance(data, dict) or data.pop("format") != _FORMAT:
         raise ValueError("it was written by another version")
     known = [field.name for field in fields(UserCalibration)]
     if unknown := sorted(set(data) - set(known)):

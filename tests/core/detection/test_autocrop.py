@@ -20,7 +20,9 @@ from core.detection.classical import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.crop import CENTRE, CropPlan, ShotSquare, Square, centre_square
 from core.detection.detector import detect
+from core.detection.engine import VisualFeatures
 from core.detection.evidence import OffsetEvidence, offset_axis
+from core.detection.feature_memory import FeatureMemory
 from core.detection.features import SynchformerEngine
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection
@@ -251,11 +253,14 @@ class _SmallNetwork:
         return torch.cat([mixed, mixed.flip(1)[:, :7]], dim=1)
 
 
-def _detect(clip: Path, crop: str) -> tuple[Detection, _SmallNetwork]:
+def _detect(
+    clip: Path, crop: str, features: VisualFeatures | None = None
+) -> tuple[Detection, _SmallNetwork]:
     network = _SmallNetwork()
     device, dtype = torch.device("cpu"), torch.float32
     engine = SynchformerEngine(cast(Synchformer, network), "small", "small", device, dtype, 8)
-    return detect(clip, engine, DetectionConfig(crop=crop, shift_step_s=0)), network
+    config = DetectionConfig(crop=crop, shift_step_s=0)
+    return detect(clip, engine, config, features=features), network
 
 
 def test_network_sees_the_square_and_the_answer_tells(make_scene: Callable[..., Path]) -> None:
@@ -285,6 +290,19 @@ def test_several_squares_make_one_answer(make_scene: Callable[..., Path]) -> Non
     several, _ = _detect(clip, "multi")
     assert len(several.crops) > 1
     assert len({item.window for item in several.evidence}) == len(several.evidence)
+
+
+def test_squares_of_which_some_are_known_wait_for_the_others(
+    make_scene: Callable[..., Path],
+) -> None:
+    clip, memory = make_scene(VERTICAL, [(8.0, (120, 60))], has_two=True), FeatureMemory()
+    _detect(clip, "auto", memory)
+    several, _ = _detect(clip, "multi", memory)
+    anew, _ = _detect(clip, "multi")
+    assert len(several.crops) > 1
+    for found, expected in zip(several.evidence, anew.evidence, strict=True):
+        assert found.window == expected.window
+        np.testing.assert_array_equal(found.log_likelihood, expected.log_likelihood)
 
 
 def test_engine_that_sees_everything_has_no_square(make_scene: Callable[..., Path]) -> None:

@@ -1,3 +1,5 @@
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,8 @@ def test_a_calibration_lies_beside_the_weights_of_an_installed_model() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 1, "n_clips": 3}', '{"format": 2, "n_clips": 3}', "\x00"]
+    "text",
+    ["", "[]", "null", "{}", '{"format": 1, "n_clips": 3}', '{"format": 2, "n_clips": 3}', "\x00"],
 )
 def test_an_unreadable_file_is_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "calibration.json"
@@ -48,10 +51,25 @@ def test_an_unreadable_file_is_a_sentence(tmp_path: Path, text: str) -> None:
     assert str(path) in caught.value.message
 
 
-def test_impossible_numbers_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("bias_s", math.nan),
+        ("bias_s", 1e9),
+        ("resolution_s", math.inf),
+        ("n_draws", 0.0),
+        ("floor", 1.5),
+        ("lapse", 0.0),
+        ("response", [0.0] * RESPONSE_POINTS),
+        ("response", [math.nan] * RESPONSE_POINTS),
+    ],
+)
+def test_impossible_numbers_are_refused(
+    tmp_path: Path, name: str, number: float | list[float]
+) -> None:
     path = tmp_path / "calibration.json"
     write_calibration(path, FOUND)
-    path.write_text(path.read_text().replace("0.012", "NaN"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: number}))
     with pytest.raises(CheckpointError):
         read_calibration(path)
 
