@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-COMMANDS = ("detect", "correct", "check", "models")
+COMMANDS = ("detect", "correct", "check", "models", "calibrate", "cache")
 EXIT_NO_WINDOW = 3
 EXIT_USAGE = 64
 """As `synchformer_gui.commands.exit_codes` has it, which takes a while to import."""

@@ -33,4 +33,10 @@ def asked_end_s(config: DetectionConfig, duration_s: float) -> float:
 def _why(coverage: Coverage, detection: Detection) -> str:
     if coverage.stop is Stop.BUDGET:
         return "stopped because the time was spent."
-    return f"stopped because the margin is {margin_text(detection.estimate)}."
+    estimate, until_s = detection.estimate, detection.config.until_s
+    low, high = estimate.interval_s
+    margin_s = max(high - estimate.offset_s, estimate.offset_s - low)
+    # Asked for less than the engine resolves, detection ends near what it does.
+    is_limit = until_s is not None and margin_s > until_s + 1e-6
+    limit = ", about as narrow as it can get" if is_limit else ""
+    return f"stopped because the margin is {margin_text(estimate)}{limit}."

@@ -81,6 +81,13 @@ def map_label(detection: Detection) -> str:
     return ", then ".join(offsets) + (", …" if len(found.pieces) > _LABELLED else "")
 
 
+def verdict_row(detection: Detection) -> str:
+    """Write an answer for one row of a list: "out of sync  drifts: on time to 80 ms late"."""
+    if changes(detection) is None:
+        return wording.verdict_row(detection)
+    return f"{detection.estimate.verdict}  {map_label(detection)}"
+
+
 def margin_sentence(detection: Detection) -> str:
     """Say how sure the answer is; empty where the answer does so itself."""
     return "" if changes(detection) else wording.margin_sentence(detection.estimate)
@@ -89,6 +96,11 @@ def margin_sentence(detection: Detection) -> str:
 def second_opinion_sentence(detection: Detection) -> str:
     """Say what the classical estimate found; empty where no single offset is comparable."""
     return "" if changes(detection) else wording.second_opinion_sentence(detection)
+
+
+def is_known_to_change(detection: Detection) -> bool:
+    """Tell whether the answer is that the offset changes, whatever the confidence in one."""
+    return changes(detection) is not None and detection.estimate.verdict is not Verdict.CANNOT_TELL
 
 
 def correction_sentence(detection: Detection) -> str:
@@ -101,8 +113,8 @@ def correction_sentence(detection: Detection) -> str:
             f"Correction: retime the audio to {100 * found.stretch:.3f} % of its length, then"
             f" {_moved_text(found.delay_s)}. A constant delay cannot repair a drift."
         )
-    moves = [f"up to {duration_text(found.pieces[0].span.end_s)} {_shift(found.pieces[0])}"]
-    moves += [f"{_from(piece)} {_shift(piece)}" for piece in found.pieces[1:MOST_PIECES]]
+    moves = [f"{_shift(found.pieces[0])} up to {duration_text(found.pieces[0].span.end_s)}"]
+    moves += [f"{_shift(piece)} {_from(piece)}" for piece in found.pieces[1:MOST_PIECES]]
     return (
         f"Correction: move the audio piece by piece: {', '.join(moves)}{_more(found)}."
         " A constant delay repairs one piece only."

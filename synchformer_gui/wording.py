@@ -156,8 +156,9 @@ def answer_sentence(detection: Detection) -> str:
             why = "the audio is silent"
             advice = "Choose another audio stream, or a part with sound"
         case Reason.TOO_SHORT:
-            why = f"the clip is too short; the likeliest offset is {found}"
-            advice = f"Choose at least {_WINDOW_S:g} s of it, better more"
+            what = "part" if detection.config.is_region else "clip"
+            why = f"the {what} is too short; the likeliest offset is {found}"
+            advice = f"Choose a {what} of at least {_WINDOW_S:g} s, better more"
         case Reason.DISAGREE:
             why = f"different parts of the clip speak for different offsets; one is {found}"
             advice = "Look at where the offset changes, and detect the parts one by one"

@@ -21,8 +21,8 @@ def show_cache() -> int:
         ("Answers", used.answers, limits.answers_mb),
         ("Clips with features of a network", used.features, limits.features_mb),
     ):
-        most = size_text(n_mb * MEGABYTE) if n_mb else "nothing"
-        typer.echo(f"{what}: {usage.n_items}, {size_text(usage.n_bytes)} (at most {most})")
+        most = f"at most {size_text(n_mb * MEGABYTE)}" if n_mb else "none are kept"
+        typer.echo(f"{what}: {usage.n_items}, {size_text(usage.n_bytes)} ({most})")
     typer.echo(f"They are kept in {cache.folder}")
     return ExitCode.DONE
 

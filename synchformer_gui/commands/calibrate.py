@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from core.batch.runner import find_clips
-from core.detection.calibrate import FEW_CLIPS, ClipTrials, fit, try_clips
+from core.detection.calibrate import FEW_CLIPS, LEAST_CLIPS, ClipTrials, fit, try_clips
 from core.detection.engines import EngineChoice, calibration_place
+from core.errors import DetectionError
 from core.model.user_calibration import UserCalibration, forget_calibration, write_calibration
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
@@ -42,6 +43,11 @@ def calibrate(
         typer.echo("The calibration is forgotten." if was_there else "There was no calibration.")
         return ExitCode.DONE
     paths = find_clips(folder, recursive)
+    if len(paths) < LEAST_CLIPS:
+        raise DetectionError(
+            f"{folder} holds {len(paths)} video files only, and a calibration needs {LEAST_CLIPS}"
+            " or more clips in sync; add some."
+        )
     with watched() as monitor:
         engine = options.engine_for(choice, monitor)
         clips = try_clips(paths, engine, monitor, lambda clip: monitor.say(_row(clip, folder)))
@@ -74,8 +80,9 @@ def _side(bias_s: float) -> str:
 
 def _answer_lines(name: str, found: UserCalibration) -> list[str]:
     lines = [
-        f"Measured on {found.n_clips} clips: the {name} says {_side(found.bias_s)} of clips in sync"
-        f" (± {1000 * found.bias_error_s:.0f} ms, standard error). That is taken off from now on.",
+        f"Measured on {found.n_clips} clips, taken off from now on: those in sync are"
+        f" {_side(found.bias_s)} by the {name} (± {1000 * found.bias_error_s:.0f} ms, standard"
+        " error).",
         f"Its intervals reach at least {1000 * found.resolution_s:.0f} ms either way.",
     ]
     if found.n_clips < FEW_CLIPS:

@@ -11,7 +11,7 @@ import typer
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
-from synchformer_gui import judges, quantities, wording
+from synchformer_gui import judges, map_wording, quantities
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import extent, options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
@@ -83,7 +83,11 @@ check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFF
 
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
     """Say once when a published model would be the better judge of a file."""
-    offers = (judges.offer_lines(r.detection.opinion) for r in results if r.detection)
+    offers = (
+        judges.offer_lines(r.detection.opinion)
+        for r in results
+        if r.detection and not map_wording.is_known_to_change(r.detection)
+    )
     return next(filter(None, offers), ())
 
 
@@ -103,7 +107,7 @@ def _row(result: FileResult, folder: Path) -> str:
                 why = f"it {why.removeprefix(known)}"
         return f"{name}  failed: {why}"
     duration = quantities.duration_text(result.detection.info.duration_s)
-    return f"{name}  {duration}  {wording.verdict_row(result.detection)}"
+    return f"{name}  {duration}  {map_wording.verdict_row(result.detection)}"
 
 
 def _summary(results: list[FileResult]) -> str:

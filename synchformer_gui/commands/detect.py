@@ -152,7 +152,11 @@ def answer_lines(detection: Detection) -> list[str]:
         coverage.coverage_sentence(detection),
         wording.belonging_sentence(estimate),
         judges.engine_sentence(detection.opinion),
-        *judges.offer_lines(detection.opinion),
+        *(
+            ()
+            if map_wording.is_known_to_change(detection)
+            else judges.offer_lines(detection.opinion)
+        ),
         map_wording.second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]

@@ -11,6 +11,7 @@ from synchformer_gui.settings import Preferences
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 EXTENTS = ("auto", "everything")
+_TITLES = {"auto": "Automatic", "everything": "Everything"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def add_choice(
     sub_menu = menu.addMenu(title)
     group = QActionGroup(window)
     for value in dict.fromkeys((*values, chosen)):
-        action = QAction("Automatic" if value == "auto" else value, window)
+        action = QAction(_TITLES.get(value, value), window)
         action.setData(value)
         action.setCheckable(True)
         action.setChecked(value == chosen)

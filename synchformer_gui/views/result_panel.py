@@ -98,7 +98,8 @@ class ResultPanel(QScrollArea):
         self.earlier_label.setVisible(is_earlier)
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
-        self.offer_label.setText(judges.offer(detection.opinion))
+        is_changing = map_wording.is_known_to_change(detection)
+        self.offer_label.setText("" if is_changing else judges.offer(detection.opinion))
         for widget in (self.offer_label, self.models_button):
             widget.setVisible(bool(self.offer_label.text()))
 

@@ -31,6 +31,15 @@ def test_why_less_was_judged_is_told(ten_minutes, stop, why):
     assert coverage_sentence(judged) == f"Judged 0:40 of 10:00; stopped because {why}"
 
 
+def test_a_margin_that_cannot_be_reached_is_told(ten_minutes):
+    judged = replace(
+        ten_minutes,
+        config=DetectionConfig(until_s=0.02),
+        coverage=Coverage(FORTY_SECONDS, Stop.PRECISE),
+    )
+    assert coverage_sentence(judged).endswith("± 70 ms, about as narrow as it can get.")
+
+
 def test_a_part_is_named(ten_minutes):
     config = DetectionConfig(start_s=60.0, end_s=900.0)
     part = replace(ten_minutes, config=config)

@@ -133,9 +133,26 @@ def test_jumps_are_told_with_their_times():
     assert map_wording.headline(judged) == "Audio jumps twice"
     assert map_wording.map_label(judged) == "80 ms early, then 120 ms late, then on time"
     assert map_wording.correction_sentence(judged) == (
-        "Correction: move the audio piece by piece: up to 1:40 80 ms later, from 1:40 on 120 ms "
-        "earlier, from 3:20 on not at all. A constant delay repairs one piece only."
+        "Correction: move the audio piece by piece: 80 ms later up to 1:40, 120 ms earlier from "
+        "1:40 on, not at all from 3:20 on. A constant delay repairs one piece only."
     )
+
+
+@pytest.mark.parametrize(
+    ("sync_map", "row"),
+    [
+        (CONSTANT, "out of sync  160 ms early ± 10 ms"),
+        (DRIFT, "out of sync  drifts: 40 ms early to 260 ms late"),
+        (JUMPS, "out of sync  80 ms early, then 120 ms late, then on time"),
+    ],
+)
+def test_a_row_names_every_offset(sync_map, row):
+    assert map_wording.verdict_row(detection(sync_map)) == row
+
+
+@pytest.mark.parametrize(("sync_map", "expected"), [(CONSTANT, False), (DRIFT, True)])
+def test_a_changing_offset_is_an_answer_of_its_own(sync_map, expected):
+    assert map_wording.is_known_to_change(detection(sync_map)) is expected
 
 
 def test_many_jumps_are_cut_short():

@@ -95,6 +95,14 @@ def test_cannot_tell_says_why_and_what_to_do(reason, phrase):
     assert re.search(r"\. (Choose|Look at) [^.]", sentence)
 
 
+def test_a_part_that_is_too_short_is_not_taken_for_the_clip():
+    judged = detection(estimate(0.08, Verdict.CANNOT_TELL, Reason.TOO_SHORT))
+    part = replace(judged, config=replace(judged.config, start_s=2.0, end_s=4.0))
+
+    assert "the part is too short" in wording.answer_sentence(part)
+    assert "Choose a part of at least 4.8 s" in wording.answer_sentence(part)
+
+
 def test_a_verdict_by_a_custom_tolerance_names_it():
     judged = detection(estimate(-0.02, Verdict.IN_SYNC))
     config = replace(judged.config, tolerance=tolerance_named("40/60"))

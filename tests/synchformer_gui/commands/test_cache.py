@@ -122,7 +122,7 @@ def test_limits_are_remembered_and_kept_to(make_clip, capsys):
     main(["detect", str(make_clip(duration_s=2.0)), *CLASSICAL])
     assert main(["cache", "limit", "--answers", "0"]) == 0
     assert main(["cache", "limit", "--features", "100"]) == 0
-    assert "(at most nothing)" in capsys.readouterr().out
+    assert "(none are kept)" in capsys.readouterr().out
     assert (read_limits().answers_mb, read_limits().features_mb) == (0, 100)
     assert open_cache().usage().answers.n_items == 0
     assert main(["cache", "limit", "--answers", "-1"]) == 64
