@@ -37,9 +37,9 @@ run: setup  ## open the window; CLIP=path opens a clip
 demo: setup  ## detect on the sample clip, draw the posterior, write the corrected file
 	@mkdir -p demo
 	@# Exit code 1 says "out of sync", which is what this clip is.
-	$(BIN)/synchformer-gui detect resources/sample.mp4 --plot demo/posterior.png || test $$? -eq 1
-	$(BIN)/synchformer-gui correct resources/sample.mp4 --detect --overwrite -o demo/sample.synced.mp4
-	$(BIN)/synchformer-gui detect demo/sample.synced.mp4
+	$(BIN)/synchformer-gui detect resources/sample.mp4 --no-cache --plot demo/posterior.png || test $$? -eq 1
+	$(BIN)/synchformer-gui correct resources/sample.mp4 --detect --no-cache --overwrite -o demo/sample.synced.mp4
+	$(BIN)/synchformer-gui detect demo/sample.synced.mp4 --no-cache
 	@echo "See demo/posterior.png and demo/sample.synced.mp4"
 
 builtin: setup-dev  ## train the built-in model into runs/builtin, going on where it was stopped

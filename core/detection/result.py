@@ -28,7 +28,7 @@ class Reason(StrEnum):
     TOO_SHORT = "clip too short"
     NOT_CONFIDENT = "not confident"
     DISAGREE = "windows disagree"
-    TOO_COARSE = "margin wider than the tolerance"
+    TOO_COARSE = "too close to the limit"
 
 
 @dataclass(frozen=True, slots=True)
