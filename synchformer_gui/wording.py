@@ -120,6 +120,8 @@ def belonging_text(estimate: OffsetEstimate) -> str:
 def belonging_sentence(estimate: OffsetEstimate) -> str:
     """Say the same as a sentence; empty where there is nothing to say."""
     text = belonging_text(estimate)
+    if text == "unlikely":
+        return "Picture and sound belong together: unlikely; check that the sound is of this take."
     return f"Picture and sound belong together: {text}." if text else ""
 
 
