@@ -5,7 +5,7 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from core.detection.cache import Cache, CacheLimits
+from core.detection.cache.inquiry import Cache, CacheLimits
 from core.errors import SyncError
 from core.paths import cache_dir, complete_or_absent, data_dir
 from synchformer_gui import __version__

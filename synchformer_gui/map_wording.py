@@ -5,8 +5,8 @@ As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 
 from math import ceil
 
-from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.result import Detection, Reason, Verdict
+from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from synchformer_gui import wording
 from synchformer_gui.quantities import delay_text, duration_text
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.estimate import clip_posterior
-from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
+from core.detection.syncmap.pieces import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
 from synchformer_gui import map_wording, quantities, wording

@@ -1,7 +1,7 @@
 """Simple classical estimators to beat: each correlates one motion signal with one sound signal.
 
 All twelve are calculated together. The application's own classical estimate
-(`core.detection.classical`) is more elaborate and is none of them.
+(`core.detection.classical.engine`) is more elaborate and is none of them.
 """
 
 from collections.abc import Iterable

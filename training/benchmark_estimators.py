@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engine import ClipContext, Engine

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.detection.cache import Inquiry
+from core.detection.cache.inquiry import Inquiry
 from core.detection.engine import Engine
 from core.detection.result import Detection
 from core.errors import Cancelled, MediaError, SyncError

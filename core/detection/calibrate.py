@@ -15,9 +15,14 @@ from core.detection.detector import detect
 from core.detection.engine import Engine
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import AXIS_STEP_S, Evaluation, OffsetEvidence, moved
-from core.detection.feature_memory import FeatureMemory
 from core.detection.pace import Clock, Part
-from core.detection.response import DISTANCES_S, ClassResponse, mean_log_likelihood, settled
+from core.detection.synchformer.feature_memory import FeatureMemory
+from core.detection.synchformer.response import (
+    DISTANCES_S,
+    ClassResponse,
+    mean_log_likelihood,
+    settled,
+)
 from core.errors import DetectionError, SyncError
 from core.model.grid import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 from core.model.user_calibration import UserCalibration

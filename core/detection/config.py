@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.detection.crop import stated_square
+from core.detection.crop.plan import stated_square
 from core.timing import TOLERANCES, Tolerance
 
 HOP_STEP_S = 0.32

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.detection.autocrop import plan_crops
 from core.detection.config import DetectionConfig
-from core.detection.crop import CENTRE, CropPlan
+from core.detection.crop.autocrop import plan_crops
+from core.detection.crop.plan import CENTRE, CropPlan
 from core.detection.engine import NOTHING_KEPT, STAGE, Engine, VisualFeatures
 from core.detection.evidence import OffsetEvidence
 from core.detection.extent import Piece, choose_streams, piece_of
-from core.detection.feature_memory import FeatureMemory, FromFirstPicture
 from core.detection.judgement import Judgement
 from core.detection.pace import Clock, Part, paced
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.stretches import Stretch, aligned, is_settled, next_stretch, plan_stretches
-from core.detection.syncmap import find_sync_map
+from core.detection.synchformer.feature_memory import FeatureMemory, FromFirstPicture
+from core.detection.syncmap.search import find_sync_map
 from core.detection.verdict import judge_clip
 from core.errors import DetectionError
 from core.media.decode import ClipDecoder

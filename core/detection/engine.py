@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.crop import CENTRE, CropPlan, Square
+from core.detection.crop.plan import CENTRE, CropPlan, Square
 from core.detection.evidence import OffsetEvidence
 from core.media.decode import ClipChunk
 from core.progress import Monitor, Progress

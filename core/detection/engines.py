@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.detection.calibrated import CalibratedEngine, bias_text
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.engine import Engine
 from core.errors import CheckpointError
 from core.model.catalog import AUTO, BUILTIN, CLASSICAL, entry, training_audio_early_s
@@ -197,8 +197,8 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
 
     import torch
 
-    from core.detection.features import SynchformerEngine
-    from core.detection.response import response_of
+    from core.detection.synchformer.engine import SynchformerEngine
+    from core.detection.synchformer.response import response_of
     from core.model.build import build_synchformer
     from core.model.checkpoint import read_checkpoint
     from core.model.device import choose_device, choose_precision, segments_per_batch

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.detection.activity import ActivityMeter
-from core.detection.autocrop import merge_squares
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.crop import CENTRE, CropPlan
+from core.detection.crop.autocrop import merge_squares
+from core.detection.crop.plan import CENTRE, CropPlan
 from core.detection.engine import NOTHING_KEPT, ClipContext, Engine, EngineRun, VisualFeatures
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence, joined

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
-from core.detection.crop_report import crop_from_json, crop_to_json
+from core.detection.crop.report import crop_from_json, crop_to_json
 from core.detection.evidence import (
     AXIS_STEP_S,
     OffsetEvidence,
@@ -19,7 +19,6 @@ from core.detection.evidence import (
     evidence_from_classes,
     offset_axis,
 )
-from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.result import (
     Coverage,
     Detection,
@@ -29,6 +28,7 @@ from core.detection.result import (
     Stop,
     Verdict,
 )
+from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.model.grid import OFFSET_GRID_S

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from core.detection.estimate import judge_by
-from core.detection.pieces import MapKind, SyncMap
 from core.detection.result import OffsetEstimate, Reason, Verdict
-from core.detection.syncmap import judge_map
+from core.detection.syncmap.pieces import MapKind, SyncMap
+from core.detection.syncmap.search import judge_map
 from core.timing import Tolerance
 
 

@@ -30,7 +30,7 @@ class UserCalibration:
         resolution_s: Half-width below which no interval goes.
         weights_sha256: SHA-256 of the weights that this was measured with; empty for none.
         response: (61,) what a class gets, by the distance of the truth from its centre, as in
-            `core.detection.response`; empty for a model without classes.
+            `core.detection.synchformer.response`; empty for a model without classes.
         floor: As there.
         n_draws: As there.
         lapse: As there.

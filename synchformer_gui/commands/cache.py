@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.detection.cache import LARGEST_MB, MEGABYTE, CacheLimits
+from core.detection.cache.inquiry import LARGEST_MB, MEGABYTE, CacheLimits
 from synchformer_gui.cache_settings import open_cache, read_limits, write_limits
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.quantities import size_text

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtMultimedia import QVideoFrame
 from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from core.detection.crop import CropPlan, centre_square
+from core.detection.crop.plan import CropPlan, centre_square
 from core.media.picture import LONG_SIDE_PX, SHORT_SIDE_PX
 from core.timing import VIDEO_FPS
 from synchformer_gui.assets import icon_path

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.autocrop import plan_crops
 from core.detection.config import DetectionConfig
-from core.detection.crop import Square, centre_square
+from core.detection.crop.autocrop import plan_crops
+from core.detection.crop.plan import Square, centre_square
 from core.media.probe import probe
 from core.progress import SILENT
 from core.timing import VIDEO_FPS

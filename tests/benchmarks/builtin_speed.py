@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engine import ClipContext, Engine
 from core.detection.engines import EngineChoice, open_engine

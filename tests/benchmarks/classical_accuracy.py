@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from generated_scenes import SCENES, render
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engine import ClipContext
 from core.detection.estimate import estimate_offset

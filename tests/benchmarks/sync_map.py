@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.pieces import MapKind, SyncMap
-from core.detection.syncmap import find_sync_map
+from core.detection.syncmap.pieces import MapKind, SyncMap
+from core.detection.syncmap.search import find_sync_map
 from core.detection.windows import plan_windows
 from core.timing import VIDEO_FPS
 

@@ -18,7 +18,7 @@ import torch
 from generated_scenes import SCENES, render
 
 from core.detection.activity import ActivityMeter
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engine import ClipContext
 from core.detection.engines import EngineChoice, open_engine

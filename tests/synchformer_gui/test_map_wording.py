@@ -8,8 +8,8 @@ import pytest
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
-from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.timing import TimeSpan

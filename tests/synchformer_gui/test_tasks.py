@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.detector import detect
 from core.detection.result import Reason, Verdict
 from core.timing import Tolerance, tolerance_named

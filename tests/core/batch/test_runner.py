@@ -1,8 +1,8 @@
 import pytest
 
 from core.batch.runner import check_clips, find_clips
-from core.detection.cache import Cache, CacheLimits
-from core.detection.classical import ClassicalEngine
+from core.detection.cache.inquiry import Cache, CacheLimits
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
 from core.errors import Cancelled, MediaError

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect, detect_streams
-from core.detection.features import SynchformerEngine
 from core.detection.pace import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection, Stop
+from core.detection.synchformer.engine import SynchformerEngine
 from core.errors import DetectionError
 from core.model.synchformer import Synchformer
 from core.progress import Progress

@@ -13,10 +13,10 @@ from core.detection.calibrate import (
     measure_response,
     try_clips,
 )
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import Evaluation, OffsetEvidence, WindowPosterior, offset_axis
-from core.detection.response import (
+from core.detection.synchformer.response import (
     DEFAULT_RESPONSE,
     DISTANCES_S,
     ClassResponse,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from core.detection.calibrated import CalibratedEngine, bias_text
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.model.user_calibration import UserCalibration

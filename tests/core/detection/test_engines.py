@@ -5,7 +5,7 @@ import pytest
 
 from core import paths
 from core.detection.calibrated import CalibratedEngine
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.engines import EngineChoice, calibration_place, engine_key, open_engine
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, ModelCard, write_card

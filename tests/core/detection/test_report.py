@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.engines import EngineChoice, open_engine
 from core.detection.evidence import WindowPosterior, evidence_from_classes
-from core.detection.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import (
     Coverage,
@@ -23,6 +22,7 @@ from core.detection.result import (
     Stop,
     Verdict,
 )
+from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.timing import TOLERANCES, TimeSpan, tolerance_named

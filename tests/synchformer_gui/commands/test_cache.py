@@ -15,7 +15,7 @@ FROM_CACHE = "--no-cache judges anew"
 @pytest.fixture(autouse=True)
 def settled(home, monkeypatch):
     """Take the code for unchanged, and the home for empty."""
-    monkeypatch.setattr("core.detection.cache._fingerprint_of_code", lambda: "")
+    monkeypatch.setattr("core.detection.cache.inquiry._fingerprint_of_code", lambda: "")
 
 
 @pytest.fixture

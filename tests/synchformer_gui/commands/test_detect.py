@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.detection.classical import ClassicalEngine
+from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.evidence import WindowPosterior, evidence_from_classes

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
-from core.detection.pieces import MapKind, Piece, SyncMap
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
+from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
 from core.detection.windows import plan_windows
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.timing import TimeSpan

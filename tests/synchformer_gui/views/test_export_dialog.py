@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
+from core.detection.syncmap.pieces import SyncMap
 from synchformer_gui.views.export_dialog import ExportDialog
 
 pytestmark = pytest.mark.gui

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
+from core.detection.syncmap.pieces import SyncMap
 from core.media.correction import Correction
 from core.media.verify import Verification
 from synchformer_gui import map_wording, wording

@@ -6,8 +6,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from core.detection.evidence import OffsetEvidence
-from core.detection.pieces import SyncMap
 from core.detection.result import Detection, Reason, Verdict
+from core.detection.syncmap.pieces import SyncMap
 from synchformer_gui.views.timeline import Timeline
 
 pytestmark = pytest.mark.gui

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtMultimedia import QVideoFrame
 from pytestqt.qtbot import QtBot
 
-from core.detection.crop import CENTRE, CropPlan, ShotSquare, Square
+from core.detection.crop.plan import CENTRE, CropPlan, ShotSquare, Square
 from core.detection.result import Detection
 from synchformer_gui.views.main_window import MainWindow
 from synchformer_gui.views.theme import ACCENT

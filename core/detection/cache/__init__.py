@@ -1,0 +1,1 @@
+"""What was found out about clips before, on the disk."""

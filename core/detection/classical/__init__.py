@@ -1,0 +1,1 @@
+"""The classical estimate: motion of the picture against onsets of the sound."""

@@ -1,0 +1,1 @@
+"""Which square of the picture a network with a square view is shown."""

@@ -1,0 +1,1 @@
+"""Detection by a synchronization network of 21 classes."""

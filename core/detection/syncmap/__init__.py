@@ -1,0 +1,1 @@
+"""The offset over the time of a clip."""

@@ -1,0 +1,212 @@
+import json
+import os
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.detection.cache.blob_store import BlobStore
+from core.detection.cache.inquiry import Cache, CacheLimits, ClipFeatures
+from core.detection.classical.engine import ClassicalEngine
+from core.detection.config import DetectionConfig
+from core.detection.crop.plan import Square
+from core.detection.engines import EngineChoice
+from core.detection.report import detection_to_json
+from core.errors import Cancelled
+from core.timing import tolerance_named
+
+CLASSICAL = EngineChoice("classical")
+DEFAULTS = DetectionConfig()
+SQUARE = Square(3, 0)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache", "1.0", CacheLimits())
+
+
+@pytest.fixture
+def clip(make_clip):
+    return make_clip(duration_s=2.0, offset_s=0.2)
+
+
+@pytest.fixture
+def judged(cache, clip):
+    return cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+
+
+def earlier(cache, path, choice=CLASSICAL, config=DEFAULTS):
+    return cache.inquiry(choice, config).earlier(path)
+
+
+def text(detection):
+    return json.dumps(detection_to_json(detection))
+
+
+def test_an_earlier_answer_is_the_same_document(cache, clip, judged):
+    found = earlier(cache, clip)
+    assert found is not judged
+    assert text(found) == text(judged)
+
+
+def test_an_answer_follows_its_file(cache, clip, judged, tmp_path):
+    moved = clip.rename(tmp_path / "renamed.mp4")
+    found = earlier(cache, moved)
+    assert found.info == replace(judged.info, path=moved)
+    assert earlier(cache, clip) is None
+
+
+def test_a_file_that_changed_has_no_answer(cache, clip, judged):
+    with clip.open("r+b") as file:
+        file.seek(clip.stat().st_size // 2)
+        file.write(b"changed")
+    assert earlier(cache, clip) is None
+
+
+def test_every_option_asks_anew(cache, clip, judged):
+    for change in (
+        {"tolerance": tolerance_named("ebu-r37")},
+        {"hop_s": 1.6},
+        {"range_s": 1.0},
+        {"level": 0.95},
+        {"audio_stream_index": 1},
+        {"simulate_offset_s": 0.1},
+        {"window_start_s": 0.0},
+        {"start_s": 1.0},
+        {"end_s": 2.0},
+        {"until_s": 0.02},
+        {"budget_s": 30.0},
+        {"crop": "centre"},
+        {"shift_step_s": 0.0},
+    ):
+        assert earlier(cache, clip, config=replace(DEFAULTS, **change)) is None, change
+    assert earlier(cache, clip) is not None
+
+
+def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, judged):
+    for change in ({"model": "builtin"}, {"precision": "float32"}, {"device": "cpu"}):
+        assert earlier(cache, clip, replace(CLASSICAL, **change)) is None, change
+
+
+def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, monkeypatch):
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"some")
+    monkeypatch.setattr("core.detection.engines.builtin_weights", lambda: weights)
+    for choice in (EngineChoice("builtin"), EngineChoice(str(weights))):
+        cache.inquiry(choice, DEFAULTS).judge(clip, ClassicalEngine())
+        assert earlier(cache, clip, choice)
+        weights.write_bytes(weights.read_bytes() + b" more")
+        assert earlier(cache, clip, choice) is None
+
+
+def test_another_version_of_the_application_asks_anew(cache, clip, judged):
+    assert earlier(Cache(cache.folder, "1.1", CacheLimits()), clip) is None
+    assert earlier(Cache(cache.folder, "1.0", CacheLimits()), clip) is not None
+
+
+def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
+    def on_evidence(_):
+        os.utime(clip)
+
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine(), on_evidence=on_evidence)
+    assert cache.usage().answers.n_items == 0
+
+
+def test_a_damaged_answer_is_dropped(cache, clip, judged, caplog):
+    with sqlite3.connect(cache.folder / "answers.sqlite3") as base:
+        base.execute("UPDATE parts SET value = ?", (b"rubbish",))
+    base.close()
+    assert earlier(cache, clip) is None
+    assert "damaged" in caplog.text
+    assert cache.usage().answers.n_items == 0
+
+
+def test_clearing_forgets(cache, clip, judged):
+    assert cache.usage().answers.n_items == 1
+    cache.clear()
+    assert earlier(cache, clip) is None
+    assert cache.usage().answers.n_items == 0
+
+
+def test_nothing_is_kept_where_nothing_may_be(tmp_path, clip):
+    cache = Cache(tmp_path / "cache", "1.0", CacheLimits(0, 0))
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    assert earlier(cache, clip) is None
+    assert not cache.folder.exists()
+
+
+@pytest.mark.parametrize("n_mb", [-1, 10**7])
+def test_a_limit_has_limits(n_mb):
+    with pytest.raises(ValueError, match=str(n_mb)):
+        CacheLimits(answers_mb=n_mb)
+
+
+def values(seed):
+    return np.random.default_rng(seed).normal(size=(8, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return BlobStore(tmp_path / "features.sqlite3", 10_000_000)
+
+
+def test_features_are_found_bit_for_bit_by_frame_and_square(store):
+    with ClipFeatures(store, "clip") as features:
+        for index in range(100):
+            features.put(8 * index - 16, SQUARE if index % 2 else None, values(index))
+        np.testing.assert_array_equal(features.get(-16, None), values(0))
+        np.testing.assert_array_equal(features.get(8 * 99 - 16, SQUARE), values(99))
+    with ClipFeatures(store, "clip") as features:
+        for index in range(100):
+            found = features.get(8 * index - 16, SQUARE if index % 2 else None)
+            np.testing.assert_array_equal(found, values(index))
+            assert features.get(8 * index - 16, None if index % 2 else SQUARE) is None
+    with ClipFeatures(store, "another clip") as features:
+        assert features.get(0, None) is None
+
+
+def test_features_are_found_while_a_run_goes_on(store):
+    with ClipFeatures(store, "clip") as features:
+        for index in range(200):
+            assert features.get(8 * index, None) is None
+            features.put(8 * index, None, values(index))
+            if index % 10 == 0:
+                for earlier in range(0, index, 7):
+                    assert features.get(8 * earlier, None) is not None
+
+
+def test_features_of_a_run_that_was_stopped_are_kept(store):
+    def stop():
+        with ClipFeatures(store, "clip") as features:
+            features.put(0, None, values(0))
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        stop()
+    np.testing.assert_array_equal(ClipFeatures(store, "clip").get(0, None), values(0))
+
+
+class FeatureEngine:
+    """Sees a square, and notes of which segments it knew the features."""
+
+    sees_square = True
+
+    def __getattr__(self, name):
+        return getattr(ClassicalEngine(), name)
+
+    def start(self, config, monitor, clip):
+        self.known = [clip.features.get(frame, None) is not None for frame in (0, 8, 16)]
+        for frame in (0, 8):
+            clip.features.put(frame, None, values(frame))
+        return ClassicalEngine().start(config, monitor, clip)
+
+
+def test_an_engine_that_sees_a_square_gets_the_features_of_earlier_runs(cache, clip):
+    engine = FeatureEngine()
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, engine)
+    assert engine.known == [False, False, False]
+    # With other options, to which there is no earlier answer.
+    cache.inquiry(CLASSICAL, DetectionConfig(hop_s=0.64)).judge(clip, engine)
+    assert engine.known == [True, True, False]
+    assert cache.usage().features.n_items == 1
