@@ -9,7 +9,7 @@ import typer
 
 from core.errors import Cancelled, SyncError
 from training.benchmark import benchmark
-from training.builtin import builtin
+from training.builtin import builtin, recalibrate
 from training.data.synthetic.samples import write_samples
 
 EXIT_FAILED = 3
@@ -50,6 +50,7 @@ def _commands() -> typer.Typer:
         help="Train and measure what finds the offset of a clip.",
     )
     app.command("builtin")(builtin)
+    app.command("recalibrate")(recalibrate)
     app.command("benchmark")(benchmark)
     app.command("samples")(samples)
     return app

@@ -55,6 +55,10 @@ class Sound:
         has_sample[first : first + n_kept] = self.has_sample[source]
         return Sound(waveform, has_sample)
 
+    def backwards(self) -> "Sound":
+        """Return the sound from its end to its beginning."""
+        return Sound(self.waveform[::-1].copy(), self.has_sample[::-1].copy())
+
     def of_length(self, n_frames: int) -> "Sound":
         """Return the sound cut, or lengthened by nothing, to a number of analysis frames."""
         n_samples = n_frames * SAMPLES_PER_FRAME

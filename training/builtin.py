@@ -1,10 +1,10 @@
-"""`builtin`: render clips, train the built-in network on them, calibrate it, write its file."""
+"""Makes the built-in model: renders clips, trains the network, calibrates it, writes its file."""
 
 import ctypes
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import torch
 import typer
 
 from core.errors import CheckpointError
-from core.model.builtin import About, BuiltinModel, Calibration, write_builtin
+from core.model.builtin import About, BuiltinModel, Calibration, read_builtin, write_builtin
 from core.model.lag import LagNet, LagSizes
 from core.progress import Monitor
 from training.calibrate import calibrate, fit_temperature
@@ -41,7 +41,7 @@ class BuiltinRecipe:
 
     n_train: int = 1800
     n_validation: int = 185
-    n_calibration: int = 3
+    n_calibration: int = 4
     n_unfamiliar: int = 12
     n_steps: int = 2200
     batch_size: int = 12
@@ -61,43 +61,47 @@ class BuiltinRecipe:
 
 _DEFAULTS = BuiltinRecipe()
 
+ClipsOption = Annotated[
+    Path | None,
+    typer.Option("--clips", metavar="DIR", help="Rendered clips; FOLDER/clips if not given."),
+]
+CalibrationOption = Annotated[
+    int,
+    typer.Option(
+        "--calibration-clips", metavar="N", min=1, help="Of each trained type, to calibrate."
+    ),
+]
+UnfamiliarOption = Annotated[
+    int,
+    typer.Option("--unfamiliar-clips", metavar="N", min=0, help="Of each type only calibrated on."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0)]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, help="Processes that render.")
+]
+
 
 def builtin(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Gets checkpoints, log and the model's file.")
     ],
-    clips: Annotated[
-        Path | None,
-        typer.Option("--clips", metavar="DIR", help="Rendered clips; FOLDER/clips if not given."),
-    ] = None,
+    clips: ClipsOption = None,
     n_train: Annotated[
         int, typer.Option("--train-clips", metavar="N", min=1, help="Clips to train on.")
     ] = _DEFAULTS.n_train,
     n_validation: Annotated[
         int, typer.Option("--validation-clips", metavar="N", min=2, help="Clips to watch.")
     ] = _DEFAULTS.n_validation,
-    n_calibration: Annotated[
-        int,
-        typer.Option(
-            "--calibration-clips", metavar="N", min=1, help="Of each trained type, to calibrate."
-        ),
-    ] = _DEFAULTS.n_calibration,
-    n_unfamiliar: Annotated[
-        int,
-        typer.Option(
-            "--unfamiliar-clips", metavar="N", min=0, help="Of each type only calibrated on."
-        ),
-    ] = _DEFAULTS.n_unfamiliar,
+    n_calibration: CalibrationOption = _DEFAULTS.n_calibration,
+    n_unfamiliar: UnfamiliarOption = _DEFAULTS.n_unfamiliar,
     n_steps: Annotated[
         int, typer.Option("--steps", metavar="N", min=1, help="Updates of the weights.")
     ] = _DEFAULTS.n_steps,
     batch_size: Annotated[
         int, typer.Option("--batch", metavar="N", min=2, help="Windows per update.")
     ] = _DEFAULTS.batch_size,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = _DEFAULTS.seed,
-    n_workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Processes that render.")
-    ] = 2,
+    seed: SeedOption = _DEFAULTS.seed,
+    n_workers: WorkersOption = 2,
 ) -> None:
     """Make the built-in model from nothing; a run that was stopped goes on where it was."""
     recipe = BuiltinRecipe(
@@ -112,6 +116,35 @@ def builtin(
     with TerminalMonitor() as monitor:
         target = make_builtin(folder, clips or folder / "clips", recipe, n_workers, monitor)
     typer.echo(f"Written: {target}")
+
+
+def recalibrate(
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS", help="A file that `builtin` has written.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Gets the new file.")],
+    clips: ClipsOption = None,
+    n_calibration: CalibrationOption = _DEFAULTS.n_calibration,
+    n_unfamiliar: UnfamiliarOption = _DEFAULTS.n_unfamiliar,
+    seed: SeedOption = _DEFAULTS.seed,
+    n_workers: WorkersOption = 2,
+) -> None:
+    """Fit the margin and the confidence of a trained built-in model anew; the network stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = read_builtin(weights)
+    recipe = {
+        **json.loads(model.about.recipe),
+        "n_calibration": n_calibration,
+        "n_unfamiliar": n_unfamiliar,
+        "calibration_seed": seed,
+        "calibration_commit": _commit(),
+    }
+    about = replace(model.about, recipe=json.dumps(recipe))
+    with TerminalMonitor() as monitor:
+        files = _calibration_files(clips or folder / "clips", n_calibration, n_unfamiliar)
+        calibration = calibrate(model, *files, seed, monitor, n_workers)
+    write_builtin(folder / WEIGHTS, BuiltinModel(model.network, calibration, about))
+    typer.echo(f"Written: {folder / WEIGHTS}")
 
 
 def make_builtin(
@@ -140,12 +173,20 @@ def make_builtin(
     temperature = fit_temperature(*task.judged_windows())
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
-    files = render_split_files(clips, "calibration", recipe.n_calibration)
-    files += render_split_files(clips, "calibration-types", recipe.n_unfamiliar)
-    calibration = calibrate(model, [path for path, _ in files], recipe.seed, monitor, n_workers)
+    files = _calibration_files(clips, recipe.n_calibration, recipe.n_unfamiliar)
+    calibration = calibrate(model, *files, recipe.seed, monitor, n_workers)
     write_builtin(folder / WEIGHTS, BuiltinModel(network, calibration, about))
     _write_summary(folder / "summary.json", recipe, calibration, metrics)
     return folder / WEIGHTS
+
+
+def _calibration_files(
+    clips: Path, n_familiar: int, n_unfamiliar: int
+) -> tuple[list[Path], list[Path]]:
+    """Render clips of trained event types, and of those that are only calibrated on."""
+    familiar = render_split_files(clips, "calibration", n_familiar)
+    unfamiliar = render_split_files(clips, "calibration-types", n_unfamiliar)
+    return [path for path, _ in familiar], [path for path, _ in unfamiliar]
 
 
 def _write_summary(

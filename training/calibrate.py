@@ -32,11 +32,12 @@ TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
 EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 LEASTS = np.arange(0.5, 0.991, 0.01)
+SPREAD_SHARES = np.arange(0.0, 3.01, 0.1)
 MOST_WRONG = 0.02
 """Largest share of wrong ones among the answers that are given."""
 
 MOST_FOOLED = 0.03
-"""Largest share of clips with foreign sound to which an answer is given."""
+"""Largest share of unrelated sounds, foreign or backwards, to which an answer is given."""
 
 LEVEL = 0.9
 CONFIG = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
@@ -58,17 +59,15 @@ def fit_temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An answer to a clip with a known offset, or with foreign sound.
+    """An answer to a clip with a known offset, or with unrelated sound.
 
     Attributes:
         signs: What speaks for the answer.
-        error_s: Answer minus truth; infinite with foreign sound.
-        half_widths_s: From the answer to the borders of its interval, without a least width.
+        error_s: Answer minus truth; infinite with unrelated sound.
     """
 
     signs: Signs
     error_s: float
-    half_widths_s: tuple[float, float]
 
     @property
     def is_right(self) -> bool:
@@ -76,13 +75,19 @@ class Case:
 
 
 def calibrate(
-    model: BuiltinModel, clips: Sequence[Path], seed: int, monitor: Monitor, n_workers: int = 1
+    model: BuiltinModel,
+    clips: Sequence[Path],
+    unfamiliar: Sequence[Path],
+    seed: int,
+    monitor: Monitor,
+    n_workers: int = 1,
 ) -> Calibration:
     """Fit the least width of intervals and the rule for the confidence to whole clips.
 
     Args:
         model: With its temperature.
-        clips: Files in sync, not trained on.
+        clips: Files in sync, not trained on, of event types that were.
+        unfamiliar: Likewise, of other types; intervals have to hold the truth as often with them.
         seed: Decides the offsets.
         monitor: Told about the progress and asked whether to go on.
         n_workers: Processes.
@@ -96,9 +101,12 @@ def calibrate(
     neutral = ConfidenceRule(intercept=0.0, own=1.0, belonging=0.0, second=0.0)
     trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
     questions: list[Question] = []
+    all_clips = (*clips, *unfamiliar)
     # Half the list apart, since files of one event type stand side by side.
-    far = max(1, len(clips) // 2)
-    pairs = [(path, clips[(number + far) % len(clips)]) for number, path in enumerate(clips)]
+    far = max(1, len(all_clips) // 2)
+    pairs = [
+        (path, all_clips[(number + far) % len(all_clips)]) for number, path in enumerate(all_clips)
+    ]
     monitor.check()
     with (
         tempfile.TemporaryDirectory(prefix="calibration-") as folder,
@@ -113,7 +121,7 @@ def calibrate(
             ask = functools.partial(_questions, weights, seed)
             for number, found in enumerate(pool.map(ask, pairs), 1):
                 questions += found
-                monitor.report(Progress("Calibrating", number / len(clips)))
+                monitor.report(Progress("Calibrating", number / len(pairs)))
                 monitor.check()
         finally:
             pool.shutdown(cancel_futures=True)
@@ -121,11 +129,36 @@ def calibrate(
     cases = [_case(question, weight) for question in questions]
     regression = _fit_rule(cases)
     least = fit_least(ConfidenceRule(*regression), cases)
-    return replace(
-        model.calibration,
-        resolution_s=_fit_resolution(cases),
-        confidence=(*regression, weight, least),
-    )
+    rule = ConfidenceRule(*regression, weight, least, spread_share=1.0)
+    true = [question for question in questions if np.isfinite(question.offset_s)]
+    groups = [
+        [span for question in some if (span := _span(question, rule)) is not None]
+        for some in (true[: len(clips)], true[len(clips) :])
+    ]
+    resolution_s = fit_resolution(groups[0])
+    rule = replace(rule, spread_share=fit_spread_share(groups, resolution_s))
+    return replace(model.calibration, resolution_s=resolution_s, confidence=astuple(rule))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The interval about an answer that is given.
+
+    Attributes:
+        error_s: Answer minus truth.
+        half_widths_s: From the answer to the lower and to the upper border, without a least width.
+        spread_s: Mean spread of the windows.
+    """
+
+    error_s: float
+    half_widths_s: tuple[float, float]
+    spread_s: float
+
+    def holds_truth(self, least_s: float, spread_share: float = 0.0) -> bool:
+        """Tell whether the truth is inside, with this least half-width."""
+        least_s = max(least_s, spread_share * self.spread_s)
+        below_s, above_s = (max(width_s, least_s) for width_s in self.half_widths_s)
+        return -above_s <= self.error_s <= below_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +168,7 @@ class Question:
     Attributes:
         evidence: Of the model.
         second: Of the second opinion.
-        offset_s: The truth; infinite with foreign sound.
+        offset_s: The truth; infinite with unrelated sound.
     """
 
     evidence: Sequence[OffsetEvidence]
@@ -150,17 +183,21 @@ def _engine(weights: Path) -> LagEngine:
 
 
 def _questions(weights: Path, seed: int, pair: tuple[Path, Path]) -> list[Question]:
-    """Ask about a clip with its own sound, shifted, and with that of another one."""
+    """Ask about a clip with its own sound, shifted and backwards, and with that of another one."""
     path, other = pair
     recording = read_recording(path)
     judge = EngineEstimator(NAME, _engine(weights)).begin(recording)
     rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
     offset_s = float(rng.uniform(-NEAR_S, NEAR_S))
-    (true,) = judge(recording.sound.shifted(offset_s), CONFIG)
-    (foreign,) = judge(read_sound(other).of_length(recording.n_frames), CONFIG)
+    sounds = (
+        (recording.sound.shifted(offset_s), offset_s),
+        (recording.sound.backwards(), np.inf),
+        (read_sound(other).of_length(recording.n_frames), np.inf),
+    )
     return [
-        Question(true.evidence, true.second, offset_s),
-        Question(foreign.evidence, foreign.second, np.inf),
+        Question(found.evidence, found.second, truth_s)
+        for sound, truth_s in sounds
+        for found in judge(sound, CONFIG)
     ]
 
 
@@ -183,15 +220,15 @@ def fit_evidence_weight(questions: Sequence[Question]) -> float:
 def fit_least(rule: ConfidenceRule, cases: Sequence[Case]) -> float:
     """Return the least confidence from which on answers are as seldom wrong as they should be.
 
-    Both the answers to shifted sound and those to foreign sound have to be.
+    Both the answers to shifted sound and those to unrelated sound have to be.
     """
     shifted = [case for case in cases if np.isfinite(case.error_s)]
-    foreign = [case for case in cases if not np.isfinite(case.error_s)]
+    unrelated = [case for case in cases if not np.isfinite(case.error_s)]
     for least in LEASTS:
         given = [case for case in shifted if rule.confidence(case.signs) >= least]
         n_wrong = sum(not case.is_right for case in given)
-        n_fooled = sum(rule.confidence(case.signs) >= least for case in foreign)
-        if n_wrong <= MOST_WRONG * len(given) and n_fooled <= MOST_FOOLED * len(foreign):
+        n_fooled = sum(rule.confidence(case.signs) >= least for case in unrelated)
+        if n_wrong <= MOST_WRONG * len(given) and n_fooled <= MOST_FOOLED * len(unrelated):
             return float(round(least, 2))
     return float(LEASTS[-1])
 
@@ -201,24 +238,42 @@ def _case(question: Question, weight: float) -> Case:
     estimate = estimate_offset(evidence, CONFIG)
     near = near_answer(evidence[0].axis_s, estimate.offset_s, resolution_s=0.0)
     signs = clip_signs(evidence, question.second, near, estimate.confidence)
-    low, high = estimate.interval_s
-    widths = (estimate.offset_s - low, high - estimate.offset_s)
-    return Case(signs, estimate.offset_s - question.offset_s, widths)
+    return Case(signs, estimate.offset_s - question.offset_s)
 
 
-def _fit_resolution(cases: Sequence[Case]) -> float:
-    """Return the least width with which the intervals of right answers hold the truth."""
-    right = [case for case in cases if case.is_right]
-    for resolution_s in RESOLUTIONS_S:
-        covered = [
-            -max(case.half_widths_s[1], resolution_s)
-            <= case.error_s
-            <= max(case.half_widths_s[0], resolution_s)
-            for case in right
-        ]
-        if covered and np.mean(covered) >= LEVEL:
-            return float(round(resolution_s, 3))
+def _span(question: Question, rule: ConfidenceRule) -> Span | None:
+    """Return the interval about the answer, None if none is given."""
+    evidence = joined(question.evidence, question.second, rule.evidence_weight)
+    estimate = estimate_offset(evidence, CONFIG, rule=rule, second=question.second)
+    if not estimate.is_confident:
+        return None
+    bare = estimate_offset(
+        evidence, CONFIG, rule=replace(rule, spread_share=0.0), second=question.second
+    )
+    low, high = bare.interval_s
+    widths_s = (bare.offset_s - low, high - bare.offset_s)
+    return Span(bare.offset_s - question.offset_s, widths_s, estimate.least_margin_s)
+
+
+def fit_resolution(spans: Sequence[Span]) -> float:
+    """Return the least half-width with which intervals hold the truth as often as they should."""
+    for least_s in RESOLUTIONS_S:
+        if spans and np.mean([span.holds_truth(float(least_s)) for span in spans]) >= LEVEL:
+            return float(round(least_s, 3))
     return float(RESOLUTIONS_S[-1])
+
+
+def fit_spread_share(groups: Sequence[Sequence[Span]], resolution_s: float) -> float:
+    """Return the least share of the spread with which they do in the mean of the groups."""
+    for share in SPREAD_SHARES:
+        held = [
+            np.mean([span.holds_truth(resolution_s, float(share)) for span in spans])
+            for spans in groups
+            if spans
+        ]
+        if held and np.mean(held) >= LEVEL:
+            return float(round(share, 2))
+    return float(SPREAD_SHARES[-1])
 
 
 def _fit_rule(cases: Sequence[Case]) -> tuple[float, float, float, float]:

@@ -37,6 +37,8 @@ class ConfidenceRule:
         second: Likewise.
         evidence_weight: What the log-likelihood of the second opinion counts in the answer.
         least: Confidence below which the answer is "cannot tell".
+        spread_share: The interval reaches at least so many times the mean spread of the windows
+            (`core.detection.statements`) from the answer.
     """
 
     intercept: float
@@ -45,6 +47,7 @@ class ConfidenceRule:
     second: float
     evidence_weight: float = 0.0
     least: float = 0.7
+    spread_share: float = 0.0
 
     def confidence(self, signs: Signs) -> float:
         """Return the probability, 0..1, that the answer is right."""

@@ -15,7 +15,6 @@ from core.detection.pace import Clock, Part, paced
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.stretches import Stretch, aligned, is_settled, next_stretch, plan_stretches
 from core.detection.synchformer.feature_memory import FeatureMemory, FromFirstPicture
-from core.detection.syncmap.search import find_sync_map
 from core.detection.verdict import judge_clip
 from core.errors import DetectionError
 from core.media.decode import ClipDecoder
@@ -74,15 +73,14 @@ def detect(
     course = _Course(info, video, audio, piece, config, judgement, clock)
     stop = course.judge(monitor)
     opinion, second = judgement.opinions()
-    evidence = judgement.evidence()
-    sync_map = find_sync_map(evidence, config)
+    sync_map = judgement.sync_map()
     estimate = judge_clip(opinion.estimate, sync_map, config.tolerance)
     return Detection(
         info=info,
         config=config,
         opinion=replace(opinion, estimate=estimate),
         second_opinion=second,
-        evidence=evidence,
+        evidence=judgement.evidence(),
         video_stream_index=video.index,
         audio_stream_index=audio.index,
         warnings=(*course.warnings, *judgement.warnings()),
@@ -181,7 +179,7 @@ class _Course:
             if index == 0 and judgement.first_window_frame is not None:
                 stretches = aligned(stretches, judgement.first_window_frame, config.hop_segments)
             if config.until_s is not None and is_settled(
-                judgement.estimate(), found, len(stretches), config.until_s, judgement.resolution_s
+                judgement.estimate(), found, len(stretches), config.until_s
             ):
                 return Stop.COMPLETE if len(found) == len(stretches) else Stop.PRECISE
         return Stop.COMPLETE

@@ -62,13 +62,15 @@ def estimate_offset(
     offset_s = float(axis[posterior.argmax()])
     resolution_s = max(item.resolution_s for item in evidence)
     near = near_answer(axis, offset_s, resolution_s)
-    sureness = min(float(posterior[near].sum()), 1.0)
+    denies = deniers(evidence, near)
+    sureness, least_s = min(float(posterior[near].sum()), 1.0), resolution_s
     if rule is not None:
         sureness = rule.confidence(clip_signs(evidence, second, near, sureness))
-    denies = deniers(evidence, near)
+        posterior = _as_sure(posterior, near, sureness)
+        least_s = max(least_s, rule.spread_share * statements.spread_about(denies))
     unrivalled = statements.unrivalled(axis, denies)
-    low, high = _highest_density(axis, posterior, config.level)
-    interval_s = (min(low, offset_s - resolution_s), max(high, offset_s + resolution_s))
+    low, high = _shortest(axis, posterior, config.level)
+    interval_s = (min(low, offset_s - least_s), max(high, offset_s + least_s))
     is_narrow = max(offset_s - low, high - offset_s) <= WIDEST_S
     is_confident = is_narrow and sureness >= (CONFIDENT if rule is None else rule.least)
     is_disputed = unrivalled < 1 or (not is_confident and statements.is_mostly_denied(denies))
@@ -82,6 +84,7 @@ def estimate_offset(
         verdict=verdict,
         reason=reason,
         windows_used=len(evidence),
+        least_margin_s=least_s,
         synchronizability=_mean_synchronizability(evidence),
     )
 
@@ -149,6 +152,29 @@ def _posterior(evidence: Sequence[OffsetEvidence], statements: Statements) -> ND
     return posterior
 
 
+def _as_sure(
+    posterior: NDArray[np.float64], near: NDArray[np.bool_], sureness: float
+) -> NDArray[np.float64]:
+    """Let the answer have the probability that the rule gives it, so that the interval has it too.
+
+    The rest is divided: half as the evidence has it, half evenly, since a rule that doubts an
+    answer doubts the evidence for the others as well.
+
+    Args:
+        posterior: (M,) by the evidence alone.
+        near: (M,), which offsets lie near the answer.
+        sureness: Their probability by the rule.
+    """
+    if near.all():
+        return posterior
+    inside = np.where(near, posterior, 0.0)
+    outside = np.where(near, 0.0, posterior)
+    even = ~near / np.count_nonzero(~near)
+    outside = (outside / max(outside.sum(), 1e-300) + even) / 2
+    settled: NDArray[np.float64] = sureness * inside / inside.sum() + (1 - sureness) * outside
+    return settled
+
+
 def _doubt(evidence: Sequence[OffsetEvidence], *, is_disputed: bool, is_confident: bool) -> Reason:
     """Return what keeps the evidence from giving an answer."""
     if is_disputed:
@@ -171,14 +197,20 @@ def _mean_synchronizability(evidence: Sequence[OffsetEvidence]) -> float | None:
     return sum(score * weight for score, weight in scored) / sum(weight for _, weight in scored)
 
 
-def _highest_density(
+def _shortest(
     axis: NDArray[np.float64], posterior: NDArray[np.float64], level: float
 ) -> tuple[float, float]:
-    """Return the borders of the most probable offsets that together reach the level."""
-    order = np.argsort(posterior)[::-1]
-    n_kept = int(np.searchsorted(posterior[order].cumsum(), level)) + 1
-    kept = axis[order[:n_kept]]
-    return float(kept.min()) - AXIS_STEP_S / 2, float(kept.max()) + AXIS_STEP_S / 2
+    """Return the borders of the shortest interval that reaches the level.
+
+    With one peak that is the region of highest density. With several, that region would be in
+    pieces, and the span of all of them would hold far more than the level.
+    """
+    until = np.append(0.0, posterior.cumsum())
+    ends = np.searchsorted(until, until[:-1] + level * until[-1] - 1e-12)
+    n_steps = np.where(ends < len(until), ends - np.arange(len(axis)), len(axis) + 1)
+    first = int(n_steps.argmin())
+    last = first + int(n_steps[first]) - 1
+    return float(axis[first]) - AXIS_STEP_S / 2, float(axis[last]) + AXIS_STEP_S / 2
 
 
 def _judge(

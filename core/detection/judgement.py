@@ -15,6 +15,8 @@ from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence, joined
 from core.detection.pace import Clock
 from core.detection.result import OffsetEstimate, Opinion
+from core.detection.syncmap.pieces import SyncMap
+from core.detection.syncmap.search import find_sync_map
 from core.media.decode import ClipChunk
 from core.model.config import WINDOW_SEGMENTS
 from core.progress import Monitor, Unreported
@@ -76,11 +78,6 @@ class Judgement:
         """Analysis frame at which the first whole window begins; None while there is none."""
         whole = (e.window for e in self._all.evidence if not e.window.is_padded)
         return next((window.first_frame for window in whole), None)
-
-    @property
-    def resolution_s(self) -> float:
-        """Smallest margin that the evidence supports."""
-        return max(item.resolution_s for item in self._all.evidence)
 
     @property
     def spans(self) -> tuple[TimeSpan, ...]:
@@ -150,6 +147,15 @@ class Judgement:
                 item = replace(item, window=window, posterior=posterior)
             numbered.append(item)
         return tuple(numbered)
+
+    def sync_map(self) -> SyncMap | None:
+        """Return what the offset does over time, None where nothing stands out."""
+        return find_sync_map(
+            self.evidence(),
+            self._config,
+            rule=self._engine.confidence_rule,
+            second=self._all.second,
+        )
 
     def opinions(self) -> tuple[Opinion, Opinion | None]:
         """Return the answer and the second opinion, which may have its say in the evidence."""

@@ -114,6 +114,7 @@ def _opinion_to_json(opinion: Opinion) -> dict[str, object]:
         "verdict": estimate.verdict.value,
         "reason": estimate.reason.value,
         "windows_used": estimate.windows_used,
+        "least_margin_s": estimate.least_margin_s,
         "synchronizability": estimate.synchronizability,
         "model": opinion.engine_name,
         "model_id": opinion.engine_id,
@@ -130,6 +131,7 @@ def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
         verdict=Verdict(data["verdict"]),
         reason=Reason(data["reason"]),
         windows_used=data["windows_used"],
+        least_margin_s=data["least_margin_s"],
         synchronizability=data.get("synchronizability"),
     )
     return Opinion(data["model"], data["model_id"], estimate)
@@ -138,6 +140,7 @@ def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
 def _map_to_json(sync_map: SyncMap) -> dict[str, object]:
     return {
         "kind": sync_map.kind.value,
+        "confidence": sync_map.confidence,
         "drift_ppm": sync_map.drift_ppm,
         "drift_interval_ppm": list(sync_map.drift_interval_ppm),
         "cause": sync_map.cause.value,
@@ -161,6 +164,7 @@ def _map_from_json(data: Mapping[str, Any]) -> SyncMap:
     return SyncMap(
         kind=MapKind(data["kind"]),
         pieces=tuple(_piece_from_json(piece) for piece in data["pieces"]),
+        confidence=data["confidence"],
         drift_ppm=data["drift_ppm"],
         drift_interval_ppm=(low, high),
         cause=DriftCause(data["cause"]),

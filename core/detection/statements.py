@@ -32,6 +32,9 @@ RIVAL_SHARE = 0.25
 RIVAL_WINDOWS = 0.5
 """Least support of another offset, in windows that do not overlap."""
 
+SPREAD_REACH_S = 0.15
+"""How far around its most probable offset the spread of a window is measured."""
+
 _BLOCK = 256
 """Windows that are looked at together; bounds the memory for long clips and wide ranges."""
 
@@ -45,12 +48,14 @@ class Statements:
             lengths of a full window.
         best_s: (N,) most probable offset.
         is_sure: (N,) bool, whether hardly any offset away from that comes into question.
+        spread_s: (N,) standard deviation of the likelihood around that.
         reach_s: Offsets up to this far from another speak for it.
     """
 
     weights: NDArray[np.float64]
     best_s: NDArray[np.float64]
     is_sure: NDArray[np.bool_]
+    spread_s: NDArray[np.float64]
     reach_s: float
 
     def unrivalled(self, axis_s: NDArray[np.float64], denies: NDArray[np.bool_]) -> float:
@@ -77,6 +82,16 @@ class Statements:
         """Tell whether most of the sure windows, and enough of them, deny an answer."""
         own, others = self._total(self.is_sure & ~denies), self._total(self.is_sure & denies)
         return others > max(RIVAL_WINDOWS, own)
+
+    def spread_about(self, denies: NDArray[np.bool_]) -> float:
+        """Return the mean spread of the windows that do not deny an answer, in seconds.
+
+        What moves slowly, or before it sounds, has a broad peak in every window, and its peaks may
+        all be off to the same side: adding windows up narrows the sum and not that error.
+        """
+        weights = self.weights * ~denies
+        total = float(weights.sum())
+        return float(weights @ self.spread_s) / total if total > 0 else 0.0
 
     def _total(self, some: NDArray[np.bool_]) -> float:
         return float(np.sum(self.weights, where=some))
@@ -107,7 +122,7 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
     reach_s = reach(max(item.resolution_s for item in evidence))
     n_reach = round(reach_s / AXIS_STEP_S - 0.5)
     axis = evidence[0].axis_s
-    telling, best_s, is_sure = [], [], []
+    telling, best_s, is_sure, spread_s = [], [], [], []
     for relative in relative_likelihoods(evidence):
         nats = (relative * np.log(np.maximum(relative, 1e-30))).mean(axis=1)
         share = (nats - SILENT_NATS) / (TELLING_NATS - SILENT_NATS)
@@ -119,8 +134,15 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
         near = sums[rows, np.minimum(best + n_reach + 1, len(axis))]
         near -= sums[rows, np.maximum(best - n_reach, 0)]
         is_sure.append(near >= SURE)
+        spread_s.append(_spread(relative, best))
     weights = _weights(evidence, np.concatenate(telling))
-    return Statements(weights, np.concatenate(best_s), np.concatenate(is_sure), reach_s)
+    return Statements(
+        weights,
+        np.concatenate(best_s),
+        np.concatenate(is_sure),
+        np.concatenate(spread_s),
+        reach_s,
+    )
 
 
 def deniers(evidence: Sequence[OffsetEvidence], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -148,6 +170,18 @@ def relative_likelihoods(evidence: Sequence[OffsetEvidence]) -> Iterator[NDArray
 def reach(resolution_s: float) -> float:
     """Return how far from an answer offsets speak for it, by the resolution of the evidence."""
     return max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
+
+
+def _spread(relative: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return (n,) standard deviations, in seconds, of (n, M) likelihoods around their peaks."""
+    n_reach = round(SPREAD_REACH_S / AXIS_STEP_S)
+    steps = np.arange(-n_reach, n_reach + 1)
+    padded = np.pad(relative, ((0, 0), (n_reach, n_reach)))
+    around = padded[np.arange(len(best))[:, None], best[:, None] + steps + n_reach]
+    around /= around.sum(axis=1, keepdims=True)
+    means = around @ steps
+    spreads: NDArray[np.float64] = np.sqrt(around @ steps**2 - means**2) * AXIS_STEP_S
+    return spreads
 
 
 def _weights(

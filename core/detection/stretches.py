@@ -112,12 +112,11 @@ def is_settled(
     found: Mapping[int, OffsetEstimate | None],
     n_stretches: int,
     until_s: float,
-    resolution_s: float,
 ) -> bool:
     """Tell whether more stretches are not needed.
 
-    The estimate is confident and its interval reaches no farther than asked for, or than the
-    evidence can ever resolve; the clip has been looked at in three places; and nothing lies
+    The estimate is confident and its interval reaches no farther than asked for, or than it
+    ever can; the clip has been looked at in three places; and nothing lies
     unjudged between stretches that contradict each other.
 
     Args:
@@ -125,11 +124,10 @@ def is_settled(
         found: As in `next_stretch`.
         n_stretches: How many stretches there are.
         until_s: Margin that is narrow enough.
-        resolution_s: Of the evidence.
     """
     low, high = estimate.interval_s
     margin_s = max(high - estimate.offset_s, estimate.offset_s - low)
-    narrowest_s = resolution_s + AXIS_STEP_S
+    narrowest_s = estimate.least_margin_s + AXIS_STEP_S
     return (
         estimate.is_confident
         and margin_s <= max(until_s, narrowest_s) + 1e-6

@@ -12,7 +12,7 @@ from core.timing import Tolerance
 def judge_clip(
     estimate: OffsetEstimate, sync_map: SyncMap | None, tolerance: Tolerance
 ) -> OffsetEstimate:
-    """Return the same answer, judged by a tolerance.
+    """Return the same answer, judged by a tolerance; where the offset changes, as sure as that.
 
     Args:
         estimate: Over all windows.
@@ -22,6 +22,7 @@ def judge_clip(
     is_comparable = estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
     if sync_map is None or sync_map.kind is MapKind.CONSTANT or not is_comparable:
         return judge_by(estimate, tolerance)
+    estimate = replace(estimate, confidence=sync_map.confidence)
     verdict = judge_map(sync_map, tolerance)
     if verdict is None:
         return replace(estimate, verdict=Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE)

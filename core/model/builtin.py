@@ -13,7 +13,7 @@ from core.paths import complete_or_absent
 
 FORMAT = "synchformer-gui lag network 1"
 
-N_CONFIDENCE_WEIGHTS = 6
+N_CONFIDENCE_WEIGHTS = 7
 """As many as `core.detection.confidence.ConfidenceRule` has."""
 
 

@@ -35,6 +35,13 @@ def test_sound_of_another_length_is_cut_or_ends_early() -> None:
     assert _ramp(4).of_length(6).has_audio.tolist() == [True] * 4 + [False] * 2
 
 
+def test_backwards_the_last_sample_comes_first() -> None:
+    backwards = _ramp(50).shifted(0.5).backwards()
+    assert backwards.waveform[-1] == 8000
+    assert not backwards.has_sample[:8000].any()
+    assert backwards.has_sample[8000:].all()
+
+
 def test_sound_alone_is_the_sound_of_the_whole_clip(make_clip: Callable[..., Path]) -> None:
     path = make_clip(duration_s=6.0, audio_start_s=0.3)
     recording, sound = read_recording(path), read_sound(path)

@@ -94,7 +94,7 @@ def test_a_run_writes_a_model_that_answers(tmp_path: Path, clips: Path) -> None:
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert model.about.commit.removesuffix("-dirty") == head.stdout.strip()
-    assert len(model.calibration.confidence) == 6
+    assert len(model.calibration.confidence) == 7
     facts = json.loads((folder / "summary.json").read_text())
     assert facts["calibration"]["temperature"] == model.calibration.temperature
     assert facts["validation"]["loss"] > 0
@@ -137,6 +137,22 @@ def test_the_command_goes_on_and_refuses_another_recipe(
     capsys.readouterr()
     assert main(_words(folder, clips, batch="3")) == EXIT_FAILED
     assert "belongs to a run with another configuration" in capsys.readouterr().err
+
+
+def test_a_model_is_calibrated_anew_with_the_network_it_has(tmp_path: Path, clips: Path) -> None:
+    weights = make_builtin(tmp_path / "run", clips, RECIPE, 1, SILENT)
+    words = ["--clips", str(clips), "--calibration-clips", "1", "--unfamiliar-clips", "1"]
+    folder = tmp_path / "anew"
+    assert main(["recalibrate", str(weights), str(folder), *words, "--workers", "1"]) == 0
+
+    before, after = read_builtin(weights), read_builtin(folder / "weights.safetensors")
+    for key, value in before.network.state_dict().items():
+        torch.testing.assert_close(after.network.state_dict()[key], value, rtol=0, atol=0)
+    assert after.calibration == before.calibration
+    assert after.about.commit == before.about.commit
+    recipe = json.loads(after.about.recipe)
+    assert recipe["n_steps"] == RECIPE.n_steps
+    assert recipe["calibration_commit"]
 
 
 @pytest.mark.parametrize(

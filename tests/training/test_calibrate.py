@@ -18,11 +18,14 @@ from training.calibrate import (
     RESOLUTIONS_S,
     Case,
     Question,
-    _fit_resolution,
+    Span,
     _fit_rule,
+    _span,
     calibrate,
     fit_evidence_weight,
     fit_least,
+    fit_resolution,
+    fit_spread_share,
     fit_temperature,
 )
 
@@ -54,7 +57,7 @@ def _cases(n: int = 4000) -> list[Case]:
     for row in rng.normal(0, 2.5, (n, 3)).clip(-6, 6):
         signs = Signs(*map(float, row))
         is_right = rng.random() < TRUE_RULE.confidence(signs)
-        cases.append(Case(signs, 0.01 if is_right else float(rng.choice([0.9, np.inf])), (0, 0)))
+        cases.append(Case(signs, 0.01 if is_right else float(rng.choice([0.9, np.inf]))))
     return cases
 
 
@@ -79,7 +82,7 @@ def test_stated_confidence_is_how_often_answers_are_right() -> None:
 
 def test_rule_stays_finite_where_the_signs_decide_everything() -> None:
     cases = [
-        Case(Signs(value, value, value), 0.0 if value > 0 else np.inf, (0, 0))
+        Case(Signs(value, value, value), 0.0 if value > 0 else np.inf)
         for value in (-6.0, -2.0, 2.0, 6.0)
         for _ in range(20)
     ]
@@ -89,13 +92,15 @@ def test_rule_stays_finite_where_the_signs_decide_everything() -> None:
     assert rule.confidence(Signs(-6, -6, -6)) < 0.01
 
 
-def _answers(spread_s: float, widths_s: tuple[float, float] = (0.0, 0.0)) -> list[Case]:
-    errors_s = np.random.default_rng(2).normal(0, spread_s, 2000)
-    return [Case(Signs(0, 0, 0), float(error_s), widths_s) for error_s in errors_s]
+def _spans(
+    error_s: float, widths_s: tuple[float, float] = (0.0, 0.0), spread_s: float = 0.0
+) -> list[Span]:
+    errors_s = np.random.default_rng(2).normal(0, error_s, 2000)
+    return [Span(float(error_s), widths_s, spread_s) for error_s in errors_s]
 
 
 def test_resolution_grows_with_the_errors() -> None:
-    found = [_fit_resolution(_answers(spread_s)) for spread_s in (0.004, 0.01, 0.02, 0.04)]
+    found = [fit_resolution(_spans(error_s)) for error_s in (0.004, 0.01, 0.02, 0.04)]
     assert found == sorted(set(found))
     # 90 % of a normal distribution lie within 1.645 standard deviations.
     assert found[1] == pytest.approx(0.01645, abs=0.005)
@@ -103,30 +108,48 @@ def test_resolution_grows_with_the_errors() -> None:
 
 
 def test_resolution_holds_the_truth_as_often_as_the_level_says() -> None:
-    cases = _answers(0.02)
-    resolution_s = _fit_resolution(cases)
-    assert np.mean([abs(case.error_s) <= resolution_s for case in cases]) >= LEVEL - 0.005
+    spans = _spans(0.02)
+    resolution_s = fit_resolution(spans)
+    assert np.mean([abs(span.error_s) <= resolution_s for span in spans]) >= LEVEL - 0.005
 
 
 def test_intervals_that_are_wide_enough_need_no_resolution() -> None:
-    assert _fit_resolution(_answers(0.02, (0.05, 0.05))) == RESOLUTIONS_S[0]
+    assert fit_resolution(_spans(0.02, (0.05, 0.05))) == RESOLUTIONS_S[0]
 
 
 def test_interval_reaches_from_the_answer_to_the_truth_on_the_right_side() -> None:
     # The truth lies below an answer that is too high, so the lower half has to hold it.
-    too_high = Case(Signs(0, 0, 0), 0.06, (0.07, 0.0))
-    too_low = Case(Signs(0, 0, 0), -0.06, (0.0, 0.07))
-    assert _fit_resolution([too_high, too_low]) == RESOLUTIONS_S[0]
-    assert _fit_resolution([replace(too_high, half_widths_s=(0.0, 0.07))]) > 0.05
+    too_high, too_low = Span(0.06, (0.07, 0.0), 0.0), Span(-0.06, (0.0, 0.07), 0.0)
+    assert fit_resolution([too_high, too_low]) == RESOLUTIONS_S[0]
+    assert fit_resolution([replace(too_high, half_widths_s=(0.0, 0.07))]) > 0.05
 
 
-def test_wrong_answers_do_not_widen_the_intervals() -> None:
-    wrong = [Case(Signs(0, 0, 0), error_s, (0, 0)) for error_s in (0.5, -1.2, np.inf)]
-    assert _fit_resolution(_answers(0.01) + 900 * wrong) == _fit_resolution(_answers(0.01))
+def test_broad_peaks_widen_intervals_as_far_as_their_errors_ask() -> None:
+    sharp, broad = _spans(0.01, spread_s=0.01), _spans(0.03, spread_s=0.03)
+    # 90 % of a normal distribution lie within 1.645 standard deviations.
+    assert fit_spread_share([broad], 0.01) == pytest.approx(1.645, abs=0.1)
+    assert fit_spread_share([sharp, broad], 0.01) == pytest.approx(1.645, abs=0.1)
+    assert fit_spread_share([sharp], 0.03) == 0.0
 
 
-def test_without_a_right_answer_intervals_are_as_wide_as_can_be() -> None:
-    assert _fit_resolution([Case(Signs(0, 0, 0), np.inf, (0, 0))]) == RESOLUTIONS_S[-1]
+def test_each_group_counts_the_same() -> None:
+    good, bad = _spans(0.01), _spans(0.03, spread_s=0.02)
+    assert fit_spread_share([good, bad[:50]], 0.02) > fit_spread_share([good + bad[:50]], 0.02)
+
+
+def test_without_an_answer_intervals_are_as_wide_as_can_be() -> None:
+    assert fit_resolution([]) == RESOLUTIONS_S[-1]
+
+
+def test_only_answers_that_are_given_have_an_interval() -> None:
+    sure, doubtful = (ConfidenceRule(x, 0.0, 0.0, 0.0, spread_share=1.0) for x in (4.0, 0.0))
+    question = _question(0.4, 0.4, 0.42)
+    span = _span(question, sure)
+    assert span is not None
+    assert span.error_s == pytest.approx(-0.02)
+    assert 0.0 < sum(span.half_widths_s) < 0.4
+    assert 0.03 < span.spread_s < 0.08
+    assert _span(question, doubtful) is None
 
 
 @pytest.fixture
@@ -155,24 +178,24 @@ def test_clips_are_turned_into_a_calibration(
 ) -> None:
     clips = [make_clip(f"{seed}.mp4", seed=seed, duration_s=5.2) for seed in range(2)]
     monitor = Counted()
-    found = calibrate(model, clips, 0, monitor)
+    found = calibrate(model, clips[:1], clips[1:], 0, monitor)
     assert found.temperature == 1.3
     assert RESOLUTIONS_S[0] <= found.resolution_s <= 0.111
-    assert len(found.confidence) == 6
+    assert len(found.confidence) == 7
     assert np.isfinite(found.confidence).all()
     assert [progress.fraction for progress in monitor.reported] == [0.5, 1.0]
 
 
 def test_calibration_can_be_stopped(model: BuiltinModel) -> None:
     with pytest.raises(Cancelled):
-        calibrate(model, [Path("never opened.mp4")], 0, Counted(left=0))
+        calibrate(model, [Path("never opened.mp4")], [], 0, Counted(left=0))
 
 
 def test_calibration_names_a_file_that_cannot_be_read(model: BuiltinModel, tmp_path: Path) -> None:
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"no clip")
     with pytest.raises(MediaError, match=r"broken\.mp4"):
-        calibrate(model, [path], 0, SILENT)
+        calibrate(model, [path], [], 0, SILENT)
 
 
 def _question(own_s: float, second_s: float, offset_s: float) -> Question:

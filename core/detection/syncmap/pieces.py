@@ -90,6 +90,8 @@ class SyncMap:
             drifts. Positive means that the sound runs too fast.
         drift_interval_ppm: Holds the drift with the level asked for.
         cause: What usually makes such a drift.
+        confidence: Probability, 0..1, that the truth lies near the line, judged as that of any
+            answer; of several pieces the least.
     """
 
     kind: MapKind
@@ -97,6 +99,7 @@ class SyncMap:
     drift_ppm: float = 0.0
     drift_interval_ppm: Interval = (0.0, 0.0)
     cause: DriftCause = DriftCause.NONE
+    confidence: float = 0.0
 
     @property
     def stretch(self) -> float:

@@ -1,15 +1,19 @@
 """Decides whether the offset of a clip is constant, drifts or jumps, from the windows' evidence.
 
 Constant wins unless another answer explains the windows so much better that its further numbers,
-each paid with the logarithm of how many values it could have, are worth it.
+each paid with the logarithm of how many values it could have, are worth it. And a drift or jumps
+have to be as sure as any answer: with the drift taken off, the windows must agree on one offset,
+and so must those of each piece.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.estimate import estimate_offset
-from core.detection.evidence import OffsetEvidence
+from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate, Verdict
 from core.detection.syncmap.drift import Line, best_line
 from core.detection.syncmap.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
@@ -32,27 +36,90 @@ CLOCK_PPM = 500.0
 """Clocks of real devices differ by less."""
 
 
-def find_sync_map(evidence: Sequence[OffsetEvidence], config: DetectionConfig) -> SyncMap | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Witnesses:
+    """What there is to judge a stretch of a clip by, all on one axis and in order of time.
+
+    Attributes:
+        evidence: Of the windows.
+        second: Of the second opinion; none is neutral.
+        rule: How both make a confidence.
+    """
+
+    evidence: tuple[OffsetEvidence, ...]
+    second: tuple[OffsetEvidence, ...]
+    rule: ConfidenceRule | None
+
+    @property
+    def span(self) -> TimeSpan:
+        first, last = self.evidence[0].window, self.evidence[-1].window
+        return TimeSpan(first.span.start_s, last.span.end_s)
+
+    def within(self, span: TimeSpan) -> "_Witnesses":
+        """Return those whose windows lie inside a span."""
+
+        def is_inside(item: OffsetEvidence) -> bool:
+            own = item.window.span
+            return span.start_s <= own.start_s and own.end_s <= span.end_s
+
+        return self._changed(lambda items: tuple(filter(is_inside, items)))
+
+    def without(self, drift: Piece) -> "_Witnesses":
+        """Return those whose centres lie in the span of a drift, with its change taken off."""
+        middle_s = drift.offset_at(drift.span.centre_s)
+
+        def straightened(items: tuple[OffsetEvidence, ...]) -> tuple[OffsetEvidence, ...]:
+            centres = ((item, item.window.span.centre_s) for item in items)
+            return tuple(
+                moved(item, drift.offset_at(centre_s) - middle_s)
+                for item, centre_s in centres
+                if drift.span.start_s <= centre_s <= drift.span.end_s
+            )
+
+        return self._changed(straightened)
+
+    def estimate(self, config: DetectionConfig) -> OffsetEstimate | None:
+        """Return the offset of all of them, None where they are not sure of one."""
+        if not self.evidence:
+            return None
+        found = estimate_offset(self.evidence, config, rule=self.rule, second=self.second)
+        return found if found.is_confident else None
+
+    def _changed(
+        self, change: Callable[[tuple[OffsetEvidence, ...]], tuple[OffsetEvidence, ...]]
+    ) -> "_Witnesses":
+        return _Witnesses(change(self.evidence), change(self.second), self.rule)
+
+
+def find_sync_map(
+    evidence: Sequence[OffsetEvidence],
+    config: DetectionConfig,
+    *,
+    rule: ConfidenceRule | None = None,
+    second: Sequence[OffsetEvidence] = (),
+) -> SyncMap | None:
     """Describe the offset over time.
 
     Args:
         evidence: Of all windows, in any order, on one axis.
         config: Level of the intervals.
+        rule: How to judge the confidence, as in `core.detection.estimate`.
+        second: Evidence of the second opinion, which the rule takes into account.
 
     Returns:
-        None where neither a constant nor anything else explains the windows.
+        None where neither a constant nor anything else explains the windows surely.
     """
     if not evidence:
         return None
-    ordered = sorted(evidence, key=lambda item: item.window.first_frame)
-    found = _changing(ordered, config)
+    witnesses = _Witnesses(_in_order(evidence), _in_order(second), rule)
+    found = _changing(witnesses, config)
     if found is not None:
         return found
-    estimate = estimate_offset(ordered, config)
-    if not estimate.is_confident:
+    estimate = witnesses.estimate(config)
+    if estimate is None:
         return None
-    span = TimeSpan(ordered[0].window.span.start_s, ordered[-1].window.span.end_s)
-    return SyncMap(MapKind.CONSTANT, (_constant(span, estimate),))
+    piece = _constant(witnesses.span, estimate)
+    return SyncMap(MapKind.CONSTANT, (piece,), confidence=estimate.confidence)
 
 
 def judge_map(sync_map: SyncMap, tolerance: Tolerance) -> Verdict | None:
@@ -96,27 +163,34 @@ def cause_of(drift_ppm: float, interval_ppm: Interval) -> DriftCause:
     return DriftCause.CLOCK if is_clock else DriftCause.NONE
 
 
-def _changing(ordered: Sequence[OffsetEvidence], config: DetectionConfig) -> SyncMap | None:
-    """Return a drift or jumps if the evidence demands them."""
-    pooled = pool(ordered)
+def _in_order(evidence: Sequence[OffsetEvidence]) -> tuple[OffsetEvidence, ...]:
+    return tuple(sorted(evidence, key=lambda item: item.window.first_frame))
+
+
+def _changing(witnesses: _Witnesses, config: DetectionConfig) -> SyncMap | None:
+    """Return a drift or jumps if the evidence demands them and is sure of them."""
+    pooled = pool(witnesses.evidence)
     if pooled.times_s[-1] - pooled.times_s[0] < 2 * LEAST_PIECE_S:
         return None
-    resolution_s = max(item.resolution_s for item in ordered)
+    resolution_s = max(item.resolution_s for item in witnesses.evidence)
     least_s = max(LEAST_CHANGE_S, 2 * resolution_s)
     line = best_line(pooled, config.level)
     steps = best_steps(pooled, least_s)
     if max(line.score, steps.score) <= max(steps.score_of_none, 0.0):
         return None
     if steps.score > line.score:
-        return _jumps(ordered, steps, config)
-    return _drift(line, least_s, resolution_s)
+        return _jumps(witnesses, steps, config)
+    return _drift(witnesses, line, least_s, config)
 
 
-def _drift(line: Line, least_s: float, resolution_s: float) -> SyncMap | None:
+def _drift(
+    witnesses: _Witnesses, line: Line, least_s: float, config: DetectionConfig
+) -> SyncMap | None:
     low, high = line.rate_interval
     change_s = abs(line.end_offset_s - line.start_offset_s)
     if change_s < least_s or low <= 0 <= high or not line.is_solid:
         return None
+    resolution_s = max(item.resolution_s for item in witnesses.evidence)
     piece = Piece(
         line.span,
         line.start_offset_s,
@@ -124,40 +198,37 @@ def _drift(line: Line, least_s: float, resolution_s: float) -> SyncMap | None:
         _widened(line.start_interval_s, line.start_offset_s, resolution_s),
         _widened(line.end_interval_s, line.end_offset_s, resolution_s),
     )
+    estimate = witnesses.without(piece).estimate(config)
+    if estimate is None:
+        return None
     ppm, interval_ppm = 1e6 * line.rate, (1e6 * low, 1e6 * high)
-    return SyncMap(MapKind.DRIFT, (piece,), ppm, interval_ppm, cause_of(ppm, interval_ppm))
+    cause = cause_of(ppm, interval_ppm)
+    return SyncMap(MapKind.DRIFT, (piece,), ppm, interval_ppm, cause, estimate.confidence)
 
 
 def _widened(interval: Interval, offset_s: float, resolution_s: float) -> Interval:
     return min(interval[0], offset_s - resolution_s), max(interval[1], offset_s + resolution_s)
 
 
-def _jumps(
-    ordered: Sequence[OffsetEvidence], steps: Steps, config: DetectionConfig
-) -> SyncMap | None:
+def _jumps(witnesses: _Witnesses, steps: Steps, config: DetectionConfig) -> SyncMap | None:
     """Return the pieces, unless one of them is not sure of its offset."""
-    whole = TimeSpan(ordered[0].window.span.start_s, ordered[-1].window.span.end_s)
+    whole = witnesses.span
     changes = [
-        change_time(ordered, within, offsets_s, config.level)
+        change_time(witnesses.evidence, within, offsets_s, config.level)
         for within, offsets_s in zip(
             search_spans(steps.changes, whole), pairwise(steps.offsets_s), strict=True
         )
     ]
     borders = [(whole.start_s, 0.0), *changes, (whole.end_s, 0.0)]
-    pieces = []
+    pieces, confidence = [], 1.0
     for (start_s, margin_s), (end_s, _) in pairwise(borders):
-        inside = [
-            item
-            for item in ordered
-            if start_s <= item.window.span.start_s and item.window.span.end_s <= end_s
-        ]
-        if not inside:
+        span = TimeSpan(start_s, end_s)
+        estimate = witnesses.within(span).estimate(config)
+        if estimate is None:
             return None
-        estimate = estimate_offset(inside, config)
-        if not estimate.is_confident:
-            return None
-        pieces.append(_constant(TimeSpan(start_s, end_s), estimate, margin_s))
-    return SyncMap(MapKind.JUMPS, tuple(pieces))
+        pieces.append(_constant(span, estimate, margin_s))
+        confidence = min(confidence, estimate.confidence)
+    return SyncMap(MapKind.JUMPS, tuple(pieces), confidence=confidence)
 
 
 def _constant(span: TimeSpan, estimate: OffsetEstimate, margin_s: float = 0.0) -> Piece:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detection.confidence import ConfidenceRule
+from core.detection.confidence import ConfidenceRule, Signs
 from core.detection.config import DetectionConfig
 from core.detection.estimate import clip_posterior, estimate_offset, judge_by
 from core.detection.evidence import OffsetEvidence, offset_axis
@@ -253,10 +253,20 @@ def test_rule_takes_account_of_the_synchronizability() -> None:
     assert high > none > low
 
 
-def test_rule_changes_the_confidence_and_nothing_else_of_the_answer() -> None:
+def test_rule_does_not_move_the_answer() -> None:
     plain = estimate_offset(_scored(0.9), CONFIG)
     ruled = estimate_offset(_scored(0.9), CONFIG, rule=RULE, second=_second(0.4))
-    assert replace(ruled, confidence=plain.confidence) == plain
+    assert ruled.offset_s == plain.offset_s
+
+
+@pytest.mark.parametrize(("intercept", "is_wide"), [(-6.0, True), (-1.0, True), (2.5, False)])
+def test_interval_reaches_as_far_as_the_rule_doubts(intercept: float, is_wide: bool) -> None:
+    rule = ConfidenceRule(intercept, 0.0, 0.0, 0.0, least=0.5)
+    estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG, rule=rule)
+    low, high = estimate.interval_s
+    assert low <= 0.4 <= high
+    assert (high - low > 1.0) == is_wide
+    assert estimate.confidence == pytest.approx(rule.confidence(Signs(0, 0, 0)))
 
 
 def test_low_confidence_by_the_rule_cannot_tell() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -97,24 +98,24 @@ def test_stretches_that_tell_nothing_are_looked_beside_first(
 
 def test_a_narrow_interval_settles_it_after_three_places() -> None:
     good = _estimate(0.1)
-    assert not is_settled(good, {0: good, 8: good}, 9, 0.04, 0.02)
-    assert is_settled(good, {0: good, 8: good, 4: good}, 9, 0.04, 0.02)
-    assert is_settled(good, {0: good}, 1, 0.04, 0.02)
+    assert not is_settled(good, {0: good, 8: good}, 9, 0.04)
+    assert is_settled(good, {0: good, 8: good, 4: good}, 9, 0.04)
+    assert is_settled(good, {0: good}, 1, 0.04)
 
 
 def test_a_wide_or_doubtful_interval_does_not_settle_it() -> None:
     wide = _estimate(0.1, 0.08)
     unsure = _estimate(0.1, 0.03, Reason.NOT_CONFIDENT)
     for one in (wide, unsure):
-        assert not is_settled(one, {0: one, 8: one, 4: one}, 9, 0.04, 0.02)
+        assert not is_settled(one, {0: one, 8: one, 4: one}, 9, 0.04)
 
 
 def test_nothing_is_waited_for_that_the_evidence_cannot_resolve() -> None:
-    coarse = _estimate(0.1, 0.1)
-    assert is_settled(coarse, {0: coarse, 8: coarse, 4: coarse}, 9, 0.04, 0.1)
+    coarse = replace(_estimate(0.1, 0.1), least_margin_s=0.1)
+    assert is_settled(coarse, {0: coarse, 8: coarse, 4: coarse}, 9, 0.04)
 
 
 def test_a_jump_is_looked_for_until_it_lies_between_neighbours() -> None:
     good, other = _estimate(0.0), _estimate(0.5)
-    assert not is_settled(good, {0: good, 4: good, 8: other}, 9, 0.04, 0.02)
-    assert is_settled(good, {0: good, 4: good, 5: other, 8: other}, 9, 0.04, 0.02)
+    assert not is_settled(good, {0: good, 4: good, 8: other}, 9, 0.04)
+    assert is_settled(good, {0: good, 4: good, 5: other, 8: other}, 9, 0.04)

@@ -23,7 +23,7 @@ SIZES = LagSizes(4, 8, 8, 2, 4, 8, 8, 16)
 
 @pytest.fixture
 def model() -> BuiltinModel:
-    calibration = Calibration(1.7, 0.03, (0.5, 1.0, -0.5, 0.25, 0.75, 0.9))
+    calibration = Calibration(1.7, 0.03, (0.5, 1.0, -0.5, 0.25, 0.75, 0.9, 1.2))
     return BuiltinModel(LagNet(SIZES), calibration, About("abc", 7, "a few numbers"))
 
 

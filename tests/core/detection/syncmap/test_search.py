@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.detection.confidence import ConfidenceRule, Signs
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.engines import EngineChoice, open_engine
@@ -155,6 +156,28 @@ def test_contradictory_windows_are_not_called_drift_or_jump(seed: int) -> None:
     truth = _steps(*((4.8 * n, offset) for n, offset in enumerate(foreign)))
     found = find_sync_map(_evidence(truth, 300, seed=seed), CONFIG)
     assert found is None or found.kind is MapKind.CONSTANT
+
+
+@pytest.mark.parametrize(
+    "truth", [_constant(0.16), _drift(0.04, -1000), _steps((0, 0.1), (130, 0.5))]
+)
+def test_map_is_no_surer_than_the_rule_lets_any_answer_be(truth: Truth) -> None:
+    evidence = _evidence(truth, 300)
+    sure, doubtful = (ConfidenceRule(log_odds, 0.0, 0.0, 0.0) for log_odds in (3.0, 0.5))
+    found = find_sync_map(evidence, CONFIG, rule=sure)
+    assert found is not None
+    assert found.confidence == pytest.approx(sure.confidence(Signs(0, 0, 0)), abs=0.01)
+    assert find_sync_map(evidence, CONFIG, rule=doubtful) is None
+
+
+@pytest.mark.parametrize("truth", [_drift(0.04, -1000), _steps((0, 0.1), (130, 0.5))])
+def test_second_opinion_is_heard_along_the_map(truth: Truth) -> None:
+    evidence = _evidence(truth, 300, seed=3)
+    rule = ConfidenceRule(0.0, 0.0, 0.0, 2.0)
+    assert find_sync_map(evidence, CONFIG, rule=rule) is None
+    found = find_sync_map(evidence, CONFIG, rule=rule, second=_evidence(truth, 300, seed=4))
+    assert found is not None
+    assert found.kind is not MapKind.CONSTANT
 
 
 @pytest.mark.parametrize("duration_s", [3.0, 5.0, 12.0])
