@@ -25,6 +25,9 @@ from training.benchmark_clips import read_recording, read_sound
 from training.benchmark_estimators import EngineEstimator, use_one_thread
 from training.benchmark_trials import NEAR_RANGE_S, NEAR_S
 
+USUAL_S = 0.2
+"""Most clips are less out of sync than this."""
+
 RIGHT_S = 0.1
 """An answer so close to the truth is right."""
 
@@ -100,7 +103,7 @@ def calibrate(
     # A rule that takes no account of it makes the second opinion run along.
     neutral = ConfidenceRule(intercept=0.0, own=1.0, belonging=0.0, second=0.0)
     trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
-    questions: list[Question] = []
+    by_clip: list[list[Question]] = []
     all_clips = (*clips, *unfamiliar)
     # Half the list apart, since files of one event type stand side by side.
     far = max(1, len(all_clips) // 2)
@@ -120,20 +123,20 @@ def calibrate(
         try:
             ask = functools.partial(_questions, weights, seed)
             for number, found in enumerate(pool.map(ask, pairs), 1):
-                questions += found
+                by_clip.append(found)
                 monitor.report(Progress("Calibrating", number / len(pairs)))
                 monitor.check()
         finally:
             pool.shutdown(cancel_futures=True)
+    questions = [question for of_clip in by_clip for question in of_clip]
     weight = fit_evidence_weight(questions)
     cases = [_case(question, weight) for question in questions]
     regression = _fit_rule(cases)
     least = fit_least(ConfidenceRule(*regression), cases)
     rule = ConfidenceRule(*regression, weight, least, spread_share=1.0)
-    true = [question for question in questions if np.isfinite(question.offset_s)]
     groups = [
-        [span for question in some if (span := _span(question, rule)) is not None]
-        for some in (true[: len(clips)], true[len(clips) :])
+        [span for of_clip in some for span in _spans(of_clip, rule)]
+        for some in (by_clip[: len(clips)], by_clip[len(clips) :])
     ]
     resolution_s = fit_resolution(groups[0])
     rule = replace(rule, spread_share=fit_spread_share(groups, resolution_s))
@@ -188,9 +191,9 @@ def _questions(weights: Path, seed: int, pair: tuple[Path, Path]) -> list[Questi
     recording = read_recording(path)
     judge = EngineEstimator(NAME, _engine(weights)).begin(recording)
     rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
-    offset_s = float(rng.uniform(-NEAR_S, NEAR_S))
+    offsets_s = [float(rng.uniform(-reach_s, reach_s)) for reach_s in (NEAR_S, USUAL_S)]
     sounds = (
-        (recording.sound.shifted(offset_s), offset_s),
+        *((recording.sound.shifted(offset_s), offset_s) for offset_s in offsets_s),
         (recording.sound.backwards(), np.inf),
         (read_sound(other).of_length(recording.n_frames), np.inf),
     )
@@ -241,18 +244,22 @@ def _case(question: Question, weight: float) -> Case:
     return Case(signs, estimate.offset_s - question.offset_s)
 
 
-def _span(question: Question, rule: ConfidenceRule) -> Span | None:
-    """Return the interval about the answer, None if none is given."""
-    evidence = joined(question.evidence, question.second, rule.evidence_weight)
-    estimate = estimate_offset(evidence, CONFIG, rule=rule, second=question.second)
-    if not estimate.is_confident:
-        return None
-    bare = estimate_offset(
-        evidence, CONFIG, rule=replace(rule, spread_share=0.0), second=question.second
-    )
-    low, high = bare.interval_s
-    widths_s = (bare.offset_s - low, high - bare.offset_s)
-    return Span(bare.offset_s - question.offset_s, widths_s, estimate.least_margin_s)
+def _spans(questions: Sequence[Question], rule: ConfidenceRule) -> list[Span]:
+    """Return the intervals about the answers that are given to a clip's own sound."""
+    found = []
+    for question in questions:
+        if not np.isfinite(question.offset_s):
+            continue
+        evidence = joined(question.evidence, question.second, rule.evidence_weight)
+        whole, bare = (
+            estimate_offset(evidence, CONFIG, rule=each, second=question.second)
+            for each in (rule, replace(rule, spread_share=0.0))
+        )
+        if whole.is_confident:
+            low, high = bare.interval_s
+            widths_s = (bare.offset_s - low, high - bare.offset_s)
+            found.append(Span(bare.offset_s - question.offset_s, widths_s, whole.least_margin_s))
+    return found
 
 
 def fit_resolution(spans: Sequence[Span]) -> float:

@@ -1,6 +1,6 @@
 """Measures what a detection says against the truth, on generated clips; writes docs/accuracy.md.
 
-    python tests/benchmarks/detection.py CLIPS_FOLDER [--trained 2] [--held-out 5] [--long 1]
+    python tests/benchmarks/detection.py CLIPS_FOLDER [--trained 1] [--calibrated 4] [--held-out 3]
 
 Clips are rendered into the folder as far as they are missing, and judged through files by `detect`,
 as the application does: with their own sound at known offsets, with that of another clip, and with
@@ -10,9 +10,9 @@ their own backwards. The tables replace what stands between the marks in the pag
 import argparse
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +24,18 @@ import torch
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from chained_evidence import map_table
+from detection_tables import (
+    DENSE_WAY,
+    FOREIGN,
+    OWN,
+    REVERSED,
+    TOLERANCES,
+    USUAL_WAY,
+    Outcome,
+    Task,
+    precision_table,
+    verdict_table,
+)
 from numpy.typing import NDArray
 
 from core.detection.config import HOP_STEP_S, DetectionConfig
@@ -31,11 +43,12 @@ from core.detection.detector import detect
 from core.detection.engine import Engine
 from core.detection.engines import EngineChoice, open_engine
 from core.detection.estimate import judge_by
-from core.detection.result import Detection, Verdict
+from core.detection.result import Detection
 from core.model.catalog import BUILTIN
 from core.model.grid import OFFSET_GRID_S
-from core.timing import AUDIO_RATE_HZ, Tolerance, tolerance_named
+from core.timing import AUDIO_RATE_HZ
 from training.benchmark_clips import read_sound
+from training.builtin import BuiltinRecipe
 from training.data.synthetic.cache import render_split_files
 from training.data.synthetic.recipe import recipe_of, split_scenes
 from training.data.synthetic.render import render_once
@@ -48,69 +61,14 @@ FARTHEST_S = 1.9
 NEAR_SYNC_S = 0.2
 LONG_S = 60.0
 LONG_FROM_INDEX = 3_000_000
+LONG_EVERY = 3
+"""One scene in so many has a long clip."""
+
 UNTIL_S = 0.04
-RIGHT_S = 0.1
 
 DENSE = DetectionConfig(hop_s=HOP_STEP_S)
 USUAL = DetectionConfig()
 ANYTIME = DetectionConfig(until_s=UNTIL_S)
-TOLERANCES = tuple(map(tolerance_named, ("bt1359", "bt1359-accept", "ebu-r37")))
-OWN, FOREIGN, REVERSED = "own sound", "sound of another clip", "own sound backwards"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One question.
-
-    Attributes:
-        group: Which clips it is about.
-        path: The clip.
-        sound: What it sounds like.
-        other: The clip whose sound it gets, with FOREIGN.
-        config: The options, with the simulated offset.
-        way: How it is judged.
-    """
-
-    group: str
-    path: Path
-    sound: str
-    config: DetectionConfig
-    way: str
-    other: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was answered.
-
-    Attributes:
-        task: The question.
-        argmax_s: Centre of the class with the largest sum of logits over all windows.
-        fused_s: The answer.
-        interval_s: Its interval.
-        is_confident: Whether it may be relied on.
-        verdicts: By tolerance, in the order of TOLERANCES.
-        judged_s: Clip time within windows.
-        elapsed_s: Time it took.
-    """
-
-    task: Task
-    argmax_s: float
-    fused_s: float
-    interval_s: tuple[float, float]
-    is_confident: bool
-    verdicts: tuple[Verdict, ...]
-    judged_s: float
-    elapsed_s: float
-
-    @property
-    def truth_s(self) -> float:
-        return self.task.config.simulate_offset_s
-
-    @property
-    def is_covered(self) -> bool:
-        low, high = self.interval_s
-        return low <= self.truth_s <= high
 
 
 @cache
@@ -170,87 +128,36 @@ def tasks_of(group: str, paths: Sequence[Path]) -> Iterator[Task]:
         other = paths[(number + len(paths) // 2) % len(paths)]
         for reach_s in (FARTHEST_S, NEAR_SYNC_S):
             offset_s = round(float(rng.uniform(-reach_s, reach_s)), 2)
-            for way, config in (("every 0.32 s", DENSE), ("every 0.64 s", USUAL)):
+            for way, config in ((DENSE_WAY, DENSE), (USUAL_WAY, USUAL)):
                 yield Task(group, path, OWN, replace(config, simulate_offset_s=offset_s), way)
-        yield Task(group, path, FOREIGN, USUAL, "every 0.64 s", other)
-        yield Task(group, path, REVERSED, USUAL, "every 0.64 s")
+        yield Task(group, path, FOREIGN, USUAL, USUAL_WAY, other)
+        yield Task(group, path, REVERSED, USUAL, USUAL_WAY)
 
 
 def long_tasks_of(group: str, paths: Sequence[Path]) -> Iterator[Task]:
     for path in paths:
         rng = np.random.default_rng([SEED, zlib.crc32(path.name.encode())])
         offset_s = round(float(rng.uniform(-FARTHEST_S, FARTHEST_S)), 2)
-        for way, config in (("every 0.32 s", DENSE), ("anytime, until 40 ms", ANYTIME)):
-            yield Task(group, path, OWN, replace(config, simulate_offset_s=offset_s), way)
+        for way, config in ((DENSE_WAY, DENSE), ("anytime, until 40 ms", ANYTIME)):
+            asked = replace(config, simulate_offset_s=offset_s)
+            yield Task(group, path, OWN, asked, way, is_long=True)
 
 
-def render_long(folder: Path, split: str, n_per_scene: int) -> list[Path]:
+def render_long(folder: Path, split: str) -> list[Path]:
     paths = []
-    for scene in split_scenes(split):
-        for number in range(n_per_scene):
-            path = folder / f"{split}-{scene.name.replace(' ', '-')}-minute-{number:03d}.mp4"
-            recipe = recipe_of(scene, split, LONG_FROM_INDEX + number)
-            render_once(replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S)), path)
-            paths.append(path)
+    for scene in split_scenes(split)[::LONG_EVERY]:
+        path = folder / f"{split}-{scene.name.replace(' ', '-')}-minute.mp4"
+        recipe = recipe_of(scene, split, LONG_FROM_INDEX)
+        render_once(replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S)), path)
+        paths.append(path)
     return paths
 
 
-def milliseconds(values_s: Iterable[float]) -> str:
-    errors = 1000 * np.abs(list(values_s))
-    return f"{np.median(errors):.0f} / {np.quantile(errors, 0.9):.0f}"
-
-
-def share(values: Iterable[bool]) -> str:
-    found = list(values)
-    return f"{np.mean(found):.2f}" if found else "–"
-
-
-def precision_table(outcomes: Sequence[Outcome]) -> list[str]:
-    lines = [
-        "| clips | windows | plain argmax | fused | fused, if confident | confident | wrong |"
-        " covered | covered if confident | of the clip judged |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    own = [o for o in outcomes if o.task.sound == OWN]
-    for group, way in dict.fromkeys((o.task.group, o.task.way) for o in own):
-        some = [o for o in own if (o.task.group, o.task.way) == (group, way)]
-        sure = [o for o in some if o.is_confident]
-        length_s = LONG_S if "60 s" in group else 10.0
-        lines.append(
-            f"| {group}, {len(some)} answers | {way}"
-            f" | {milliseconds(o.argmax_s - o.truth_s for o in some)}"
-            f" | {milliseconds(o.fused_s - o.truth_s for o in some)}"
-            f" | {milliseconds(o.fused_s - o.truth_s for o in sure)}"
-            f" | {share(o.is_confident for o in some)}"
-            f" | {share(abs(o.fused_s - o.truth_s) > RIGHT_S for o in sure)}"
-            f" | {share(o.is_covered for o in some)} | {share(o.is_covered for o in sure)}"
-            f" | {np.mean([min(1.0, o.judged_s / length_s) for o in some]):.0%} |"
-        )
-    return lines
-
-
-def verdict_table(outcomes: Sequence[Outcome]) -> list[str]:
-    usual = [o for o in outcomes if o.task.way == "every 0.64 s"]
-    lines = [
-        "| tolerance | truth | answers | in sync | out of sync | cannot tell |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    for number, tolerance in enumerate(TOLERANCES):
-        for truth, some in by_truth(usual, tolerance):
-            verdicts = [o.verdicts[number] for o in some]
-            counts = (f"{verdicts.count(v) / len(verdicts):.3f}" for v in Verdict)
-            lines.append(f"| {tolerance.title} | {truth} | {len(some)} | {' | '.join(counts)} |")
-    return lines
-
-
-def by_truth(
-    outcomes: Sequence[Outcome], tolerance: Tolerance
-) -> Iterator[tuple[str, list[Outcome]]]:
-    own = [o for o in outcomes if o.task.sound == OWN]
-    yield "in sync", [o for o in own if tolerance.accepts(o.truth_s)]
-    yield "out of sync", [o for o in own if not tolerance.accepts(o.truth_s)]
-    for sound in (FOREIGN, REVERSED):
-        yield sound, [o for o in outcomes if o.task.sound == sound]
+def render_short(folder: Path, split: str, n_clips: int) -> list[Path]:
+    """Render so many clips of each scene, behind those that the model is calibrated on."""
+    n_before = BuiltinRecipe().n_unfamiliar if split == "calibration-types" else 0
+    rendered = render_split_files(folder, split, n_before + n_clips)
+    return [path for n, (path, _) in enumerate(rendered) if n % (n_before + n_clips) >= n_before]
 
 
 def write_page(text: str) -> None:
@@ -266,25 +173,26 @@ def write_page(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where generated clips lie")
-    parser.add_argument("--trained", type=int, default=2, help="clips of each trained type")
-    parser.add_argument("--held-out", type=int, default=5, help="clips of each other type")
-    parser.add_argument("--long", type=int, default=1, help="clips of 60 s of each type")
+    parser.add_argument("--trained", type=int, default=1, help="clips of each trained type")
+    parser.add_argument("--calibrated", type=int, default=4, help="of each only calibrated on")
+    parser.add_argument("--held-out", type=int, default=3, help="clips of each other type")
     options = parser.parse_args()
     tasks: list[Task] = []
     short: list[Path] = []
     for split, title, n_clips in (
         ("val", "trained types", options.trained),
-        ("held-out", "other types", options.held_out),
+        ("calibration-types", "types only calibrated on", options.calibrated),
+        ("held-out", "types never seen", options.held_out),
     ):
-        paths = [path for path, _ in render_split_files(options.folder, split, n_clips)]
+        paths = render_short(options.folder, split, n_clips)
         short += paths
         tasks += tasks_of(title, paths)
-        tasks += long_tasks_of(f"{title}, 60 s", render_long(options.folder, split, options.long))
+        tasks += long_tasks_of(f"{title}, 60 s", render_long(options.folder, split))
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         outcomes = list(pool.map(ask, tasks, chunksize=4))
     command = (
-        f"`python tests/benchmarks/detection.py FOLDER --trained {options.trained}"
-        f" --held-out {options.held_out} --long {options.long}`, seed {SEED}"
+        f"`python tests/benchmarks/detection.py FOLDER --trained {options.trained} --calibrated"
+        f" {options.calibrated} --held-out {options.held_out}`, seed {SEED}:"
     )
     parts = (
         command,

@@ -20,7 +20,6 @@ from training.calibrate import (
     Question,
     Span,
     _fit_rule,
-    _span,
     calibrate,
     fit_evidence_weight,
     fit_least,
@@ -28,6 +27,7 @@ from training.calibrate import (
     fit_spread_share,
     fit_temperature,
 )
+from training.calibrate import _spans as _interval_spans
 
 TRUE_RULE = ConfidenceRule(-0.8, 0.6, 0.9, 0.4)
 
@@ -141,15 +141,14 @@ def test_without_an_answer_intervals_are_as_wide_as_can_be() -> None:
     assert fit_resolution([]) == RESOLUTIONS_S[-1]
 
 
-def test_only_answers_that_are_given_have_an_interval() -> None:
+def test_only_answers_that_are_given_to_own_sound_have_an_interval() -> None:
     sure, doubtful = (ConfidenceRule(x, 0.0, 0.0, 0.0, spread_share=1.0) for x in (4.0, 0.0))
-    question = _question(0.4, 0.4, 0.42)
-    span = _span(question, sure)
-    assert span is not None
+    questions = [_question(0.4, 0.4, 0.42), _question(0.4, 0.4, np.inf)]
+    (span,) = _interval_spans(questions, sure)
     assert span.error_s == pytest.approx(-0.02)
     assert 0.0 < sum(span.half_widths_s) < 0.4
     assert 0.03 < span.spread_s < 0.08
-    assert _span(question, doubtful) is None
+    assert not _interval_spans(questions, doubtful)
 
 
 @pytest.fixture
