@@ -67,6 +67,17 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def clip_events() -> Callable[[int, float], list[float]]:
+    """Return a function that tells when the events of a clip with a seed and a duration are."""
+
+    def events(seed: int, duration_s: float) -> list[float]:
+        rng = np.random.default_rng(seed)
+        return _event_times(rng, _frame_times(rng, Fraction(25), 0.0, duration_s, variable=False))
+
+    return events
+
+
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of 60 s whose sound is 0.2 s early; not to be changed."""
