@@ -270,8 +270,8 @@ def _fit_resolution(trials: Sequence[Trial]) -> float:
     widths = _half_widths(trials)
     for resolution_s in _RESOLUTIONS_S:
         if _coverage(widths, float(resolution_s)) >= CONFIG.level:
-            break
-    return float(round(resolution_s, 3))
+            return float(round(resolution_s, 3))
+    return float(_RESOLUTIONS_S[-1])
 
 
 def _half_widths(trials: Sequence[Trial]) -> NDArray[np.float64]:

@@ -67,7 +67,7 @@ def pool(evidence: Sequence[OffsetEvidence]) -> Pooled:
         tuple(group)
         for _, group in groupby(ordered, lambda item: int(item.window.span.centre_s / bin_s))
     ]
-    times_s = np.array([np.mean([e.window.span.centre_s for e in group]) for group in groups])
+    times_s = np.array([float(np.mean([e.window.span.centre_s for e in g])) for g in groups])
     half = np.minimum(np.diff(times_s) / 2, WINDOW_S / 2)
     weights = (np.append(half, WINDOW_S / 2) + np.append(WINDOW_S / 2, half)) / WINDOW_S
     gains = [
