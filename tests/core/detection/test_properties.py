@@ -1,5 +1,6 @@
 """What has to hold for every engine that answers without a download, on whole files."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -23,9 +24,9 @@ ClipEvents = Callable[[int, float], list[float]]
 CLOSE_S = 0.02
 DURATION_S = 8.0
 OFFSET_S = 0.12
-NEARLY_EVEN = 0.75
-"""Where more of the beeps than this meet flashes at some offset, a clip is nearly the same
-backwards, and nobody could tell."""
+MOST_MET = 0.5
+"""Where more of the beeps than this meet flashes at some offset by chance, picture and sound do
+tell the same (docs/accuracy.md says how often that fools)."""
 
 MET_S = 0.06
 
@@ -81,22 +82,34 @@ def test_sound_of_another_clip_gets_no_answer(
     _assert_no_answer(mixed)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 8))]
-)
 def test_sound_backwards_under_its_picture_gets_no_answer(
-    make_clip: MakeClip, tmp_path: Path, clip_events: ClipEvents, seed: int
+    make_clip: MakeClip, tmp_path: Path, clip_events: ClipEvents
 ) -> None:
-    seed = _uneven_seed(clip_events, seed)
+    _assert_no_answer(_backwards(make_clip, tmp_path, _unlike_seed(clip_events, 0)))
+
+
+@pytest.mark.slow
+def test_sound_backwards_hardly_ever_gets_an_answer(
+    make_clip: MakeClip, tmp_path: Path, clip_events: ClipEvents
+) -> None:
+    answered: Counter[str] = Counter()
+    for first in range(1, 13):
+        path = _backwards(make_clip, tmp_path, _unlike_seed(clip_events, first))
+        answered.update(k for k, estimate in _estimates(path).items() if estimate.is_confident)
+    # Answers are given where they are right with 90 % probability or more.
+    assert max(answered.values(), default=0) <= 1
+
+
+def _backwards(make_clip: MakeClip, tmp_path: Path, seed: int) -> Path:
     clip = make_clip(duration_s=DURATION_S, seed=seed)
     backwards, mixed = tmp_path / "backwards.mp4", tmp_path / "mixed.mp4"
     _reverse(clip, backwards)
     _mux(mixed, clip, sound=backwards)
-    _assert_no_answer(mixed)
+    return mixed
 
 
-def _uneven_seed(clip_events: ClipEvents, seed: int) -> int:
-    """Return a seed whose clip is not nearly the same backwards: this one, or a later one."""
+def _unlike_seed(clip_events: ClipEvents, seed: int) -> int:
+    """Return a seed whose beeps, backwards, meet few flashes: this one, or a later one."""
     while True:
         events_s = np.array(clip_events(seed, DURATION_S))
         backwards_s = DURATION_S - events_s
@@ -106,7 +119,7 @@ def _uneven_seed(clip_events: ClipEvents, seed: int) -> int:
             heard_s = moved_s[(moved_s > 0) & (moved_s < DURATION_S)]
             distances_s = np.abs(heard_s[:, None] - events_s).min(axis=1)
             met = max(met, float((distances_s <= MET_S).mean()))
-        if met <= NEARLY_EVEN:
+        if met <= MOST_MET:
             return seed
         seed += 100
 
