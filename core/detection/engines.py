@@ -9,9 +9,17 @@ from core.detection.calibrated import CalibratedEngine, bias_text
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.engine import Engine
 from core.errors import CheckpointError
-from core.model.catalog import AUTO, BUILTIN, CLASSICAL, entry, training_audio_early_s
+from core.model.catalog import (
+    AUTO,
+    BUILTIN,
+    CLASSICAL,
+    entry,
+    entry_for_md5,
+    training_audio_early_s,
+)
 from core.model.hashing import hash_file
 from core.model.kind import CheckpointKind
+from core.model.machine import machine_facts
 from core.model.store import ModelStore
 from core.model.user_calibration import UserCalibration, calibration_path, read_calibration
 from core.paths import builtin_weights, models_dir
@@ -74,7 +82,10 @@ def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
 
 
 def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
-    """Return who would answer and with which weights and calibration; no network is loaded.
+    """Return who would answer, with which weights and calibration, and how it would calculate.
+
+    No network is loaded, and torch is not imported: where the machine decides about device or
+    precision, it is described instead.
 
     Raises:
         CheckpointError: There is no such model, or its file cannot be read.
@@ -86,18 +97,18 @@ def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
     if name == CLASSICAL:
         return " ".join([CLASSICAL, *_hashes([calibration])])
     path = _builtin_path() if name == BUILTIN else Path(name).expanduser()
+    machine = machine_facts() if AUTO in (choice.device, choice.precision) else ""
     try:
         if path.is_file():
             sha256 = hash_file(path, Unreported(monitor)).sha256
-            return " ".join(
-                [path.name, sha256, *(_hashes([calibration]) if name == BUILTIN else [])]
-            )
+            also = _hashes([calibration]) if name == BUILTIN else [machine]
+            return " ".join([path.name, sha256, *also])
         installed = store.find(name)
         # What lies beside the weights, such as a calibration, has its say in the answer.
         facts = _hashes(sorted(installed.folder.glob("*.json")))
     except OSError as error:
         raise CheckpointError.unreadable(path, error) from error
-    return " ".join([installed.id, installed.sha256, *facts])
+    return " ".join([installed.id, installed.sha256, *facts, machine])
 
 
 def _hashes(paths: Sequence[Path]) -> list[str]:
@@ -187,9 +198,10 @@ def _open_builtin(monitor: Monitor) -> Engine:
 
 
 def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: Monitor) -> Engine:
-    path, title, model_id = _locate(name, store)
+    found = _locate(name, store, monitor)
+    path, title = found.path, found.title
     calibration, remark = _stored_calibration(choice)
-    training_early_s = training_audio_early_s(model_id)
+    training_early_s = training_audio_early_s(found.published_id)
     if training_early_s and not choice.legacy_alignment and calibration:
         # Its bias was measured with the alignment.
         calibration, remark = None, "not calibrated without the alignment of its training"
@@ -222,7 +234,7 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
     return SynchformerEngine(
         model,
         f"{title} ({said})" if said else title,
-        model_id,
+        found.model_id,
         device,
         dtype,
         segments_per_batch(device, dtype),
@@ -231,14 +243,29 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
     )
 
 
-def _locate(name: str, store: ModelStore) -> tuple[Path, str, str]:
-    """Return the file of weights, the title and the id of a model or file that a user named."""
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Weights that a user named: their file, its names, and which published model it is."""
+
+    path: Path
+    title: str
+    model_id: str
+    published_id: str
+
+
+def _locate(name: str, store: ModelStore, monitor: Monitor) -> _Located:
     path = Path(name).expanduser()
     if path.is_file():
-        return path, path.name, path.name
+        try:
+            published = entry_for_md5(hash_file(path, monitor).md5)
+        except OSError as error:
+            raise CheckpointError.unreadable(path, error) from error
+        if published is None:
+            return _Located(path, path.name, path.name, "")
+        return _Located(path, published.title, path.name, published.id)
     installed = store.find(name)
     _require_sync(installed.kind, installed.title, installed.weights_path)
-    return installed.weights_path, installed.title, installed.id
+    return _Located(installed.weights_path, installed.title, installed.id, installed.published_id)
 
 
 def _require_sync(kind: CheckpointKind, title: str, path: Path) -> None:

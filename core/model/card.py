@@ -23,6 +23,7 @@ class ModelCard:
         sha256: SHA-256 of the weights file.
         n_bytes: Size of the weights file.
         source_sha256: SHA-256 of the file that was imported; empty if there was none.
+        published_id: Id of the published model that the file was; empty if it was another one.
         info: Plain JSON data that came with the weights, such as the training configuration.
     """
 
@@ -31,6 +32,7 @@ class ModelCard:
     sha256: str
     n_bytes: int
     source_sha256: str
+    published_id: str
     info: dict[str, object]
 
 
@@ -65,6 +67,8 @@ def read_card(folder: Path) -> ModelCard:
             sha256=str(data["sha256"]),
             n_bytes=int(data["n_bytes"]),
             source_sha256=str(data["source_sha256"]),
+            # A card that does not say is that of a model called as it was published, if it was.
+            published_id=str(data.get("published_id", folder.name)),
             info=dict(data["info"]),
         )
         n_bytes = (folder / WEIGHTS_NAME).stat().st_size

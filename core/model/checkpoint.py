@@ -106,7 +106,12 @@ def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
 
 
 def save_checkpoint(
-    checkpoint: Checkpoint, folder: Path, *, title: str = "", source_sha256: str = ""
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    title: str = "",
+    source_sha256: str = "",
+    published_id: str = "",
 ) -> None:
     """Write `model.safetensors` and `model.json` into a new folder that appears when complete.
 
@@ -115,6 +120,7 @@ def save_checkpoint(
         folder: The model's own folder; its last part is the model's name.
         title: Name to show; the name of the folder if empty.
         source_sha256: SHA-256 of the file that the weights came from, if they came from one.
+        published_id: Id of the published model that this is, if it is one.
 
     Raises:
         CheckpointError: The folder is there already or cannot be written.
@@ -136,6 +142,7 @@ def save_checkpoint(
             sha256=written.sha256,
             n_bytes=written.n_bytes,
             source_sha256=source_sha256,
+            published_id=published_id,
             info=checkpoint.info,
         )
         write_card(card, partial)

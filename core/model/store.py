@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, read_card
-from core.model.catalog import (
-    AUTO,
-    BUILTIN,
-    CATALOG,
-    CLASSICAL,
-    CatalogEntry,
-    entry_for_md5,
-)
+from core.model.catalog import AUTO, BUILTIN, CATALOG, CLASSICAL, CatalogEntry, entry_for_md5
 from core.model.hashing import FileHash, hash_file
 from core.model.kind import CheckpointKind
 from core.progress import SILENT, Monitor, Progress
@@ -48,6 +41,7 @@ class InstalledModel:
         folder: Where it lies.
         sha256: SHA-256 that the weights had when they were written.
         n_bytes: Size of the weights.
+        published_id: Id in the catalogue of what was installed, under whatever name; else empty.
     """
 
     id: str
@@ -56,6 +50,7 @@ class InstalledModel:
     folder: Path
     sha256: str
     n_bytes: int
+    published_id: str = ""
 
     @property
     def weights_path(self) -> Path:
@@ -130,8 +125,7 @@ class ModelStore:
         if model_id is None:
             model_id = entry.id if entry else self._free_id(path.stem)
             self._require_free(model_id)
-        title = entry.title if entry else path.name
-        return self._install(checkpoint, hashes, model_id, title, monitor)
+        return self._install(checkpoint, hashes, model_id, entry, monitor)
 
     def download(self, entry: CatalogEntry, monitor: Monitor = SILENT) -> InstalledModel:
         """Fetch a published model from the first place that delivers it, and install it.
@@ -169,7 +163,7 @@ class ModelStore:
                 failures.append(f"{source.url}: {error.message} ({error.details})")
                 download.discard()
                 continue
-            model = self._install(checkpoint, hashes, entry.id, entry.title, monitor)
+            model = self._install(checkpoint, hashes, entry.id, entry, monitor)
             # Windows deletes no file that tensors are mapped to.
             del checkpoint
             for leftover in downloads.glob(f"{entry.id}.*"):
@@ -229,7 +223,7 @@ class ModelStore:
         checkpoint: "Checkpoint",
         hashes: FileHash,
         model_id: str,
-        title: str,
+        published: CatalogEntry | None,
         monitor: Monitor,
     ) -> InstalledModel:
         from core.model.checkpoint import save_checkpoint
@@ -237,7 +231,13 @@ class ModelStore:
         monitor.check()
         monitor.report(Progress("Converting"))
         folder = self.folder / model_id
-        save_checkpoint(checkpoint, folder, title=title, source_sha256=hashes.sha256)
+        save_checkpoint(
+            checkpoint,
+            folder,
+            title=published.title if published else checkpoint.path.name,
+            source_sha256=hashes.sha256,
+            published_id=published.id if published else "",
+        )
         log.info("Installed %s from a file with SHA-256 %s", model_id, hashes.sha256)
         return _model(folder)
 
@@ -284,12 +284,7 @@ def _is_id(name: str) -> bool:
 def _model(folder: Path) -> InstalledModel:
     card = read_card(folder)
     return InstalledModel(
-        id=folder.name,
-        kind=card.kind,
-        title=card.title,
-        folder=folder,
-        sha256=card.sha256,
-        n_bytes=card.n_bytes,
+        folder.name, card.kind, card.title, folder, card.sha256, card.n_bytes, card.published_id
     )
 
 

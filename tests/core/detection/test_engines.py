@@ -1,16 +1,25 @@
+import functools
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from core import paths
 from core.detection.calibrated import CalibratedEngine
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.engines import EngineChoice, calibration_place, engine_key, open_engine
+from core.detection.synchformer.engine import SynchformerEngine
 from core.errors import CheckpointError
 from core.model.card import WEIGHTS_NAME, ModelCard, write_card
-from core.model.catalog import BUILTIN, CLASSICAL
+from core.model.catalog import BUILTIN, CLASSICAL, Source, entry
+from core.model.hashing import hash_file
 from core.model.kind import CheckpointKind
+from core.model.store import ModelStore
+from core.model.synchformer import Synchformer
 from core.model.user_calibration import UserCalibration, write_calibration
 from core.paths import models_dir
 from core.progress import Progress
@@ -38,7 +47,7 @@ def _install(model_id: str, kind: CheckpointKind) -> None:
     header = json.dumps({}).encode()
     weights = len(header).to_bytes(8, "little") + header
     (folder / WEIGHTS_NAME).write_bytes(weights)
-    write_card(ModelCard(kind, "Some model", "", len(weights), "", {}), folder)
+    write_card(ModelCard(kind, "Some model", "", len(weights), "", "", {}), folder)
 
 
 @pytest.mark.usefixtures("builtin_weights")
@@ -136,3 +145,87 @@ def test_a_file_that_is_not_installed_cannot_be_calibrated(tmp_path: Path) -> No
     (tmp_path / "some.pt").write_text("")
     with pytest.raises(CheckpointError, match=r"install .*some\.pt first"):
         calibration_place(EngineChoice(str(tmp_path / "some.pt")))
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "is_asked_anew"),
+    [
+        ("auto", "auto", True),
+        ("cpu", "auto", True),
+        ("auto", "float32", True),
+        ("cpu", "float32", False),
+    ],
+)
+def test_a_network_is_another_one_where_auto_may_mean_other_arithmetic(
+    monkeypatch: pytest.MonkeyPatch, device: str, precision: str, is_asked_anew: bool
+) -> None:
+    _install("mine", CheckpointKind.SYNC)
+    choice = EngineChoice("mine", device, precision)
+    before = engine_key(choice)
+    assert engine_key(choice) == before
+    monkeypatch.setattr("core.detection.engines.machine_facts", lambda: "another machine")
+    assert (engine_key(choice) != before) is is_asked_anew
+
+
+@pytest.mark.usefixtures("builtin_weights")
+@pytest.mark.parametrize("model", [BUILTIN, CLASSICAL])
+def test_what_runs_alike_everywhere_is_the_same_everywhere(
+    monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    before = engine_key(EngineChoice(model))
+    monkeypatch.setattr("core.detection.engines.machine_facts", lambda: "another machine")
+    assert engine_key(EngineChoice(model)) == before
+
+
+def test_who_would_answer_is_found_out_without_torch() -> None:
+    _install("mine", CheckpointKind.SYNC)
+    code = (
+        "import sys; from core.detection.engines import EngineChoice, engine_key;"
+        "engine_key(EngineChoice('mine')); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def published_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small network in a file that the catalogue knows as the one trained on VGGSound."""
+    narrow = functools.partial(Synchformer, width=24, depth=1)
+    monkeypatch.setattr("core.model.build.Synchformer", narrow)
+    shapes = {name: tuple(one.shape) for name, one in narrow().state_dict().items()}
+    monkeypatch.setattr("core.model.checkpoint.expected_shapes", lambda _: shapes)
+    path = tmp_path / "renamed.pt"
+    torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
+    source = Source("https://example.org/a.pt", hash_file(path).md5, 1)
+    known = replace(entry("vggsound"), sources=(source,))
+    monkeypatch.setattr("core.model.catalog.CATALOG", (known,))
+    return path
+
+
+def _opened(choice: EngineChoice) -> SynchformerEngine:
+    engine = open_engine(choice)
+    assert isinstance(engine, SynchformerEngine)
+    return engine
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_a_published_model_is_known_under_any_name(published_file: Path, is_imported: bool) -> None:
+    name = str(published_file)
+    if is_imported:
+        name = ModelStore(models_dir()).import_file(published_file, model_id="mine").id
+    engine = _opened(EngineChoice(name))
+    assert engine.lead_s == 0.064
+    assert engine.id == ("mine" if is_imported else "renamed.pt")
+    assert "Synchformer, trained on VGGSound" in engine.name
+    assert "64 ms early" in engine.name
+    assert _opened(EngineChoice(name, legacy_alignment=False)).lead_s == 0
+
+
+def test_another_model_under_a_published_name_is_taken_for_what_it_is(
+    published_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = entry("vggsound").id
+    monkeypatch.setattr("core.model.catalog.CATALOG", (entry("vggsound"),))
+    published_file.write_bytes(published_file.read_bytes() + b"\0")
+    ModelStore(models_dir()).import_file(published_file, model_id=name)
+    assert _opened(EngineChoice(name)).lead_s == 0
+    assert _opened(EngineChoice(str(published_file))).name.startswith("renamed.pt")

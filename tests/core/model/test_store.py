@@ -101,6 +101,27 @@ def test_published_file_is_recognised_by_content(
     model = store.import_file(path)
     assert (model.id, model.title) == (known.id, "Synchformer, trained on AudioSet")
     assert store.find("audioset") == model
+    other = store.import_file(path, model_id="mine")
+    assert (other.title, other.published_id) == (known.title, known.id)
+    assert store.find("mine") == other
+
+
+def test_a_file_of_no_published_model_is_none_under_whatever_name(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    name = entry("vggsound").id
+    assert store.import_file(write_file(tmp_path / "a.pt"), model_id=name).published_id == ""
+
+
+def test_a_model_whose_description_does_not_say_is_known_by_its_name(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    name = entry("vggsound").id
+    model = store.import_file(write_file(tmp_path / "a.pt"), model_id=name)
+    card = json.loads((model.folder / "model.json").read_text())
+    del card["published_id"]
+    (model.folder / "model.json").write_text(json.dumps(card))
+    assert store.find(name).published_id == name
 
 
 @pytest.mark.parametrize(
