@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.cache.clip_features import temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.engine import Engine
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import AXIS_STEP_S, Evaluation, OffsetEvidence, moved
 from core.detection.pace import Clock, Part
-from core.detection.synchformer.feature_memory import FeatureMemory
 from core.detection.synchformer.response import (
     DISTANCES_S,
     ClassResponse,
@@ -108,7 +108,7 @@ def try_clips(
 
 
 def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:
-    features, trials, n_confident = FeatureMemory(), [], 0
+    features, trials, n_confident = temporary_features(), [], 0
     for index, offset_s in enumerate(OFFSETS_S):
         evidence: list[OffsetEvidence] = []
         config = replace(CONFIG, simulate_offset_s=offset_s)

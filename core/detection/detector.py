@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from core.detection.cache.clip_features import FromFirstPicture, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop.plan import CENTRE, CropPlan
@@ -14,7 +15,6 @@ from core.detection.judgement import Judgement
 from core.detection.pace import Clock, Part, paced
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.stretches import Stretch, aligned, is_settled, next_stretch, plan_stretches
-from core.detection.synchformer.feature_memory import FeatureMemory, FromFirstPicture
 from core.detection.verdict import judge_clip
 from core.errors import DetectionError
 from core.media.decode import ClipDecoder
@@ -64,7 +64,7 @@ def detect(
     piece = piece_of(info, config)
     if features is None:
         # A single pass meets no segment twice.
-        features = FeatureMemory() if config.is_anytime else NOTHING_KEPT
+        features = temporary_features() if config.is_anytime else NOTHING_KEPT
     seen = FromFirstPicture(features, video, audio)
     plans: tuple[CropPlan, ...] = (CENTRE,)
     if engine.sees_square and config.crop != "centre":
@@ -88,39 +88,6 @@ def detect(
         coverage=Coverage(judgement.spans, stop),
         sync_map=sync_map,
         crops=plans if engine.sees_square else (),
-    )
-
-
-def detect_streams(
-    path: Path, engine: Engine, config: DetectionConfig = _DEFAULTS, monitor: Monitor = SILENT
-) -> tuple[Detection, ...]:
-    """Judge every audio stream of a file against its picture, which is described once.
-
-    Args:
-        path: The file.
-        engine: What answers.
-        config: The options, for each stream; the one they name is ignored.
-        monitor: As in `detect`.
-
-    Returns:
-        In the order of the container.
-
-    Raises:
-        MediaError, DetectionError, Cancelled: As in `detect`.
-    """
-    audios = probe(path).audios
-    if len(audios) < 2:
-        return (detect(path, engine, replace(config, audio_stream_index=None), monitor),)
-    features, endless = FeatureMemory(), Clock(None)
-    return tuple(
-        detect(
-            path,
-            engine,
-            replace(config, audio_stream_index=audio.index),
-            Part(monitor, index, len(audios), endless),
-            features=features,
-        )
-        for index, audio in enumerate(audios)
     )
 
 

@@ -129,7 +129,9 @@ def detect(
         calibrated=window_start_s is None,
     )
     if audio_stream == ALL_STREAMS:
-        detections = judge_streams(clip, choice, config, needs_classes=top is not None)
+        detections = judge_streams(
+            clip, choice, config, needs_classes=top is not None, no_cache=no_cache
+        )
         return _tell_streams(detections, top, as_json=as_json)
     detection = judge(clip, choice, config, needs_classes=top is not None, no_cache=no_cache)
     return _tell(detection, top, plot, as_json=as_json)

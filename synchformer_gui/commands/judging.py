@@ -1,20 +1,20 @@
 """What commands do to judge a clip: look for an earlier answer, else load an engine and ask it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
+from core.detection.cache.inquiry import Inquiry
 from core.detection.config import DetectionConfig
-from core.detection.detector import detect_streams
-from core.detection.engine import Engine
 from core.detection.engines import EngineChoice
+from core.detection.pace import Clock, Part
 from core.detection.result import Detection
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
-from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options
-from synchformer_gui.console import watched
+from synchformer_gui.console import TerminalMonitor, watched
 
 
 def judge(
@@ -43,41 +43,59 @@ def judge(
         Cancelled: The user pressed Ctrl-C.
     """
     probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
+    _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
-        earlier = inquiry.earlier(clip)
-        if earlier and (not needs_classes or earlier.opinion.engine_id != CLASSICAL):
-            monitor.say(options.FROM_CACHE, err=True)
-            return earlier
-        engine = _engine(choice, monitor, needs_classes=needs_classes)
-        return inquiry.judge(clip, engine, monitor)
+        (detection,) = _answers(clip, choice, (inquiry,), monitor)
+    return detection
 
 
 def judge_streams(
-    clip: Path, choice: EngineChoice, config: DetectionConfig, *, needs_classes: bool
+    clip: Path,
+    choice: EngineChoice,
+    config: DetectionConfig,
+    *,
+    needs_classes: bool = False,
+    no_cache: bool = False,
 ) -> tuple[Detection, ...]:
-    """Judge every audio stream of a clip against its picture, always anew.
+    """Judge every audio stream of a clip against its picture; else as `judge` does.
 
     Args:
         clip: The media file.
         choice: What is to answer.
-        config: How the clip is judged.
-        needs_classes: Whether the answer has to come in Synchformer's classes.
+        config: How each stream is judged; the one it names is ignored.
+        needs_classes: As in `judge`.
+        no_cache: Likewise.
 
     Raises:
         typer.BadParameter, SyncError, Cancelled: As in `judge`.
     """
     probe(clip)
+    _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
-        engine = _engine(choice, monitor, needs_classes=needs_classes)
-        return detect_streams(clip, engine, config, monitor)
+        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
+        return _answers(clip, choice, inquiry.per_stream(clip), monitor)
 
 
-def _engine(choice: EngineChoice, monitor: Monitor, *, needs_classes: bool) -> Engine:
-    engine = options.engine_for(choice, monitor)
-    if needs_classes and engine.id == CLASSICAL:
+def _answers(
+    clip: Path, choice: EngineChoice, inquiries: Sequence[Inquiry], monitor: TerminalMonitor
+) -> tuple[Detection, ...]:
+    found = [inquiry.earlier(clip) for inquiry in inquiries]
+    if n_earlier := sum(earlier is not None for earlier in found):
+        share = f"{n_earlier} of {len(found)}: " if n_earlier < len(found) else ""
+        monitor.say(f"{share}{options.FROM_CACHE}", err=True)
+    if n_earlier == len(found):
+        return tuple(earlier for earlier in found if earlier)
+    engine, endless = options.engine_for(choice, monitor), Clock(None)
+    return tuple(
+        earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found), endless))
+        for index, (earlier, inquiry) in enumerate(zip(found, inquiries, strict=True))
+    )
+
+
+def _check_classes(choice: EngineChoice, *, needs_classes: bool) -> None:
+    if needs_classes and choice.model == CLASSICAL:
         raise typer.BadParameter(
-            f"the {engine.name} has no classes to list; choose another model with --model",
+            "the classical estimate has no classes to list; choose another model with --model",
             param_hint="--top",
         )
-    return engine

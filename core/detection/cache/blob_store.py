@@ -4,7 +4,10 @@ Knows nothing of what the bytes mean.
 """
 
 import logging
+import shutil
 import sqlite3
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +20,9 @@ log = logging.getLogger(__name__)
 
 BUSY_S = 10.0
 """Longest wait for another process that writes."""
+
+TEMPORARY_BYTES = 2_000_000_000
+"""What a temporary store may hold."""
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SCHEMA = (
@@ -187,6 +193,18 @@ class BlobStore:
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
         self.path.replace(self._damaged_path)
+
+
+def temporary_store() -> BlobStore:
+    """Return a store whose file goes when nobody holds the store any more."""
+    try:
+        folder = tempfile.mkdtemp(prefix="synchformer-")
+    except OSError as error:
+        log.warning("Nothing can be kept for a while: %s", error)
+        return BlobStore(Path(), 0)
+    store = BlobStore(Path(folder, "items.sqlite3"), TEMPORARY_BYTES)
+    weakref.finalize(store, shutil.rmtree, folder, ignore_errors=True)
+    return store
 
 
 def _drop(base: sqlite3.Connection, name: str) -> None:

@@ -11,23 +11,18 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.detection.cache.blob_store import BlobStore, Usage
+from core.detection.cache.blob_store import BlobStore, Usage, temporary_store
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.cache.file_identity import file_identity
 from core.detection.config import DetectionConfig
-from core.detection.crop.plan import Square
 from core.detection.detector import detect
 from core.detection.engine import Engine
 from core.detection.engines import EngineChoice, engine_key
 from core.detection.evidence import OffsetEvidence
 from core.detection.report import VERSION, detection_from_json, detection_to_json
 from core.detection.result import Detection, Stop
-from core.model.config import SEGMENT_HOP_FRAMES
+from core.media.probe import probe
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
@@ -35,9 +30,6 @@ log = logging.getLogger(__name__)
 MEGABYTE = 1_000_000
 LARGEST_MB = 1_000_000
 _CORE = Path(__file__).resolve().parents[2]
-_BATCH = 64
-"""Segments that are read or written together: about 20 s of picture, 1.6 MB."""
-_SQUARES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +139,22 @@ class Inquiry:
         log.info("%s was judged earlier", path)
         return replace(detection, info=replace(detection.info, path=path))
 
+    def per_stream(self, path: Path) -> tuple["Inquiry", ...]:
+        """Return an inquiry about each audio stream of a file, in the order of the container.
+
+        What a network makes of the picture serves all of them, also where nothing is kept for good.
+        The first stream is asked for as it is where none is named, so that answers are shared.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
+        features = self._features if self._features.limit_bytes else temporary_store()
+        named = [audio.index for audio in probe(path).audios[1:]]
+        return tuple(
+            Inquiry(self._answers, features, self._by, replace(self.config, audio_stream_index=one))
+            for one in (None, *named)
+        )
+
     def judge(
         self,
         path: Path,
@@ -184,66 +192,6 @@ class Inquiry:
         except OSError as error:
             log.info("%s cannot be told from other files: %s", path, error)
             return None
-
-
-class ClipFeatures:
-    """`VisualFeatures` on the disk, of one clip and one network.
-
-    They are kept in float32, as they come, so that no answer depends on what is kept. What was put
-    is written in batches and at the end of the `with` block, each batch completely or not at all.
-    """
-
-    def __init__(self, store: BlobStore, name: str) -> None:
-        self._store, self._name = store, name
-        self._read: dict[Square | None, dict[str, bytes | None]] = {}
-        self._put: dict[str, bytes] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._flush()
-
-    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        """Return the (8, D) float32 features of a segment, None if they are not kept."""
-        part = _part(first_frame, square)
-        values = self._put.get(part)
-        if values is None:
-            if part not in self._read.get(square, {}):
-                self._read_from(first_frame, square)
-            values = self._read[square][part]
-        return None if values is None else np.frombuffer(values, "<f4").reshape(8, -1).copy()
-
-    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
-        """Keep the (8, D) float32 features of a segment without padding."""
-        self._put[_part(first_frame, square)] = values.astype("<f4").tobytes()
-        if len(self._put) >= _BATCH:
-            self._flush()
-
-    def _read_from(self, first_frame: int, square: Square | None) -> None:
-        """Read ahead, for runs that go through the clip with a few squares side by side."""
-        self._read.pop(square, None)
-        while len(self._read) >= _SQUARES_AT_ONCE:
-            del self._read[next(iter(self._read))]
-        parts = [_part(first_frame + SEGMENT_HOP_FRAMES * n, square) for n in range(_BATCH)]
-        found = self._store.read(self._name, parts)
-        self._read[square] = {part: found.get(part) for part in parts}
-
-    def _flush(self) -> None:
-        if self._put:
-            self._store.write(self._name, self._put)
-            # What was not there when it was read may be now.
-            self._put, self._read = {}, {}
-
-
-def _part(first_frame: int, square: Square | None) -> str:
-    where = "centre" if square is None else f"{square.left_px},{square.top_px},{square.side_px}"
-    return f"{first_frame} {where}"
 
 
 def _key(path: Path, asked: Mapping[str, object]) -> str:

@@ -1,18 +1,17 @@
-"""Detection of a part of a clip, of as much of it as is needed, and of all its audio streams."""
+"""Detection of a part of a clip, and of as much of it as is needed."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import av
 import numpy as np
 import pytest
 import torch
 
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.detector import detect, detect_streams
+from core.detection.detector import detect
 from core.detection.pace import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection, Stop
@@ -158,51 +157,6 @@ def test_a_hasty_detection_leaves_long_clips_only() -> None:
     assert paced(short, slow, LONG_S + 1).until_s is None
     stated = DetectionConfig(is_hasty=True, budget_s=5)
     assert paced(stated, slow, LONG_S + 1).until_s is None
-
-
-@pytest.fixture
-def two_tracks(make_clip: MakeClip, tmp_path: Path) -> Path:
-    """A clip with two audio streams: 0.3 s early, and 0.2 s late."""
-    early = make_clip("early.mkv", offset_s=0.3, size=(160, 128))
-    late = make_clip("late.mkv", offset_s=-0.2, size=(160, 128))
-    path = tmp_path / "two.mkv"
-    with av.open(str(early)) as one, av.open(str(late)) as other, av.open(str(path), "w") as out:
-        sources = [(one, one.streams.video[0]), (one, one.streams.audio[0])]
-        sources.append((other, other.streams.audio[0]))
-        targets = [out.add_stream_from_template(stream) for _, stream in sources]
-        packets = []
-        for (container, stream), target in zip(sources, targets, strict=True):
-            container.seek(0)
-            for packet in container.demux(stream):
-                if packet.dts is not None:
-                    packet.stream = target
-                    packets.append(packet)
-        for packet in sorted(packets, key=lambda p: (p.dts or 0) * p.time_base):
-            out.mux(packet)
-    return path
-
-
-def test_every_audio_stream_is_judged(two_tracks: Path) -> None:
-    recorder = Recorder()
-    first, second = detect_streams(two_tracks, ClassicalEngine(), monitor=recorder)
-    assert (first.audio_stream_index, second.audio_stream_index) == (1, 2)
-    assert first.estimate.offset_s == pytest.approx(0.3, abs=NEAR_S)
-    assert second.estimate.offset_s == pytest.approx(-0.2, abs=NEAR_S)
-    assert recorder.fractions == sorted(recorder.fractions)
-
-
-def test_the_picture_is_encoded_once_for_all_audio_streams(two_tracks: Path) -> None:
-    alone, engine = _class_engine(), _class_engine()
-    detect(two_tracks, alone, ONE_PASS)
-    first, second = detect_streams(two_tracks, engine, ONE_PASS)
-    assert engine.n_visual_encoded == alone.n_visual_encoded
-    assert engine.n_audio_encoded == 2 * alone.n_audio_encoded
-    assert _starts(first) == _starts(second)
-
-
-def test_a_single_audio_stream_is_judged_alone(make_clip: MakeClip) -> None:
-    (only,) = detect_streams(make_clip(duration_s=6.0), ClassicalEngine())
-    assert only.audio_stream_index == 1
 
 
 def test_pictures_are_told_apart_where_an_audio_stream_begins_earlier(

@@ -73,4 +73,6 @@ def test_all_audio_streams_are_a_list(make_clip, capsys):
     (document,) = json.loads(capsys.readouterr().out)
     assert document["audio_stream_index"] == 1
     assert main(["detect", clip, *CLASSICAL, "--audio-stream", "all"]) == 1
-    assert "Audio stream 1 (1 of 1):" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "Audio stream 1 (1 of 1):" in out
+    assert "Answer from the cache" in err

@@ -6,19 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detection.cache.blob_store import BlobStore
-from core.detection.cache.inquiry import Cache, CacheLimits, ClipFeatures
+from core.detection.cache.inquiry import Cache, CacheLimits
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.crop.plan import Square
 from core.detection.engines import EngineChoice
 from core.detection.report import detection_to_json
-from core.errors import Cancelled
 from core.timing import tolerance_named
 
 CLASSICAL = EngineChoice("classical")
 DEFAULTS = DetectionConfig()
-SQUARE = Square(3, 0)
 
 
 @pytest.fixture
@@ -142,51 +138,6 @@ def test_a_limit_has_limits(n_mb):
         CacheLimits(answers_mb=n_mb)
 
 
-def values(seed):
-    return np.random.default_rng(seed).normal(size=(8, 4)).astype(np.float32)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return BlobStore(tmp_path / "features.sqlite3", 10_000_000)
-
-
-def test_features_are_found_bit_for_bit_by_frame_and_square(store):
-    with ClipFeatures(store, "clip") as features:
-        for index in range(100):
-            features.put(8 * index - 16, SQUARE if index % 2 else None, values(index))
-        np.testing.assert_array_equal(features.get(-16, None), values(0))
-        np.testing.assert_array_equal(features.get(8 * 99 - 16, SQUARE), values(99))
-    with ClipFeatures(store, "clip") as features:
-        for index in range(100):
-            found = features.get(8 * index - 16, SQUARE if index % 2 else None)
-            np.testing.assert_array_equal(found, values(index))
-            assert features.get(8 * index - 16, None if index % 2 else SQUARE) is None
-    with ClipFeatures(store, "another clip") as features:
-        assert features.get(0, None) is None
-
-
-def test_features_are_found_while_a_run_goes_on(store):
-    with ClipFeatures(store, "clip") as features:
-        for index in range(200):
-            assert features.get(8 * index, None) is None
-            features.put(8 * index, None, values(index))
-            if index % 10 == 0:
-                for earlier in range(0, index, 7):
-                    assert features.get(8 * earlier, None) is not None
-
-
-def test_features_of_a_run_that_was_stopped_are_kept(store):
-    def stop():
-        with ClipFeatures(store, "clip") as features:
-            features.put(0, None, values(0))
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        stop()
-    np.testing.assert_array_equal(ClipFeatures(store, "clip").get(0, None), values(0))
-
-
 class FeatureEngine:
     """Sees a square, and notes of which segments it knew the features."""
 
@@ -198,7 +149,7 @@ class FeatureEngine:
     def start(self, config, monitor, clip):
         self.known = [clip.features.get(frame, None) is not None for frame in (0, 8, 16)]
         for frame in (0, 8):
-            clip.features.put(frame, None, values(frame))
+            clip.features.put(frame, None, np.ones((8, 4), np.float32))
         return ClassicalEngine().start(config, monitor, clip)
 
 

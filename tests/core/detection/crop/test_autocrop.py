@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from core.detection.cache.clip_features import temporary_features
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import STAGE, merge_squares, plan_crops
@@ -25,7 +26,6 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection
 from core.detection.synchformer.engine import SynchformerEngine
-from core.detection.synchformer.feature_memory import FeatureMemory
 from core.detection.windows import Window
 from core.media.decode import ClipDecoder
 from core.media.probe import probe
@@ -295,7 +295,7 @@ def test_several_squares_make_one_answer(make_scene: Callable[..., Path]) -> Non
 def test_squares_of_which_some_are_known_wait_for_the_others(
     make_scene: Callable[..., Path],
 ) -> None:
-    clip, memory = make_scene(VERTICAL, [(8.0, (120, 60))], has_two=True), FeatureMemory()
+    clip, memory = make_scene(VERTICAL, [(8.0, (120, 60))], has_two=True), temporary_features()
     _detect(clip, "auto", memory)
     several, _ = _detect(clip, "multi", memory)
     anew, _ = _detect(clip, "multi")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from core.detection.cache.clip_features import temporary_features
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engine import NOTHING_KEPT, ClipContext, VisualFeatures
 from core.detection.evidence import OffsetEvidence, evidence_from_classes
 from core.detection.synchformer.engine import SynchformerEngine
-from core.detection.synchformer.feature_memory import FeatureMemory
 from core.detection.windows import plan_windows
 from core.errors import SyncError
 from core.media.decode import ClipChunk
@@ -210,7 +210,7 @@ def test_asking_once_gives_the_evidence_of_the_classes() -> None:
 
 
 def test_pictures_known_already_are_not_encoded_again() -> None:
-    features, first, second = FeatureMemory(), _engine(SmallNetwork()), _engine(SmallNetwork())
+    features, first, second = temporary_features(), _engine(SmallNetwork()), _engine(SmallNetwork())
     expected = _judge(first, _clip(n_frames=125), features=features)
     found = _judge(second, _clip(n_frames=125), features=features)
     assert (first.n_visual_encoded, second.n_visual_encoded) == (14, 0)
@@ -219,7 +219,7 @@ def test_pictures_known_already_are_not_encoded_again() -> None:
 
 
 def test_padded_segments_are_not_kept() -> None:
-    features = FeatureMemory()
+    features = temporary_features()
     _judge(_engine(SmallNetwork()), _clip(n_frames=40), features=features)
     kept = [start for start in range(0, 112, 8) if features.get(start, None) is not None]
     assert kept == [0, 8, 16, 24]

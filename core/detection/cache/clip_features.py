@@ -1,0 +1,112 @@
+"""What a network made of the segments of a clip's picture, kept on the disk.
+
+Kept for good they serve another day; in a temporary store, other runs over the same clip.
+"""
+
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.detection.cache.blob_store import BlobStore, temporary_store
+from core.detection.crop.plan import Square
+from core.detection.engine import VisualFeatures
+from core.media.info import AudioStream, VideoStream, clip_start
+from core.model.config import SEGMENT_HOP_FRAMES
+from core.timing import VIDEO_FPS
+
+_BATCH = 64
+"""Segments that are read or written together: about 20 s of picture, 1.6 MB."""
+
+_SQUARES_AT_ONCE = 4
+
+
+class ClipFeatures:
+    """`VisualFeatures` on the disk, of one clip and one network.
+
+    They are kept in float32, as they come, so that no answer depends on what is kept. What was put
+    is written in batches and at the end of the `with` block, each batch completely or not at all.
+    """
+
+    def __init__(self, store: BlobStore, name: str) -> None:
+        self._store, self._name = store, name
+        self._read: dict[Square | None, dict[str, bytes | None]] = {}
+        self._put: dict[str, bytes] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._flush()
+
+    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
+        """Return the (8, D) float32 features of a segment, None if they are not kept."""
+        part = _part(first_frame, square)
+        values = self._put.get(part)
+        if values is None:
+            if part not in self._read.get(square, {}):
+                self._read_from(first_frame, square)
+            values = self._read[square][part]
+        return None if values is None else np.frombuffer(values, "<f4").reshape(8, -1).copy()
+
+    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
+        """Keep the (8, D) float32 features of a segment without padding."""
+        self._put[_part(first_frame, square)] = values.astype("<f4").tobytes()
+        if len(self._put) >= _BATCH:
+            self._flush()
+
+    def _read_from(self, first_frame: int, square: Square | None) -> None:
+        """Read ahead, for runs that go through the clip with a few squares side by side."""
+        self._read.pop(square, None)
+        while len(self._read) >= _SQUARES_AT_ONCE:
+            del self._read[next(iter(self._read))]
+        parts = [_part(first_frame + SEGMENT_HOP_FRAMES * n, square) for n in range(_BATCH)]
+        found = self._store.read(self._name, parts)
+        self._read[square] = {part: found.get(part) for part in parts}
+
+    def _flush(self) -> None:
+        if self._put:
+            self._store.write(self._name, self._put)
+            # What was not there when it was read may be now.
+            self._put, self._read = {}, {}
+
+
+def temporary_features() -> ClipFeatures:
+    """Return a place for the features of one clip that goes when nobody holds it any more."""
+    return ClipFeatures(temporary_store(), "clip")
+
+
+class FromFirstPicture:
+    """Shows a store whose frames count from the first picture to a run that counts clip time.
+
+    Clip time begins with the sound where that is earlier, so its frames are not the same with
+    every audio stream; the pictures are.
+
+    Args:
+        store: Counts from the first picture.
+        video: The picture.
+        audio: The sound that is judged.
+    """
+
+    def __init__(self, store: VisualFeatures, video: VideoStream, audio: AudioStream) -> None:
+        self._store = store
+        before_s = Fraction(video.start_s) - clip_start(video, audio)
+        self._n_before = round(before_s * VIDEO_FPS)
+
+    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
+        return self._store.get(first_frame - self._n_before, square)
+
+    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
+        self._store.put(first_frame - self._n_before, square, values)
+
+
+def _part(first_frame: int, square: Square | None) -> str:
+    where = "centre" if square is None else f"{square.left_px},{square.top_px},{square.side_px}"
+    return f"{first_frame} {where}"
