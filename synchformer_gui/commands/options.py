@@ -1,8 +1,9 @@
 """Options that several commands share, and the values that the core makes of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +11,7 @@ from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engine import Engine
 from core.detection.engines import EngineChoice, open_engine
 from core.progress import Monitor
-from core.timing import TOLERANCES, tolerance_named
+from core.timing import TOLERANCES, Tolerance, tolerance_named
 from synchformer_gui.commands.extent import WHOLE, Extent
 
 CONFIG = DetectionConfig()
@@ -124,23 +125,31 @@ def detection_config(
     Raises:
         typer.BadParameter: A value is not allowed.
     """
-    try:
-        return DetectionConfig(
-            tolerance=tolerance_named(tolerance),
-            hop_s=hop_s,
-            range_s=range_s,
-            audio_stream_index=audio_stream_index,
-            simulate_offset_s=simulate_offset_s,
-            window_start_s=window_start_s,
-            start_s=extent.start_s,
-            end_s=extent.end_s,
-            until_s=extent.until_s,
-            budget_s=extent.budget_s,
-            is_hasty=extent.is_hasty,
-            crop=crop,
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    config = replace(
+        CONFIG,
+        tolerance=_tolerance(tolerance),
+        audio_stream_index=audio_stream_index,
+        is_hasty=extent.is_hasty,
+    )
+    # One by one, so that the option with a wrong value is known; a single window, which excludes
+    # others, comes last.
+    changes: dict[str, dict[str, Any]] = {
+        "--hop": {"hop_s": hop_s},
+        "--range": {"range_s": range_s},
+        "--simulate-offset": {"simulate_offset_s": simulate_offset_s},
+        "--start": {"start_s": extent.start_s},
+        "--end": {"end_s": extent.end_s},
+        "--until": {"until_s": extent.until_s},
+        "--budget": {"budget_s": extent.budget_s},
+        "--crop": {"crop": crop},
+        "--window-start": {"window_start_s": window_start_s},
+    }
+    for option, change in changes.items():
+        try:
+            config = replace(config, **change)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
+    return config
 
 
 def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
@@ -209,3 +218,10 @@ def check_replaceable(
             "choose another name",
             param_hint=option,
         )
+
+
+def _tolerance(name: str) -> Tolerance:
+    try:
+        return tolerance_named(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--tolerance") from error

@@ -53,6 +53,20 @@ def test_a_clip_is_judged_once(make_clip, tmp_path, capsys, no_engine):
     assert FROM_CACHE in capsys.readouterr().err
 
 
+def test_all_audio_streams_are_judged_once(make_clip, capsys, no_engine):
+    argv = ["detect", str(make_clip(offset_s=0.3, duration_s=6.0)), *CLASSICAL]
+    assert main([*argv, "--audio-stream", "all", "--json"]) == 1
+    first = capsys.readouterr()
+    assert FROM_CACHE not in first.err
+    no_engine()
+    assert main([*argv, "--audio-stream", "all", "--json"]) == 1
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert FROM_CACHE in second.err
+    # What is asked without naming a stream is the first one.
+    assert main(argv) == 1
+
+
 def test_another_option_or_no_cache_judges_anew(make_clip, capsys, no_engine):
     clip = str(make_clip(duration_s=2.0))
     main(["detect", clip, *CLASSICAL])
