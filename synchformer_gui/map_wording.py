@@ -5,7 +5,7 @@ As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 
 from math import ceil
 
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Detection, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from synchformer_gui import wording
 from synchformer_gui.quantities import delay_text, duration_text
@@ -28,17 +28,9 @@ _VERDICTS = {
 }
 
 
-def changes(detection: Detection) -> SyncMap | None:
-    """Return the map if the offset drifts or jumps, so that no single offset is the answer."""
-    found = detection.sync_map
-    if found is None or found.kind is MapKind.CONSTANT:
-        return None
-    return None if detection.estimate.reason in (Reason.NO_MOTION, Reason.SILENCE) else found
-
-
 def answer_sentence(detection: Detection) -> str:
     """Say the answer for the whole clip; where the offset changes, how it does."""
-    found = changes(detection)
+    found = detection.changing_map
     if found is None:
         return wording.answer_sentence(detection)
     tolerance = wording.tolerance_name(detection.config.tolerance)
@@ -59,7 +51,7 @@ def answer_sentence(detection: Detection) -> str:
 
 def headline(detection: Detection) -> str:
     """Say the answer as a title; empty where there is none."""
-    found = changes(detection)
+    found = detection.changing_map
     if found is None:
         return wording.headline(detection.estimate)
     if found.kind is MapKind.DRIFT:
@@ -70,7 +62,7 @@ def headline(detection: Detection) -> str:
 
 def map_label(detection: Detection) -> str:
     """Write what stands beside the answer: "drifts: on time to 80 ms late"."""
-    found = changes(detection)
+    found = detection.changing_map
     if found is None:
         return wording.map_label(detection.estimate)
     if found.kind is MapKind.DRIFT:
@@ -83,29 +75,31 @@ def map_label(detection: Detection) -> str:
 
 def verdict_row(detection: Detection) -> str:
     """Write an answer for one row of a list: "out of sync  drifts: on time to 80 ms late"."""
-    if changes(detection) is None:
+    if detection.changing_map is None:
         return wording.verdict_row(detection)
     return f"{detection.estimate.verdict}  {map_label(detection)}"
 
 
 def margin_sentence(detection: Detection) -> str:
     """Say how sure the answer is; empty where the answer does so itself."""
-    return "" if changes(detection) else wording.margin_sentence(detection.estimate)
+    return "" if detection.changing_map else wording.margin_sentence(detection.estimate)
 
 
 def second_opinion_sentence(detection: Detection) -> str:
     """Say what the classical estimate found; empty where no single offset is comparable."""
-    return "" if changes(detection) else wording.second_opinion_sentence(detection)
+    return "" if detection.changing_map else wording.second_opinion_sentence(detection)
 
 
 def is_known_to_change(detection: Detection) -> bool:
     """Tell whether the answer is that the offset changes, whatever the confidence in one."""
-    return changes(detection) is not None and detection.estimate.verdict is not Verdict.CANNOT_TELL
+    return (
+        detection.changing_map is not None and detection.estimate.verdict is not Verdict.CANNOT_TELL
+    )
 
 
 def correction_sentence(detection: Detection) -> str:
     """Say which correction follows from the answer."""
-    found = changes(detection)
+    found = detection.changing_map
     if found is None:
         return wording.correction_sentence(detection.estimate.offset_s)
     if found.kind is MapKind.DRIFT:

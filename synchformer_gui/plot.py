@@ -48,7 +48,7 @@ def write_plot(detection: Detection, target: Path) -> None:
     _draw_clip(in_all, detection)
     for axes in (over_time, in_all):
         _draw_limits(axes, detection)
-    found = map_wording.changes(detection)
+    found = detection.changing_map
     if found is not None:
         _draw_line(over_time, found, map_wording.map_label(detection))
     else:

@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from core.batch.runner import FileResult
-from core.detection.result import Reason
+from core.detection.result import Detection, Reason
+from core.detection.syncmap.pieces import MapKind
 from core.errors import ExportError
 from core.paths import complete_or_absent
 
@@ -18,6 +20,14 @@ COLUMNS = (
     "interval_low_s",
     "interval_high_s",
     "confidence",
+    "sync_map",
+    "offset_at_start_s",
+    "offset_at_end_s",
+    "drift_ppm",
+    "jump_times_s",
+    "jump_sizes_s",
+    "judged_s",
+    "stopped",
     "model",
     "error",
 )
@@ -27,8 +37,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None:
     """Write one row per file; an existing table is replaced when the new one is complete.
 
-    Offsets follow `core.timing`: positive seconds mean that the audio is early. Text that a
-    spreadsheet would run as a formula is preceded by an apostrophe.
+    Offsets follow `core.timing`: positive seconds mean that the audio is early. Where the offset
+    drifts or jumps, no single one is stated but those at both ends, and the rate of the drift or
+    the time and size of each jump, separated by blanks; a positive size makes the audio earlier.
+    Text that a spreadsheet would run as a formula is preceded by an apostrophe.
 
     Args:
         results: The rows, in their order.
@@ -69,14 +81,46 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
     detection = result.detection
     if detection is None:
         return (name, *[""] * (len(COLUMNS) - 2), _safe(result.error))
+    estimate, coverage = detection.estimate, detection.coverage
+    return (
+        name,
+        f"{detection.info.duration_s:.3f}",
+        estimate.verdict,
+        estimate.reason,
+        *_offset_cells(detection),
+        *_map_cells(detection),
+        f"{coverage.judged_s:.3f}",
+        coverage.stop,
+        _safe(detection.opinion.engine_id),
+        "",
+    )
+
+
+def _offset_cells(detection: Detection) -> tuple[str, ...]:
+    """Write offset, interval and confidence where one offset is the answer."""
     estimate = detection.estimate
-    cells = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
-    cells.append(f"{estimate.confidence:.3f}")
-    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
-        cells = [""] * len(cells)
-    duration = f"{detection.info.duration_s:.3f}"
-    model = _safe(detection.opinion.engine_id)
-    return (name, duration, estimate.verdict, estimate.reason, *cells, model, "")
+    if detection.changing_map or estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        return ("",) * 4
+    offsets = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
+    return (*offsets, f"{estimate.confidence:.3f}")
+
+
+def _map_cells(detection: Detection) -> tuple[str, ...]:
+    """Write the kind of the sync map, if there is one, and how the offset changes."""
+    found = detection.changing_map
+    if found is None:
+        is_known = detection.sync_map is not None and detection.sync_map.kind is MapKind.CONSTANT
+        return (MapKind.CONSTANT if is_known else "", *[""] * 5)
+    pieces = found.pieces
+    ends = (f"{pieces[0].start_offset_s:.4f}", f"{pieces[-1].end_offset_s:.4f}")
+    if found.kind is MapKind.DRIFT:
+        return (found.kind, *ends, f"{found.drift_ppm:.1f}", "", "")
+    jumps = [
+        (f"{after.span.start_s:.2f}", f"{after.start_offset_s - before.end_offset_s:.4f}")
+        for before, after in pairwise(pieces)
+    ]
+    times, sizes = (" ".join(cells) for cells in zip(*jumps, strict=True))
+    return (found.kind, *ends, "", times, sizes)
 
 
 def _safe(text: str) -> str:

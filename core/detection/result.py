@@ -6,7 +6,7 @@ from enum import StrEnum
 from core.detection.config import DetectionConfig
 from core.detection.crop.plan import CropPlan
 from core.detection.evidence import OffsetEvidence
-from core.detection.syncmap.pieces import SyncMap
+from core.detection.syncmap.pieces import MapKind, SyncMap
 from core.media.info import MediaInfo
 from core.timing import TimeSpan
 
@@ -135,3 +135,11 @@ class Detection:
     @property
     def estimate(self) -> OffsetEstimate:
         return self.opinion.estimate
+
+    @property
+    def changing_map(self) -> SyncMap | None:
+        """The sync map if the offset drifts or jumps, so that no single offset is the answer."""
+        found = self.sync_map
+        if found is None or found.kind is MapKind.CONSTANT:
+            return None
+        return None if self.estimate.reason in (Reason.NO_MOTION, Reason.SILENCE) else found

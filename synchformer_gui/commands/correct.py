@@ -22,7 +22,6 @@ from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
 from synchformer_gui.commands.judging import judge
 from synchformer_gui.console import watched
-from synchformer_gui.map_wording import changes
 
 OutputOption = Annotated[
     Path | None,
@@ -100,7 +99,7 @@ def correct(
     for line in answer_lines(detection):
         typer.echo(line)
     estimate = detection.estimate
-    if changes(detection) is not None:
+    if detection.changing_map is not None:
         typer.echo("Nothing was written; --delay moves all of the audio by what you choose.")
         return exit_code(estimate.verdict)
     if estimate.verdict is not Verdict.OUT_OF_SYNC:

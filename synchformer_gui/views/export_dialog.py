@@ -23,7 +23,6 @@ from core.media.remux import check_correction, default_target
 from core.media.streams import output_format
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
-from synchformer_gui.map_wording import changes
 
 _MIN_WIDTH_PX = 560
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
@@ -68,7 +67,7 @@ class ExportDialog(QDialog):
         self.export_button.setDefault(True)
         cancel_button = QPushButton("Cancel", self)
         self._arrange(browse_button, cancel_button, note)
-        self._is_changing = changes(detection) is not None
+        self._is_changing = detection.changing_map is not None
         if detection.estimate.verdict is not Verdict.CANNOT_TELL and not self._is_changing:
             delay_ms = round(1000 * delay_for(detection.estimate.offset_s))
             self.delay_field.setText(f"{delay_ms}ms")

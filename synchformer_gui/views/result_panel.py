@@ -143,7 +143,7 @@ class _Facts(QWidget):
         estimate = detection.estimate
         interval = f"{wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
         confidence = wording.unbroken(wording.confidence_text(estimate))
-        if map_wording.changes(detection):
+        if detection.changing_map:
             interval, confidence = "changes over the clip", ""
         elif estimate.reason in wording.NO_OFFSET:
             interval = "none stands out"

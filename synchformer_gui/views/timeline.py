@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection, Reason
-from synchformer_gui.map_wording import changes, map_label
+from synchformer_gui.map_wording import map_label
 from synchformer_gui.quantities import clock_text
 from synchformer_gui.views import theme
 from synchformer_gui.views.heat_map import HeatMap
@@ -148,7 +148,7 @@ class Timeline(QWidget):
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._estimate.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
         self._estimate.setValue(estimate.offset_s)
-        found = changes(detection)
+        found = detection.changing_map
         colour.setAlpha(_BAND_ALPHA)
         self._band.setBrush(colour)
         self._band.setRegion(estimate.interval_s)

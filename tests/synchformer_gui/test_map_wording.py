@@ -68,7 +68,7 @@ def detection(sync_map):
 def test_a_constant_offset_is_told_as_ever(sync_map):
     judged = detection(sync_map)
 
-    assert map_wording.changes(judged) is None
+    assert judged.changing_map is None
     assert map_wording.answer_sentence(judged) == wording.answer_sentence(judged)
     assert map_wording.headline(judged) == wording.headline(judged.estimate)
     assert map_wording.map_label(judged) == wording.map_label(judged.estimate)
@@ -90,9 +90,7 @@ def test_no_change_is_told_of_a_clip_that_cannot_be_judged(reason):
     judged = detection(DRIFT)
     estimate = replace(judged.estimate, verdict=Verdict.CANNOT_TELL, reason=reason)
 
-    assert not map_wording.changes(
-        replace(judged, opinion=replace(judged.opinion, estimate=estimate))
-    )
+    assert replace(judged, opinion=replace(judged.opinion, estimate=estimate)).changing_map is None
 
 
 def test_a_drift_is_told_with_its_ends_its_rate_and_its_cause():

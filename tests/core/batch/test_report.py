@@ -5,7 +5,54 @@ import pytest
 
 from core.batch.report import COLUMNS, is_report, write_csv
 from core.batch.runner import FileResult
+from core.detection.config import DetectionConfig
+from core.detection.result import (
+    Coverage,
+    Detection,
+    OffsetEstimate,
+    Opinion,
+    Reason,
+    Stop,
+    Verdict,
+)
+from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
 from core.errors import ExportError
+from core.media.info import MediaInfo
+from core.timing import TimeSpan
+
+
+def detection(sync_map=None, **estimate):
+    shown = {"verdict": Verdict.OUT_OF_SYNC, "reason": Reason.NONE, **estimate}
+    return Detection(
+        info=MediaInfo(Path("a.mp4"), "mov", 60.0, 1, (), (), ()),
+        config=DetectionConfig(),
+        opinion=Opinion(
+            "built-in model",
+            "builtin",
+            OffsetEstimate(
+                0.16, (0.13, 0.19), 0.9, 0.98, shown["verdict"], shown["reason"], windows_used=9
+            ),
+        ),
+        second_opinion=None,
+        evidence=(),
+        video_stream_index=0,
+        audio_stream_index=1,
+        warnings=(),
+        elapsed_s=1.0,
+        coverage=Coverage((TimeSpan(0.0, 20.0), TimeSpan(40.0, 45.5)), Stop.PRECISE),
+        sync_map=sync_map,
+    )
+
+
+def piece(start_s, end_s, start_offset_s, end_offset_s):
+    around = tuple((x - 0.01, x + 0.01) for x in (start_offset_s, end_offset_s))
+    return Piece(TimeSpan(start_s, end_s), start_offset_s, end_offset_s, *around)
+
+
+def row_of(found, folder):
+    write_csv([FileResult(folder / "a.mp4", found)], folder, folder / "out.csv")
+    (row,) = rows(folder / "out.csv")
+    return row
 
 
 def rows(path):
@@ -21,6 +68,58 @@ def test_a_failed_file_has_its_name_below_the_folder_and_its_error(tmp_path):
     assert row["name"] == "day 1/a.mp4"
     assert row["error"] == "a.mp4 is empty, copy it again."
     assert all(row[column] == "" for column in COLUMNS[1:-1])
+
+
+def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path):
+    constant = SyncMap(MapKind.CONSTANT, (piece(0, 60, 0.16, 0.16),))
+    row = row_of(detection(constant), tmp_path)
+    assert row == {
+        "name": "a.mp4",
+        "duration_s": "60.000",
+        "verdict": "out of sync",
+        "reason": "",
+        "offset_s": "0.1600",
+        "interval_low_s": "0.1300",
+        "interval_high_s": "0.1900",
+        "confidence": "0.980",
+        "sync_map": "constant",
+        "offset_at_start_s": "",
+        "offset_at_end_s": "",
+        "drift_ppm": "",
+        "jump_times_s": "",
+        "jump_sizes_s": "",
+        "judged_s": "25.500",
+        "stopped": "precise enough",
+        "model": "builtin",
+        "error": "",
+    }
+    assert row_of(detection(), tmp_path) == row | {"sync_map": ""}
+
+
+def test_a_drift_is_stated_by_its_ends_and_its_rate(tmp_path):
+    drift = SyncMap(MapKind.DRIFT, (piece(0, 60, 0.2, -0.4),), drift_ppm=-10_000.0)
+    row = row_of(detection(drift), tmp_path)
+    assert row["sync_map"] == "drift"
+    assert (row["offset_at_start_s"], row["offset_at_end_s"]) == ("0.2000", "-0.4000")
+    assert row["drift_ppm"] == "-10000.0"
+    single = ("offset_s", "interval_low_s", "interval_high_s", "confidence")
+    assert [row[name] for name in (*single, "jump_times_s", "jump_sizes_s")] == [""] * 6
+
+
+def test_jumps_are_stated_by_their_times_and_sizes(tmp_path):
+    pieces = (piece(0, 20, 0.1, 0.1), piece(20, 31.04, -0.1, -0.1), piece(31.04, 60, 0.0, 0.0))
+    row = row_of(detection(SyncMap(MapKind.JUMPS, pieces)), tmp_path)
+    assert row["sync_map"] == "jumps"
+    assert (row["offset_at_start_s"], row["offset_at_end_s"]) == ("0.1000", "0.0000")
+    assert row["jump_times_s"] == "20.00 31.04"
+    assert row["jump_sizes_s"] == "-0.2000 0.1000"
+    assert (row["offset_s"], row["drift_ppm"]) == ("", "")
+
+
+def test_where_nothing_is_heard_no_offset_is_stated(tmp_path):
+    silent = detection(verdict=Verdict.CANNOT_TELL, reason=Reason.SILENCE)
+    row = row_of(silent, tmp_path)
+    assert (row["reason"], row["offset_s"], row["sync_map"]) == ("silence", "", "")
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
