@@ -25,6 +25,16 @@ def coverage_sentence(detection: Detection) -> str:
     return f"{judged}; {_why(coverage, detection)}"
 
 
+def part_sentence(detection: Detection) -> str:
+    """Say that a correction rests on a part of the clip only; empty if it does not."""
+    config = detection.config
+    if not config.is_region:
+        return ""
+    end_s = asked_end_s(config, detection.info.duration_s)
+    part = region_text(config.start_s, end_s)
+    return f"The delay was measured on the part from {part} only; it moves all of the audio."
+
+
 def asked_end_s(config: DetectionConfig, duration_s: float) -> float:
     """Return where the part that was asked for ends, in seconds of clip time."""
     return duration_s if config.end_s is None else min(config.end_s, duration_s)
@@ -33,6 +43,8 @@ def asked_end_s(config: DetectionConfig, duration_s: float) -> float:
 def _why(coverage: Coverage, detection: Detection) -> str:
     if coverage.stop is Stop.BUDGET:
         return "stopped because the time was spent."
+    if detection.changing_map:
+        return "stopped because the answer is clear."
     estimate, until_s = detection.estimate, detection.config.until_s
     low, high = estimate.interval_s
     margin_s = max(high - estimate.offset_s, estimate.offset_s - low)

@@ -11,6 +11,7 @@ import typer
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
+from core.detection.result import Stop
 from synchformer_gui import judges, map_wording, quantities
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import extent, options
@@ -68,6 +69,8 @@ def check(
     typer.echo(_summary(results))
     if names := {r.detection.opinion.engine_name for r in results if r.detection}:
         typer.echo(f"Judged by: {', '.join(sorted(names))}.")
+    for line in _coverage_lines(results):
+        typer.echo(line)
     if n_earlier := sum(result.is_earlier for result in results):
         typer.echo(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
     for line in _offer_lines(results):
@@ -79,6 +82,24 @@ def check(
 
 
 check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
+
+
+def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
+    """Say if only a part of each file was asked for, and how many were not judged to the end."""
+    judged = [result.detection for result in results if result.detection]
+    lines = []
+    if judged and judged[0].config.is_region:
+        start_s, end_s = judged[0].config.start_s, judged[0].config.end_s
+        to = "to the end" if end_s is None else f"to {quantities.clock_text(end_s)}"
+        lines.append(f"Judged only the part from {quantities.clock_text(start_s)} {to}.")
+    stops = Counter(detection.coverage.stop for detection in judged)
+    for stop, why in (
+        (Stop.PRECISE, "that was enough (--until 0 judges everything)"),
+        (Stop.BUDGET, "the time for each was spent"),
+    ):
+        if stops[stop]:
+            lines.append(f"{stops[stop]} of {len(judged)} judged in part only: {why}.")
+    return lines
 
 
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:

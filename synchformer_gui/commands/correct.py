@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from core.detection.engines import EngineChoice
-from core.detection.result import Verdict
+from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
@@ -22,6 +22,7 @@ from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
 from synchformer_gui.commands.judging import judge
 from synchformer_gui.console import watched
+from synchformer_gui.coverage import part_sentence
 
 OutputOption = Annotated[
     Path | None,
@@ -99,15 +100,27 @@ def correct(
     for line in answer_lines(detection):
         typer.echo(line)
     estimate = detection.estimate
-    if detection.changing_map is not None:
-        typer.echo("Nothing was written; --delay moves all of the audio by what you choose.")
-        return exit_code(estimate.verdict)
-    if estimate.verdict is not Verdict.OUT_OF_SYNC:
-        why = "Nothing to correct, nothing" if estimate.verdict is Verdict.IN_SYNC else "Nothing"
-        typer.echo(f"{why} was written.")
+    if detection.changing_map or estimate.verdict is not Verdict.OUT_OF_SYNC:
+        typer.echo(_unwritten_sentence(detection))
         return exit_code(estimate.verdict)
     correction = Correction(detection.audio_stream_index, delay_for(estimate.offset_s))
-    return _write(info, target, correction, overwrite, verify)
+    code = _write(info, target, correction, overwrite, verify)
+    if part := part_sentence(detection):
+        typer.echo(part)
+    return code
+
+
+def _unwritten_sentence(detection: Detection) -> str:
+    estimate = detection.estimate
+    if detection.changing_map:
+        return "Nothing was written; --delay moves all of the audio by what you choose."
+    if estimate.verdict is Verdict.IN_SYNC:
+        return "Nothing to correct, nothing was written."
+    delay_ms = round(1000 * estimate.offset_s)
+    if estimate.is_confident and delay_ms:
+        how = f"take --delay {delay_ms}ms for --detect"
+        return f"Nothing was written; to move the audio all the same, {how}."
+    return "Nothing was written."
 
 
 def _typed_delay(text: str, info: MediaInfo) -> Fraction:

@@ -6,8 +6,9 @@ from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.result import Coverage, Stop
+from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
 from core.timing import TimeSpan
-from synchformer_gui.coverage import coverage_sentence
+from synchformer_gui.coverage import coverage_sentence, part_sentence
 
 FORTY_SECONDS = (TimeSpan(0.0, 20.0), TimeSpan(500.0, 520.0))
 
@@ -38,6 +39,25 @@ def test_a_margin_that_cannot_be_reached_is_told(ten_minutes):
         coverage=Coverage(FORTY_SECONDS, Stop.PRECISE),
     )
     assert coverage_sentence(judged).endswith("± 70 ms, about as narrow as it can get.")
+
+
+def test_no_margin_is_told_where_the_offset_changes(ten_minutes):
+    around = (0.29, 0.31)
+    pieces = tuple(
+        Piece(TimeSpan(start_s, start_s + 300), 0.3, 0.3, around, around) for start_s in (0, 300)
+    )
+    judged = replace(
+        ten_minutes,
+        coverage=Coverage(FORTY_SECONDS, Stop.PRECISE),
+        sync_map=SyncMap(MapKind.JUMPS, pieces),
+    )
+    assert coverage_sentence(judged).endswith("of 10:00; stopped because the answer is clear.")
+
+
+def test_what_a_correction_rests_on_is_told(ten_minutes):
+    assert part_sentence(ten_minutes) == ""
+    part = replace(ten_minutes, config=DetectionConfig(start_s=60.0, end_s=900.0))
+    assert "on the part from 01:00.000 to 10:00.000 only" in part_sentence(part)
 
 
 def test_a_part_is_named(ten_minutes):

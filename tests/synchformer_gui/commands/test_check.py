@@ -1,5 +1,6 @@
 import csv
 import re
+import shutil
 import signal
 
 import pytest
@@ -71,6 +72,22 @@ def test_without_failures_out_of_sync_decides(make_clip, tmp_path):
     make_clip("b.mp4", silent=True, duration_s=6.0)
 
     assert main(["check", str(tmp_path), "--model", "classical"]) == 1
+
+
+def test_how_much_of_the_files_was_judged_is_told(make_clip, tmp_path, capsys):
+    for name in ("a.mp4", "b.mp4"):
+        make_clip(name, duration_s=4.0)
+    argv = ["check", str(tmp_path), "--model", "classical", "--start", "1"]
+    main([*argv, "--budget", "1:00"])
+    out = capsys.readouterr().out
+    assert "Judged only the part from 00:01.000 to the end." in out
+    assert "in part only" not in out
+
+
+def test_files_that_were_left_early_are_counted(long_clip, tmp_path, capsys):
+    shutil.copy(long_clip, tmp_path)
+    main(["check", str(tmp_path), "--model", "classical", "--budget", "0.01"])
+    assert "1 of 1 judged in part only: the time for each was spent." in capsys.readouterr().out
 
 
 def test_sub_folders_wait_to_be_asked_for(make_clip, tmp_path, capsys):

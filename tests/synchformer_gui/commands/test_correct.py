@@ -1,3 +1,5 @@
+import re
+
 import av
 import pytest
 
@@ -64,6 +66,23 @@ def test_nothing_is_written_where_the_offset_jumps(make_clip, capsys):
 
     assert "The offset jumps" in (out := capsys.readouterr().out)
     assert "Nothing was written" in out
+    assert not default_target(clip).exists()
+
+
+def test_a_delay_that_was_measured_on_a_part_is_told_as_such(make_clip, capsys):
+    clip = make_clip(offset_s=0.3, duration_s=8.0)
+    part = ("--start", "1", "--end", "7")
+    assert main(["correct", str(clip), "--detect", "--model", "classical", *part]) == 0
+    out = capsys.readouterr().out
+    assert "measured on the part from 00:01.000 to 00:07.000 only; it moves all" in out
+
+
+def test_a_close_call_writes_nothing_and_says_what_would(make_clip, capsys):
+    clip = make_clip(offset_s=0.08, duration_s=8.0)
+    assert main(["correct", str(clip), "--detect", "--model", "classical"]) == 2
+    said = re.search(r"Nothing was written; .* take --delay (\d+)ms", capsys.readouterr().out)
+    assert said
+    assert abs(int(said[1]) - 80) <= 40
     assert not default_target(clip).exists()
 
 
