@@ -32,6 +32,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def session(qtbot: QtBot, home: Path) -> Iterator[object]:
+    from synchformer_gui.session import Session
+
+    session = Session()
+    yield session
+    session.close()
+
+
+@pytest.fixture
 def window(qtbot: QtBot, home: Path, builtin_weights: Path) -> Iterator[object]:
     from PySide6.QtWidgets import QApplication
 
