@@ -13,11 +13,16 @@ from core.detection.syncmap.pieces import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
 from synchformer_gui import map_wording, quantities, wording
+from synchformer_gui.close_up import close_up_s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_INCHES = (12.0, 6.0)
+WIDTH_INCHES = 12.0
+ROW_INCHES, OVERVIEW_INCHES = 4.0, 2.4
+FRAME_INCHES = 2.0
+"""What title and legend take."""
+
 DPI = 120
 TITLE_COLUMNS = 125
 SHARPEST_SHARE = 0.995
@@ -35,28 +40,28 @@ def write_plot(detection: Detection, target: Path) -> None:
     """Write a PNG; an existing file is replaced when the new one is complete.
 
     Left: a column per window, brighter where an offset explains that window better. Right: all
-    windows together. The estimate is a line with its interval as a band.
+    windows together. The estimate is a line with its interval as a band. Above: all offsets that
+    were looked for. Below: those around the answer, where there is one.
 
     Raises:
         ExportError: The file cannot be written.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
-    over_time, in_all = figure.subplots(1, 2, sharey=True, width_ratios=[5, 1])
-    _draw_windows(over_time, detection)
-    _draw_clip(in_all, detection)
-    for axes in (over_time, in_all):
-        _draw_limits(axes, detection)
-    found = detection.changing_map
-    if found is not None:
-        _draw_line(over_time, found, map_wording.map_label(detection))
-    else:
-        for axes in (over_time, in_all):
-            _draw_answer(axes, detection)
-    _label(over_time, in_all, detection)
+    axis_s = detection.evidence[0].axis_s
+    shown_s, heights = [(float(axis_s[0]), float(axis_s[-1]))], [ROW_INCHES]
+    if (close_s := close_up_s(detection)) is not None:
+        shown_s, heights = [*shown_s, close_s], [OVERVIEW_INCHES, ROW_INCHES]
+    size_inches = (WIDTH_INCHES, sum(heights) + FRAME_INCHES)
+    figure = Figure(figsize=size_inches, dpi=DPI, layout="constrained")
+    rows = figure.subplots(
+        len(heights), 2, squeeze=False, sharey="row", width_ratios=[5, 1], height_ratios=heights
+    )
+    for (over_time, in_all), offsets_s in zip(rows, shown_s, strict=True):
+        _draw_row(over_time, in_all, detection, offsets_s)
+    _label(rows, is_close=len(shown_s) > 1)
     figure.legend(
-        handles=over_time.get_legend_handles_labels()[0],
+        handles=rows[0][0].get_legend_handles_labels()[0],
         loc="outside lower left",
         ncols=3,
         frameon=False,
@@ -73,6 +78,30 @@ def write_plot(detection: Detection, target: Path) -> None:
         raise ExportError(
             f"{target} cannot be written ({error.strerror}); choose another place.", path=target
         ) from error
+
+
+def _draw_row(
+    over_time: "Axes", in_all: "Axes", detection: Detection, offsets_s: tuple[float, float]
+) -> None:
+    """Draw the windows and the whole clip between two offsets."""
+    from matplotlib.ticker import MaxNLocator
+
+    _draw_windows(over_time, detection)
+    _draw_clip(in_all, detection)
+    for axes in (over_time, in_all):
+        _draw_limits(axes, detection)
+    found = detection.changing_map
+    if found is not None:
+        _draw_line(over_time, found, map_wording.map_label(detection))
+    else:
+        for axes in (over_time, in_all):
+            _draw_answer(axes, detection)
+    over_time.set_ylim(*(1000 * offset_s for offset_s in offsets_s))
+    over_time.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
+    over_time.set_xlim(0.0, detection.info.duration_s)
+    over_time.set_facecolor("#808080")
+    over_time.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 5, 6, 10], integer=True))
+    over_time.xaxis.set_major_formatter(lambda value, _: quantities.duration_text(value))
 
 
 def _draw_windows(axes: "Axes", detection: Detection) -> None:
@@ -138,20 +167,16 @@ def _draw_answer(axes: "Axes", detection: Detection) -> None:
     )
 
 
-def _label(over_time: "Axes", in_all: "Axes", detection: Detection) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axis_ms = 1000 * detection.evidence[0].axis_s
-    over_time.set_ylim(axis_ms[0], axis_ms[-1])
-    over_time.set_ylabel("◀  audio late          offset, ms          audio early  ▶")
-    over_time.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-    over_time.set_xlim(0.0, detection.info.duration_s)
-    over_time.set_facecolor("#808080")
-    over_time.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 5, 6, 10], integer=True))
-    over_time.xaxis.set_major_formatter(lambda value, _: quantities.duration_text(value))
-    over_time.set_xlabel("time in the clip")
+def _label(rows: "NDArray[np.object_]", *, is_close: bool) -> None:
+    over_time, in_all = rows[0]
     over_time.set_title("window by window (brighter: more likely)", fontsize="medium")
     in_all.set_title("whole clip", fontsize="medium")
+    for row in rows:
+        row[0].set_ylabel("◀  late    offset, ms    early  ▶")
+    if is_close:
+        rows[1][0].set_title("the same around the answer", fontsize="medium")
+        over_time.tick_params(labelbottom=False)
+    rows[-1][0].set_xlabel("time in the clip")
 
 
 def _edges_ms(axis_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,31 @@
 """The facts of a clip in one line."""
 
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from synchformer_gui.quantities import duration_text, rate_text, size_text
+
+_NAME_PX = 360
+_NO_CLIP = "No clip is open."
+
+
+class FactsLabel(QLabel):
+    """Shows which clip is open and what it contains; long names are shortened."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(_NO_CLIP, parent)
+
+    def show_facts(self, path: Path, facts: str) -> None:
+        self.setToolTip(str(path))
+        name = self.fontMetrics().elidedText(path.name, Qt.TextElideMode.ElideMiddle, _NAME_PX)
+        self.setText(f"{name}   ·   {facts}")
+
+    def show_nothing(self) -> None:
+        self.setToolTip("")
+        self.setText(_NO_CLIP)
 
 
 def facts_text(info: MediaInfo) -> str:

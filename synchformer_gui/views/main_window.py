@@ -1,14 +1,13 @@
 """The window: puts the views together and connects their wishes with session and player."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QSplitter,
     QVBoxLayout,
@@ -27,10 +26,9 @@ from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.banner import Banner
-from synchformer_gui.views.clip_facts import facts_text
-from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.clip_facts import FactsLabel, facts_text
+from synchformer_gui.views.dialogs import Dialogs
 from synchformer_gui.views.menus import Command, add_menu, add_preferences
-from synchformer_gui.views.models_dialog import ModelsDialog
 from synchformer_gui.views.playback_pane import PlaybackPane
 from synchformer_gui.views.region import RegionKeys
 from synchformer_gui.views.side_panel import SidePanel
@@ -39,8 +37,6 @@ from synchformer_gui.views.timeline import Timeline
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)
 _TIMELINE_PX = 230
-_NAME_PX = 360
-_NO_CLIP = "No clip is open."
 
 
 class MainWindow(QMainWindow):
@@ -65,9 +61,10 @@ class MainWindow(QMainWindow):
         self.timeline = Timeline(self)
         self.region_keys = RegionKeys(self.timeline.region, player, self)
         self.side = SidePanel(self)
+        self.dialogs = Dialogs(self, session.probers)
         self.detect_panel = self.side.detect_panel
         self.result_panel = self.side.result_panel
-        self.facts_label = QLabel(_NO_CLIP, self)
+        self.facts_label = FactsLabel(self)
         self.statusBar().addWidget(self.facts_label, 1)
         self.statusBar().setSizeGripEnabled(False)
         self._arrange()
@@ -91,23 +88,8 @@ class MainWindow(QMainWindow):
 
     def export(self) -> None:
         """Ask where to, then write the corrected file."""
-        if not self.session.can_export or self.session.detection is None:
-            return
-        dialog = ExportDialog(self.session.detection, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(self._on_export_accepted)
-        dialog.open()
-
-    def show_models(self) -> None:
-        """Open the list of models, or bring it to the front."""
-        dialog = self.findChild(ModelsDialog)
-        if dialog is None:
-            dialog = ModelsDialog(self.session.probers, self)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.models_changed.connect(self._show_preferences)
-        dialog.show()
-        dialog.raise_()
-        dialog.activateWindow()
+        if self.session.can_export and self.session.detection is not None:
+            self.dialogs.export(self.session.detection)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         urls = event.mimeData().urls()
@@ -166,7 +148,12 @@ class MainWindow(QMainWindow):
                 Command("&Detect offset", ("D",), self.detect),
                 Command("&Cancel, or close the message", ("Esc",), self._on_escape),
                 *self.region_keys.commands(),
-                Command("&Models…", (), self.show_models),
+                Command(
+                    "Close-Close-&up of the answer, or all offsetsup, or all offsets",
+                    ("Z",),
+                    self.timeline.toggle_close_up,
+                ),
+                Command("&Models…", (), self.dialogs.show_models),
             ),
         )
         add_preferences(self, menu, self._preferences, self._prefer)
@@ -185,8 +172,11 @@ class MainWindow(QMainWindow):
         self.detect_panel.audio_chosen.connect(self._on_audio)
         self.detect_panel.tolerance_chosen.connect(self._on_tolerance)
         self.detect_panel.model_chosen.connect(self._on_model)
-        self.detect_panel.models_requested.connect(self.show_models)
-        self.result_panel.models_requested.connect(self.show_models)
+        self.detect_panel.models_requested.connect(self.dialogs.show_models)
+        self.result_panel.models_requested.connect(self.dialogs.show_models)
+        self.dialogs.clip_chosen.connect(self.open_clip)
+        self.dialogs.export_chosen.connect(self._on_export_chosen)
+        self.dialogs.models_changed.connect(self._show_preferences)
 
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
@@ -221,11 +211,11 @@ class MainWindow(QMainWindow):
         self.banner.hide()
         if self.session.info is None:
             self.playback.show_opening(path)
-            self._show_facts(path, "opening…")
+            self.facts_label.show_facts(path, "opening…")
 
     def _on_opened(self, info: MediaInfo) -> None:
         self.setWindowTitle(f"{info.path.name} – {_TITLE}")
-        self._show_facts(info.path, facts_text(info))
+        self.facts_label.show_facts(info.path, facts_text(info))
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
@@ -251,23 +241,14 @@ class MainWindow(QMainWindow):
     def _on_stopped(self) -> None:
         if self.session.info is None:
             self.playback.show_nothing()
-            self.facts_label.setText(_NO_CLIP)
+            self.facts_label.show_nothing()
         elif self.session.detection is None and self.session.activity is Activity.NONE:
             self.timeline.clear()
 
-    def _show_facts(self, path: Path, facts: str) -> None:
-        self.facts_label.setToolTip(str(path))
-        name = self.facts_label.fontMetrics().elidedText(
-            path.name, Qt.TextElideMode.ElideMiddle, _NAME_PX
-        )
-        self.facts_label.setText(f"{name}   ·   {facts}")
-
-    def _on_export_accepted(self) -> None:
-        dialog = self.sender()
-        if isinstance(dialog, ExportDialog):
-            self.banner.hide()
-            self.result_panel.clear_exported()
-            self.session.export(dialog.target, dialog.audio_delay_s, overwrite=dialog.overwrite)
+    def _on_export_chosen(self, target: Path, audio_delay_s: Fraction, overwrite: bool) -> None:
+        self.banner.hide()
+        self.result_panel.clear_exported()
+        self.session.export(target, audio_delay_s, overwrite=overwrite)
 
     def _on_escape(self) -> None:
         if self.session.activity is Activity.NONE:
@@ -276,10 +257,7 @@ class MainWindow(QMainWindow):
             self.session.cancel()
 
     def _on_open(self) -> None:
-        folder = str(self._settings.last_folder)
-        name, _ = QFileDialog.getOpenFileName(self, "Open a clip", folder)
-        if name:
-            self.open_clip(Path(name))
+        self.dialogs.open_clip(self._settings.last_folder)
 
     def _on_audio(self, stream_index: int) -> None:
         self.player.choose_audio(stream_index)

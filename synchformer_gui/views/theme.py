@@ -46,6 +46,7 @@ QPushButton:disabled {{ color: {DISABLED}; background: {PANEL}; border-color: {R
 QPushButton#primary {{ background: {ACCENT}; border-color: {ACCENT}; color: #08192f;
     font-weight: 600; padding: 10px 14px; }}
 QPushButton#secondary {{ padding: 10px 14px; }}
+QPushButton#corner {{ padding: 2px 8px; background: {PANEL}; }}
 QPushButton#primary:hover {{ background: #72b1ff; border-color: #72b1ff; }}
 QPushButton#primary:disabled {{ background: {RAISED}; border-color: {RAISED}; color: {DISABLED}; }}
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 6px;

@@ -1,6 +1,7 @@
 """The sync map: probability of each offset over time, with the playhead.
 
-A click seeks; a drag with the shift key chooses the part that is judged.
+A click seeks; a drag with the shift key chooses the part that is judged. With the answer, the
+offsets around it are shown close up; a button, or `toggle_close_up`, goes to all of them and back.
 """
 
 from collections.abc import Sequence
@@ -9,16 +10,17 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QMargins, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection, Reason
+from synchformer_gui.close_up import close_up_s
 from synchformer_gui.map_wording import map_label
-from synchformer_gui.quantities import clock_text
 from synchformer_gui.views import theme
 from synchformer_gui.views.heat_map import HeatMap
+from synchformer_gui.views.plot_axes import ClockAxis, OffsetAxis
 from synchformer_gui.views.region import RegionPicker, TimeBox
 from synchformer_gui.wording import NO_OFFSET
 
@@ -28,6 +30,8 @@ _LEFT_AXIS_PX = 58
 _BOTTOM_AXIS_PX = 22
 _BAND_ALPHA = 40
 _LABEL_GAP_PX = 3
+_BUTTON_GAP_PX = 8
+_TO_ALL, _TO_CLOSE_UP = "All offsets", "Close-up"
 _COLOURS = (theme.BASE, "#16345c", "#2f7fe0", "#8fd0ff", "#fff6d8")
 _IDLE = "The sync map appears here: for every moment, which offsets explain picture and sound."
 _WAITING = "Waiting for the first window…"
@@ -43,11 +47,13 @@ class Timeline(QWidget):
         super().__init__(parent)
         self.setMinimumHeight(150)
         self._map: HeatMap | None = None
+        self._is_close = True
+        self._close_up_s: tuple[float, float] | None = None
         self._box = TimeBox()
         self.plot = pg.PlotWidget(
             self,
             viewBox=self._box,
-            axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")},
+            axisItems={"bottom": ClockAxis("bottom"), "left": OffsetAxis("left")},
         )
         self._item = self.plot.getPlotItem()
         self.region = RegionPicker(self._box, self)
@@ -75,6 +81,11 @@ class Timeline(QWidget):
             pg.TextItem("▲ audio early", color=theme.TEXT, anchor=(0, 0), fill="#101215b0"),
             pg.TextItem("▼ audio late", color=theme.TEXT, anchor=(0, 1), fill="#101215b0"),
         )
+        self.close_up_button = QPushButton(self.plot)
+        self.close_up_button.setObjectName("corner")
+        self.close_up_button.setToolTip("Show the offsets around the answer, or all of them (Z)")
+        self.close_up_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.close_up_button.clicked.connect(self.toggle_close_up)
         self._arrange_plot()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -126,6 +137,8 @@ class Timeline(QWidget):
             self._answer_label,
         ):
             item.setVisible(False)
+        self._close_up_s = None
+        self._show_offsets()
         self._show_note(_WAITING if is_detecting else _IDLE if self._duration_s else "")
 
     def add_evidence(self, evidence: Sequence[OffsetEvidence]) -> None:
@@ -143,6 +156,8 @@ class Timeline(QWidget):
         ):
             limit.setValue(border_s)
             limit.setVisible(True)
+        self._close_up_s = close_up_s(detection)
+        self._show_offsets()
         if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
             return
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
@@ -164,6 +179,13 @@ class Timeline(QWidget):
         self._place_labels()
         self._answer_label.setVisible(True)
 
+    def toggle_close_up(self) -> None:
+        """Show the offsets around the answer if all are shown, else all; also next time."""
+        if self._close_up_s is not None:
+            self._is_close = not self._is_close
+            self._show_offsets()
+            self._place_labels()
+
     def set_position(self, position_s: float) -> None:
         """Move the playhead."""
         self._playhead.setValue(position_s)
@@ -174,10 +196,11 @@ class Timeline(QWidget):
         self._item.layout.setContentsMargins(4, 10, 14, 2)
         self._item.setMenuEnabled(False)
         self._box.setMouseEnabled(x=True, y=False)
-        self._box.setRange(yRange=(-_RANGE_S, _RANGE_S), padding=0)
         left = self._item.getAxis("left")
         left.setWidth(_LEFT_AXIS_PX)
         left.setLabel("offset, ms")
+        # Else a narrow range changes the label, as if the numbers were scaled.
+        left.enableAutoSIPrefix(False)
         self._item.getAxis("bottom").setHeight(_BOTTOM_AXIS_PX)
         for line in self._band.lines:
             line.setPen(pg.mkPen(None))
@@ -200,6 +223,7 @@ class Timeline(QWidget):
             label.setParentItem(self._box)
         self._note.setParentItem(self._box)
         self._box.sigResized.connect(self._place_labels)
+        self._box.sigResized.connect(self._place_button)
 
     def _draw(self, *, is_complete: bool) -> None:
         if self._map is None or len(self._map.axis_s) == 0:
@@ -210,8 +234,31 @@ class Timeline(QWidget):
             self._map.image(is_complete=is_complete), autoLevels=False, levels=(0, 1)
         )
         self._image.setRect(QRectF(0, axis[0] - step_s / 2, self._duration_s, len(axis) * step_s))
-        self._box.setRange(yRange=(axis[0], axis[-1]), padding=0)
+        self._show_offsets()
         self._show_note("")
+
+    def _show_offsets(self) -> None:
+        """Show those that are wanted, and offer the others."""
+        axis_s = self._map.axis_s if self._map is not None else np.zeros(0)
+        shown_s = (float(axis_s[0]), float(axis_s[-1])) if len(axis_s) else (-_RANGE_S, _RANGE_S)
+        if self._close_up_s is not None and self._is_close:
+            shown_s = self._close_up_s
+        self._box.setRange(yRange=shown_s, padding=0)
+        for label, is_shown in zip(
+            self._corner_labels, (shown_s[1] > 0, shown_s[0] < 0), strict=True
+        ):
+            label.setVisible(is_shown)
+        self.close_up_button.setText(_TO_ALL if self._is_close else _TO_CLOSE_UP)
+        self.close_up_button.setVisible(self._close_up_s is not None)
+        self._place_button()
+
+    def _place_button(self) -> None:
+        """Lay the button into the lower right corner of the map; the answer's label lies higher."""
+        button = self.close_up_button
+        button.adjustSize()
+        corner = self.plot.mapFromScene(self._box.sceneBoundingRect().bottomRight())
+        size = button.size().grownBy(QMargins(0, 0, _BUTTON_GAP_PX, _BUTTON_GAP_PX))
+        button.move(corner.x() - size.width(), corner.y() - size.height())
 
     def _show_note(self, text: str) -> None:
         self._note.setText(text)
@@ -245,14 +292,3 @@ class Timeline(QWidget):
 
     def _on_dragged(self) -> None:
         self.seek_requested.emit(self.playhead_s)
-
-
-class _ClockAxis(pg.AxisItem):  # type: ignore[misc]
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        texts = [clock_text(max(0.0, value)) for value in values]
-        return texts if spacing < 1 else [text.split(".")[0] for text in texts]
-
-
-class _OffsetAxis(pg.AxisItem):  # type: ignore[misc]
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [f"{abs(value) * 1000:.0f}" for value in values]

@@ -56,6 +56,9 @@ def piece(start_s, end_s, offset_s):
     return Piece(TimeSpan(start_s, end_s), offset_s, offset_s, interval_s, interval_s)
 
 
+WIDE = SyncMap(MapKind.JUMPS, (piece(0.1, 10.0, 1.0), piece(10.0, 19.9, -1.0)))
+
+
 def answer_colour():
     return np.array([int(ESTIMATE_COLOUR[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
@@ -69,6 +72,10 @@ def answer_rows(path):
     return lines / picture.shape[0]
 
 
+OVERVIEW = 0.4
+"""Share of the picture, from above, in which all offsets are shown."""
+
+
 def test_early_audio_is_drawn_above_late_audio(tmp_path):
     for name, offset_s in (("early", 1.0), ("late", -1.0)):
         write_plot(detection(offset_s), tmp_path / f"{name}.png")
@@ -76,7 +83,19 @@ def test_early_audio_is_drawn_above_late_audio(tmp_path):
     early, late = (answer_rows(tmp_path / f"{name}.png") for name in ("early", "late"))
     assert early.size
     assert late.size
-    assert early.max() < late.min()
+    assert early[early < OVERVIEW].max() < late[late < OVERVIEW].min()
+
+
+def test_the_answer_is_drawn_once_more_close_up(tmp_path):
+    write_plot(detection(0.16), tmp_path / "plot.png")
+    write_plot(replace(detection(0.16), sync_map=WIDE), tmp_path / "wide.png")
+
+    rows = answer_rows(tmp_path / "plot.png")
+    assert rows[rows < OVERVIEW].size
+    close = rows[rows > OVERVIEW]
+    # The borders of the interval of 20 ms lie well apart there.
+    assert np.ptp(close) > 3 * np.ptp(rows[rows < OVERVIEW])
+    assert len(imread(tmp_path / "wide.png")) < len(imread(tmp_path / "plot.png"))
 
 
 @pytest.mark.parametrize("reason", [Reason.SILENCE, Reason.NO_MOTION])
@@ -87,8 +106,7 @@ def test_no_answer_is_drawn_where_there_is_none(tmp_path, reason):
 
 
 def test_a_changing_offset_is_drawn_as_it_changes(tmp_path):
-    jumps = SyncMap(MapKind.JUMPS, (piece(0.1, 10.0, 1.0), piece(10.0, 19.9, -1.0)))
-    write_plot(replace(detection(0.2), sync_map=jumps), tmp_path / "plot.png")
+    write_plot(replace(detection(0.2), sync_map=WIDE), tmp_path / "plot.png")
 
     picture = imread(tmp_path / "plot.png")[:, :, :3]
     lines = np.argwhere(np.abs(picture - answer_colour()).max(axis=2) < 0.02)

@@ -103,7 +103,7 @@ def test_click_in_the_map_seeks(qtbot: QtBot, window: MainWindow, clip: Path) ->
     open_clip(qtbot, window, clip)
     qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
     timeline = window.timeline
-    point = timeline.plot.mapFromScene(timeline._box.mapViewToScene(QPointF(3.0, -1.0)))
+    point = timeline.plot.mapFromScene(timeline._box.mapViewToScene(QPointF(3.0, 0.0)))
     qtbot.mouseClick(timeline.plot.viewport(), Qt.MouseButton.LeftButton, pos=point)
 
     qtbot.waitUntil(lambda: window.player.position_s > 0, timeout=5000)
@@ -232,8 +232,8 @@ def test_waiting_for_the_first_window_is_said(qtbot: QtBot, window: MainWindow, 
 
 
 def test_models_are_listed_once(window: MainWindow) -> None:
-    window.show_models()
-    window.show_models()
+    window.dialogs.show_models()
+    window.dialogs.show_models()
 
     assert len(window.findChildren(ModelsDialog)) == 1
 
@@ -280,3 +280,11 @@ def test_closing_during_a_detection_waits_for_it(
     assert not window.session.worker._pool.activeThreadCount()
     decoders = [thread.name for thread in threading.enumerate() if "decod" in thread.name.lower()]
     assert not decoders
+
+
+def test_a_key_goes_from_the_close_up_to_all_offsets(qtbot: QtBot, judged: MainWindow) -> None:
+    close_s = judged.timeline._box.viewRange()[1]
+    qtbot.keyClick(judged, Qt.Key.Key_Z)
+    assert judged.timeline._box.viewRange()[1] == pytest.approx([-2.0, 2.0])
+    qtbot.keyClick(judged, Qt.Key.Key_Z)
+    assert judged.timeline._box.viewRange()[1] == close_s

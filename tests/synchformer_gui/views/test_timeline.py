@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection, Reason, Verdict
 from core.detection.syncmap.pieces import SyncMap
+from synchformer_gui.close_up import close_up_s
 from synchformer_gui.views.timeline import Timeline
 
 pytestmark = pytest.mark.gui
@@ -27,6 +28,11 @@ def timeline(qtbot: QtBot) -> Timeline:
 def point_at(timeline: Timeline, time_s: float, offset_s: float) -> QPoint:
     scene_point = timeline._box.mapViewToScene(QPointF(time_s, offset_s))
     return timeline.plot.mapFromScene(scene_point)
+
+
+def shown_s(timeline: Timeline) -> tuple[float, float]:
+    low_s, high_s = timeline._box.viewRange()[1]
+    return low_s, high_s
 
 
 def unknown_share(timeline: Timeline) -> float:
@@ -131,6 +137,40 @@ def test_label_lies_beside_the_band_and_within_the_plot(
     assert top >= 0
     assert bottom <= box.size().height()
     assert bottom <= high_y or top >= low_y
+
+
+def test_the_answer_is_shown_close_up_with_a_way_to_all_offsets_and_back(
+    qtbot: QtBot, timeline: Timeline, make_detection: Callable[..., Detection]
+) -> None:
+    detection = make_detection()
+    timeline.add_evidence(detection.evidence)
+    assert shown_s(timeline) == pytest.approx((-2.0, 2.0))
+    assert timeline.close_up_button.isHidden()
+    timeline.show_answer(detection)
+    close_s = shown_s(timeline)
+    assert close_s == pytest.approx(close_up_s(detection))
+    assert timeline.plot.rect().contains(timeline.close_up_button.geometry())
+
+    timeline.close_up_button.click()
+    assert shown_s(timeline) == pytest.approx((-2.0, 2.0))
+    timeline.clear()
+    timeline.show_answer(detection)
+    assert shown_s(timeline) == pytest.approx((-2.0, 2.0))
+    timeline.toggle_close_up()
+    assert shown_s(timeline) == close_s
+    timeline.clear()
+    assert shown_s(timeline) == pytest.approx((-2.0, 2.0))
+    assert timeline.close_up_button.isHidden()
+
+
+def test_only_sides_that_are_shown_are_named(
+    timeline: Timeline, make_detection: Callable[..., Detection]
+) -> None:
+    timeline.add_evidence(make_detection().evidence)
+    timeline.show_answer(make_detection(offset_s=1.5))
+    assert [label.isVisible() for label in timeline._corner_labels] == [True, False]
+    timeline.toggle_close_up()
+    assert [label.isVisible() for label in timeline._corner_labels] == [True, True]
 
 
 def test_tolerance_is_drawn_with_the_answer(

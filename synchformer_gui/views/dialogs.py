@@ -1,0 +1,62 @@
+"""The dialogs of the window: choosing a file, exporting, models."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from core.detection.result import Detection
+from synchformer_gui.jobs import JobQueue
+from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.models_dialog import ModelsDialog
+
+
+class Dialogs(QObject):
+    """Opens dialogs over a window, and tells what was decided in them.
+
+    Args:
+        window: The window.
+        probers: Work for the list of models.
+    """
+
+    clip_chosen = Signal(object)
+    """Carries a Path."""
+    export_chosen = Signal(object, object, bool)
+    """Carries the Path of the new file, the delay of the sound as a Fraction of seconds, and
+    whether an existing file may be replaced."""
+    models_changed = Signal()
+
+    def __init__(self, window: QWidget, probers: JobQueue) -> None:
+        super().__init__(window)
+        self._window, self._probers = window, probers
+
+    def open_clip(self, folder: Path) -> None:
+        """Ask for a file, beginning in a folder."""
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open a clip", str(folder))
+        if name:
+            self.clip_chosen.emit(Path(name))
+
+    def export(self, detection: Detection) -> None:
+        """Ask where a corrected file is to go, and by how much its sound is to move."""
+        dialog = ExportDialog(detection, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(self._on_export_accepted)
+        dialog.open()
+
+    def show_models(self) -> None:
+        """Open the list of models, or bring it to the front."""
+        dialog = self._window.findChild(ModelsDialog)
+        if dialog is None:
+            dialog = ModelsDialog(self._probers, self._window)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.models_changed.connect(self.models_changed)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def _on_export_accepted(self) -> None:
+        dialog = self.sender()
+        if isinstance(dialog, ExportDialog):
+            delay_s: Fraction = dialog.audio_delay_s
+            self.export_chosen.emit(dialog.target, delay_s, dialog.overwrite)
