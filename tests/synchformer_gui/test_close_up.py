@@ -34,6 +34,12 @@ def detection(offset_s=0.16, margin_s=0.03, reason=Reason.NONE, range_s=2.0):
     )
 
 
+def shown_s(found):
+    close_s = close_up_s(found)
+    assert close_s is not None
+    return close_s
+
+
 def jumps(*offsets_s):
     pieces = tuple(
         Piece(TimeSpan(n, n + 1), one, one, (one, one), (one, one))
@@ -45,7 +51,7 @@ def jumps(*offsets_s):
 @pytest.mark.parametrize("tolerance", ["bt1359", "atsc-is191", "40/60"])
 def test_limits_that_are_near_are_shown_with_the_interval(tolerance):
     config = DetectionConfig(tolerance=tolerance_named(tolerance))
-    low_s, high_s = close_up_s(replace(detection(), config=config))
+    low_s, high_s = shown_s(replace(detection(), config=config))
     assert low_s < -config.tolerance.late_s
     assert high_s >= 0.19 + LEAST_MARGIN_S
     assert high_s - low_s < 0.6
@@ -53,20 +59,20 @@ def test_limits_that_are_near_are_shown_with_the_interval(tolerance):
 
 @pytest.mark.parametrize("offset_s", [-1.4, 1.4])
 def test_far_from_the_limits_the_interval_is_shown_alone(offset_s):
-    low_s, high_s = close_up_s(detection(offset_s))
+    low_s, high_s = shown_s(detection(offset_s))
     assert low_s < offset_s - 0.03
     assert high_s > offset_s + 0.03
     assert high_s - low_s < 0.3
 
 
 def test_nothing_is_shown_that_was_not_looked_for():
-    low_s, high_s = close_up_s(detection(1.99))
+    low_s, high_s = shown_s(detection(1.99))
     assert low_s == pytest.approx(1.86)
     assert high_s == pytest.approx(2.0)
 
 
 def test_all_that_a_changing_offset_goes_through_is_shown():
-    low_s, high_s = close_up_s(replace(detection(), sync_map=jumps(0.1, -0.3, 0.0)))
+    low_s, high_s = shown_s(replace(detection(), sync_map=jumps(0.1, -0.3, 0.0)))
     assert low_s < -0.3
     assert high_s > 0.1
 

@@ -45,8 +45,8 @@ def detection(sync_map=None, **estimate):
 
 
 def piece(start_s, end_s, start_offset_s, end_offset_s):
-    around = tuple((x - 0.01, x + 0.01) for x in (start_offset_s, end_offset_s))
-    return Piece(TimeSpan(start_s, end_s), start_offset_s, end_offset_s, *around)
+    first, last = ((x - 0.01, x + 0.01) for x in (start_offset_s, end_offset_s))
+    return Piece(TimeSpan(start_s, end_s), start_offset_s, end_offset_s, first, last)
 
 
 def row_of(found, folder):

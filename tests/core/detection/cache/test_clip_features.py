@@ -68,7 +68,9 @@ def test_memory_does_not_grow_with_the_clip():
             assert features.get(8 * index, None) is None
             features.put(8 * index, None, segment + np.float32(index))
         for index in range(2000):
-            assert features.get(8 * index, None)[0, 0] == index
+            found = features.get(8 * index, None)
+            assert found is not None
+            assert found[0, 0] == index
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
