@@ -7,7 +7,7 @@ from pathlib import Path
 from core.detection.cache.clip_features import FromFirstPicture, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
-from core.detection.crop.plan import CENTRE, CropPlan
+from core.detection.crop.plan import CENTRE, CropPlan, joined_plans
 from core.detection.engine import NOTHING_KEPT, STAGE, Engine, VisualFeatures
 from core.detection.evidence import OffsetEvidence
 from core.detection.extent import Piece, choose_streams, piece_of
@@ -21,7 +21,7 @@ from core.media.decode import ClipDecoder
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.media.probe import probe
 from core.model.config import CROP_FRAMES, SEGMENT_FRAMES
-from core.progress import SILENT, Monitor, Progress
+from core.progress import SILENT, Monitor, Progress, Unreported
 from core.timing import VIDEO_FPS
 
 _DEFAULTS = DetectionConfig()
@@ -63,14 +63,12 @@ def detect(
     video, audio = choose_streams(info, config)
     piece = piece_of(info, config)
     if features is None:
-        # A single pass meets no segment twice.
-        features = temporary_features() if config.is_anytime else NOTHING_KEPT
+        # A single pass through one square meets no segment twice.
+        is_repeated = config.is_anytime or config.crop == "multi"
+        features = temporary_features() if is_repeated else NOTHING_KEPT
     seen = FromFirstPicture(features, video, audio)
-    plans: tuple[CropPlan, ...] = (CENTRE,)
-    if engine.sees_square and config.crop != "centre":
-        plans = plan_crops(info, video.index, audio.index, config, monitor)
-    judgement = Judgement(engine, config, on_evidence, plans, seen)
-    course = _Course(info, video, audio, piece, config, judgement, clock)
+    judgement = Judgement(engine, config, on_evidence, seen)
+    course = _Course(info, video, audio, piece, config, judgement, clock, engine.sees_square)
     stop = course.judge(monitor)
     opinion, second = judgement.opinions()
     sync_map = judgement.sync_map()
@@ -87,7 +85,7 @@ def detect(
         elapsed_s=clock.elapsed_s,
         coverage=Coverage(judgement.spans, stop),
         sync_map=sync_map,
-        crops=plans if engine.sees_square else (),
+        crops=course.crops if engine.sees_square else (),
     )
 
 
@@ -107,11 +105,19 @@ class _Course:
         config: DetectionConfig,
         judgement: Judgement,
         clock: Clock,
+        sees_square: bool,
     ) -> None:
         self._info, self._video, self._audio = info, video, audio
         self._piece, self._config = piece, config
         self._judgement, self._clock = judgement, clock
+        self._is_planned = sees_square and config.crop != "centre"
+        self._plans: dict[int, tuple[CropPlan, ...]] = {}
         self.warnings: tuple[str, ...] = (piece.warning,) if piece.warning else ()
+
+    @property
+    def crops(self) -> tuple[CropPlan, ...]:
+        """Where an engine that sees a square looked, over all that was judged."""
+        return joined_plans(sorted(self._plans.items()))
 
     def judge(self, monitor: Monitor) -> Stop:
         """Judge as much as the options ask for; return why that is all.
@@ -152,7 +158,20 @@ class _Course:
         return Stop.COMPLETE
 
     def _add(self, stretch: Stretch, n_expected: int, monitor: Monitor) -> OffsetEstimate | None:
-        with ClipDecoder(
+        plans: tuple[CropPlan, ...] = (CENTRE,)
+        if self._is_planned:
+            with self._decoder(stretch, monitor) as decoder:
+                # The pass is short beside the judgement of a stretch, whose progress is shown.
+                shown = Unreported(monitor) if self._config.is_anytime else monitor
+                plans = plan_crops(decoder, n_expected, self._config, shown)
+        self._plans[stretch.first_frame] = plans
+        with self._decoder(stretch, monitor) as decoder:
+            estimate = self._judgement.add(decoder, n_expected, monitor, self._clock, plans)
+            self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
+        return estimate
+
+    def _decoder(self, stretch: Stretch, monitor: Monitor) -> ClipDecoder:
+        return ClipDecoder(
             self._info,
             video_stream_index=self._video.index,
             audio_stream_index=self._audio.index,
@@ -160,10 +179,7 @@ class _Course:
             first_frame=stretch.first_frame,
             n_frames=stretch.n_frames,
             monitor=monitor,
-        ) as decoder:
-            estimate = self._judgement.add(decoder, n_expected, monitor, self._clock)
-            self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
-        return estimate
+        )
 
     def _require_evidence(self) -> None:
         config, path, n_usable = self._config, self._info.path, self._judgement.n_usable

@@ -5,7 +5,7 @@ the decoded clip piece by piece and answers with evidence as soon as a window is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +54,25 @@ class NothingKept:
 NOTHING_KEPT = NothingKept()
 
 
+class WindowAnswers:
+    """Keeps what runs side by side said of windows, so that none asks again about equal squares.
+
+    Keys are the analysis frames from the first to before the second, and the squares there.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, CropPlan], OffsetEvidence] = {}
+
+    def get(self, first_frame: int, end_frame: int, crops: CropPlan) -> OffsetEvidence | None:
+        """Return the evidence of a window, None if no run has judged it with these squares."""
+        return self._kept.get((first_frame, end_frame, crops.between(first_frame, end_frame)))
+
+    def put(self, evidence: OffsetEvidence, crops: CropPlan) -> None:
+        """Keep the evidence of a window that was seen through these squares."""
+        first, end = evidence.window.first_frame, evidence.window.end_frame
+        self._kept[first, end, crops.between(first, end)] = evidence
+
+
 @dataclass(frozen=True, slots=True)
 class ClipContext:
     """What a run is told about the clip beforehand.
@@ -62,11 +81,13 @@ class ClipContext:
         n_frames: About how many analysis frames will come, at least 1.
         crops: Where engines that see a square look.
         features: What other runs over the same picture have encoded already.
+        answers: What other runs over the same picture and sound have answered already.
     """
 
     n_frames: int
     crops: CropPlan = CENTRE
     features: VisualFeatures = NOTHING_KEPT
+    answers: WindowAnswers = field(default_factory=WindowAnswers)
 
 
 class EngineRun(Protocol):

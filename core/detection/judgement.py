@@ -8,9 +8,16 @@ import numpy as np
 from core.detection.activity import ActivityMeter
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.crop.autocrop import merge_squares
+from core.detection.crop.merging import merge_squares
 from core.detection.crop.plan import CENTRE, CropPlan
-from core.detection.engine import NOTHING_KEPT, ClipContext, Engine, EngineRun, VisualFeatures
+from core.detection.engine import (
+    NOTHING_KEPT,
+    ClipContext,
+    Engine,
+    EngineRun,
+    VisualFeatures,
+    WindowAnswers,
+)
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence, joined
 from core.detection.pace import Clock
@@ -47,7 +54,6 @@ class Judgement:
         engine: What answers.
         config: The options.
         on_evidence: Called with the evidence of each window as soon as there is some.
-        plans: Where engines that see a square look; with several, each window is judged in all.
         features: What is known of the picture.
 
     Attributes:
@@ -60,11 +66,10 @@ class Judgement:
         engine: Engine,
         config: DetectionConfig,
         on_evidence: Callable[[OffsetEvidence], None] | None,
-        plans: Sequence[CropPlan] = (CENTRE,),
         features: VisualFeatures = NOTHING_KEPT,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
-        self._plans, self._features = plans, features
+        self._features = features
         self._all = _Gathered()
         self.n_usable, self.is_cut = 0, False
 
@@ -96,6 +101,7 @@ class Judgement:
         n_frames: int,
         monitor: Monitor,
         clock: Clock,
+        plans: Sequence[CropPlan] = (CENTRE,),
     ) -> OffsetEstimate | None:
         """Judge a stretch; return what it says by itself, None if it is too short for a window.
 
@@ -104,15 +110,14 @@ class Judgement:
             n_frames: About how many analysis frames that is.
             monitor: Of this stretch.
             clock: Once it is over and anything is judged, the stretch ends.
+            plans: Where engines that see a square look; with several, each window is judged in all.
 
         Raises:
             Cancelled: The monitor asked to stop.
         """
-        found = _Gathered()
-        runs = [
-            self._engine.start(self._config, monitor, ClipContext(n_frames, plan, self._features))
-            for plan in self._plans
-        ]
+        found, answers = _Gathered(), WindowAnswers()
+        contexts = [ClipContext(n_frames, plan, self._features, answers) for plan in plans]
+        runs = [self._engine.start(self._config, monitor, context) for context in contexts]
         second: EngineRun | None = None
         if self._engine.id != ClassicalEngine().id:
             context = ClipContext(n_frames)

@@ -1,13 +1,13 @@
 """Where in each shot of a clip something moves with the sound, measured as the clip streams by."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.classical.correlation import LaggedSound
-from core.detection.classical.motion import MotionMeter
+from core.detection.classical.motion import BLOCK_PX, CELL_BLOCKS, MotionMeter
 from core.detection.classical.prepared import (
     TREND_FRAMES,
     TREND_TICKS,
@@ -15,6 +15,7 @@ from core.detection.classical.prepared import (
     prepared_sound,
 )
 from core.detection.classical.signals import TICKS_PER_FRAME, SoundMeter
+from core.detection.crop.faces import FaceFinder
 from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
 from core.detection.evidence import AXIS_STEP_S
 from core.detection.series import Series
@@ -24,6 +25,8 @@ from core.model.config import WINDOW_FRAMES
 MOST_LAGS = 51
 """Lags are told apart by 0.08 s, or by as much as makes no more than so many of them: what is kept
 of a shot stays small whatever the range."""
+
+CELL_PX = BLOCK_PX * CELL_BLOCKS
 
 _LEAST_BIN_TICKS = 8
 
@@ -35,16 +38,21 @@ _CUT_FRAMES = 2
 class ShotAction:
     """What moves in a shot, by cells of 16 px, row after row.
 
+    Motion is that of the cell alone and that of its surroundings: it is one spot that moves with
+    the sound, or all around it does.
+
     Attributes:
         first_frame: Analysis frame at which the shot begins.
-        liveliness: (C,) sum of squares of the motion, in grey levels.
-        log_likelihood: (C, B): how well the motion of a cell goes with the sound at each lag, the
-            same B lags for all shots; 0 is nothing in common.
+        liveliness: (2, C) sum of squares of the motion, in grey levels.
+        log_likelihood: (2, C, B): how well the motion goes with the sound at each lag, the same B
+            lags for all shots; 0 is nothing in common.
+        faces: (C,) share of the pictures that were looked at in which the cell shows a face.
     """
 
     first_frame: int
     liveliness: NDArray[np.float32]
     log_likelihood: NDArray[np.float32]
+    faces: NDArray[np.float32]
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +60,7 @@ class _Shot:
     first_frame: int
     end_frame: float = math.inf
     action: ShotAction | None = None
+    looks: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 class ActionMeter:
@@ -64,7 +73,7 @@ class ActionMeter:
     def __init__(self, range_s: float) -> None:
         """Begin a clip; lags up to `range_s` seconds either way are looked at."""
         self._motion_meter, self._sound_meter = MotionMeter(), SoundMeter()
-        self._cut_finder = CutFinder()
+        self._cut_finder, self._face_finder = CutFinder(), FaceFinder(CELL_PX)
         self._cells, self._seen = Series(), Series()
         self._onsets, self._level, self._heard = Series(), Series(), Series()
         self._reach_ticks = round(range_s / AXIS_STEP_S)
@@ -74,6 +83,7 @@ class ActionMeter:
         self._begin_frame, self._n_frames = 0, 0
         self._shots: list[_Shot] = []
         self._pieces: list[tuple[_Shot, int, int]] = []
+        self._faces: dict[int, NDArray[np.float32]] = {}
         self._piece_start = 0
 
     def consume(self, chunk: ClipChunk) -> None:
@@ -81,7 +91,10 @@ class ActionMeter:
         if not self._shots:
             self._begin(chunk.first_frame)
         motion = self._motion_meter.measure(chunk)
-        self._cells.append(motion.cells)
+        rows, columns = (side // CELL_PX for side in chunk.frames.shape[1:3])
+        around = _surroundings(motion.cells.reshape(-1, rows, columns))
+        self._cells.append(np.concatenate([motion.cells, around], axis=1))
+        self._faces.update(self._face_finder.find(chunk))
         self._seen.append(motion.seen.astype(np.float32))
         self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
         self._append_sound(self._sound_meter.measure(chunk.waveform))
@@ -143,15 +156,18 @@ class ActionMeter:
         frames = np.arange(*span)
         is_inside = (frames >= shot.first_frame + _CUT_FRAMES) & (frames < shot.end_frame)
         seen = (self._seen.get(*span) > 0) & is_inside
-        motion = prepared_motion(self._cells.get(*span), seen).T  # (C, T)
+        motion = prepared_motion(self._cells.get(*span), seen).T  # (2 * C, T)
         sound = self._sound_of(first, end - first)
-        fine = sound.log_likelihood(np.ascontiguousarray(motion, np.float32))  # (C, M)
+        fine = sound.log_likelihood(np.ascontiguousarray(motion, np.float32))  # (2 * C, M)
         starts = np.arange(0, fine.shape[1], self._bin_ticks)
-        lively = np.square(motion).sum(axis=1)
+        lively = np.square(motion).sum(axis=1).reshape(2, -1)
         likely = np.maximum.reduceat(fine, starts, axis=1)
+        likely = likely.reshape(*lively.shape, -1)
         if shot.action is not None:
             lively, likely = lively + shot.action.liveliness, likely + shot.action.log_likelihood
-        shot.action = ShotAction(shot.first_frame, lively, likely)
+        shot.looks += (self._faces[frame] for frame in range(first, end) if frame in self._faces)
+        faces = np.mean(shot.looks, axis=0) if shot.looks else np.zeros_like(lively[0])
+        shot.action = ShotAction(shot.first_frame, lively, likely, faces)
 
     def _sound_of(self, first: int, n_frames: int) -> LaggedSound:
         # A jolt lies a whole frame before its frame.
@@ -165,8 +181,17 @@ class ActionMeter:
     def _forget(self) -> None:
         """Let go of what no piece, pending or yet to come, can need."""
         oldest = min([self._piece_start, *(first for _, first, _ in self._pieces)])
+        self._faces = {frame: cells for frame, cells in self._faces.items() if frame >= oldest}
         for series in (self._cells, self._seen):
             series.keep((oldest - TREND_FRAMES, self._n_frames))
         first_tick = (oldest - self._reach_frames) * TICKS_PER_FRAME
         for series in (self._onsets, self._level, self._heard):
             series.keep((first_tick, self._n_frames * TICKS_PER_FRAME))
+
+
+def _surroundings(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (T, C) root mean squares of (T, H, W) motions over a cell and its neighbours."""
+    power = np.pad(cells**2, ((0, 0), (1, 1), (1, 1)))
+    down = power[:, :-2] + power[:, 1:-1] + power[:, 2:]
+    sums = down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]
+    return np.asarray(np.sqrt(sums / 9), np.float32).reshape(len(cells), -1)

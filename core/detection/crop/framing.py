@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.classical.motion import BLOCK_PX, CELL_BLOCKS
-from core.detection.crop.action import ShotAction
+from core.detection.crop.action import CELL_PX, ShotAction
 from core.detection.crop.plan import Square, centre_square
 from core.model.config import FRAME_SIDE_PX
 
@@ -20,8 +19,14 @@ UNRELATED_LOG_ODDS = 0.0
 """Log-likelihood of "nothing that is seen to move is what is heard"; 0 is that of no correlation.
 What a shot owes to it speaks for no square."""
 
-CLEARLY_BETTER = 0.2
-"""A square takes the place of the centre if what is heard is inside by so much more probability."""
+CENTRE_SHARE = 0.7
+"""A square takes the place of the centre if what is heard is in the centre with less than so much
+of its probability. However little moves with the sound, it is weighed against itself alone: a small
+mouth goes with the sound little more than chance does."""
+
+FACE_PRIOR = 0.5
+"""Probability that it is a face that is heard where one is seen all the time. It decides where
+little moves with the sound, and of several faces which one moves with it."""
 
 OWN_LAG = 0.5
 """Probability that the lag of a shot has nothing to do with that of the other shots."""
@@ -32,22 +37,20 @@ LEAST_SHARE = 0.05
 _MIDDLE_BONUS = 0.05
 """Of squares about as good the one wins that has what is heard in its middle."""
 
-_CELL_PX = BLOCK_PX * CELL_BLOCKS
-
 
 def source_maps(actions: Sequence[ShotAction]) -> list[NDArray[np.float64]]:
     """Return for each shot (C,) probabilities that the cell is where the sound is made.
 
     They add up to the probability that it is made in the picture at all. A shot is a mixture: one
-    of its cells, the livelier the likelier, goes with the sound at one of the lags, or none does.
-    Lags that suit the other shots are likelier.
+    of its cells, by itself or with its surroundings, goes with the sound at one of the lags, or
+    none does. A cell is the likelier the livelier it is, and if it shows a face. Lags that suit the
+    other shots are likelier.
     """
     joints, of_lags = [], []
     for action in actions:
-        lively = action.liveliness.astype(np.float64) + 1e-9
-        joint = action.log_likelihood + np.log(lively / lively.sum())[:, None]
+        joint = action.log_likelihood + np.log(_prior(action))[..., None]  # (2, C, B)
         joints.append(joint)
-        by_lag = np.logaddexp.reduce(joint, axis=0)
+        by_lag = np.logaddexp.reduce(joint, axis=(0, 1))
         of_lags.append(np.logaddexp(by_lag, UNRELATED_LOG_ODDS))
     total = np.sum(of_lags, axis=0)
     maps = []
@@ -56,8 +59,19 @@ def source_maps(actions: Sequence[ShotAction]) -> list[NDArray[np.float64]]:
         lag_prior = OWN_LAG / len(own) + (1 - OWN_LAG) * others / others.sum()
         joint = joint + np.log(lag_prior)
         evidence = np.logaddexp(np.logaddexp.reduce(joint, axis=None), UNRELATED_LOG_ODDS)
-        maps.append(np.exp(joint - evidence).sum(axis=1))
+        maps.append(np.exp(joint - evidence).sum(axis=(0, 2)))
     return maps
+
+
+def _prior(action: ShotAction) -> NDArray[np.float64]:
+    """Return (2, C) probabilities of the cells, with nothing known of the sound."""
+    lively = action.liveliness.astype(np.float64) + 1e-9
+    prior: NDArray[np.float64] = lively / (len(lively) * lively.sum(axis=1, keepdims=True))
+    faces = action.faces.astype(np.float64)
+    if not faces.any():
+        return prior
+    weight = FACE_PRIOR * faces.max()
+    return (1 - weight) * prior + weight * faces / (len(lively) * faces.sum())
 
 
 def best_squares(
@@ -85,7 +99,7 @@ def best_squares(
         of_centre = inside[tops.index(centre.top_px), lefts.index(centre.left_px)]
         if found and inside[top, column] < LEAST_SHARE:
             break
-        if not found and inside[top, column] - of_centre < CLEARLY_BETTER:
+        if not found and of_centre >= CENTRE_SHARE * inside[top, column]:
             top, column = tops.index(centre.top_px), lefts.index(centre.left_px)
         found.append(Square(lefts[column], tops[top]))
         left = left * (1 - np.outer(down[top], across[column]))
@@ -99,7 +113,7 @@ def _starts(length_px: int, centre_px: int) -> list[int]:
 
 def _shares(starts: Sequence[int], length_px: int) -> NDArray[np.float64]:
     """Return (P, N): how much a cell along one side counts for squares that start there."""
-    middles = (np.arange(length_px // BLOCK_PX // CELL_BLOCKS) + 0.5) * _CELL_PX
+    middles = (np.arange(length_px // CELL_PX) + 0.5) * CELL_PX
     begins = np.array(starts)[:, None]
     ends = begins + FRAME_SIDE_PX
     # Nothing is nearer to the border where the picture ends.
@@ -115,7 +129,7 @@ def _eccentricity(
     """Return (tops, lefts): how far the middle of a square is from that of the source, in sides."""
     weights = source / (source.sum() + 1e-12)
     rows, columns = (
-        (np.arange(length) + 0.5) * _CELL_PX - FRAME_SIDE_PX / 2 for length in source.shape
+        (np.arange(length) + 0.5) * CELL_PX - FRAME_SIDE_PX / 2 for length in source.shape
     )
     top, left = float(weights.sum(axis=1) @ rows), float(weights.sum(axis=0) @ columns)
     distances: NDArray[np.float64] = np.hypot(

@@ -1,6 +1,7 @@
 """Where in the picture a network with a square view looks, shot by shot."""
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.model.config import FRAME_SIDE_PX
@@ -49,8 +50,47 @@ class CropPlan:
         position = bisect_right([shot.first_frame for shot in self.shots], frame)
         return self.shots[position - 1].square if position else None
 
+    def between(self, first_frame: int, end_frame: int) -> "CropPlan":
+        """Return the part for the analysis frames from the first to before the second."""
+        inside = (shot for shot in self.shots if first_frame < shot.first_frame < end_frame)
+        return plan_of([ShotSquare(first_frame, self.square_at(first_frame)), *inside])
+
 
 CENTRE = CropPlan()
+
+
+def plan_of(shots: Iterable[ShotSquare]) -> CropPlan:
+    """Put squares of shots together; equal neighbours are one, and all centre is `CENTRE`."""
+    kept: list[ShotSquare] = []
+    for shot in shots:
+        if not kept or kept[-1].square != shot.square:
+            kept.append(shot)
+    return CropPlan(tuple(kept)) if any(shot.square for shot in kept) else CENTRE
+
+
+def joined_plans(parts: Sequence[tuple[int, Sequence[CropPlan]]]) -> tuple[CropPlan, ...]:
+    """Put the plans of pieces of a clip together; a piece with fewer shows its first one again.
+
+    Args:
+        parts: The analysis frame at which each piece begins, in order of time, and its plans, at
+            least one, the best one first.
+    """
+    ends = [first_frame for first_frame, _ in parts[1:]]
+    found = []
+    for rank in range(max((len(plans) for _, plans in parts), default=1)):
+        shots: list[ShotSquare] = []
+        for (first_frame, plans), end_frame in zip(parts, [*ends, None], strict=True):
+            plan = plans[rank if rank < len(plans) else 0]
+            shots.append(ShotSquare(first_frame, plan.square_at(first_frame)))
+            shots += (
+                shot
+                for shot in plan.shots
+                if shot.first_frame > first_frame
+                and (end_frame is None or shot.first_frame < end_frame)
+            )
+        found.append(plan_of(shots))
+    return tuple(found)
+
 
 CROP_RULES = ("auto", "centre", "multi")
 """Names of the ways to choose a square; the fourth way is to state it as "x,y,s"."""

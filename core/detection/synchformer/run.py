@@ -130,10 +130,7 @@ class SynchformerRun:
                 continue
             self._cut.add(start)
             is_whole = start + SEGMENT_FRAMES <= window.end_frame
-            kept = self._kept(start) if is_whole else None
-            if kept is not None:
-                self._visual[start] = torch.from_numpy(kept)
-                self._n_seen += 1
+            if is_whole and self._is_kept(start):
                 continue
             frames = [
                 self._frames[min(frame, window.end_frame - 1)]
@@ -141,10 +138,16 @@ class SynchformerRun:
             ]
             self._waiting.append(_Segment(start, np.stack(frames), is_whole))
 
-    def _kept(self, start: int) -> NDArray[np.float32] | None:
+    def _is_kept(self, start: int) -> bool:
+        """Take the features of a whole segment if they are kept; tell whether they were."""
         if not self._is_of_one_square(start):
-            return None
-        return self._clip.features.get(start, self._clip.crops.square_at(start))
+            return False
+        kept = self._clip.features.get(start, self._clip.crops.square_at(start))
+        if kept is None:
+            return False
+        self._visual[start] = torch.from_numpy(kept)
+        self._n_seen += 1
+        return True
 
     def _is_of_one_square(self, start: int) -> bool:
         crops = self._clip.crops
@@ -165,20 +168,31 @@ class SynchformerRun:
             if heard_up_to is not None and end > heard_up_to:
                 break
             ready.append(self._open.popleft())
-        self._hear((window, shift) for window in ready for shift in self._first_shifts(window))
-        return [self._judge(window) for window in ready]
+        asked = [window for window in ready if self._answer(window) is None]
+        self._hear((window, shift) for window in asked for shift in self._first_shifts(window))
+        for window in asked:
+            self._clip.answers.put(self._judge(window), self._clip.crops)
+        return [answer for answer in map(self._answer, ready) if answer is not None]
+
+    def _answer(self, window: Window) -> OffsetEvidence | None:
+        span = window.first_frame, window.end_frame
+        return self._clip.answers.get(*span, self._clip.crops)
 
     def _see(self) -> None:
         self._monitor.check()
-        n_taken = min(len(self._waiting), self._engine.batch_size)
-        batch = [self._waiting.popleft() for _ in range(n_taken)]
+        batch: list[_Segment] = []
+        while self._waiting and len(batch) < self._engine.batch_size:
+            segment = self._waiting.popleft()
+            # A run with the same square may have encoded it since.
+            if not (segment.is_whole and self._is_kept(segment.start)):
+                batch.append(segment)
         encoded = self._engine.encode_video([segment.frames for segment in batch])
         for segment, features in zip(batch, encoded, strict=True):
             self._visual[segment.start] = features
             if segment.is_whole and self._is_of_one_square(segment.start):
                 square = self._clip.crops.square_at(segment.start)
                 self._clip.features.put(segment.start, square, features.numpy())
-        self._n_seen += n_taken
+        self._n_seen += len(batch)
         self._monitor.report(judged(self._n_seen * SEGMENT_HOP_FRAMES, self._clip.n_frames))
 
     def _is_seen(self, window: Window) -> bool:

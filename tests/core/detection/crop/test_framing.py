@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.detection.crop.action import ShotAction
-from core.detection.crop.framing import CLEARLY_BETTER, best_squares, source_maps
+from core.detection.crop.framing import CENTRE_SHARE, best_squares, source_maps
 from core.detection.crop.plan import Square, centre_square
 
 WIDE = (454, 256)
@@ -19,16 +19,42 @@ def _source(*places: tuple[int, int, float]) -> NDArray[np.float64]:
 
 
 def _action(first_frame: int, cell: int, lag: int, log_likelihood: float) -> ShotAction:
-    table = np.zeros((ROWS * COLUMNS, N_LAGS), np.float32)
-    table[cell, lag] = log_likelihood
-    return ShotAction(first_frame, np.ones(ROWS * COLUMNS, np.float32), table)
+    n_cells = ROWS * COLUMNS
+    table = np.zeros((2, n_cells, N_LAGS), np.float32)
+    table[0, cell, lag] = log_likelihood
+    faces = np.zeros(n_cells, np.float32)
+    return ShotAction(first_frame, np.ones((2, n_cells), np.float32), table, faces)
 
 
-@pytest.mark.parametrize(("more", "is_moved"), [(-0.05, False), (0.05, True)])
-def test_square_leaves_the_centre_only_if_it_is_clearly_better(more: float, is_moved: bool) -> None:
-    gain = CLEARLY_BETTER + more
-    found = best_squares(_source((8, 2, gain), (8, 14, 0.0)), *WIDE, 1)
+@pytest.mark.parametrize("likely", [1.0, 0.1])
+@pytest.mark.parametrize(("more", "is_moved"), [(0.05, False), (-0.05, True)])
+def test_square_leaves_the_centre_only_if_it_is_clearly_better(
+    likely: float, more: float, is_moved: bool
+) -> None:
+    source = _source((8, 2, likely), (8, 18, (CENTRE_SHARE + more) * likely))
+    found = best_squares(source, *WIDE, 1)
     assert (found != [centre_square(*WIDE)]) is is_moved
+
+
+def test_a_face_is_looked_at_where_little_moves_with_the_sound() -> None:
+    action = _action(0, 400, 20, 4.0)
+    action.faces[5] = 0.9
+    (source,) = source_maps([action])
+    assert source[5] > 2 * source[400]
+
+
+def test_a_face_does_not_outvote_what_clearly_moves_with_the_sound() -> None:
+    action = _action(0, 400, 20, 30.0)
+    action.faces[5] = 1.0
+    (source,) = source_maps([action])
+    assert source[400] > 0.9
+
+
+def test_of_two_faces_the_one_that_moves_with_the_sound_is_looked_at() -> None:
+    action = _action(0, 400, 20, 7.0)
+    action.faces[[5, 400]] = 1.0
+    (source,) = source_maps([action])
+    assert source[400] > 2 * source[5]
 
 
 def test_what_is_heard_comes_to_lie_in_the_middle_where_it_can() -> None:

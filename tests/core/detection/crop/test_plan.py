@@ -8,6 +8,8 @@ from core.detection.crop.plan import (
     ShotSquare,
     Square,
     centre_square,
+    joined_plans,
+    plan_of,
     stated_square,
 )
 
@@ -17,6 +19,31 @@ def test_plan_gives_the_square_of_the_shot() -> None:
     plan = CropPlan((ShotSquare(10, square), ShotSquare(20, None)))
     assert [plan.square_at(frame) for frame in (9, 10, 19, 20)] == [None, square, square, None]
     assert CENTRE.square_at(5) is None
+
+
+def test_part_of_a_plan_is_what_is_seen_there() -> None:
+    square = Square(8, 16)
+    plan = CropPlan((ShotSquare(10, square), ShotSquare(20, None)))
+    assert plan.between(0, 10) == plan.between(20, 30) == CENTRE
+    assert plan.between(12, 20) == CropPlan((ShotSquare(12, square),))
+    assert plan.between(12, 25) == CropPlan((ShotSquare(12, square), ShotSquare(20, None)))
+
+
+def test_equal_neighbours_are_one_shot() -> None:
+    square = Square(8, 16)
+    shots = [ShotSquare(0, square), ShotSquare(5, square), ShotSquare(9, None)]
+    assert plan_of(shots) == CropPlan((ShotSquare(0, square), ShotSquare(9, None)))
+    assert plan_of([ShotSquare(0, None), ShotSquare(5, None)]) == CENTRE
+
+
+def test_plans_of_pieces_follow_each_other() -> None:
+    one, other, third = Square(0, 16), Square(8, 16), Square(16, 16)
+    first = CropPlan((ShotSquare(0, one), ShotSquare(40, other), ShotSquare(90, one)))
+    second = CropPlan((ShotSquare(0, third),))
+    best, more = joined_plans([(0, (first,)), (80, (CENTRE, second)), (160, (second,))])
+    assert [best.square_at(frame) for frame in (0, 40, 90, 160)] == [one, other, None, third]
+    assert [more.square_at(frame) for frame in (0, 40, 90, 160)] == [one, other, third, third]
+    assert joined_plans([(0, (CENTRE,)), (80, (CENTRE,))]) == (CENTRE,)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""Where a face is seen: OpenCV's cascade (Viola and Jones, 2001) on a picture every second.
+
+It is for faces that look at the camera; from the side, or smaller than 24 px, none is found.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.media.decode import ClipChunk
+from core.timing import VIDEO_FPS
+
+LOOK_FRAMES = VIDEO_FPS
+"""Distance of the pictures that are looked at."""
+
+LEAST_FACE_PX = 24
+
+_CASCADE = "haarcascade_frontalface_alt2.xml"
+"""Of the cascades that OpenCV brings along the one that saw no faces in a dog and in tools."""
+
+_SCALE_STEP = 1.2
+_LEAST_NEIGHBOURS = 4
+
+
+class FaceFinder:
+    """Looks for faces in a picture every second."""
+
+    def __init__(self, cell_px: int) -> None:
+        """Load the detector; faces are told in cells of so many pixels."""
+        # Slow to import, and only engines that see a square need it.
+        import cv2
+
+        self._cell_px = cell_px
+        self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
+
+    def find(self, chunk: ClipChunk) -> dict[int, NDArray[np.float32]]:
+        """Return for each analysis frame that was looked at which cells show a face.
+
+        Returns:
+            (C,) 0 or 1, cells row after row, by analysis frame.
+        """
+        first = -chunk.first_frame % LOOK_FRAMES
+        looked_at = range(first, len(chunk.frames), LOOK_FRAMES)
+        return {
+            chunk.first_frame + index: self._cells(chunk.frames[index])
+            for index in looked_at
+            if chunk.has_video[index]
+        }
+
+    def _cells(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # The green channel carries most of the luminance.
+        boxes = self._cascade.detectMultiScale(
+            np.ascontiguousarray(frame[..., 1]),
+            scaleFactor=_SCALE_STEP,
+            minNeighbors=_LEAST_NEIGHBOURS,
+            minSize=(LEAST_FACE_PX, LEAST_FACE_PX),
+        )
+        rows, columns = (
+            (np.arange(side // self._cell_px) + 0.5) * self._cell_px for side in frame.shape[:2]
+        )
+        shown = np.zeros((len(rows), len(columns)), np.float32)
+        for left, top, width, height in boxes:
+            is_down = (rows >= top) & (rows < top + height)
+            is_across = (columns >= left) & (columns < left + width)
+            shown[np.ix_(is_down, is_across)] = 1
+        return shown.ravel()
