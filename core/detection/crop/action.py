@@ -46,7 +46,8 @@ class ShotAction:
         liveliness: (2, C) sum of squares of the motion, in grey levels.
         log_likelihood: (2, C, B): how well the motion goes with the sound at each lag, the same B
             lags for all shots; 0 is nothing in common.
-        faces: (C,) share of the pictures that were looked at in which the cell shows a face.
+        faces: (C,) where faces are seen; adds up to the share of the pictures that were looked at
+            in which there is one.
     """
 
     first_frame: int

@@ -35,10 +35,10 @@ class FaceFinder:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
 
     def find(self, chunk: ClipChunk) -> dict[int, NDArray[np.float32]]:
-        """Return for each analysis frame that was looked at which cells show a face.
+        """Return where faces are, by the analysis frames that were looked at.
 
         Returns:
-            (C,) 0 or 1, cells row after row, by analysis frame.
+            (C,) cells row after row: 0, or where a face is shown a value such that all add up to 1.
         """
         first = -chunk.first_frame % LOOK_FRAMES
         looked_at = range(first, len(chunk.frames), LOOK_FRAMES)
@@ -64,4 +64,4 @@ class FaceFinder:
             is_down = (rows >= top) & (rows < top + height)
             is_across = (columns >= left) & (columns < left + width)
             shown[np.ix_(is_down, is_across)] = 1
-        return shown.ravel()
+        return shown.ravel() / max(shown.sum(), 1)

@@ -24,7 +24,7 @@ CENTRE_SHARE = 0.7
 of its probability. However little moves with the sound, it is weighed against itself alone: a small
 mouth goes with the sound little more than chance does."""
 
-FACE_PRIOR = 0.5
+FACE_PRIOR = 0.7
 """Probability that it is a face that is heard where one is seen all the time. It decides where
 little moves with the sound, and of several faces which one moves with it."""
 
@@ -67,11 +67,8 @@ def _prior(action: ShotAction) -> NDArray[np.float64]:
     """Return (2, C) probabilities of the cells, with nothing known of the sound."""
     lively = action.liveliness.astype(np.float64) + 1e-9
     prior: NDArray[np.float64] = lively / (len(lively) * lively.sum(axis=1, keepdims=True))
-    faces = action.faces.astype(np.float64)
-    if not faces.any():
-        return prior
-    weight = FACE_PRIOR * faces.max()
-    return (1 - weight) * prior + weight * faces / (len(lively) * faces.sum())
+    faces = FACE_PRIOR * action.faces.astype(np.float64)
+    return (1 - faces.sum()) * prior + faces / len(lively)
 
 
 def best_squares(

@@ -52,7 +52,7 @@ def test_a_face_does_not_outvote_what_clearly_moves_with_the_sound() -> None:
 
 def test_of_two_faces_the_one_that_moves_with_the_sound_is_looked_at() -> None:
     action = _action(0, 400, 20, 7.0)
-    action.faces[[5, 400]] = 1.0
+    action.faces[[5, 400]] = 0.5
     (source,) = source_maps([action])
     assert source[400] > 2 * source[5]
 
