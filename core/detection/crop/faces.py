@@ -30,6 +30,7 @@ class FaceFinder:
         """Load the detector; faces are told in cells of so many pixels."""
         # Slow to import, and only engines that see a square need it.
         import cv2
+        import cv2.data
 
         self._cell_px = cell_px
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
@@ -64,4 +65,4 @@ class FaceFinder:
             is_down = (rows >= top) & (rows < top + height)
             is_across = (columns >= left) & (columns < left + width)
             shown[np.ix_(is_down, is_across)] = 1
-        return shown.ravel() / max(shown.sum(), 1)
+        return np.asarray(shown.ravel() / max(shown.sum(), 1), np.float32)

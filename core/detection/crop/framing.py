@@ -68,7 +68,9 @@ def _prior(action: ShotAction) -> NDArray[np.float64]:
     lively = action.liveliness.astype(np.float64) + 1e-9
     prior: NDArray[np.float64] = lively / (len(lively) * lively.sum(axis=1, keepdims=True))
     faces = FACE_PRIOR * action.faces.astype(np.float64)
-    return (1 - faces.sum()) * prior + faces / len(lively)
+    prior *= 1 - faces.sum()
+    prior += faces / len(lively)
+    return prior
 
 
 def best_squares(

@@ -19,7 +19,9 @@ COLUMNS = WIDTH_PX // CELL_PX
 def talking() -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """A picture of a drawn person who talks to the camera, and where the mouth is."""
     scene = next(scene for scene in split_scenes("train") if scene.name == "talking")
-    production = produce(replace(recipe_of(scene, "train", 3), stage=Stage(WIDTH_PX, HEIGHT_PX, 2.0)))
+    production = produce(
+        replace(recipe_of(scene, "train", 3), stage=Stage(WIDTH_PX, HEIGHT_PX, 2.0))
+    )
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     for paint in production.layers:
         paint(picture, 0.5)
