@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -124,6 +124,7 @@ def _write_clip(
     silent: bool = False,
     still: bool = False,
     interleaved: bool = True,
+    audio_options: Mapping[str, str] | None = None,
 ) -> None:
     """Encode irregular events: a flash while a square jumps, with a beep `offset_s` early.
 
@@ -152,7 +153,7 @@ def _write_clip(
             onsets = [event - offset_at(event) - audio_start_s for event in events]
             mono = _beeps(rng, onsets, n_samples, rate_hz) * np.float32(not silent)
             packets += _encode_audio(
-                container, mono, n_channels, rate_hz, audio_codec, audio_start_s
+                container, mono, n_channels, rate_hz, audio_codec, audio_start_s, audio_options
             )
         if interleaved:
             packets.sort(key=lambda p: (p.dts or 0) * p.time_base)
@@ -264,9 +265,10 @@ def _encode_audio(
     rate_hz: int,
     codec: str,
     start_s: float,
+    options: Mapping[str, str] | None,
 ) -> list[Packet]:
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[n_channels]
-    stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+    stream = container.add_stream(codec, rate=rate_hz, layout=layout, options=dict(options or {}))
     assert isinstance(stream, AudioStream)
     gains = np.array([1.0] + [0.5] * (n_channels - 1), np.float32)
     packets: list[Packet] = []

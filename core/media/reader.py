@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 _LISTS = frozenset({"concat", "dash", "hls", "imf"})
 """Formats that only name other files, which the user has not chosen."""
 
+_EXACT_BEHIND_SEEKS = frozenset({"matroska", "mov", "mpegts"})
+"""Formats with a timestamp in each block of sound; others, such as AVI, count or guess."""
+
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
@@ -112,6 +115,11 @@ class StreamReader(Generic[FrameT]):
         self._stop = stop
         self._container, self._stream = self._open()
 
+    @property
+    def is_exact_behind_seeks(self) -> bool:
+        """Whether frames have the same times behind a seek as in reading everything."""
+        return not _EXACT_BEHIND_SEEKS.isdisjoint(self._container.format.name.split(","))
+
     def _open(self) -> tuple[InputContainer, Stream]:
         container = open_container(self._path)
         stream = container.streams[self._stream_index]
@@ -139,16 +147,28 @@ class StreamReader(Generic[FrameT]):
 
         The next frames may still lie behind the time: some containers find only roughly.
         """
-        time_base = self._stream.time_base or Fraction(1, 1)
+        guide = self._guide()
+        time_base = guide.time_base or Fraction(1, 1)
         try:
-            self._container.seek(int(time / time_base), stream=self._stream, backward=True)
+            self._container.seek(int(time / time_base), stream=guide, backward=True)
         except FFmpegError as error:
             log.debug("%s: no seeking to %s s: %s", self._path, float(time), error)
             return False
         return True
 
+    def _guide(self) -> Stream:
+        """Return the stream whose index leads to a time.
+
+        That of Matroska mostly lists pictures only; to find sound by itself, FFmpeg would read the
+        file up to there.
+        """
+        pictures = self._container.streams.video
+        is_matroska = "matroska" in self._container.format.name
+        return pictures[0] if is_matroska and pictures else self._stream
+
     def rewind(self) -> None:
-        """Start again with the first frame."""
+        """Start again with the first frame and nothing counted."""
+        self.n_damaged, self.failure = 0, ""
         self._container.close()
         self._container, self._stream = self._open()
 

@@ -1,5 +1,6 @@
 """The sound of a clip on the analysis clock: 16 kHz mono, each sample at its time."""
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,7 +11,8 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from core.media.info import AudioStream
-from core.media.reader import StreamReader, time_of
+from core.media.landing import sound_from
+from core.media.reader import StreamReader
 from core.timing import AUDIO_RATE_HZ
 
 _JITTER_S = Fraction(20, 1000)
@@ -35,7 +37,8 @@ class _Run:
     def __init__(self, frame: AudioFrame, time: Fraction, zero: Fraction) -> None:
         self._key = _format_key(frame)
         self._resampler = AudioResampler("fltp", frame.layout, AUDIO_RATE_HZ)
-        self._position = round((time - zero) * AUDIO_RATE_HZ)
+        # Half a sample rounds up wherever the run begins; `round` would go to the even one.
+        self._position = math.floor((time - zero) * AUDIO_RATE_HZ + Fraction(1, 2))
         self.expected_time = time
 
     def continues_with(self, frame: AudioFrame, time: Fraction | None) -> bool:
@@ -83,9 +86,9 @@ class SoundLine:
     ) -> None:
         """Go to the first wanted sample.
 
-        Decoding begins at the start of the stream wherever the first sample lies: decoders and
-        resamplers carry state, so only this gives the same values as reading everything, and it
-        takes little of the time that pictures take.
+        Decoders and resamplers carry state. Where the first sample lies far into the stream,
+        decoding begins early enough before it for the values of reading everything; elsewhere, and
+        where timestamps do not lead there, it begins with the stream.
 
         Args:
             reader: The opened stream.
@@ -99,6 +102,8 @@ class SoundLine:
         self._next_sample = first_sample
         self._end_sample = 0
         self.n_silenced = 0
+        wanted = zero + Fraction(first_sample, AUDIO_RATE_HZ)
+        self._frames = sound_from(reader, Fraction(stream.start_s), wanted)
         self._pieces = self._in_order()
         self._piece = next(self._pieces, None)
         self.is_empty = self._piece is None
@@ -154,8 +159,7 @@ class SoundLine:
     def _placed(self) -> Iterator[_Piece]:
         run: _Run | None = None
         n_damaged = 0
-        for frame in self._reader.frames():
-            time = time_of(frame)
+        for frame, time in self._frames:
             is_whole = self._reader.n_damaged == n_damaged
             n_damaged = self._reader.n_damaged
             if run is None or not (run.continues_with(frame, time) and is_whole):
