@@ -10,7 +10,7 @@ from core.detection.crop.autocrop import plan_crops
 from core.detection.crop.plan import CENTRE, CropPlan, joined_plans
 from core.detection.engine import NOTHING_KEPT, STAGE, Engine, VisualFeatures
 from core.detection.evidence import OffsetEvidence
-from core.detection.extent import Piece, choose_streams, piece_of
+from core.detection.extent import Scope, choose_streams, scope_of
 from core.detection.judgement import Judgement
 from core.detection.pace import Clock, Part, paced
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
@@ -61,14 +61,14 @@ def detect(
     info = probe(path)
     config = paced(config, engine, info.duration_s)
     video, audio = choose_streams(info, config)
-    piece = piece_of(info, config)
+    scope = scope_of(info, config)
     if features is None:
         # A single pass through one square meets no segment twice.
         is_repeated = config.is_anytime or config.crop == "multi"
         features = temporary_features() if is_repeated else NOTHING_KEPT
     seen = FromFirstPicture(features, video, audio)
     judgement = Judgement(engine, config, on_evidence, seen)
-    course = _Course(info, video, audio, piece, config, judgement, clock, engine.sees_square)
+    course = _Course(info, video, audio, scope, config, judgement, clock, engine.sees_square)
     stop = course.judge(monitor)
     opinion, second = judgement.opinions()
     sync_map = judgement.sync_map()
@@ -101,18 +101,18 @@ class _Course:
         info: MediaInfo,
         video: VideoStream,
         audio: AudioStream,
-        piece: Piece,
+        scope: Scope,
         config: DetectionConfig,
         judgement: Judgement,
         clock: Clock,
         sees_square: bool,
     ) -> None:
         self._info, self._video, self._audio = info, video, audio
-        self._piece, self._config = piece, config
+        self._scope, self._config = scope, config
         self._judgement, self._clock = judgement, clock
         self._is_planned = sees_square and config.crop != "centre"
         self._plans: dict[int, tuple[CropPlan, ...]] = {}
-        self.warnings: tuple[str, ...] = (piece.warning,) if piece.warning else ()
+        self.warnings: tuple[str, ...] = (scope.warning,) if scope.warning else ()
 
     @property
     def crops(self) -> tuple[CropPlan, ...]:
@@ -132,17 +132,17 @@ class _Course:
             stop = self._judge_in_stretches(monitor)
             monitor.report(Progress(STAGE, 1.0))
         else:
-            self._add(self._piece.whole, self._piece.n_expected, monitor)
+            self._add(self._scope.whole, self._scope.n_expected, monitor)
         self._require_evidence()
         return stop
 
     def _judge_in_stretches(self, monitor: Monitor) -> Stop:
-        config, judgement, piece = self._config, self._judgement, self._piece
-        stretches = plan_stretches(piece.whole, piece.n_expected, config.hop_segments)
+        config, judgement, scope = self._config, self._judgement, self._scope
+        stretches = plan_stretches(scope.whole, scope.n_expected, config.hop_segments)
         found: dict[int, OffsetEstimate | None] = {}
         while (index := next_stretch(found, len(stretches))) is not None:
             stretch = stretches[index]
-            n_left = piece.whole.first_frame + piece.n_expected - stretch.first_frame
+            n_left = scope.whole.first_frame + scope.n_expected - stretch.first_frame
             part = Part(monitor, len(found), len(stretches), self._clock)
             found[index] = self._add(stretch, max(1, min(stretch.n_frames or n_left, n_left)), part)
             if judgement.is_empty:
@@ -165,19 +165,20 @@ class _Course:
                 shown = Unreported(monitor) if self._config.is_anytime else monitor
                 plans = plan_crops(decoder, n_expected, self._config, shown)
         self._plans[stretch.first_frame] = plans
-        with self._decoder(stretch, monitor) as decoder:
+        with self._decoder(stretch, monitor, self._scope.n_margin_frames) as decoder:
             estimate = self._judgement.add(decoder, n_expected, monitor, self._clock, plans)
             self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
         return estimate
 
-    def _decoder(self, stretch: Stretch, monitor: Monitor) -> ClipDecoder:
+    def _decoder(self, stretch: Stretch, monitor: Monitor, n_margin_frames: int = 0) -> ClipDecoder:
         return ClipDecoder(
             self._info,
             video_stream_index=self._video.index,
             audio_stream_index=self._audio.index,
-            audio_shift_samples=self._piece.audio_shift_samples,
+            audio_shift_samples=self._scope.audio_shift_samples,
             first_frame=stretch.first_frame,
             n_frames=stretch.n_frames,
+            n_margin_frames=n_margin_frames,
             monitor=monitor,
         )
 

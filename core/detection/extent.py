@@ -1,5 +1,6 @@
 """What is judged of a file: which streams, and which part of them."""
 
+import math
 from dataclasses import dataclass
 
 from core.detection.config import DetectionConfig
@@ -9,25 +10,34 @@ from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.model.config import CROP_FRAMES
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
+BEYOND_S = 1.5
+"""Engines hear so much farther than the range: for the trend of a signal, or for coarse shifts."""
+
+USUAL_REACH_S = 2.0
+"""However narrow the range, the built-in network hears as much as in its training."""
+
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Scope:
     """What is to be judged.
 
     Attributes:
         whole: All of it.
         n_expected: About how many analysis frames that is.
         audio_shift_samples: By so many the sound is made early.
+        n_margin_frames: For so many analysis frames beyond, or beyond a part of it, there is sound
+            to judge by too.
         warning: What was adjusted, empty if nothing was.
     """
 
     whole: Stretch
     n_expected: int
     audio_shift_samples: int
+    n_margin_frames: int
     warning: str = ""
 
 
-def piece_of(info: MediaInfo, config: DetectionConfig) -> Piece:
+def scope_of(info: MediaInfo, config: DetectionConfig) -> Scope:
     """Apply the simulated offset; find the region, or the 5 s crop of the window, asked for.
 
     The truncations are those of the published evaluation (v-iashin/Synchformer at b66668a).
@@ -47,7 +57,8 @@ def piece_of(info: MediaInfo, config: DetectionConfig) -> Piece:
             path=info.path,
         )
     shift = max(first_sample, 0) - first_frame * SAMPLES_PER_FRAME
-    return Piece(Stretch(first_frame, CROP_FRAMES), CROP_FRAMES, shift)
+    # The published evaluation hears nothing beyond the crop.
+    return Scope(Stretch(first_frame, CROP_FRAMES), CROP_FRAMES, shift, 0)
 
 
 def choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[VideoStream, AudioStream]:
@@ -71,7 +82,7 @@ def choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[VideoStrea
     raise MediaError(f"{name} has no audio stream {wanted}; {info.audio_choice}.", path=info.path)
 
 
-def _region(info: MediaInfo, config: DetectionConfig, audio_shift_samples: int) -> Piece:
+def _region(info: MediaInfo, config: DetectionConfig, audio_shift_samples: int) -> Scope:
     n_clip = max(1, round(info.duration_s * VIDEO_FPS))
     first_frame = round(config.start_s * VIDEO_FPS)
     if info.duration_s and first_frame >= n_clip:
@@ -81,12 +92,19 @@ def _region(info: MediaInfo, config: DetectionConfig, audio_shift_samples: int) 
             path=info.path,
         )
     n_left = max(1, n_clip - first_frame)
+    n_margin_frames = math.ceil((max(config.range_s, USUAL_REACH_S) + BEYOND_S) * VIDEO_FPS)
     if config.end_s is None:
-        return Piece(Stretch(first_frame, None), n_left, audio_shift_samples)
+        return Scope(Stretch(first_frame, None), n_left, audio_shift_samples, n_margin_frames)
     n_frames = round(config.end_s * VIDEO_FPS) - first_frame
     warning = ""
     if info.duration_s and n_frames > n_left + VIDEO_FPS:
         warning = f"The clip ends at {info.duration_s:.1f} s, before the end of the part asked for."
         n_frames = n_left + VIDEO_FPS
     n_expected = min(n_frames, n_left) if info.duration_s else n_frames
-    return Piece(Stretch(first_frame, n_frames), max(1, n_expected), audio_shift_samples, warning)
+    return Scope(
+        Stretch(first_frame, n_frames),
+        max(1, n_expected),
+        audio_shift_samples,
+        n_margin_frames,
+        warning,
+    )

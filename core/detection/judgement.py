@@ -106,7 +106,7 @@ class Judgement:
         """Judge a stretch; return what it says by itself, None if it is too short for a window.
 
         Args:
-            chunks: The stretch.
+            chunks: The stretch, with the sound around it.
             n_frames: About how many analysis frames that is.
             monitor: Of this stretch.
             clock: Once it is over and anything is judged, the stretch ends.
@@ -124,7 +124,8 @@ class Judgement:
             second = ClassicalEngine().start(self._config, Unreported(monitor), context)
         waiting: list[list[OffsetEvidence]] = [[] for _ in runs]
         for chunk in chunks:
-            found.activity.measure(chunk)
+            if not chunk.is_margin:
+                found.activity.measure(chunk)
             self.n_usable += int(np.count_nonzero(chunk.has_video & chunk.has_audio))
             if second:
                 found.second += second.consume(chunk)

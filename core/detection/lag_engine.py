@@ -77,14 +77,18 @@ class LagRun:
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Describe the next pictures; judge the windows whose surroundings are known."""
         self._monitor.check()
-        self._describe(chunk)
+        for series in (*self._seen_series, *self._heard_series):
+            series.end = chunk.first_frame
+        if not chunk.is_margin:
+            self._describe(chunk)
+        self._samples.append(chunk.waveform.reshape(-1, SAMPLES_PER_FRAME))
+        self._is_heard.append(chunk.has_audio.astype(np.float32))
         end = chunk.first_frame + len(chunk.frames)
         self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
         n_ready = sum(w.end_frame + self._reach_frames <= end for w in self._pending)
         evidence = [self._judge(window) for window in self._pending[:n_ready]]
         del self._pending[:n_ready]
         self._forget(end)
-        self._n_done += len(chunk.frames)
         self._monitor.report(judged(self._n_done, self._n_expected))
         return evidence
 
@@ -105,8 +109,6 @@ class LagRun:
         # A change needs one picture before it, and how abrupt it is another.
         is_seen[: max(0, LEAD_FRAMES - self._n_done)] = 0
         if self._previous is None:
-            for series in (*self._seen_series, *self._heard_series):
-                series.end = chunk.first_frame
             self._previous = np.repeat(grey[:1], LEAD_FRAMES, axis=0)
         pictures = np.concatenate([self._previous, grey])
         self._previous = pictures[-LEAD_FRAMES:]
@@ -115,8 +117,7 @@ class LagRun:
         self._cells.append(seen.features[0].numpy())  # (T, width, C)
         self._motion.append(seen.motion[0].numpy())  # (T, 2, C)
         self._is_seen.append(is_seen)
-        self._samples.append(chunk.waveform.reshape(-1, SAMPLES_PER_FRAME))
-        self._is_heard.append(chunk.has_audio.astype(np.float32))
+        self._n_done += len(chunk.frames)
 
     @property
     def _seen_series(self) -> tuple[Series, ...]:

@@ -46,6 +46,8 @@ class ClipChunk:
         waveform: (T * 640,) float32 mono at 16 kHz, nominally within -1..1.
         has_video: (T,) bool, whether the file has picture at that frame.
         has_audio: (T,) bool, whether the file has sound during all of that frame's 640 samples.
+        is_margin: Whether it lies before or behind what was asked for and brings sound only; all of
+            its frames are the nearest picture, read-only, and `has_video` is False.
     """
 
     first_frame: int
@@ -53,6 +55,7 @@ class ClipChunk:
     waveform: NDArray[np.float32]
     has_video: NDArray[np.bool_]
     has_audio: NDArray[np.bool_]
+    is_margin: bool = False
 
 
 class ClipDecoder:
@@ -78,6 +81,7 @@ class ClipDecoder:
         audio_shift_samples: int = 0,
         first_frame: int = 0,
         n_frames: int | None = None,
+        n_margin_frames: int = 0,
         monitor: Monitor = SILENT,
     ) -> None:
         """Choose what is decoded.
@@ -90,6 +94,8 @@ class ClipDecoder:
                 it early: output sample n is the file's sample n + shift.
             first_frame: Analysis frame to begin with.
             n_frames: Largest number of analysis frames; None goes on to the end of the clip.
+            n_margin_frames: Of so many analysis frames before and behind, as far as they lie in the
+                clip, the sound is delivered too, in chunks of their own.
             monitor: Asked between chunks whether the work is still wanted.
 
         Raises:
@@ -108,6 +114,7 @@ class ClipDecoder:
         self._info, self._video, self._audio = info, video, audio
         self._audio_shift_samples = audio_shift_samples
         self._first_frame, self._n_frames = first_frame, n_frames
+        self._n_margin_frames = n_margin_frames
         self._monitor = monitor
         self._chunks: queue.Queue[ClipChunk | None] = queue.Queue(_CHUNKS_AHEAD)
         self._stop = threading.Event()
@@ -157,7 +164,9 @@ class ClipDecoder:
                 picture = PictureGrid(
                     video_reader, self._info, self._video, zero, self._first_frame
                 )
-                first_sample = self._first_frame * SAMPLES_PER_FRAME + self._audio_shift_samples
+                n_before = min(self._n_margin_frames, self._first_frame)
+                begin = self._first_frame - n_before
+                first_sample = begin * SAMPLES_PER_FRAME + self._audio_shift_samples
                 sound = SoundLine(audio_reader, self._audio, zero, first_sample)
                 if sound.is_empty:
                     raise MediaError(
@@ -166,7 +175,10 @@ class ClipDecoder:
                         path=path,
                         details=audio_reader.failure,
                     )
-                self._read_chunks(picture, sound)
+                self._read_margin(picture, sound, begin, n_before)
+                end = self._read_chunks(picture, sound)
+                if not sound.at_end:
+                    self._read_margin(picture, sound, end, self._n_margin_frames)
                 return (
                     *_damage_warnings(path.name, "picture", video_reader.n_damaged),
                     *_damage_warnings(
@@ -177,17 +189,32 @@ class ClipDecoder:
         finally:
             self._put(None)
 
-    def _read_chunks(self, picture: PictureGrid, sound: SoundLine) -> None:
+    def _read_margin(
+        self, picture: PictureGrid, sound: SoundLine, first_frame: int, n_frames: int
+    ) -> None:
+        for begin in range(0, n_frames, _CHUNK_FRAMES):
+            n_read = min(_CHUNK_FRAMES, n_frames - begin)
+            held = picture.held()
+            waveform, has_audio, _ = _read_sound(sound, n_read)
+            chunk = ClipChunk(
+                first_frame + begin,
+                np.broadcast_to(held, (n_read, *held.shape)),
+                waveform,
+                np.zeros(n_read, np.bool_),
+                has_audio,
+                is_margin=True,
+            )
+            self._put(chunk)
+
+    def _read_chunks(self, picture: PictureGrid, sound: SoundLine) -> int:
+        """Read what was asked for; return the analysis frame behind it or behind the clip."""
         first_frame = self._first_frame
         n_wanted = math.inf if self._n_frames is None else self._n_frames
         while n_wanted > 0 and not self._stop.is_set():
             n_frames = int(min(_CHUNK_FRAMES, n_wanted))
             frames, has_video, n_left = picture.read(n_frames)
-            waveform, has_sample, n_samples_left = sound.read(n_frames * SAMPLES_PER_FRAME)
-            has_audio: NDArray[np.bool_] = np.logical_and.reduce(
-                has_sample.reshape(n_frames, SAMPLES_PER_FRAME), axis=1
-            )
-            n_left = max(n_left, math.ceil(n_samples_left / SAMPLES_PER_FRAME))
+            waveform, has_audio, n_heard = _read_sound(sound, n_frames)
+            n_left = max(n_left, n_heard)
             if n_left:
                 self._put(
                     ClipChunk(
@@ -198,10 +225,11 @@ class ClipDecoder:
                         has_audio[:n_left],
                     )
                 )
+            first_frame += n_left
             if n_left < n_frames:
-                return
-            first_frame += n_frames
+                break
             n_wanted -= n_frames
+        return first_frame
 
     def _put(self, chunk: ClipChunk | None) -> None:
         while not self._stop.is_set():
@@ -225,6 +253,17 @@ class ClipDecoder:
             end_s = float(max(picture.end_time, sound.end_time))
             announced_s = float(zero) + self._info.duration_s
             yield from _shortfall(name, "picture and sound end", end_s, announced_s, zero)
+
+
+def _read_sound(
+    sound: SoundLine, n_frames: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+    """Return samples, which analysis frames have sound, and how many lie before its end."""
+    waveform, has_sample, n_left = sound.read(n_frames * SAMPLES_PER_FRAME)
+    has_audio: NDArray[np.bool_] = np.logical_and.reduce(
+        has_sample.reshape(n_frames, SAMPLES_PER_FRAME), axis=1
+    )
+    return waveform, has_audio, math.ceil(n_left / SAMPLES_PER_FRAME)
 
 
 def _damage_warnings(name: str, what: str, n_damaged: int) -> Iterator[str]:

@@ -93,6 +93,16 @@ class PictureGrid:
         """Whether there is nothing behind the current frame."""
         return self._following is None
 
+    def held(self) -> NDArray[np.uint8]:
+        """Return the (H, W, 3) picture that was read last; before that, the first to be read.
+
+        Raises:
+            MediaError: It is of a kind or shape that cannot be converted.
+        """
+        if self._rgb is None:
+            return self._picture_at(self._zero + self._next_frame * _STEP_S)
+        return self._rgb
+
     def read(self, n_frames: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
         """Read the following grid points.
 

@@ -87,7 +87,11 @@ class ClassicalRun:
         self._monitor.check()
         if not self._is_begun:
             self._begin(chunk.first_frame)
-        self._append_motion(self._motion_meter.measure(chunk))
+        for series in self._seen_series:
+            series.end = chunk.first_frame
+        if not chunk.is_margin:
+            self._append_motion(self._motion_meter.measure(chunk))
+            self._n_measured += len(chunk.frames)
         self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
         self._append_sound(self._sound_meter.measure(chunk.waveform))
         self._n_frames = chunk.first_frame + len(chunk.frames)
@@ -96,7 +100,6 @@ class ClassicalRun:
         evidence = [self._judge(window) for window in self._pending[:n_ready]]
         del self._pending[:n_ready]
         self._forget()
-        self._n_measured += len(chunk.frames)
         self._monitor.report(judged(self._n_measured, self._n_expected))
         return evidence
 
@@ -121,8 +124,6 @@ class ClassicalRun:
 
     def _begin(self, first_frame: int) -> None:
         self._is_begun = True
-        for series in self._seen_series:
-            series.end = first_frame
         for series in self._heard_series:
             series.end = first_frame * TICKS_PER_FRAME
 

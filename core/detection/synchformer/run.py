@@ -98,16 +98,19 @@ class SynchformerRun:
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Cut the segments of the windows that the piece completes; encode full batches."""
-        pictures = cut_squares(chunk.frames, chunk.first_frame, self._clip.crops)
         self._samples.end = chunk.first_frame * SAMPLES_PER_FRAME
         self._is_heard.end = chunk.first_frame
         self._samples.append(chunk.waveform)
         self._is_heard.append(chunk.has_audio.astype(np.float32))
         usable = chunk.has_video & chunk.has_audio
+        pictures = None
+        if not chunk.is_margin:
+            pictures = cut_squares(chunk.frames, chunk.first_frame, self._clip.crops)
         evidence: list[OffsetEvidence] = []
         # A window at a time, so that a long piece neither waits for its end nor fills the memory.
-        for index, frame in enumerate(range(chunk.first_frame, chunk.first_frame + len(pictures))):
-            self._frames[frame] = pictures[index].copy()
+        for index, frame in enumerate(range(chunk.first_frame, chunk.first_frame + len(usable))):
+            if pictures is not None:
+                self._frames[frame] = pictures[index].copy()
             for window in self._schedule.extend(frame, usable[index : index + 1]):
                 self._admit(window)
                 evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)

@@ -12,11 +12,15 @@ import torch
 from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.detector import detect
+from core.detection.engine import Engine
+from core.detection.lag_engine import LagEngine
 from core.detection.pace import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
 from core.detection.report import detection_from_json, detection_to_json
 from core.detection.result import Detection, Stop
 from core.detection.synchformer.engine import SynchformerEngine
 from core.errors import DetectionError
+from core.model.builtin import About, BuiltinModel, Calibration
+from core.model.lag import LagNet, LagSizes
 from core.model.synchformer import Synchformer
 from core.progress import Progress
 
@@ -24,6 +28,9 @@ MakeClip = Callable[..., Path]
 AMPLE_S = 3600.0
 ONE_PASS = DetectionConfig(shift_step_s=0.0, hop_s=0.96, end_s=46.0)
 """Few questions to the network; long enough for three stretches."""
+
+WIDE = DetectionConfig(shift_step_s=0.0, hop_s=1.92, end_s=32.0, range_s=4.0)
+"""Two stretches, in which offsets reach beyond the classes."""
 
 NEAR_S = 0.04
 """As near as the classical estimate comes to the truth with flashes and beeps."""
@@ -58,6 +65,14 @@ class Recorder:
 def _class_engine() -> SynchformerEngine:
     model = cast(Synchformer, SmallNetwork())
     return SynchformerEngine(model, "small", "small", torch.device("cpu"), torch.float32, 8)
+
+
+def _tiny_engine() -> LagEngine:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = LagNet(LagSizes(4, 8, 8, 2, 4, 8, 8, 16))
+    network.eval().requires_grad_(requires_grad=False)
+    return LagEngine(BuiltinModel(network, Calibration(), About("none", 0, "random")))
 
 
 def _starts(detection: Detection) -> list[int]:
@@ -129,6 +144,40 @@ def test_all_stretches_together_are_one_pass(long_clip: Path) -> None:
         assert one.window == other.window
         np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-5)
     assert engine.n_visual_encoded == whole_engine.n_visual_encoded
+
+
+@pytest.mark.parametrize(
+    ("open_one", "tolerance"),
+    [
+        (_class_engine, 1e-5),
+        (_tiny_engine, 1e-5),
+        # Trends are taken of a second of motion around, which a stretch does not have at its ends,
+        # and levels are relative to the loudest sound so far. Likelihoods here span 15.
+        (ClassicalEngine, 0.5),
+    ],
+    ids=["classes", "lags", "classical"],
+)
+def test_windows_hear_what_lies_beyond_their_stretch(
+    long_clip: Path, open_one: Callable[[], Engine], tolerance: float
+) -> None:
+    whole = detect(long_clip, open_one(), WIDE)
+    stretches = detect(long_clip, open_one(), replace(WIDE, budget_s=AMPLE_S))
+    assert _starts(stretches) == _starts(whole)
+    for one, other in zip(stretches.evidence, whole.evidence, strict=True):
+        np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=tolerance)
+    assert stretches.estimate.offset_s == pytest.approx(whole.estimate.offset_s)
+
+
+def test_a_region_is_judged_by_the_sound_beyond_it(long_clip: Path) -> None:
+    config = replace(WIDE, start_s=5 * WIDE.hop_s, end_s=20.0)
+    for engine in (_class_engine(), _tiny_engine()):
+        whole = {e.window.first_frame: e for e in detect(long_clip, engine, WIDE).evidence}
+        *on_grid, last = detect(long_clip, engine, config).evidence
+        assert last.window.end_frame <= 500
+        assert len(on_grid) >= 3
+        for item in on_grid:
+            expected = whole[item.window.first_frame].log_likelihood
+            np.testing.assert_allclose(item.log_likelihood, expected, atol=1e-5)
 
 
 def test_stretches_lie_on_the_grid_of_sound_that_begins_late(make_clip: MakeClip) -> None:

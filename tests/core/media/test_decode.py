@@ -134,6 +134,39 @@ def test_a_part_equals_the_same_part_of_everything(
         np.testing.assert_array_equal(part.has_audio, whole.has_audio[first_frame:stop])
 
 
+@pytest.mark.parametrize(("first_frame", "n_frames"), [(40, 30), (10, 30), (60, 35), (70, None)])
+def test_a_part_comes_with_the_sound_around_it(
+    make_clip: MakeClip, decode_clip: DecodeClip, first_frame: int, n_frames: int | None
+) -> None:
+    path = make_clip(duration_s=4.0, rate_hz=48000)
+    whole = decode_clip(path)
+    plain = decode_clip(path, first_frame=first_frame, n_frames=n_frames)
+    clip = decode_clip(path, first_frame=first_frame, n_frames=n_frames, n_margin_frames=35)
+    begin = max(first_frame - 35, 0)
+    assert clip.chunks[0].first_frame == begin
+    n_there = len(whole.has_audio) - begin
+    samples = slice(begin * SAMPLES_PER_FRAME, (begin + len(clip.frames)) * SAMPLES_PER_FRAME)
+    expected = whole.waveform[samples]
+    np.testing.assert_array_equal(clip.waveform[: len(expected)], expected)
+    np.testing.assert_array_equal(
+        clip.has_audio[:n_there], whole.has_audio[begin:][: len(clip.has_audio)]
+    )
+    assert not clip.has_audio[n_there:].any()
+    inner = [chunk for chunk in clip.chunks if not chunk.is_margin]
+    np.testing.assert_array_equal(np.concatenate([c.frames for c in inner]), plain.frames)
+    before, behind = (
+        [c for c in clip.chunks if c.is_margin and (c.first_frame < first_frame) == is_before]
+        for is_before in (True, False)
+    )
+    assert sum(len(chunk.frames) for chunk in before) == first_frame - begin
+    end = begin + len(clip.frames)
+    assert end == len(whole.frames) or (n_frames and end == first_frame + n_frames + 35)
+    for held, chunks in ((plain.frames[0], before), (plain.frames[-1], behind)):
+        for chunk in chunks:
+            assert (chunk.frames == held).all()
+            assert not chunk.has_video.any()
+
+
 def test_behind_the_end_there_is_nothing(make_clip: MakeClip, open_clip: OpenClip) -> None:
     with open_clip(make_clip(duration_s=1.0), first_frame=1000) as decoder:
         assert list(decoder) == []
