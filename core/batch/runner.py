@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.detection.cache.inquiry import Inquiry
 from core.detection.engine import Engine
+from core.detection.pace import Part
 from core.detection.result import Detection
 from core.errors import Cancelled, MediaError, SyncError
 from core.progress import SILENT, Monitor, Progress
@@ -101,7 +102,8 @@ def check_clips(
     """
     engine: Engine | None = None
     for index, path in enumerate(paths):
-        part = _Part(monitor, index, len(paths), path.name)
+        stage = f"{path.name} ({index + 1} of {len(paths)})"
+        part = Part(monitor, index, len(paths), stage=stage)
         part.report(Progress(path.name, 0.0))
         monitor.check()
         earlier = inquiry.earlier(path)
@@ -123,20 +125,3 @@ def _check_clip(path: Path, engine: Engine, inquiry: Inquiry, monitor: Monitor) 
     except Exception as error:  # One file must not end the run over all the others.
         log.exception("%s could not be judged", path)
         return FileResult(path, None, f"{path} could not be judged: {error!r}; see the log.")
-
-
-class _Part:
-    """The monitor of one file, which stands for its share of the whole run."""
-
-    def __init__(self, whole: Monitor, index: int, n_files: int, name: str) -> None:
-        self._whole = whole
-        self._index = index
-        self._n_files = n_files
-        self._stage = f"{name} ({index + 1} of {n_files})"
-
-    def report(self, progress: Progress) -> None:
-        done = (self._index + (progress.fraction or 0.0)) / self._n_files
-        self._whole.report(Progress(self._stage, done))
-
-    def check(self) -> None:
-        self._whole.check()

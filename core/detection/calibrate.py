@@ -16,7 +16,7 @@ from core.detection.detector import detect
 from core.detection.engine import Engine
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import AXIS_STEP_S, Evaluation, OffsetEvidence, moved
-from core.detection.pace import Clock, Part
+from core.detection.pace import Part
 from core.detection.synchformer.response import (
     DISTANCES_S,
     ClassResponse,
@@ -99,7 +99,7 @@ def try_clips(
     """
     found = []
     for index, path in enumerate(paths):
-        part = Part(monitor, index, len(paths), Clock(None))
+        part = Part(monitor, index, len(paths))
         clip = _try_clip(path, engine, part)
         found.append(clip)
         if on_clip:
@@ -112,7 +112,7 @@ def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:
     for index, offset_s in enumerate(OFFSETS_S):
         evidence: list[OffsetEvidence] = []
         config = replace(CONFIG, simulate_offset_s=offset_s)
-        part = Part(monitor, index, len(OFFSETS_S), Clock(None))
+        part = Part(monitor, index, len(OFFSETS_S))
         try:
             # The second opinion has a say in the answer of `detect`, but is none of the model.
             detection = detect(path, engine, config, part, evidence.append, features=features)

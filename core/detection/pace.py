@@ -64,14 +64,24 @@ class Part:
         index: Position of this piece.
         n_parts: Number of pieces, at least 1.
         clock: The work ends when it is over, however many pieces are left.
+        stage: What to say in place of what the piece says is being done.
     """
 
-    def __init__(self, whole: Monitor, index: int, n_parts: int, clock: Clock) -> None:
-        self._whole, self._index, self._n_parts, self._clock = whole, index, n_parts, clock
+    def __init__(
+        self,
+        whole: Monitor,
+        index: int,
+        n_parts: int,
+        clock: Clock | None = None,
+        stage: str = "",
+    ) -> None:
+        self._whole, self._index, self._n_parts = whole, index, n_parts
+        self._clock, self._stage = clock, stage
 
     def report(self, progress: Progress) -> None:
         done = (self._index + (progress.fraction or 0.0)) / self._n_parts
-        self._whole.report(Progress(progress.stage, max(done, self._clock.share)))
+        spent = self._clock.share if self._clock else 0.0
+        self._whole.report(Progress(self._stage or progress.stage, max(done, spent)))
 
     def check(self) -> None:
         self._whole.check()

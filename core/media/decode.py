@@ -94,8 +94,8 @@ class ClipDecoder:
                 it early: output sample n is the file's sample n + shift.
             first_frame: Analysis frame to begin with.
             n_frames: Largest number of analysis frames; None goes on to the end of the clip.
-            n_margin_frames: Of so many analysis frames before and behind, as far as they lie in the
-                clip, the sound is delivered too, in chunks of their own.
+            n_margin_frames: Of so many analysis frames before, from clip time 0 on, and behind, the
+                sound is delivered too, in chunks of their own.
             monitor: Asked between chunks whether the work is still wanted.
 
         Raises:

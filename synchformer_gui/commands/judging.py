@@ -8,7 +8,7 @@ import typer
 from core.detection.cache.inquiry import Inquiry
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
-from core.detection.pace import Clock, Part
+from core.detection.pace import Part
 from core.detection.result import Detection
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
@@ -86,9 +86,9 @@ def _answers(
         monitor.say(f"{share}{options.FROM_CACHE}", err=True)
     if n_earlier == len(found):
         return tuple(earlier for earlier in found if earlier)
-    engine, endless = options.engine_for(choice, monitor), Clock(None)
+    engine = options.engine_for(choice, monitor)
     return tuple(
-        earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found), endless))
+        earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found)))
         for index, (earlier, inquiry) in enumerate(zip(found, inquiries, strict=True))
     )
 
