@@ -1,8 +1,9 @@
 """Writing a copy of a file in which one audio stream is earlier or later.
 
-Nothing is decoded: every packet is copied as it is, and only times change. Which streams a
-container can carry is decided in `core.media.streams`, the copying is done in `core.media.packets`;
-`core.media.verify` measures the result.
+Packets are copied as they are, and only times change; `core.media.plan` tells beforehand where a
+container needs more than that. Which streams a container can carry is decided in
+`core.media.streams`, the copying is done in `core.media.packets`; `core.media.verify` measures the
+result.
 """
 
 import errno
@@ -15,11 +16,14 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.errors import ExportError
-from core.media.correction import Correction
+from core.media.containers import can_write, output_format
+from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets
+from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
-from core.media.streams import can_write, plan_streams
+from core.media.streams import plan_streams
+from core.media.untimed import is_uncompressed
 from core.paths import complete_or_absent
 from core.progress import SILENT, Monitor
 
@@ -29,29 +33,32 @@ _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
 
 
-def default_target(source: Path) -> Path:
+def default_target(info: MediaInfo, inexact: Inexact | None = None) -> Path:
     """Return the path beside the source that a corrected file gets unless the user says otherwise.
 
-    The container stays, where it can be written; else it becomes Matroska, which carries anything.
+    The container stays, where it can be written and carries any shift of all the sound, or may
+    carry it inexactly; else it becomes Matroska, which carries anything.
     """
-    suffix = source.suffix if can_write(source.suffix) else ".mkv"
-    return source.with_name(f"{source.stem}.synced{suffix}")
+    source = info.path
+    stays = can_write(source.suffix, info.container) and (
+        inexact is not None
+        or output_format(source, info.container).keeps_times
+        or all(is_uncompressed(audio.codec) for audio in info.audios)
+    )
+    return source.with_name(f"{source.stem}.synced{source.suffix if stays else '.mkv'}")
 
 
-def unsupported_streams(info: MediaInfo, target: Path) -> tuple[str, ...]:
-    """Return a sentence for each stream of the source that will not be in the target.
-
-    Sound, picture, subtitles and attachments that the target cannot carry keep `write_corrected`
-    from writing; data streams, and streams of unknown codecs, are left out with a warning in the
-    log. Timecode and chapters of MP4 and MOV are written anew and count as kept.
+def check_streams(info: MediaInfo, target: Path) -> None:
+    """Check that the target can carry all streams of the source that are not left out.
 
     Raises:
-        ExportError: The target's suffix names no container that can be written.
+        ExportError: It cannot, or its suffix names no container that can be written.
         MediaError: The source cannot be opened.
     """
     with open_container(info.path) as reader:
-        plan = plan_streams(reader, info.path, target)
-    return plan.refused + plan.left_out
+        refused = plan_streams(reader, info.path, target).refused
+    if refused:
+        raise ExportError(refused[0], path=info.path, details="\n".join(refused))
 
 
 def check_correction(info: MediaInfo, correction: Correction) -> None:
@@ -61,11 +68,12 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
         ExportError: It has not, or it would.
     """
     name = info.path.name
-    if correction.audio_stream_index not in [stream.index for stream in info.audios]:
-        raise ExportError(
-            f"{name} has no audio stream {correction.audio_stream_index}; {info.audio_choice}.",
-            path=info.path,
-        )
+    known = {stream.index for stream in info.audios}
+    for index in correction.audio_stream_indices:
+        if index not in known:
+            raise ExportError(
+                f"{name} has no audio stream {index}; {info.audio_choice}.", path=info.path
+            )
     if info.picture is None:
         raise ExportError(
             f"{name} has no picture that its sound could be moved against; choose a video file.",
@@ -112,8 +120,11 @@ def write_corrected(
         _check_target(info, target, overwrite)
         _check_room(info, target)
         before = _identity(info)
+        plan = plan_correction(info, correction, target)
+        if plan.refused:
+            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
-            left_out = _write(info, target, partial, correction, monitor)
+            _write(info, partial, plan, correction, monitor)
             if _identity(info) != before:
                 raise ExportError(
                     f"{info.path.name} changed while it was copied; "
@@ -124,24 +135,19 @@ def write_corrected(
             _check_target(info, target, overwrite)
     except (FFmpegError, OSError) as error:
         raise _not_written(info, target, error) from error
-    for sentence in left_out:
+    for sentence in plan.notes:
         log.warning("%s", sentence)
     return target
 
 
 def _write(
-    info: MediaInfo, target: Path, partial: Path, correction: Correction, monitor: Monitor
-) -> tuple[str, ...]:
-    """Write the file under its temporary name and return what was left out."""
-    with open_container(info.path) as reader:
-        plan = plan_streams(reader, info.path, target)
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
-        with partial.open("xb") as file:
-            copy_packets(reader, file, info, plan, correction, monitor)
-            file.flush()
-            os.fsync(file.fileno())
-    return plan.left_out
+    info: MediaInfo, partial: Path, plan: CorrectionPlan, correction: Correction, monitor: Monitor
+) -> None:
+    """Write the file under its temporary name."""
+    with open_container(info.path) as reader, partial.open("xb") as file:
+        copy_packets(reader, file, info, plan, correction, monitor)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _seconds(seconds: Fraction | float) -> str:

@@ -9,11 +9,11 @@ import typer
 from core.detection.engines import EngineChoice
 from core.detection.result import Verdict
 from core.errors import ExportError, MediaError
-from core.media.correction import Correction
+from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
+from core.media.plan import plan_correction
 from core.media.probe import probe
-from core.media.remux import default_target, unsupported_streams, write_corrected
-from core.media.streams import output_format
+from core.media.remux import check_correction, check_streams, default_target, write_corrected
 from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
@@ -38,6 +38,23 @@ DelayOption = Annotated[
 ]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+AudioStreamsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N|all",
+        help="The audio stream moved, as numbered in the file; several if repeated; the first one "
+        "if not given. --detect measures the first of those named.",
+    ),
+]
+InexactOption = Annotated[
+    Inexact | None,
+    typer.Option(
+        "--inexact",
+        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
+        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
 ]
@@ -48,7 +65,8 @@ def correct(
     output: OutputOption = None,
     delay: DelayOption = None,
     use_detection: DetectOption = False,
-    audio_stream: options.AudioStreamOption = options.CONFIG.audio_stream_index,
+    audio_stream: AudioStreamsOption = None,
+    inexact: InexactOption = None,
     overwrite: OverwriteOption = False,
     verify: VerifyOption = True,
     model: options.ModelOption = options.CHOICE.model,
@@ -72,21 +90,20 @@ def correct(
     """
     if (delay is None) != use_detection:
         raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
+    info = probe(clip)
+    moved = _moved_streams(info, audio_stream or [])
     config = options.detection_config(
         tolerance,
         hop_s,
         range_s,
-        audio_stream_index=audio_stream,
+        audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
     )
-    info = probe(clip)
-    typed = None
-    if delay is not None:
-        typed = Correction(_audio_stream_index(info, audio_stream), _typed_delay(delay, info))
-    target = output or default_target(clip)
+    typed = _typed_delay(delay, info) if delay is not None else None
+    target = output or default_target(info, inexact)
     # The writer looks again; looking here spares a detection whose result could not be written.
     options.check_target(target, "--output")
-    output_format(target)
+    check_streams(info, target)
     if target.exists() and not overwrite:
         raise ExportError(
             f"{target} exists already; choose another name with -o or add --overwrite.", path=target
@@ -94,7 +111,7 @@ def correct(
     if target.suffix != clip.suffix and output is None:
         typer.echo(wording.other_container_sentence(clip, target))
     if typed is not None:
-        return _write(info, target, typed, overwrite, verify)
+        return _write(info, target, Correction(moved, typed, inexact), overwrite, verify)
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     detection = judge(clip, choice, config, no_cache=no_cache)
     for line in answer_lines(detection):
@@ -107,7 +124,11 @@ def correct(
         why = "Nothing to correct, nothing" if estimate.verdict is Verdict.IN_SYNC else "Nothing"
         typer.echo(f"{why} was written.")
         return exit_code(estimate.verdict)
-    correction = Correction(detection.audio_stream_index, delay_for(estimate.offset_s))
+    correction = Correction(
+        moved if audio_stream else (detection.audio_stream_index,),
+        delay_for(estimate.offset_s),
+        inexact,
+    )
     return _write(info, target, correction, overwrite, verify)
 
 
@@ -121,25 +142,28 @@ def _typed_delay(text: str, info: MediaInfo) -> Fraction:
     return delay_s
 
 
-def _audio_stream_index(info: MediaInfo, wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
+def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:
     if not info.audios:
         raise MediaError(
             f"{info.path} has no sound that could be moved; choose another file.", path=info.path
         )
-    return info.audios[0].index
+    if "all" in wanted:
+        return tuple(stream.index for stream in info.audios)
+    if not all(name.isdecimal() for name in wanted):
+        raise typer.BadParameter("give numbers, or all", param_hint="--audio-stream")
+    return tuple(dict.fromkeys(int(name) for name in wanted)) or (info.audios[0].index,)
 
 
 def _write(
     info: MediaInfo, target: Path, correction: Correction, overwrite: bool, verify: bool
 ) -> ExitCode:
+    check_correction(info, correction)
+    for sentence in plan_correction(info, correction, target).notes:
+        typer.echo(f"Note: {sentence}")
     with watched() as monitor:
         written = write_corrected(info, target, correction, overwrite=overwrite, monitor=monitor)
         found = verify_corrected(info, written, correction, monitor) if verify else None
     typer.echo(wording.written_sentence(written, correction.audio_delay_s))
-    for sentence in unsupported_streams(info, written):
-        typer.echo(f"Note: {sentence}")
     if found is None:
         return ExitCode.DONE
     if not found.passed:

@@ -56,7 +56,7 @@ def clip(make_clip: Callable[..., Path], clip_folder: Path) -> Callable[[str], M
 
 
 def by(info: MediaInfo, delay_ms: float) -> Correction:
-    return Correction(info.audios[0].index, Fraction(delay_ms) / 1000)
+    return Correction((info.audios[0].index,), Fraction(delay_ms) / 1000)
 
 
 @pytest.mark.parametrize("delay_ms", DELAYS_MS)
