@@ -33,17 +33,25 @@ class OutputFormat:
         """Whether it is MP4 or MOV, where sound before time zero is kept and not played."""
         return self.name in {"mp4", "mov"}
 
+    @property
+    def holds_chapters(self) -> bool:
+        """Whether it has a place for chapters, and for texts of its own choice or most of them."""
+        return self.is_mp4 or self.name in {"matroska", "webm"}
+
 
 _MS = Fraction(1, 1000)
 _MPEG_TICK_S = Fraction(1, 90000)
 
 # The muxer's own 1000 ticks a second would round an edit list by up to 1 ms.
 _MOVIE_TIMESCALE = ("movie_timescale", "90000")
-MP4 = OutputFormat("mp4", "mov,mp4,m4a,3gp,3g2,mj2", (_MOVIE_TIMESCALE,))
+# Else the configuration of Dolby Vision is left out.
+_UNOFFICIAL = ("strict", "unofficial")
+MP4 = OutputFormat("mp4", "mov,mp4,m4a,3gp,3g2,mj2", (_MOVIE_TIMESCALE, _UNOFFICIAL))
 # Without the flag, keys of cameras such as com.apple.quicktime.make are lost.
-MOV = OutputFormat("mov", MP4.reads_as, (_MOVIE_TIMESCALE, ("movflags", "use_metadata_tags")))
-MKV = OutputFormat("matroska", "matroska,webm", (("default_mode", "passthrough"),), _MS)
-WEBM = OutputFormat("webm", MKV.reads_as, MKV.options, _MS)
+MOV = OutputFormat("mov", MP4.reads_as, (*MP4.options, ("movflags", "use_metadata_tags")))
+_PASSTHROUGH = ("default_mode", "passthrough")
+MKV = OutputFormat("matroska", "matroska,webm", (_PASSTHROUGH, _UNOFFICIAL), _MS)
+WEBM = OutputFormat("webm", MKV.reads_as, (_PASSTHROUGH,), _MS)
 TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "0"),), _MPEG_TICK_S)
 M2TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "1"),), _MPEG_TICK_S)
 FLV = OutputFormat("flv", "flv", tick_s=_MS, takes_others=False)

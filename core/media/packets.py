@@ -22,6 +22,7 @@ from core.errors import ExportError
 from core.media.containers import MXF
 from core.media.correction import Correction
 from core.media.info import MediaInfo
+from core.media.losses import first_time_s
 from core.media.plan import CorrectionPlan, Method, Move
 from core.media.streams import StreamPlan, describe
 from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
@@ -67,7 +68,8 @@ def copy_packets(
     try:
         recoded = {move.stream_index for move in plan.moves if move.method is Method.DECODED}
         outputs = describe(writer, reader, info.path, plan.streams, recoded)
-        common_s = _common_shift_s(reader, outputs, plan.streams, correction)
+        starts_s = {index: first_time_s(info, index) for index in outputs}
+        common_s = _common_shift_s(reader, starts_s, plan.streams, correction)
         _copy_chapters(writer, reader, common_s)
         shifts_s = dict.fromkeys(outputs, common_s)
         for index in correction.audio_stream_indices:
@@ -119,7 +121,7 @@ def _mux(writer: OutputContainer, stream: Stream, packets: Iterator["Packet[Stre
 
 def _common_shift_s(
     reader: InputContainer,
-    outputs: Mapping[int, Stream],
+    starts_s: Mapping[int, Fraction],
     plan: StreamPlan,
     correction: Correction,
 ) -> Fraction:
@@ -128,8 +130,6 @@ def _common_shift_s(
     Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
     streams move up by as much as the shifted one would be below what the source had.
     """
-    streams = [reader.streams[index] for index in outputs]
-    starts_s = {s.index: (s.start_time or 0) * (s.time_base or Fraction(1)) for s in streams}
     lowest_s = min(starts_s.values(), default=Fraction(0))
     same_family = reader.format.name == plan.output.reads_as
     common_s = Fraction(0)

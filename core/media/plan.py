@@ -10,6 +10,7 @@ from av.container import InputContainer
 
 from core.media.correction import Correction, Inexact
 from core.media.info import AudioStream, MediaInfo, start_of
+from core.media.losses import length_notes, lost_marks, lost_texts, shown_by_others
 from core.media.reader import open_container
 from core.media.streams import StreamPlan, plan_streams
 from core.media.untimed import is_uncompressed, packet_samples, silent_packet
@@ -106,13 +107,20 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     """
     with open_container(info.path) as reader:
         streams = plan_streams(reader, info.path, target)
-        moves, choices = _moves(reader, info, correction, target, streams)
+        moves, choices = _moves(reader, info, correction, streams)
+        lost = (*streams.left_out, *lost_texts(reader, info, target, streams.output))
     moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
     remainder_s = max((m.delay_s - correction.audio_delay_s for m in moved), key=abs, default=None)
     refused = streams.refused
     if choices:
         refused = (*refused, _refusal(info, target, choices))
-    notes = streams.left_out + tuple(_notes(moves, streams, info))
+    notes = (
+        *lost,
+        *lost_marks(info, target, streams.output),
+        *shown_by_others(info, target, streams.output),
+        *_notes(moves, streams, info),
+        *length_notes(info, correction, streams.output),
+    )
     return CorrectionPlan(streams, moves, remainder_s or Fraction(0), choices, refused, notes)
 
 
@@ -120,7 +128,6 @@ def _moves(
     reader: InputContainer,
     info: MediaInfo,
     correction: Correction,
-    target: Path,
     streams: StreamPlan,
 ) -> tuple[tuple[Move, ...], tuple[Choice, ...]]:
     moves: list[Move] = []

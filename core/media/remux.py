@@ -136,7 +136,7 @@ def write_corrected(
     except (FFmpegError, OSError) as error:
         raise _not_written(info, target, error) from error
     for sentence in plan.notes:
-        log.warning("%s", sentence)
+        log.info("%s", sentence)
     return target
 
 

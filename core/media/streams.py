@@ -26,8 +26,8 @@ from core.media.untimed import is_uncompressed, packet_samples
 # fmt: off
 _TS_CODECS = frozenset({
     "aac", "aac_latm", "ac3", "cavs", "dirac", "dts", "dvb_subtitle", "dvb_teletext", "eac3",
-    "h264", "hdmv_pgs_subtitle", "hevc", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
-    "mpeg4", "opus", "pcm_bluray", "s302m", "truehd", "vc1", "vvc",
+    "h264", "hdmv_pgs_subtitle", "hevc", "klv", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
+    "mpeg4", "opus", "pcm_bluray", "s302m", "timed_id3", "truehd", "vc1", "vvc",
 })
 # fmt: on
 
@@ -35,6 +35,9 @@ _TS_CODECS = frozenset({
 _QUICKTIME_CODECS = frozenset(
     ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
 )
+
+# Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
+_DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
 
 _PICTURE_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -44,7 +47,7 @@ _PICTURE_TYPES = {
 }
 
 # The muxer writes its own.
-_CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ class StreamPlan:
 def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
     """Decide which streams of an opened source go into the target.
 
-    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out: the
-    muxers refuse most of them, and write timecode and chapter tracks themselves. So are covers
+    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out, but
+    for those that muxers take; timecode and chapter tracks these write themselves. So are covers
     where there is no place for them, and streams of a codec unknown to FFmpeg, which no choice of
     container would save.
 
@@ -97,8 +100,12 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         name = f"Stream {stream.index} of {source.name} ({stream.type}, {_codec_name(stream)})"
         keeps_tag = reader.format.name == output.reads_as and _has_codec(stream)
         if isinstance(stream, DataStream):
-            if not _is_rebuilt(stream, reader, output):
-                left_out.append(f"{name} is left out: only picture, sound and subtitles are kept.")
+            if _is_rebuilt(stream, reader, output):
+                continue
+            if _keeps_data(stream, reader, output):
+                copied.append(CopiedStream(stream.index, keeps_tag=False))
+            else:
+                left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
         elif not _has_codec(stream) and not isinstance(stream, AttachmentStream):
             left_out.append(f"{name} is left out: its codec is not known here.")
         elif keeps_tag and _accepts(output, reader, stream, keeps_tag=True):
@@ -163,7 +170,7 @@ def describe(
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
     writer.metadata.update(
-        {key: text for key, text in reader.metadata.items() if key not in _CONTAINER_KEYS}
+        {key: text for key, text in reader.metadata.items() if key not in CONTAINER_KEYS}
     )
     return outputs
 
@@ -189,12 +196,19 @@ def _better_suffix(
 
 
 def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the muxer writes this data stream anew: a timecode or a chapter track."""
-    if not output.is_mp4:
+    """Tell whether the target gets this data in its own way: a timecode or a chapter track."""
+    if not output.holds_chapters:
         return False
     has_timecode = any("timecode" in video.metadata for video in reader.streams.video)
     n_chapters = len(reader.chapters())
     return (has_timecode and "timecode" in stream.metadata) or 0 < n_chapters == stream.frames
+
+
+def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether a data stream is of a kind that the muxers of its own family write."""
+    kinds = _DATA_KINDS.get(output.reads_as, frozenset())
+    is_known = reader.format.name == output.reads_as and stream.name in kinds
+    return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
 
 def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
@@ -238,6 +252,10 @@ def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> 
     if writer.format.name == AVI.name and _codec_name(stream) == "ac3":
         # Without the length of a packet, which only an encoder tells, the index would be wrong.
         return _add_sound(writer, stream, "ac3")
+    if isinstance(stream, DataStream):
+        data = writer.add_stream_from_template(stream)
+        data.metadata.update(stream.metadata)
+        return data
     # Opaque: otherwise PyAV wants an encoder, which many codecs do not have.
     copy = writer.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
@@ -248,6 +266,9 @@ def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> 
         aspect_ratio = stream.sample_aspect_ratio
         if aspect_ratio is not None:
             copy.codec_context.sample_aspect_ratio = aspect_ratio
+        if "timecode" in stream.metadata and stream.average_rate:
+            # Without a rate the muxer writes no timecode track.
+            copy.codec_context.framerate = stream.average_rate
     return copy
 
 

@@ -139,7 +139,7 @@ def read_tracks(
     Args:
         reader: The opened file.
         path: The file, for messages.
-        indices: Streams to read; data streams are passed over.
+        indices: Streams to read.
         readings: Streams that are not read as they stand.
         progress: Told of each packet.
         wraps: Whether the other file frames packets in another way.
@@ -224,7 +224,7 @@ def _empty_tracks(
 ) -> dict[TrackKey, Track]:
     tracks: dict[TrackKey, Track] = {}
     for key, stream in stream_keys(reader):
-        if stream.index not in indices or isinstance(stream, DataStream):
+        if stream.index not in indices:
             continue
         track = Track(f"{path.name}, stream {stream.index} ({key[0]})", stream.index)
         tracks[key] = track
@@ -237,6 +237,9 @@ def stream_keys(reader: InputContainer) -> Iterator[tuple[TrackKey, Stream]]:
     """Yield the streams of a file with the keys by which they are found again."""
     numbers: Counter[str] = Counter()
     for stream in reader.streams:
-        kind = "picture" if is_picture(stream) else stream.type
+        kind: str = "picture" if is_picture(stream) else stream.type
+        if isinstance(stream, DataStream):
+            # Muxers add tracks of their own for timecode and chapters.
+            kind = f"data {stream.name}"
         yield (kind, numbers[kind]), stream
         numbers[kind] += 1

@@ -28,7 +28,7 @@ class Verification:
         shift_error_s: Largest distance of a presentation time from where the plan puts it, in
             seconds, over all streams; a shift common to all streams does not count.
         lost_streams: Names of the streams that should have been copied and are missing. Data
-            streams, which are never copied, are not among them (`core.media.remux`).
+            streams that are not copied are not among them (`core.media.streams`).
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
     """

@@ -36,7 +36,7 @@ def test_times_of_packets_are_exact_to_the_tick(
         assert plan.moves[0].method is Method.TIMES
         assert plan.remainder_s == pytest.approx(remainder_s, abs=1e-5)
         assert plan.is_exact
-        assert plan.choices == plan.refused == plan.notes == ()
+        assert plan.choices == plan.refused == ()
 
 
 def test_coded_sound_of_an_avi_leaves_a_choice(avi: MediaInfo, tmp_path: Path) -> None:
