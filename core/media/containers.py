@@ -1,6 +1,7 @@
 """The containers that can be written, and what their muxers make of times."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,6 +72,43 @@ _BY_SUFFIX = {
     ".mxf": MXF,
     ".flv": FLV,
 }
+
+
+class Layout(StrEnum):
+    """Where the index of an MP4 or MOV file lies."""
+
+    FASTSTART = "faststart"
+    """In front, so that playing can begin before all of the file is there."""
+
+    FRAGMENTED = "fragmented"
+    """In pieces, one per group of pictures, as streaming wants it."""
+
+
+_LAYOUT_FLAGS = {
+    Layout.FASTSTART: "faststart",
+    # Without the delay, the muxer would write no edit lists.
+    Layout.FRAGMENTED: "frag_keyframe+delay_moov+default_base_moof",
+}
+
+
+def muxer_options(output: OutputFormat, layout: Layout | None = None) -> dict[str, str]:
+    """Return the options of the muxer.
+
+    Args:
+        output: The container.
+        layout: For MP4 and MOV; None puts the index at the end.
+
+    Raises:
+        ValueError: The container has no such layouts.
+    """
+    options = dict(output.options)
+    if layout is None:
+        return options
+    if not output.is_mp4:
+        raise ValueError(f"expected MP4 or MOV for the layout {layout}, got {output.name}")
+    flags = _LAYOUT_FLAGS[layout]
+    options["movflags"] = f"{options['movflags']}+{flags}" if "movflags" in options else flags
+    return options
 
 
 def can_write(suffix: str, container: str) -> bool:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
@@ -17,6 +17,7 @@ from core.media.correction import Correction
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
 from core.media.streams import CONTAINER_KEYS, is_picture
+from core.media.tracks import stream_keys
 
 _HOLD_STREAM_TEXTS = frozenset({"matroska", "webm"})
 
@@ -38,6 +39,16 @@ _MARKS = (
 
 _LEAST_S = Fraction(1, 1000)
 
+# fmt: off
+_TOOL_KEYS = frozenset({
+    "application_platform", "company_name", "file_package_umid", "generation_uid", "handler_name",
+    "material_package_umid", "modification_date", "operational_pattern_ul", "product_name",
+    "product_uid", "product_version", "product_version_num", "software", "toolkit_version_num",
+    "uid", "vendor_id",
+})
+# fmt: on
+"""What names the program that wrote a file, and what it numbers."""
+
 
 def lost_texts(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
@@ -46,21 +57,64 @@ def lost_texts(
     name = info.path.name
     if reader.chapters() and not output.holds_chapters:
         yield f"The chapters of {name} are left out: {target.name} cannot hold them."
-    if output.reads_as == reader.format.name and output is not MP4:
-        return
-    keys = [key for key in reader.metadata if key.lower() not in CONTAINER_KEYS | _MUXER_KEYS]
-    lost = [key for key in keys if key.lower() not in _kept_keys(reader.metadata, output)]
-    if output.name not in _HOLD_STREAM_TEXTS:
-        kept = _TRACK_KEYS if output.is_mp4 else frozenset({"language"})
-        for stream in reader.streams:
-            if stream.type in {"video", "audio", "subtitle"} and not is_picture(stream):
-                lost += [
-                    f"{key} of stream {stream.index}"
-                    for key in stream.metadata
-                    if key.lower() not in kept | _MUXER_KEYS and not _is_statistic(key)
-                ]
+    lost = _lost_keys(reader, output)
     if lost:
-        yield f"Metadata of {name} that {target.name} cannot hold are left out: {', '.join(lost)}."
+        names = ", ".join(_text_name(*text) for text in lost)
+        yield f"Metadata of {name} that {target.name} cannot hold are left out: {names}."
+
+
+def changed_texts(
+    reader: InputContainer, copy: InputContainer, output: OutputFormat
+) -> Iterator[str]:
+    """Yield the names of texts and flags that differ in a copy, but for those it cannot hold."""
+    lost = set(_lost_keys(reader, output))
+    yield from _differing(reader.metadata, copy.metadata, None, lost)
+    copies = dict(stream_keys(copy))
+    for key, stream in stream_keys(reader):
+        if stream.type in {"video", "audio", "subtitle"} and key in copies:
+            yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
+            # Raw flags: TS keeps none of them, nor does FLV.
+            if output.holds_chapters and stream.disposition != copies[key].disposition:
+                yield f"flags of stream {stream.index}"
+
+
+def _differing(
+    source: Mapping[str, str],
+    copy: Mapping[str, str],
+    stream_index: int | None,
+    lost: Collection[tuple[int | None, str]],
+) -> Iterator[str]:
+    found = {key.lower(): text for key, text in copy.items()}
+    for key, text in source.items():
+        is_own = key.lower() in CONTAINER_KEYS | _MUXER_KEYS | _TOOL_KEYS or _is_statistic(key)
+        is_lost = (stream_index, key) in lost
+        if not is_own and not is_lost and found.get(key.lower()) != text:
+            yield _text_name(stream_index, key)
+
+
+def _text_name(stream_index: int | None, key: str) -> str:
+    return key if stream_index is None else f"{key} of stream {stream_index}"
+
+
+def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int | None, str]]:
+    """Return (stream, key) of the texts that have no place; no stream stands for the file."""
+    if output.reads_as == reader.format.name and output is not MP4:
+        return []
+    kept = _kept_keys(reader.metadata, output) | CONTAINER_KEYS | _MUXER_KEYS
+    lost: list[tuple[int | None, str]] = [
+        (None, k) for k in reader.metadata if k.lower() not in kept
+    ]
+    if output.name in _HOLD_STREAM_TEXTS:
+        return lost
+    kept = (_TRACK_KEYS if output.is_mp4 else frozenset({"language"})) | _MUXER_KEYS
+    for stream in reader.streams:
+        if stream.type in {"video", "audio", "subtitle"} and not is_picture(stream):
+            lost += [
+                (stream.index, key)
+                for key in stream.metadata
+                if key.lower() not in kept and not _is_statistic(key)
+            ]
+    return lost
 
 
 def _is_statistic(key: str) -> bool:
@@ -151,6 +205,8 @@ def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) 
         return
     delay_s = correction.audio_delay_s
     moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
+    if not moved:
+        return
     starts_s = [start_of(audio) + delay_s for audio in moved]
     earlier_s = start_of(info.picture) - min(starts_s)
     if delay_s < 0 and earlier_s > _LEAST_S:

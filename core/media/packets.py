@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from core.errors import ExportError
-from core.media.containers import MXF
+from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.losses import first_time_s
@@ -37,8 +37,11 @@ _CHECK_EVERY_PACKETS = 32
 
 _REPORT_EVERY_S = 0.1
 
-_MATROSKA_TAIL_S = 1.0
-"""How far a whole Matroska file may end before the length that it states."""
+_STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
+"""Containers that state their length where a cut does not take it away."""
+
+_TAIL_S = 1.0
+"""How far a whole file may end before the length that it states."""
 
 
 def copy_packets(
@@ -48,6 +51,7 @@ def copy_packets(
     plan: CorrectionPlan,
     correction: Correction,
     monitor: Monitor,
+    layout: Layout | None = None,
 ) -> None:
     """Write all that the plan copies to an open file.
 
@@ -62,7 +66,7 @@ def copy_packets(
         file,
         "w",
         output.name,
-        container_options=dict(output.options),
+        container_options=muxer_options(output, layout),
         buffer_size=_BUFFER_BYTES,
     )
     try:
@@ -190,10 +194,19 @@ def _packets(
             n_indexed = len(reader.streams[index].index_entries)
             if count < n_indexed:
                 raise _cut_off(info, f"stream {index}: {count} of {n_indexed} packets")
-    elif reader.format.name.startswith("matroska") and reader.duration:
-        stated_s = reader.duration / av.time_base
-        if end_s < stated_s - _MATROSKA_TAIL_S:
+    elif reader.format.name.startswith(_STATE_LENGTH):
+        stated_s = _stated_length_s(reader)
+        if end_s < stated_s - _TAIL_S:
             raise _cut_off(info, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
+
+
+def _stated_length_s(reader: InputContainer) -> float:
+    """Return the length that a file states, or 0."""
+    if reader.format.name == "avi":
+        # Where the index is cut off, FFmpeg guesses the length; the header still counts pictures.
+        lengths_s = [float(s.frames * (s.time_base or 0)) for s in reader.streams.video]
+        return max(lengths_s, default=0.0)
+    return (reader.duration or 0) / av.time_base
 
 
 def _end_s(packet: "Packet[Stream]") -> Fraction:

@@ -10,20 +10,20 @@ import errno
 import logging
 import os
 import shutil
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 from av.error import FFmpegError
 
 from core.errors import ExportError
-from core.media.containers import can_write, output_format
-from core.media.correction import Correction, Inexact
+from core.media.containers import Layout
+from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
-from core.media.untimed import is_uncompressed
 from core.paths import complete_or_absent
 from core.progress import SILENT, Monitor
 
@@ -31,21 +31,6 @@ log = logging.getLogger(__name__)
 
 _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
-
-
-def default_target(info: MediaInfo, inexact: Inexact | None = None) -> Path:
-    """Return the path beside the source that a corrected file gets unless the user says otherwise.
-
-    The container stays, where it can be written and carries any shift of all the sound, or may
-    carry it inexactly; else it becomes Matroska, which carries anything.
-    """
-    source = info.path
-    stays = can_write(source.suffix, info.container) and (
-        inexact is not None
-        or output_format(source, info.container).keeps_times
-        or all(is_uncompressed(audio.codec) for audio in info.audios)
-    )
-    return source.with_name(f"{source.stem}.synced{source.suffix if stays else '.mkv'}")
 
 
 def check_streams(info: MediaInfo, target: Path) -> None:
@@ -93,6 +78,8 @@ def write_corrected(
     correction: Correction,
     *,
     overwrite: bool = False,
+    layout: Layout | None = None,
+    keeps_times: bool = False,
     monitor: Monitor = SILENT,
 ) -> Path:
     """Write a copy of a file in which one audio stream is shifted against everything else.
@@ -104,6 +91,8 @@ def write_corrected(
         target: Path to write; its suffix chooses the container.
         correction: What to shift and by how much.
         overwrite: Whether an existing file may be replaced.
+        layout: Where MP4 and MOV get their index; at the end if None.
+        keeps_times: Whether the file gets the time of change and the permissions of the source.
         monitor: Told the progress, and asked whether to go on.
 
     Returns:
@@ -124,15 +113,18 @@ def write_corrected(
         if plan.refused:
             raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
-            _write(info, partial, plan, correction, monitor)
+            _write(info, partial, plan, correction, monitor, layout)
             if _identity(info) != before:
                 raise ExportError(
                     f"{info.path.name} changed while it was copied; "
                     "wait until nothing writes to it and export again.",
                     path=info.path,
                 )
+            if keeps_times:
+                shutil.copystat(info.path, partial)
             # The name may have been taken in the meantime.
             _check_target(info, target, overwrite)
+        _sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
         raise _not_written(info, target, error) from error
     for sentence in plan.notes:
@@ -141,13 +133,37 @@ def write_corrected(
 
 
 def _write(
-    info: MediaInfo, partial: Path, plan: CorrectionPlan, correction: Correction, monitor: Monitor
+    info: MediaInfo,
+    partial: Path,
+    plan: CorrectionPlan,
+    correction: Correction,
+    monitor: Monitor,
+    layout: Layout | None,
 ) -> None:
     """Write the file under its temporary name."""
-    with open_container(info.path) as reader, partial.open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor)
+    if layout is not None and not plan.streams.output.is_mp4:
+        raise ExportError(
+            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
+            path=info.path,
+        )
+    # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
+    with open_container(info.path) as reader, partial.absolute().open("xb") as file:
+        copy_packets(reader, file, info, plan, correction, monitor, layout)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a loss of power, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Network drives may refuse; the file is complete all the same.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _seconds(seconds: Fraction | float) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -13,10 +13,26 @@ from numpy.typing import NDArray
 from core.media.containers import MXF
 from core.media.correction import Correction
 from core.media.info import MediaInfo
+from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
 from core.progress import SILENT, Monitor, Unreported
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """What was found of one stream.
+
+    Attributes:
+        name: The stream of the source.
+        digest: BLAKE2b of the source's coded content, as `core.media.tracks` reads it.
+        is_equal: Whether the target holds the same.
+    """
+
+    name: str
+    digest: str
+    is_equal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,9 @@ class Verification:
             seconds, over all streams; a shift common to all streams does not count.
         lost_streams: Names of the streams that should have been copied and are missing. Data
             streams that are not copied are not among them (`core.media.streams`).
+        changed_metadata: Names of texts and flags that differ, but for those that the plan names as
+            lost. They do not keep the file from passing: muxers write some in their own way.
+        streams: What was found of each stream.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
     """
@@ -37,6 +56,8 @@ class Verification:
     shift_error_s: float
     lost_streams: tuple[str, ...]
     remainder_s: float = 0.0
+    changed_metadata: tuple[str, ...] = ()
+    streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
 
     @property
     def passed(self) -> bool:
@@ -78,16 +99,24 @@ def verify_corrected(
         if plan.streams.output is MXF:
             read_copy = _limited(read_copy, copy, wanted)
         found = read_tracks(copy, target, everything, read_copy, progress, wraps=wraps)
+        changed = tuple(changed_texts(reader, copy, plan.streams.output))
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
     kept = {key: track for key, track in wanted.items() if key in found}
+    checks = tuple(
+        StreamCheck(
+            track.name,
+            track.digest,
+            track.digest == found[key].digest and found[key].rest_is_silent,
+        )
+        for key, track in kept.items()
+    )
     return Verification(
-        packets_equal=all(
-            track.digest == found[key].digest and found[key].rest_is_silent
-            for key, track in kept.items()
-        ),
+        packets_equal=all(check.is_equal for check in checks),
         shift_error_s=_shift_error_s(kept, found, plan, correction),
         lost_streams=lost,
         remainder_s=0.0 if plan.is_exact else float(plan.remainder_s),
+        changed_metadata=changed,
+        streams=checks,
     )
 
 

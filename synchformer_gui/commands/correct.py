@@ -11,9 +11,10 @@ from core.detection.result import Verdict
 from core.errors import ExportError, MediaError
 from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
+from core.media.naming import default_target
 from core.media.plan import plan_correction
 from core.media.probe import probe
-from core.media.remux import check_correction, check_streams, default_target, write_corrected
+from core.media.remux import check_correction, check_streams, write_corrected
 from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording

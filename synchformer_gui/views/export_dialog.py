@@ -20,7 +20,8 @@ from core.detection.result import Detection, Verdict
 from core.errors import ExportError
 from core.media.containers import output_format
 from core.media.correction import Correction
-from core.media.remux import check_correction, default_target
+from core.media.naming import default_target
+from core.media.remux import check_correction
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
 from synchformer_gui.map_wording import changes

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, ExportError
-from core.media.correction import Correction, Inexact
+from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
-from core.media.remux import default_target, write_corrected
+from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
 from core.progress import Progress
 
@@ -197,29 +197,3 @@ def test_the_source_keeps_content_and_times(plain: MediaInfo, tmp_path: Path) ->
     before = plain.path.read_bytes(), plain.path.stat().st_mtime_ns
     write_corrected(plain, tmp_path / "clip.mp4", by(plain, 7))
     assert (plain.path.read_bytes(), plain.path.stat().st_mtime_ns) == before
-
-
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [
-        ("/a/clip.mp4", "clip.synced.mp4"),
-        ("/a/my.clip.MOV", "my.clip.synced.MOV"),
-        ("/a/clip.m2ts", "clip.synced.m2ts"),
-        ("/a/clip.wmv", "clip.synced.mkv"),
-        ("/a/misnamed.avi", "misnamed.synced.mkv"),
-    ],
-)
-def test_the_usual_target_stands_beside_the_source(
-    source: str, target: str, plain: MediaInfo
-) -> None:
-    assert default_target(replace(plain, path=Path(source))) == Path("/a") / target
-
-
-def test_an_avi_with_coded_sound_goes_to_matroska_unless_it_may_be_inexact(
-    make_clip: Callable[..., Path],
-) -> None:
-    coded = probe(make_clip("coded.avi", duration_s=1, audio_codec="libmp3lame", rate_hz=48000))
-    assert default_target(coded).suffix == ".mkv"
-    assert default_target(coded, Inexact.NEAREST).suffix == ".avi"
-    plain = probe(make_clip("plain.avi", duration_s=1, audio_codec="pcm_s16le"))
-    assert default_target(plain).suffix == ".avi"

@@ -11,9 +11,10 @@ from av.stream import Disposition
 from core.errors import ExportError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
+from core.media.naming import default_target
 from core.media.plan import plan_correction
 from core.media.probe import probe
-from core.media.remux import check_streams, default_target, write_corrected
+from core.media.remux import check_streams, write_corrected
 from core.media.verify import verify_corrected
 
 RICH_METADATA = {"title": "A film", "artist": "Somebody"}

@@ -1,8 +1,8 @@
 import av
 import pytest
 
+from core.media.naming import default_target
 from core.media.probe import probe
-from core.media.remux import default_target
 from synchformer_gui.cli import main
 
 
