@@ -8,21 +8,16 @@ import typer
 
 from core.detection.engines import EngineChoice
 from core.detection.result import Verdict
-from core.errors import ExportError, MediaError
+from core.errors import MediaError
 from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
-from core.media.naming import default_target
-from core.media.plan import plan_correction
+from core.media.naming import DEFAULT_TEMPLATE, delay_hints
 from core.media.probe import probe
-from core.media.remux import check_correction, check_streams, write_corrected
-from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
-from synchformer_gui import wording
-from synchformer_gui.commands import extent, options
+from synchformer_gui.commands import extent, options, writing
 from synchformer_gui.commands.detect import answer_lines
-from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.commands.exit_codes import exit_code
 from synchformer_gui.commands.judging import judge
-from synchformer_gui.console import watched
 from synchformer_gui.map_wording import changes
 
 OutputOption = Annotated[
@@ -38,7 +33,6 @@ DelayOption = Annotated[
     ),
 ]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 AudioStreamsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,9 +50,6 @@ InexactOption = Annotated[
         "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
     ),
 ]
-VerifyOption = Annotated[
-    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
-]
 
 
 def correct(
@@ -68,8 +59,13 @@ def correct(
     use_detection: DetectOption = False,
     audio_stream: AudioStreamsOption = None,
     inexact: InexactOption = None,
-    overwrite: OverwriteOption = False,
-    verify: VerifyOption = True,
+    template: writing.TemplateOption = DEFAULT_TEMPLATE,
+    overwrite: writing.OverwriteOption = False,
+    layout: writing.LayoutOption = None,
+    keep_times: writing.KeepTimesOption = False,
+    verify: writing.VerifyOption = True,
+    certificate: writing.CertificateOption = False,
+    dry_run: writing.DryRunOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
@@ -101,18 +97,16 @@ def correct(
         extent=extent.Extent(start, end, until, budget),
     )
     typed = _typed_delay(delay, info) if delay is not None else None
-    target = output or default_target(info, inexact)
-    # The writer looks again; looking here spares a detection whose result could not be written.
-    options.check_target(target, "--output")
-    check_streams(info, target)
-    if target.exists() and not overwrite:
-        raise ExportError(
-            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
-        )
-    if target.suffix != clip.suffix and output is None:
-        typer.echo(wording.other_container_sentence(clip, target))
+    wanted = writing.Writing(
+        output, template, overwrite, layout, keep_times, verify, certificate, dry_run
+    )
+    for hint in delay_hints(info):
+        typer.echo(f"Hint: {hint}")
     if typed is not None:
-        return _write(info, target, Correction(moved, typed, inexact), overwrite, verify)
+        return writing.write(info, Correction(moved, typed, inexact), wanted)
+    if wanted.is_named:
+        # Looking here spares a detection whose result could not be written.
+        writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     detection = judge(clip, choice, config, no_cache=no_cache)
     for line in answer_lines(detection):
@@ -130,7 +124,7 @@ def correct(
         delay_for(estimate.offset_s),
         inexact,
     )
-    return _write(info, target, correction, overwrite, verify)
+    return writing.write(info, correction, wanted)
 
 
 def _typed_delay(text: str, info: MediaInfo) -> Fraction:
@@ -153,21 +147,3 @@ def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:
     if not all(name.isdecimal() for name in wanted):
         raise typer.BadParameter("give numbers, or all", param_hint="--audio-stream")
     return tuple(dict.fromkeys(int(name) for name in wanted)) or (info.audios[0].index,)
-
-
-def _write(
-    info: MediaInfo, target: Path, correction: Correction, overwrite: bool, verify: bool
-) -> ExitCode:
-    check_correction(info, correction)
-    for sentence in plan_correction(info, correction, target).notes:
-        typer.echo(f"Note: {sentence}")
-    with watched() as monitor:
-        written = write_corrected(info, target, correction, overwrite=overwrite, monitor=monitor)
-        found = verify_corrected(info, written, correction, monitor) if verify else None
-    typer.echo(wording.written_sentence(written, correction.audio_delay_s))
-    if found is None:
-        return ExitCode.DONE
-    if not found.passed:
-        raise ExportError(wording.verification_sentence(written, found), path=written)
-    typer.echo(wording.verification_sentence(written, found))
-    return ExitCode.DONE

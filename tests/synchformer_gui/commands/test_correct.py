@@ -200,3 +200,44 @@ def test_several_streams_are_moved_together(make_clip, capsys):
         assert starts_s[0] == starts_s[2] > 0
         assert starts_s[1] == (starts_s[0] if chosen == ["all"] else 0)
     assert main([*argv, "--audio-stream", "second"]) == 64
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(make_clip, tmp_path, capsys):
+    clip = make_clip("clip.avi", duration_s=2.0, audio_codec="pcm_s16le")
+    assert main(["correct", str(clip), "--delay", "40", "--dry-run"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Note: Stream 1 of clip.avi (audio) gets 40 ms of silence" in out
+    assert "adelay=640S:all=1" in out
+    argv = ["correct", str(clip), "--delay", "40", "--dry-run", "-o", str(tmp_path / "out.webm")]
+    assert main(argv) == 3
+    assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_names_layout_times_and_certificate_are_as_asked(make_clip, tmp_path, capsys):
+    clip = make_clip("clip DELAY -33ms.mp4", duration_s=2.0)
+    argv = ["correct", str(clip), "--delay", "40", "--layout", "faststart", "--keep-times"]
+    assert main([*argv, "--certificate", "--name-template", "{name}.{delay_ms}{ext}"]) == 0
+
+    assert "Hint: The name of clip DELAY -33ms.mp4 states" in capsys.readouterr().out
+    target = tmp_path / "clip DELAY -33ms.+40.mp4"
+    content = target.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    assert target.stat().st_mtime_ns == clip.stat().st_mtime_ns
+    assert target.with_name(f"{target.name}.certificate.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--name-template", "{title}"], 64),
+        (["--certificate", "--no-verify"], 64),
+        (["--layout", "faststart", "-o", "out.mkv"], 3),
+    ],
+)
+def test_options_that_do_not_fit_write_nothing(make_clip, tmp_path, monkeypatch, options, code):
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["correct", str(clip), "--delay", "40", *options]) == code
+    assert list(tmp_path.iterdir()) == [clip]
