@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
 from core.media.plan import plan_correction
@@ -39,6 +40,7 @@ class Kind(NamedTuple):
     target: str = ""
     """Suffix of the corrected file, where it is another one."""
     inexact: Inexact | None = None
+    layout: Layout | None = None
 
     @property
     def name(self) -> str:
@@ -48,7 +50,8 @@ class Kind(NamedTuple):
     def containers(self) -> str:
         names = [self.suffix, self.target] if self.target else [self.suffix]
         containers = " to ".join(name[1:].upper() for name in names)
-        return f"{containers}, {self.inexact.value}" if self.inexact else containers
+        way = self.inexact or self.layout
+        return f"{containers}, {way}" if way else containers
 
     @property
     def sounds(self) -> tuple[int, ...]:
@@ -87,6 +90,9 @@ KINDS = [
     Kind(".ts", "libx264", "libmp3lame"),
     Kind(".m2ts", "libx264", "ac3"),
     Kind(".m2ts", "mpeg2video", "mp2"),
+    Kind(".mp4", "libx264", "aac", layout=Layout.FASTSTART),
+    Kind(".mp4", "libx264", "aac", layout=Layout.FRAGMENTED),
+    Kind(".mov", "prores_ks", "pcm_s24le", layout=Layout.FRAGMENTED),
     Kind(".flv", "libx264", "aac", 44100),
     Kind(".flv", "flv1", "libmp3lame", 44100),
     Kind(".avi", "mpeg4", "pcm_s16le"),
@@ -189,7 +195,7 @@ class Case:
     @property
     def name(self) -> str:
         kind = self.kind
-        way = kind.inexact or "exact"
+        way = kind.inexact or kind.layout or "exact"
         return f"{kind.name}{kind.target}-{way}-{kind.rate_hz}-{self.n_sounds}-{self.delay_ms}"
 
 
@@ -279,7 +285,7 @@ def test_the_sound_is_heard_where_it_was_to_go(
         (info.audios[moved].index,), Fraction(case.delay_ms, 1000), case.kind.inexact
     )
     remainder_s = float(plan_correction(info, correction, target).remainder_s)
-    write_corrected(info, target, correction)
+    write_corrected(info, target, correction, layout=case.kind.layout)
     assert verify_corrected(info, target, correction).passed
 
     tick_s = max(TICK_S.get(name, 0.0) for name in (case.kind.suffix, suffix))
