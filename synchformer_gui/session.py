@@ -170,7 +170,7 @@ class Session(QObject):
         """
         if self._info is None or self._detection is None or not self.can_export:
             return
-        correction = Correction(self._detection.audio_stream_index, audio_delay_s)
+        correction = Correction((self._detection.audio_stream_index,), audio_delay_s)
         request = tasks.ExportRequest(self._info, target, correction, overwrite)
         job = Job(lambda job: tasks.export_clip(request, job))
         job.succeeded.connect(self._on_exported)

@@ -226,9 +226,9 @@ def written_sentence(written: Path | str, delay_s: Fraction) -> str:
 
 
 def other_container_sentence(source: Path, target: Path) -> str:
-    """Say that a copy goes into another container than the source's, which cannot be written."""
+    """Say that a copy goes into another container than the source's, which cannot carry it."""
     name = source.suffix.removeprefix(".").upper() or "This container"
-    return f"{name} cannot be written; writing Matroska instead: {target.name}."
+    return f"{name} cannot hold this; writing Matroska instead: {target.name}."
 
 
 def verification_sentence(written: Path, found: "Verification") -> str:
@@ -238,7 +238,10 @@ def verification_sentence(written: Path, found: "Verification") -> str:
         error = f"{1000 * found.shift_error_s:.1f} ms"
     if found.passed:
         place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
-        return f"Verified: every packet is unchanged, and the audio is {place}."
+        if found.remainder_s:
+            way = "late" if found.remainder_s > 0 else "early"
+            place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
+        return f"Verified: picture and sound are unchanged, and the audio is {place}."
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     return (

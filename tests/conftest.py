@@ -33,8 +33,19 @@ ENCODER_OPTIONS = {
     "libx264": {"preset": "veryfast", "crf": "18"},
     "libx265": {"preset": "ultrafast", "crf": "18", "x265-params": "log-level=none"},
     "libvpx": {"deadline": "realtime", "cpu-used": "-16", "threads": "1"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "threads": "1"},
+    "vorbis": {"strict": "experimental"},
 }
+PIXEL_FORMATS = {"prores_ks": "yuv422p10le", "dnxhd": "yuv422p"}
 THREAD_GRACE_S = 2.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--delay-table",
+        type=Path,
+        help="write the table of tests/core/media/test_delays.py, as Markdown, to this file",
+    )
 
 
 def pytest_unconfigure() -> None:
@@ -125,12 +136,14 @@ def _write_clip(
     still: bool = False,
     interleaved: bool = True,
     audio_options: Mapping[str, str] | None = None,
+    n_sounds: int = 1,
 ) -> None:
     """Encode irregular events: a flash while a square jumps, with a beep `offset_s` early.
 
     Events lie on the file's own timeline, so start times do not change the offset: video covers
     `video_start_s` to `duration_s`, audio `audio_start_s` to `duration_s`. `offset_s` may be a
-    function of the time of the event. `size` is (width, height) as stored; `rotation_deg` is what a
+    function of the time of the event; each audio stream after the first beeps 0.1 s earlier than
+    the one before. `size` is (width, height) as stored; `rotation_deg` is what a
     player turns counter-clockwise. The second and further channels have half the amplitude of the
     first.
     """
@@ -147,10 +160,11 @@ def _write_clip(
             packets += _encode_video(
                 container, times, flashes, fps, size, video_codec, rotation_deg
             )
-        if audio:
+        for number in range(n_sounds if audio else 0):
             n_samples = round((duration_s - audio_start_s) * rate_hz)
             offset_at = offset_s if callable(offset_s) else lambda _: offset_s
-            onsets = [event - offset_at(event) - audio_start_s for event in events]
+            early_s = audio_start_s + 0.1 * number
+            onsets = [event - offset_at(event) - early_s for event in events]
             mono = _beeps(rng, onsets, n_samples, rate_hz) * np.float32(not silent)
             packets += _encode_audio(
                 container, mono, n_channels, rate_hz, audio_codec, audio_start_s, audio_options
@@ -195,7 +209,8 @@ def _encode_video(
     width, height = size
     stream = container.add_stream(codec, rate=fps, options=ENCODER_OPTIONS.get(codec, {}))
     assert isinstance(stream, VideoStream)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.width, stream.height = width, height
+    stream.pix_fmt = PIXEL_FORMATS.get(codec, "yuv420p")
     stream.codec_context.time_base = 1 / fps
     stream.codec_context.gop_size = KEY_FRAME_DISTANCE
     if rotation_deg:
@@ -203,6 +218,8 @@ def _encode_video(
     packets: list[Packet] = []
     for index, frame_time in enumerate(times[:-1]):
         frame = VideoFrame.from_ndarray(_picture(float(frame_time), events, size), "yuv420p")
+        if stream.pix_fmt != "yuv420p":
+            frame = frame.reformat(format=stream.pix_fmt)
         frame.pts, frame.time_base = index, 1 / fps
         packets += stream.encode(frame)
     packets += stream.encode(None)
@@ -268,7 +285,8 @@ def _encode_audio(
     options: Mapping[str, str] | None,
 ) -> list[Packet]:
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[n_channels]
-    stream = container.add_stream(codec, rate=rate_hz, layout=layout, options=dict(options or {}))
+    chosen = {**ENCODER_OPTIONS.get(codec, {}), **(options or {})}
+    stream = container.add_stream(codec, rate=rate_hz, layout=layout, options=chosen)
     assert isinstance(stream, AudioStream)
     gains = np.array([1.0] + [0.5] * (n_channels - 1), np.float32)
     packets: list[Packet] = []

@@ -9,8 +9,9 @@ from av.stream import Stream
 _H264_FRAMING = frozenset({7, 8, 9, 13})
 _HEVC_FRAMING = frozenset({32, 33, 34, 35})
 
-_HEVC_NOTE = bytes([39 << 1, 1, 5])
-"""How a free text of the encoder begins, which x265 puts into the header of MP4 (D.2.7)."""
+_HEVC_NOTES = tuple(bytes([39 << 1, 1, kind]) for kind in (5, 137, 144))
+"""How messages begin that x265 puts into the header of MP4: a text of its own, the mastering
+display and the light level (D.2.7, D.2.28, D.2.35)."""
 
 _START_CODE = b"\0\0\1"
 _ADTS_HEADER_BYTES = 7
@@ -33,7 +34,7 @@ def essence(payload: bytes, stream: Stream) -> bytes:
         return b"".join(
             unit
             for unit in units
-            if unit[0] >> 1 & 0x3F not in _HEVC_FRAMING and not unit.startswith(_HEVC_NOTE)
+            if unit[0] >> 1 & 0x3F not in _HEVC_FRAMING and not unit.startswith(_HEVC_NOTES)
         )
     if codec == "aac" and not header:
         has_crc = not payload[1] & 1

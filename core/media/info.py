@@ -103,6 +103,11 @@ class MediaInfo:
         return f"its only audio stream is {indices[0]}" if indices else "it has no sound"
 
 
+def start_of(stream: VideoStream | AudioStream) -> Fraction:
+    """Return the first presentation time of a stream in seconds, exactly."""
+    return round(Fraction(stream.start_s) / stream.time_base) * stream.time_base
+
+
 def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
     """Return clip time 0 on the container's own timeline, in seconds, exactly.
 
@@ -111,9 +116,6 @@ def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
     up to half a frame early or late. Both streams are placed relative to it, so the difference of
     their starts stays part of what is measured.
     """
-    video_start, audio_start = (
-        round(Fraction(stream.start_s) / stream.time_base) * stream.time_base
-        for stream in (video, audio)
-    )
+    video_start, audio_start = start_of(video), start_of(audio)
     n_frames_before = max(math.ceil((video_start - audio_start) * VIDEO_FPS), 0)
     return video_start - Fraction(n_frames_before, VIDEO_FPS)

@@ -12,15 +12,20 @@ from fractions import Fraction
 from typing import BinaryIO
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from core.errors import ExportError
+from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
 from core.media.info import MediaInfo
+from core.media.losses import first_time_s
+from core.media.plan import CorrectionPlan, Method, Move
 from core.media.streams import StreamPlan, describe
+from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
 from core.progress import Monitor, Progress
 
 _TICK = Fraction(1, 705_600_000)
@@ -32,17 +37,21 @@ _CHECK_EVERY_PACKETS = 32
 
 _REPORT_EVERY_S = 0.1
 
-_MATROSKA_TAIL_S = 1.0
-"""How far a whole Matroska file may end before the length that it states."""
+_STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
+"""Containers that state their length where a cut does not take it away."""
+
+_TAIL_S = 1.0
+"""How far a whole file may end before the length that it states."""
 
 
 def copy_packets(
     reader: InputContainer,
     file: BinaryIO,
     info: MediaInfo,
-    plan: StreamPlan,
+    plan: CorrectionPlan,
     correction: Correction,
     monitor: Monitor,
+    layout: Layout | None = None,
 ) -> None:
     """Write all that the plan copies to an open file.
 
@@ -52,23 +61,43 @@ def copy_packets(
         OSError: The file cannot be written.
         Cancelled: The monitor says so.
     """
+    output = plan.streams.output
     writer = av.open(
         file,
         "w",
-        plan.output.name,
-        container_options=dict(plan.output.options),
+        output.name,
+        container_options=muxer_options(output, layout),
         buffer_size=_BUFFER_BYTES,
     )
     try:
-        outputs = describe(writer, reader, info.path, plan)
-        common_s = _common_shift_s(reader, outputs, plan, correction)
+        recoded = {move.stream_index for move in plan.moves if move.method is Method.DECODED}
+        outputs = describe(writer, reader, info.path, plan.streams, recoded)
+        starts_s = {index: first_time_s(info, index) for index in outputs}
+        common_s = _common_shift_s(reader, starts_s, plan.streams, correction)
         _copy_chapters(writer, reader, common_s)
         shifts_s = dict.fromkeys(outputs, common_s)
-        shifts_s[correction.audio_stream_index] += correction.audio_delay_s
+        for index in correction.audio_stream_indices:
+            shifts_s[index] += correction.audio_delay_s
+        relays = {
+            move.stream_index: _relay(reader.streams[move.stream_index], move)
+            for move in plan.moves
+            if move.method is not Method.TIMES
+        }
+        picture_end_s = Fraction(0)
         for packet in _watched(_packets(reader, outputs, info), info, monitor):
-            _shift(packet, shifts_s[packet.stream_index])
-            packet.stream = outputs[packet.stream_index]
+            index = packet.stream_index
+            if index in relays:
+                _mux(writer, outputs[index], relays[index].feed(packet))
+                continue
+            if packet.stream.type == "video":
+                picture_end_s = max(picture_end_s, _end_s(packet))
+            _shift(packet, shifts_s[index])
+            packet.stream = outputs[index]
             writer.mux(packet)
+        for index, relay in relays.items():
+            # Where MXF has no more sound it ends the picture as well.
+            until_s = picture_end_s if output is MXF else None
+            _mux(writer, outputs[index], relay.finish(until_s))
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
@@ -77,9 +106,26 @@ def copy_packets(
     writer.close()
 
 
+def _relay(stream: Stream, move: Move) -> Relay:
+    context = stream.codec_context
+    assert isinstance(context, AudioCodecContext)
+    if move.method is Method.DECODED:
+        return DecodedRelay(stream, move.n_units)
+    if move.method is Method.PACKETS:
+        return PacketRelay(stream, move.n_units, silent_packet(stream) or b"")
+    codec = context.codec.canonical_name
+    return SampleRelay(codec, context.sample_rate, context.channels, move.n_units)
+
+
+def _mux(writer: OutputContainer, stream: Stream, packets: Iterator["Packet[Stream]"]) -> None:
+    for packet in packets:
+        packet.stream = stream
+        writer.mux(packet)
+
+
 def _common_shift_s(
     reader: InputContainer,
-    outputs: Mapping[int, Stream],
+    starts_s: Mapping[int, Fraction],
     plan: StreamPlan,
     correction: Correction,
 ) -> Fraction:
@@ -88,17 +134,16 @@ def _common_shift_s(
     Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
     streams move up by as much as the shifted one would be below what the source had.
     """
-    streams = [reader.streams[index] for index in outputs]
-    starts_s = {s.index: (s.start_time or 0) * (s.time_base or Fraction(1)) for s in streams}
     lowest_s = min(starts_s.values(), default=Fraction(0))
     same_family = reader.format.name == plan.output.reads_as
     common_s = Fraction(0)
     if reader.format.name in {"mpegts", "mpeg"} and not same_family:
         # Broadcasts start anywhere; other containers would show hours of nothing.
         common_s = -lowest_s
-    if plan.output.is_mp4:
+    if plan.output.is_mp4 or not plan.output.keeps_times:
         return common_s
-    shifted_s = starts_s[correction.audio_stream_index] + correction.audio_delay_s + common_s
+    shifted_s = correction.audio_delay_s + common_s
+    shifted_s += min(starts_s[index] for index in correction.audio_stream_indices)
     allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
     shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
     # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
@@ -140,8 +185,7 @@ def _packets(
                 if packet.dts < last_dts.get(packet.stream_index, packet.dts):
                     raise _jumps_back(info, packet)
                 last_dts[packet.stream_index] = packet.dts
-            if packet.pts is not None:
-                end_s = max(end_s, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            end_s = max(end_s, _end_s(packet))
             yield packet
     except (FFmpegError, OSError) as error:
         raise _cut_off(info, details=str(error)) from error
@@ -150,10 +194,26 @@ def _packets(
             n_indexed = len(reader.streams[index].index_entries)
             if count < n_indexed:
                 raise _cut_off(info, f"stream {index}: {count} of {n_indexed} packets")
-    elif reader.format.name.startswith("matroska") and reader.duration:
-        stated_s = reader.duration / av.time_base
-        if end_s < stated_s - _MATROSKA_TAIL_S:
+    elif reader.format.name.startswith(_STATE_LENGTH):
+        stated_s = _stated_length_s(reader)
+        if end_s < stated_s - _TAIL_S:
             raise _cut_off(info, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
+
+
+def _stated_length_s(reader: InputContainer) -> float:
+    """Return the length that a file states, or 0."""
+    if reader.format.name == "avi":
+        # Where the index is cut off, FFmpeg guesses the length; the header still counts pictures.
+        lengths_s = [float(s.frames * (s.time_base or 0)) for s in reader.streams.video]
+        return max(lengths_s, default=0.0)
+    return (reader.duration or 0) / av.time_base
+
+
+def _end_s(packet: "Packet[Stream]") -> Fraction:
+    """Return when a packet ends; 0 if it does not say."""
+    if packet.pts is None:
+        return Fraction(0)
+    return (packet.pts + (packet.duration or 0)) * packet.time_base
 
 
 def _cut_off(info: MediaInfo, details: str) -> ExportError:

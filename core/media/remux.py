@@ -1,25 +1,29 @@
 """Writing a copy of a file in which one audio stream is earlier or later.
 
-Nothing is decoded: every packet is copied as it is, and only times change. Which streams a
-container can carry is decided in `core.media.streams`, the copying is done in `core.media.packets`;
-`core.media.verify` measures the result.
+Packets are copied as they are, and only times change; `core.media.plan` tells beforehand where a
+container needs more than that. Which streams a container can carry is decided in
+`core.media.streams`, the copying is done in `core.media.packets`; `core.media.verify` measures the
+result.
 """
 
 import errno
 import logging
 import os
 import shutil
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 from av.error import FFmpegError
 
 from core.errors import ExportError
+from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets
+from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
-from core.media.streams import can_write, plan_streams
+from core.media.streams import plan_streams
 from core.paths import complete_or_absent
 from core.progress import SILENT, Monitor
 
@@ -29,29 +33,17 @@ _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
 
 
-def default_target(source: Path) -> Path:
-    """Return the path beside the source that a corrected file gets unless the user says otherwise.
-
-    The container stays, where it can be written; else it becomes Matroska, which carries anything.
-    """
-    suffix = source.suffix if can_write(source.suffix) else ".mkv"
-    return source.with_name(f"{source.stem}.synced{suffix}")
-
-
-def unsupported_streams(info: MediaInfo, target: Path) -> tuple[str, ...]:
-    """Return a sentence for each stream of the source that will not be in the target.
-
-    Sound, picture, subtitles and attachments that the target cannot carry keep `write_corrected`
-    from writing; data streams, and streams of unknown codecs, are left out with a warning in the
-    log. Timecode and chapters of MP4 and MOV are written anew and count as kept.
+def check_streams(info: MediaInfo, target: Path) -> None:
+    """Check that the target can carry all streams of the source that are not left out.
 
     Raises:
-        ExportError: The target's suffix names no container that can be written.
+        ExportError: It cannot, or its suffix names no container that can be written.
         MediaError: The source cannot be opened.
     """
     with open_container(info.path) as reader:
-        plan = plan_streams(reader, info.path, target)
-    return plan.refused + plan.left_out
+        refused = plan_streams(reader, info.path, target).refused
+    if refused:
+        raise ExportError(refused[0], path=info.path, details="\n".join(refused))
 
 
 def check_correction(info: MediaInfo, correction: Correction) -> None:
@@ -61,11 +53,12 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
         ExportError: It has not, or it would.
     """
     name = info.path.name
-    if correction.audio_stream_index not in [stream.index for stream in info.audios]:
-        raise ExportError(
-            f"{name} has no audio stream {correction.audio_stream_index}; {info.audio_choice}.",
-            path=info.path,
-        )
+    known = {stream.index for stream in info.audios}
+    for index in correction.audio_stream_indices:
+        if index not in known:
+            raise ExportError(
+                f"{name} has no audio stream {index}; {info.audio_choice}.", path=info.path
+            )
     if info.picture is None:
         raise ExportError(
             f"{name} has no picture that its sound could be moved against; choose a video file.",
@@ -85,6 +78,8 @@ def write_corrected(
     correction: Correction,
     *,
     overwrite: bool = False,
+    layout: Layout | None = None,
+    keeps_times: bool = False,
     monitor: Monitor = SILENT,
 ) -> Path:
     """Write a copy of a file in which one audio stream is shifted against everything else.
@@ -96,6 +91,8 @@ def write_corrected(
         target: Path to write; its suffix chooses the container.
         correction: What to shift and by how much.
         overwrite: Whether an existing file may be replaced.
+        layout: Where MP4 and MOV get their index; at the end if None.
+        keeps_times: Whether the file gets the time of change and the permissions of the source.
         monitor: Told the progress, and asked whether to go on.
 
     Returns:
@@ -112,36 +109,61 @@ def write_corrected(
         _check_target(info, target, overwrite)
         _check_room(info, target)
         before = _identity(info)
+        plan = plan_correction(info, correction, target)
+        if plan.refused:
+            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
-            left_out = _write(info, target, partial, correction, monitor)
+            _write(info, partial, plan, correction, monitor, layout)
             if _identity(info) != before:
                 raise ExportError(
                     f"{info.path.name} changed while it was copied; "
                     "wait until nothing writes to it and export again.",
                     path=info.path,
                 )
+            if keeps_times:
+                shutil.copystat(info.path, partial)
             # The name may have been taken in the meantime.
             _check_target(info, target, overwrite)
+        _sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
         raise _not_written(info, target, error) from error
-    for sentence in left_out:
-        log.warning("%s", sentence)
+    for sentence in plan.notes:
+        log.info("%s", sentence)
     return target
 
 
 def _write(
-    info: MediaInfo, target: Path, partial: Path, correction: Correction, monitor: Monitor
-) -> tuple[str, ...]:
-    """Write the file under its temporary name and return what was left out."""
-    with open_container(info.path) as reader:
-        plan = plan_streams(reader, info.path, target)
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
-        with partial.open("xb") as file:
-            copy_packets(reader, file, info, plan, correction, monitor)
-            file.flush()
-            os.fsync(file.fileno())
-    return plan.left_out
+    info: MediaInfo,
+    partial: Path,
+    plan: CorrectionPlan,
+    correction: Correction,
+    monitor: Monitor,
+    layout: Layout | None,
+) -> None:
+    """Write the file under its temporary name."""
+    if layout is not None and not plan.streams.output.is_mp4:
+        raise ExportError(
+            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
+            path=info.path,
+        )
+    # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
+    with open_container(info.path) as reader, partial.absolute().open("xb") as file:
+        copy_packets(reader, file, info, plan, correction, monitor, layout)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a loss of power, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Network drives may refuse; the file is complete all the same.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _seconds(seconds: Fraction | float) -> str:

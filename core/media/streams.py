@@ -4,67 +4,30 @@ Copying the packets is left to `core.media.remux`.
 """
 
 import io
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from core.errors import ExportError
+from core.media.containers import AVI, MKV, MP4, MXF, OutputFormat, can_write, output_format
 from core.media.reader import open_container
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
-    """A container that can be written.
-
-    Attributes:
-        name: FFmpeg's name of the muxer.
-        reads_as: FFmpeg's name of the demuxer of the same family.
-        options: Options of the muxer, as pairs.
-    """
-
-    name: str
-    reads_as: str
-    options: tuple[tuple[str, str], ...]
-
-    @property
-    def is_mp4(self) -> bool:
-        """Whether it is MP4 or MOV, where sound before time zero is kept and not played."""
-        return self.name in {"mp4", "mov"}
-
-
-# The muxer's own 1000 ticks a second would round an edit list by up to 1 ms.
-_MOVIE_TIMESCALE = ("movie_timescale", "90000")
-_MP4 = OutputFormat("mp4", "mov,mp4,m4a,3gp,3g2,mj2", (_MOVIE_TIMESCALE,))
-# Without the flag, keys of cameras such as com.apple.quicktime.make are lost.
-_MOV = OutputFormat("mov", _MP4.reads_as, (_MOVIE_TIMESCALE, ("movflags", "use_metadata_tags")))
-_MKV = OutputFormat("matroska", "matroska,webm", (("default_mode", "passthrough"),))
-_WEBM = OutputFormat("webm", _MKV.reads_as, _MKV.options)
-_TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "0"),))
-_M2TS = OutputFormat("mpegts", "mpegts", (("mpegts_m2ts_mode", "1"),))
-
-_FORMATS = {
-    ".mp4": _MP4,
-    ".m4v": _MP4,
-    ".mov": _MOV,
-    ".mkv": _MKV,
-    ".webm": _WEBM,
-    ".ts": _TS,
-    ".m2ts": _M2TS,
-    ".mts": _M2TS,
-}
+from core.media.untimed import is_uncompressed, packet_samples
 
 # The MPEG-TS muxer accepts everything and writes what it does not know as private data, which
 # nothing can read back.
 # fmt: off
 _TS_CODECS = frozenset({
     "aac", "aac_latm", "ac3", "cavs", "dirac", "dts", "dvb_subtitle", "dvb_teletext", "eac3",
-    "h264", "hdmv_pgs_subtitle", "hevc", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
-    "mpeg4", "opus", "pcm_bluray", "s302m", "truehd", "vc1", "vvc",
+    "h264", "hdmv_pgs_subtitle", "hevc", "klv", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
+    "mpeg4", "opus", "pcm_bluray", "s302m", "timed_id3", "truehd", "vc1", "vvc",
 })
 # fmt: on
 
@@ -72,6 +35,9 @@ _TS_CODECS = frozenset({
 _QUICKTIME_CODECS = frozenset(
     ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
 )
+
+# Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
+_DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
 
 _PICTURE_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -81,7 +47,7 @@ _PICTURE_TYPES = {
 }
 
 # The muxer writes its own.
-_CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,39 +81,18 @@ class StreamPlan:
     left_out: tuple[str, ...]
 
 
-def can_write(suffix: str) -> bool:
-    """Tell whether a file name with this suffix asks for a container that can be written."""
-    return suffix.lower() in _FORMATS
-
-
-def output_format(target: Path) -> OutputFormat:
-    """Return the container that the suffix of a file to be written names.
-
-    Raises:
-        ExportError: It cannot be written.
-    """
-    output = _FORMATS.get(target.suffix.lower())
-    if output is None:
-        raise ExportError(
-            f"{target.name} names a container that cannot be written; "
-            "choose a name that ends in .mkv.",
-            path=target,
-        )
-    return output
-
-
 def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
     """Decide which streams of an opened source go into the target.
 
-    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out: the
-    muxers refuse most of them, and write timecode and chapter tracks themselves. So are covers
+    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out, but
+    for those that muxers take; timecode and chapter tracks these write themselves. So are covers
     where there is no place for them, and streams of a codec unknown to FFmpeg, which no choice of
     container would save.
 
     Raises:
-        ExportError: The target's suffix names no container that can be written.
+        ExportError: The target's suffix names no container that can be written from this source.
     """
-    output = output_format(target)
+    output = output_format(target, reader.format.name)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
@@ -155,20 +100,24 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         name = f"Stream {stream.index} of {source.name} ({stream.type}, {_codec_name(stream)})"
         keeps_tag = reader.format.name == output.reads_as and _has_codec(stream)
         if isinstance(stream, DataStream):
-            if not _is_rebuilt(stream, reader, output):
-                left_out.append(f"{name} is left out: only picture, sound and subtitles are kept.")
+            if _is_rebuilt(stream, reader, output):
+                continue
+            if _keeps_data(stream, reader, output):
+                copied.append(CopiedStream(stream.index, keeps_tag=False))
+            else:
+                left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
         elif not _has_codec(stream) and not isinstance(stream, AttachmentStream):
             left_out.append(f"{name} is left out: its codec is not known here.")
-        elif keeps_tag and _accepts(output, stream, keeps_tag=True):
+        elif keeps_tag and _accepts(output, reader, stream, keeps_tag=True):
             copied.append(CopiedStream(stream.index, keeps_tag=True))
-        elif _accepts(output, stream, keeps_tag=False):
+        elif _accepts(output, reader, stream, keeps_tag=False):
             copied.append(CopiedStream(stream.index, keeps_tag=False))
         elif is_picture(stream):
             left_out.append(f"{name} is left out: {target.name} cannot hold covers.")
         else:
             refused.append(
                 f"{name} cannot be written to {target.name}; "
-                f"choose a name that ends in {_better_suffix(output, stream, source)}."
+                f"choose a name that ends in {_better_suffix(output, reader, stream, source)}."
             )
         if isinstance(stream, VideoStream) and _loses_shape(output, stream):
             left_out.append(
@@ -184,18 +133,35 @@ def is_picture(stream: Stream) -> bool:
 
 
 def describe(
-    writer: OutputContainer, reader: InputContainer, source: Path, plan: StreamPlan
+    writer: OutputContainer,
+    reader: InputContainer,
+    source: Path,
+    plan: StreamPlan,
+    recoded: Collection[int] = (),
 ) -> dict[int, Stream]:
     """Give the target the source's streams and metadata.
+
+    Args:
+        writer: The target.
+        reader: The source.
+        source: Its path.
+        plan: What is copied.
+        recoded: Audio streams of the source that become PCM.
 
     Returns:
         The target's streams that take packets, by the index of the source's.
     """
     keeps_pids = reader.format.name == plan.output.name == "mpegts"
     outputs: dict[int, Stream] = {}
-    for item in plan.copied:
+    copied = plan.copied
+    if plan.output is MXF:
+        copied = tuple(sorted(copied, key=lambda item: reader.streams[item.index].type != "video"))
+    for item in copied:
         stream = reader.streams[item.index]
-        if plan.output is _MKV and is_picture(stream):
+        if item.index in recoded:
+            outputs[item.index] = _add_sound(writer, stream, "pcm_s16le")
+            continue
+        if plan.output is MKV and is_picture(stream):
             _add_picture(writer, stream, _first_payload(source, item.index))
             continue
         copy = _add_stream(writer, stream, keeps_tag=item.keeps_tag)
@@ -204,7 +170,7 @@ def describe(
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
     writer.metadata.update(
-        {key: text for key, text in reader.metadata.items() if key not in _CONTAINER_KEYS}
+        {key: text for key, text in reader.metadata.items() if key not in CONTAINER_KEYS}
     )
     return outputs
 
@@ -220,20 +186,29 @@ def _codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if _has_codec(stream) else "unknown codec"
 
 
-def _better_suffix(output: OutputFormat, stream: Stream, source: Path) -> str:
+def _better_suffix(
+    output: OutputFormat, reader: InputContainer, stream: Stream, source: Path
+) -> str:
     """Return what to write instead of a container that cannot carry a stream."""
-    if output is _MKV:
-        return source.suffix if can_write(source.suffix) else ".mov"
-    return ".mov" if output is _MP4 and _codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
+    if output is MKV:
+        return source.suffix if can_write(source.suffix, reader.format.name) else ".mov"
+    return ".mov" if output is MP4 and _codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
 def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the muxer writes this data stream anew: a timecode or a chapter track."""
-    if not output.is_mp4:
+    """Tell whether the target gets this data in its own way: a timecode or a chapter track."""
+    if not output.holds_chapters:
         return False
     has_timecode = any("timecode" in video.metadata for video in reader.streams.video)
     n_chapters = len(reader.chapters())
     return (has_timecode and "timecode" in stream.metadata) or 0 < n_chapters == stream.frames
+
+
+def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether a data stream is of a kind that the muxers of its own family write."""
+    kinds = _DATA_KINDS.get(output.reads_as, frozenset())
+    is_known = reader.format.name == output.reads_as and stream.name in kinds
+    return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
 
 def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
@@ -245,24 +220,42 @@ def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
     return not output.is_mp4 and (stream.sample_aspect_ratio or 1) != coded
 
 
-def _accepts(output: OutputFormat, stream: Stream, *, keeps_tag: bool) -> bool:
-    if is_picture(stream) and output is not _MP4:
-        return output is _MKV and _codec_name(stream) in _PICTURE_TYPES
+def _accepts(
+    output: OutputFormat, reader: InputContainer, stream: Stream, *, keeps_tag: bool
+) -> bool:
+    if is_picture(stream) and output is not MP4:
+        return output is MKV and _codec_name(stream) in _PICTURE_TYPES
     if output.name == "mpegts" and _codec_name(stream) not in _TS_CODECS:
         return False
+    if output is AVI and isinstance(stream, AudioStream):
+        codec = _codec_name(stream)
+        if not is_uncompressed(codec) and not packet_samples(stream):
+            return False
     # Muxers check much only when they write the header, so one is written for this stream alone.
     writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
     try:
+        if output is MXF and not isinstance(stream, VideoStream):
+            # MXF begins with the picture, or not at all.
+            _add_stream(writer, reader.streams.video[0], keeps_tag=False)
         _add_stream(writer, stream, keeps_tag=keeps_tag)
         writer.start_encoding()
-    except (FFmpegError, ValueError):
+    except (FFmpegError, ValueError, IndexError):
         return False
     finally:
-        writer.close()
+        # A muxer that got no packets may complain; the header is what was asked for.
+        with suppress(FFmpegError):
+            writer.close()
     return True
 
 
 def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
+    if writer.format.name == AVI.name and _codec_name(stream) == "ac3":
+        # Without the length of a packet, which only an encoder tells, the index would be wrong.
+        return _add_sound(writer, stream, "ac3")
+    if isinstance(stream, DataStream):
+        data = writer.add_stream_from_template(stream)
+        data.metadata.update(stream.metadata)
+        return data
     # Opaque: otherwise PyAV wants an encoder, which many codecs do not have.
     copy = writer.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
@@ -273,6 +266,20 @@ def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> 
         aspect_ratio = stream.sample_aspect_ratio
         if aspect_ratio is not None:
             copy.codec_context.sample_aspect_ratio = aspect_ratio
+        if "timecode" in stream.metadata and stream.average_rate:
+            # Without a rate the muxer writes no timecode track.
+            copy.codec_context.framerate = stream.average_rate
+    return copy
+
+
+def _add_sound(writer: OutputContainer, stream: Stream, codec: str) -> Stream:
+    """Add a stream that takes sound of another codec, or of which the muxer must be told more."""
+    context = stream.codec_context
+    assert isinstance(context, AudioCodecContext)
+    copy = writer.add_stream(codec, rate=context.sample_rate, layout=context.layout.name)
+    copy.codec_context.bit_rate = context.bit_rate or 0
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
     return copy
 
 

@@ -1,40 +1,38 @@
 """Measuring a corrected file against its source: the same packets, and only one stream moved."""
 
-import hashlib
 import math
-import time
-from array import array
-from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
-from av.stream import AttachmentStream, DataStream, Stream
 from numpy.typing import NDArray
 
-from core.errors import ExportError
+from core.media.containers import MXF
 from core.media.correction import Correction
-from core.media.essence import essence
 from core.media.info import MediaInfo
+from core.media.losses import changed_texts
+from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
-from core.media.streams import is_picture, plan_streams
-from core.progress import SILENT, Monitor, Progress
+from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
+from core.progress import SILENT, Monitor, Unreported
 
-ACCEPTED_ERROR_S = 0.001
-"""One tick of Matroska, the coarsest of the containers that are written."""
 
-_NO_TEXT = b"\0\0"
-"""What fills the gaps between subtitles in MP4; the muxer adds one at the end."""
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """What was found of one stream.
 
-_CHECK_EVERY_PACKETS = 32
-_REPORT_EVERY_S = 0.1
+    Attributes:
+        name: The stream of the source.
+        digest: BLAKE2b of the source's coded content, as `core.media.tracks` reads it.
+        is_equal: Whether the target holds the same.
+    """
 
-_Key = tuple[str, int]
-"""A stream as it is found again in another container: its kind, and its number among that kind."""
+    name: str
+    digest: str
+    is_equal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +41,29 @@ class Verification:
 
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
-        shift_error_s: Largest distance of a presentation time from where it should be, in seconds,
-            over all streams; a shift common to all streams does not count.
+        shift_error_s: Largest distance of a presentation time from where the plan puts it, in
+            seconds, over all streams; a shift common to all streams does not count.
         lost_streams: Names of the streams that should have been copied and are missing. Data
-            streams, which are never copied, are not among them (`core.media.remux`).
+            streams that are not copied are not among them (`core.media.streams`).
+        changed_metadata: Names of texts and flags that differ, but for those that the plan names as
+            lost. They do not keep the file from passing: muxers write some in their own way.
+        streams: What was found of each stream.
+        remainder_s: By how much the plan puts the sound later than asked for, where the correction
+            allows that.
     """
 
     packets_equal: bool
     shift_error_s: float
     lost_streams: tuple[str, ...]
+    remainder_s: float = 0.0
+    changed_metadata: tuple[str, ...] = ()
+    streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
 
     @property
     def passed(self) -> bool:
         return (
             self.packets_equal and self.shift_error_s <= ACCEPTED_ERROR_S and not self.lost_streams
         )
-
-
-@dataclass(slots=True)
-class _Track:
-    """The content of one stream.
-
-    Times are kept against the number of bytes before a packet, not against its number: readers cut
-    uncompressed sound into packets as they like.
-    """
-
-    name: str
-    index: int
-    n_bytes: int = 0
-    digest: hashlib.blake2b = field(default_factory=hashlib.blake2b)
-    offsets: "array[int]" = field(default_factory=lambda: array("q"))
-    times_s: "array[float]" = field(default_factory=lambda: array("d"))
-
-    def add(self, payload: bytes, time_s: float | None, *, has_frames: bool) -> None:
-        if has_frames:
-            self.digest.update(len(payload).to_bytes(8, "big"))
-        self.digest.update(payload)
-        if time_s is not None:
-            self.offsets.append(self.n_bytes)
-            self.times_s.append(time_s)
-        self.n_bytes += len(payload)
 
 
 def verify_corrected(
@@ -101,19 +82,71 @@ def verify_corrected(
         MediaError: One of the files cannot be opened.
         Cancelled: The monitor says so.
     """
+    plan = plan_correction(source, correction, target)
     with open_container(source.path) as reader, _open_unedited(target) as copy:
-        progress = _Progress(monitor, reader.size + copy.size)
-        copied = {item.index for item in plan_streams(reader, source.path, target).copied}
+        copied = {item.index for item in plan.streams.copied}
         wraps = reader.format.name != copy.format.name
-        wanted = _tracks(reader, source.path, copied, progress, wraps=wraps)
-        found = _tracks(copy, target, range(len(copy.streams)), progress, wraps=wraps)
+        progress = CheckProgress(monitor, reader.size + copy.size)
+        everything = range(len(copy.streams))
+        read_source, read_copy = _readings(plan, reader, copy)
+        if plan.streams.output is MXF:
+            # It ends all sound with the picture, so the shorter one tells how much there is.
+            silent_progress = CheckProgress(Unreported(monitor), 1)
+            lengths = read_tracks(copy, target, everything, read_copy, silent_progress, wraps=wraps)
+            copy.seek(0)
+            read_source = _limited(read_source, reader, lengths)
+        wanted = read_tracks(reader, source.path, copied, read_source, progress, wraps=wraps)
+        if plan.streams.output is MXF:
+            read_copy = _limited(read_copy, copy, wanted)
+        found = read_tracks(copy, target, everything, read_copy, progress, wraps=wraps)
+        changed = tuple(changed_texts(reader, copy, plan.streams.output))
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
     kept = {key: track for key, track in wanted.items() if key in found}
-    return Verification(
-        packets_equal=all(t.digest.digest() == found[k].digest.digest() for k, t in kept.items()),
-        shift_error_s=_shift_error_s(kept, found, correction),
-        lost_streams=lost,
+    checks = tuple(
+        StreamCheck(
+            track.name,
+            track.digest,
+            track.digest == found[key].digest and found[key].rest_is_silent,
+        )
+        for key, track in kept.items()
     )
+    return Verification(
+        packets_equal=all(check.is_equal for check in checks),
+        shift_error_s=_shift_error_s(kept, found, plan, correction),
+        lost_streams=lost,
+        remainder_s=0.0 if plan.is_exact else float(plan.remainder_s),
+        changed_metadata=changed,
+        streams=checks,
+    )
+
+
+def _readings(
+    plan: CorrectionPlan, reader: InputContainer, copy: InputContainer
+) -> tuple[dict[int, Reading], dict[int, Reading]]:
+    """Return how the sound that was laid out anew is read from the source and from its copy."""
+    of_source: dict[int, Reading] = {}
+    of_copy: dict[int, Reading] = {}
+    copies = dict(stream_keys(copy))
+    for key, stream in stream_keys(reader):
+        move = plan.move_of(stream.index)
+        if move is None or move.method is Method.TIMES:
+            continue
+        decodes = move.method is Method.DECODED
+        of_source[stream.index] = Reading(max(-move.n_units, 0), decodes=decodes)
+        if key in copies:
+            of_copy[copies[key].index] = Reading(max(move.n_units, 0))
+    return of_source, of_copy
+
+
+def _limited(
+    readings: Mapping[int, Reading], reader: InputContainer, others: Mapping[TrackKey, Track]
+) -> dict[int, Reading]:
+    """Let sound count only as far as there is some in the other file."""
+    return {
+        stream.index: replace(readings[stream.index], n_bytes=others[key].n_bytes)
+        for key, stream in stream_keys(reader)
+        if stream.index in readings and key in others
+    }
 
 
 def _open_unedited(path: Path) -> InputContainer:
@@ -122,105 +155,32 @@ def _open_unedited(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
 
 
-class _Progress:
-    def __init__(self, monitor: Monitor, n_bytes: int) -> None:
-        self._monitor = monitor
-        self._n_bytes = max(n_bytes, 1)
-        self._n_done = 0
-        self._n_packets = 0
-        self._reported_s = -math.inf
-
-    def add(self, n_bytes: int) -> None:
-        self._n_done += n_bytes
-        self._n_packets += 1
-        if self._n_packets % _CHECK_EVERY_PACKETS:
-            return
-        self._monitor.check()
-        if time.monotonic() - self._reported_s >= _REPORT_EVERY_S:
-            self._reported_s = time.monotonic()
-            share = min(self._n_done / self._n_bytes, 1.0)
-            self._monitor.report(Progress("Checking the corrected file", share))
-
-
-def _tracks(
-    reader: InputContainer,
-    path: Path,
-    indices: Collection[int],
-    progress: _Progress,
-    *,
-    wraps: bool,
-) -> Mapping[_Key, _Track]:
-    """Read streams to their end.
-
-    Args:
-        reader: The opened file.
-        path: The file, for messages.
-        indices: Streams to read; data streams are passed over.
-        progress: Told of each packet.
-        wraps: Whether the other file frames packets in another way.
-
-    Raises:
-        ExportError: The file cannot be read to its end.
-    """
-    tracks = _empty_tracks(reader, path, indices)
-    by_index = {track.index: track for track in tracks.values()}
-    try:
-        for packet in reader.demux([reader.streams[index] for index in by_index]):
-            # Nothing but the flush packets at the end is empty.
-            if packet.size == 0:
-                continue
-            stream = packet.stream
-            payload = essence(bytes(packet), stream) if wraps else bytes(packet)
-            if stream.type == "subtitle" and payload == _NO_TEXT:
-                continue
-            time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
-            by_index[stream.index].add(payload, time_s, has_frames=not _is_uncompressed(stream))
-            progress.add(packet.size)
-    except (FFmpegError, OSError) as error:
-        raise ExportError(
-            f"{path.name} cannot be read back to its end; export it again to another drive.",
-            path=path,
-            details=str(error),
-        ) from error
-    return tracks
-
-
-def _empty_tracks(
-    reader: InputContainer, path: Path, indices: Collection[int]
-) -> dict[_Key, _Track]:
-    tracks: dict[_Key, _Track] = {}
-    numbers: Counter[str] = Counter()
-    for stream in reader.streams:
-        if stream.index not in indices or isinstance(stream, DataStream):
-            continue
-        kind = "picture" if is_picture(stream) else stream.type
-        track = _Track(f"{path.name}, stream {stream.index} ({kind})", stream.index)
-        tracks[kind, numbers[kind]] = track
-        numbers[kind] += 1
-        if isinstance(stream, AttachmentStream):
-            track.add(stream.data, None, has_frames=True)
-    return tracks
-
-
-def _is_uncompressed(stream: Stream) -> bool:
-    return stream.codec_context.codec.canonical_name.startswith("pcm_")
-
-
 def _shift_error_s(
-    wanted: Mapping[_Key, _Track], found: Mapping[_Key, _Track], correction: Correction
+    wanted: Mapping[TrackKey, Track],
+    found: Mapping[TrackKey, Track],
+    plan: CorrectionPlan,
+    correction: Correction,
 ) -> float:
     moved: list[NDArray[np.float64]] = []
     still: list[NDArray[np.float64]] = []
     for key, track in wanted.items():
         if key[0] not in {"video", "audio"} or not track.times_s or not found[key].times_s:
             continue
-        before = np.interp(found[key].offsets, track.offsets, track.times_s)
-        shifts = np.asarray(found[key].times_s) - before
-        (moved if track.index == correction.audio_stream_index else still).append(shifts)
+        offsets = np.asarray(found[key].offsets)
+        is_between = (offsets >= max(track.offsets[0], 0)) & (offsets <= track.offsets[-1])
+        times_s = np.asarray(found[key].times_s)[is_between]
+        before_s = np.interp(offsets[is_between], track.offsets, track.times_s)
+        move = plan.move_of(track.index)
+        if move is not None and move.method is not Method.TIMES:
+            moved.append(times_s - before_s - float(move.delay_s))
+        elif track.index in correction.audio_stream_indices:
+            moved.append(times_s - before_s - float(correction.audio_delay_s))
+        else:
+            still.append(times_s - before_s)
     if not moved or not still:
         return math.inf
     others = np.concatenate(still)
     # Ticks of the target round each time, up and down alike.
     common_s = (others.min() + others.max()) / 2
-    error_s = np.abs(np.concatenate(moved) - common_s - float(correction.audio_delay_s)).max()
+    error_s = np.abs(np.concatenate(moved) - common_s).max()
     return float(max(error_s, np.abs(others - common_s).max()))

@@ -8,20 +8,16 @@ import typer
 
 from core.detection.engines import EngineChoice
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError, MediaError
-from core.media.correction import Correction
+from core.errors import MediaError
+from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
+from core.media.naming import DEFAULT_TEMPLATE, delay_hints
 from core.media.probe import probe
-from core.media.remux import default_target, unsupported_streams, write_corrected
-from core.media.streams import output_format
-from core.media.verify import verify_corrected
 from core.timing import delay_for, parse_delay
-from synchformer_gui import wording
-from synchformer_gui.commands import extent, options
+from synchformer_gui.commands import extent, options, writing
 from synchformer_gui.commands.detect import answer_lines
-from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.commands.exit_codes import exit_code
 from synchformer_gui.commands.judging import judge
-from synchformer_gui.console import watched
 from synchformer_gui.coverage import part_sentence
 
 OutputOption = Annotated[
@@ -37,9 +33,22 @@ DelayOption = Annotated[
     ),
 ]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
-VerifyOption = Annotated[
-    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
+AudioStreamsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N|all",
+        help="The audio stream moved, as numbered in the file; several if repeated; the first one "
+        "if not given. --detect measures the first of those named.",
+    ),
+]
+InexactOption = Annotated[
+    Inexact | None,
+    typer.Option(
+        "--inexact",
+        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
+        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
+    ),
 ]
 
 
@@ -48,9 +57,15 @@ def correct(
     output: OutputOption = None,
     delay: DelayOption = None,
     use_detection: DetectOption = False,
-    audio_stream: options.AudioStreamOption = options.CONFIG.audio_stream_index,
-    overwrite: OverwriteOption = False,
-    verify: VerifyOption = True,
+    audio_stream: AudioStreamsOption = None,
+    inexact: InexactOption = None,
+    template: writing.TemplateOption = DEFAULT_TEMPLATE,
+    overwrite: writing.OverwriteOption = False,
+    layout: writing.LayoutOption = None,
+    keep_times: writing.KeepTimesOption = False,
+    verify: writing.VerifyOption = True,
+    certificate: writing.CertificateOption = False,
+    dry_run: writing.DryRunOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
@@ -72,29 +87,26 @@ def correct(
     """
     if (delay is None) != use_detection:
         raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
+    info = probe(clip)
+    moved = _moved_streams(info, audio_stream or [])
     config = options.detection_config(
         tolerance,
         hop_s,
         range_s,
-        audio_stream_index=audio_stream,
+        audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
     )
-    info = probe(clip)
-    typed = None
-    if delay is not None:
-        typed = Correction(_audio_stream_index(info, audio_stream), _typed_delay(delay, info))
-    target = output or default_target(clip)
-    # The writer looks again; looking here spares a detection whose result could not be written.
-    options.check_target(target, "--output")
-    output_format(target)
-    if target.exists() and not overwrite:
-        raise ExportError(
-            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
-        )
-    if target.suffix != clip.suffix and output is None:
-        typer.echo(wording.other_container_sentence(clip, target))
+    typed = _typed_delay(delay, info) if delay is not None else None
+    wanted = writing.Writing(
+        output, template, overwrite, layout, keep_times, verify, certificate, dry_run
+    )
+    for hint in delay_hints(info):
+        typer.echo(f"Hint: {hint}")
     if typed is not None:
-        return _write(info, target, typed, overwrite, verify)
+        return writing.write(info, Correction(moved, typed, inexact), wanted)
+    if wanted.is_named:
+        # Looking here spares a detection whose result could not be written.
+        writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     detection = judge(clip, choice, config, no_cache=no_cache)
     for line in answer_lines(detection):
@@ -103,8 +115,12 @@ def correct(
     if detection.changing_map or estimate.verdict is not Verdict.OUT_OF_SYNC:
         typer.echo(_unwritten_sentence(detection))
         return exit_code(estimate.verdict)
-    correction = Correction(detection.audio_stream_index, delay_for(estimate.offset_s))
-    code = _write(info, target, correction, overwrite, verify)
+    correction = Correction(
+        moved if audio_stream else (detection.audio_stream_index,),
+        delay_for(estimate.offset_s),
+        inexact,
+    )
+    code = writing.write(info, correction, wanted)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
@@ -133,28 +149,13 @@ def _typed_delay(text: str, info: MediaInfo) -> Fraction:
     return delay_s
 
 
-def _audio_stream_index(info: MediaInfo, wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
+def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:
     if not info.audios:
         raise MediaError(
             f"{info.path} has no sound that could be moved; choose another file.", path=info.path
         )
-    return info.audios[0].index
-
-
-def _write(
-    info: MediaInfo, target: Path, correction: Correction, overwrite: bool, verify: bool
-) -> ExitCode:
-    with watched() as monitor:
-        written = write_corrected(info, target, correction, overwrite=overwrite, monitor=monitor)
-        found = verify_corrected(info, written, correction, monitor) if verify else None
-    typer.echo(wording.written_sentence(written, correction.audio_delay_s))
-    for sentence in unsupported_streams(info, written):
-        typer.echo(f"Note: {sentence}")
-    if found is None:
-        return ExitCode.DONE
-    if not found.passed:
-        raise ExportError(wording.verification_sentence(written, found), path=written)
-    typer.echo(wording.verification_sentence(written, found))
-    return ExitCode.DONE
+    if "all" in wanted:
+        return tuple(stream.index for stream in info.audios)
+    if not all(name.isdecimal() for name in wanted):
+        raise typer.BadParameter("give numbers, or all", param_hint="--audio-stream")
+    return tuple(dict.fromkeys(int(name) for name in wanted)) or (info.audios[0].index,)

@@ -18,9 +18,10 @@ from PySide6.QtWidgets import (
 
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError
+from core.media.containers import output_format
 from core.media.correction import Correction
-from core.media.remux import check_correction, default_target
-from core.media.streams import output_format
+from core.media.naming import default_target
+from core.media.remux import check_correction
 from core.timing import delay_for, parse_delay
 from synchformer_gui import wording
 
@@ -46,7 +47,7 @@ class ExportDialog(QDialog):
         self.delay_field.setPlaceholderText("160ms, 0.16s, 4f (frames); negative moves it earlier")
         self.sentence_label = QLabel(self)
         self.sentence_label.setWordWrap(True)
-        self.target_field = QLineEdit(str(default_target(self._info.path)), self)
+        self.target_field = QLineEdit(str(default_target(self._info)), self)
         browse_button = QPushButton("Browse…", self)
         self.folder_label = QLabel(self)
         self.folder_label.setObjectName("muted")
@@ -148,7 +149,7 @@ class ExportDialog(QDialog):
         if not delay_s:
             return "A delay of 0 changes nothing."
         try:
-            check_correction(self._info, Correction(self._audio_stream_index, delay_s))
+            check_correction(self._info, Correction((self._audio_stream_index,), delay_s))
         except ExportError as error:
             return error.message
         return ""
@@ -167,7 +168,7 @@ class ExportDialog(QDialog):
         if not folder.is_dir():
             return f"There is no folder {folder}."
         try:
-            output_format(target)
+            output_format(target, self._info.container)
         except ExportError as error:
             return error.message
         if exists and not self.replace_box.isChecked():

@@ -10,7 +10,7 @@ from core.media.essence import essence
 from core.media.probe import probe
 from core.media.remux import write_corrected
 
-LATER = Correction(1, Fraction(160, 1000))
+LATER = Correction((1,), Fraction(160, 1000))
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])

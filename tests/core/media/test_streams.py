@@ -11,8 +11,10 @@ from av.stream import Disposition
 from core.errors import ExportError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
+from core.media.naming import default_target
+from core.media.plan import plan_correction
 from core.media.probe import probe
-from core.media.remux import default_target, unsupported_streams, write_corrected
+from core.media.remux import check_streams, write_corrected
 from core.media.verify import verify_corrected
 
 RICH_METADATA = {"title": "A film", "artist": "Somebody"}
@@ -80,7 +82,7 @@ def description(path: Path) -> dict:
 
 
 def by(info: MediaInfo, delay_ms: float) -> Correction:
-    return Correction(info.audios[0].index, Fraction(delay_ms) / 1000)
+    return Correction((info.audios[0].index,), Fraction(delay_ms) / 1000)
 
 
 @pytest.mark.parametrize(("suffix", "subtitle"), [(".mp4", "mov_text"), (".mkv", "subrip")])
@@ -91,13 +93,14 @@ def test_tracks_texts_and_chapters_are_kept(
     rich = tmp_path / f"rich{suffix}"
     write_rich(source, rich, subtitle)
     info = probe(rich)
-    assert unsupported_streams(info, default_target(rich)) == ()
-    second = Correction(info.audios[1].index, Fraction(160, 1000))
-    target = write_corrected(info, default_target(rich), second)
+    second = Correction((info.audios[1].index,), Fraction(160, 1000))
+    notes = plan_correction(info, second, default_target(info)).notes
+    assert not any("left out" in note for note in notes)
+    target = write_corrected(info, default_target(info), second)
     assert description(target) == description(rich)
     assert probe(target).videos[0].rotation_deg == info.videos[0].rotation_deg == 90
     assert verify_corrected(info, target, second).passed
-    assert not verify_corrected(info, target, replace(second, audio_stream_index=1)).passed
+    assert not verify_corrected(info, target, replace(second, audio_stream_indices=(1,))).passed
 
 
 def test_chapters_stay_with_the_picture_when_matroska_moves_everything_up(
@@ -139,7 +142,7 @@ def test_a_stream_that_the_container_cannot_carry_is_refused_before_writing(
         "Stream 1 of flac.mkv (audio, flac) cannot be written to clip.ts; "
         "choose a name that ends in .mkv."
     )
-    assert unsupported_streams(info, target) == (sentence,)
+    assert plan_correction(info, by(info, 160), target).refused == (sentence,)
     with pytest.raises(ExportError, match=re.escape(sentence)):
         write_corrected(info, target, by(info, 160))
     assert list(tmp_path.iterdir()) == [info.path]
@@ -153,12 +156,12 @@ def test_prores_is_advised_to_go_to_quicktime(target: str, better: str, tmp_path
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv422p10le"
         writer.mux(stream.encode(av.VideoFrame(64, 64, "yuv422p10le")))
         writer.mux(stream.encode())
-    (sentence,) = unsupported_streams(probe(clip), tmp_path / target)
-    assert sentence.endswith(f"choose a name that ends in {better}.")
+    with pytest.raises(ExportError, match=rf"choose a name that ends in {better}\.$"):
+        check_streams(probe(clip), tmp_path / target)
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mxf", ".flv", ""])
-def test_containers_that_cannot_shift_are_refused_with_advice(
+def test_containers_that_cannot_be_written_are_refused_with_advice(
     suffix: str, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     info = probe(make_clip("plain.mp4", duration_s=2))

@@ -14,7 +14,7 @@ from core.media.remux import write_corrected
 from core.media.verify import Verification, verify_corrected
 from core.progress import Progress
 
-LATER = Correction(1, Fraction(160, 1000))
+LATER = Correction((1,), Fraction(160, 1000))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_faithful_copy_passes(info: MediaInfo, tmp_path: Path) -> None:
 def test_another_delay_than_the_requested_one_is_measured(
     delay_ms: int, info: MediaInfo, tmp_path: Path
 ) -> None:
-    write_corrected(info, tmp_path / "out.mp4", Correction(1, Fraction(delay_ms, 1000)))
+    write_corrected(info, tmp_path / "out.mp4", Correction((1,), Fraction(delay_ms, 1000)))
     found = verify_corrected(info, tmp_path / "out.mp4", LATER)
     assert found.packets_equal
     assert found.shift_error_s == pytest.approx(abs(160 - delay_ms) / 1000, abs=1e-6)
@@ -132,6 +132,6 @@ def test_checking_can_be_cancelled(info: MediaInfo, tmp_path: Path) -> None:
 
 def test_audio_only_shift_of_the_other_stream_is_an_error(info: MediaInfo, tmp_path: Path) -> None:
     write_corrected(info, tmp_path / "out.mp4", LATER)
-    swapped = replace(LATER, audio_stream_index=0)
+    swapped = replace(LATER, audio_stream_indices=(0,))
     found = verify_corrected(info, tmp_path / "out.mp4", swapped)
     assert found.shift_error_s == pytest.approx(0.32, abs=1e-6)

@@ -107,7 +107,7 @@ def test_export_says_whether_it_is_right(
     panel: ResultPanel, make_detection: Callable[..., Detection], error_s: float
 ) -> None:
     verification = Verification(packets_equal=True, shift_error_s=error_s, lost_streams=())
-    correction = Correction(1, Fraction(4, 25))
+    correction = Correction((1,), Fraction(4, 25))
     panel.show_detection(make_detection())
     panel.show_exported(Exported(Path("clip.synced.mp4"), correction, verification))
 

@@ -1,0 +1,215 @@
+"""What a correction will make of a file, found out before anything is written."""
+
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+
+from av.audio.stream import AudioStream as AvAudioStream
+from av.container import InputContainer
+
+from core.media.correction import Correction, Inexact
+from core.media.info import AudioStream, MediaInfo, start_of
+from core.media.losses import length_notes, lost_marks, lost_texts, shown_by_others
+from core.media.reader import open_container
+from core.media.streams import StreamPlan, plan_streams
+from core.media.untimed import is_uncompressed, packet_samples, silent_packet
+
+ACCEPTED_ERROR_S = Fraction(1, 1000)
+"""One tick of Matroska and FLV, the coarsest of the containers that keep times."""
+
+
+class Method(Enum):
+    """How sound is moved."""
+
+    TIMES = "times"
+    """Packets get other times."""
+    SAMPLES = "samples"
+    """Uncompressed sound gets silence in front or loses its head."""
+    PACKETS = "packets"
+    """Coded sound gets packets of silence in front or loses packets at its head."""
+    DECODED = "decoded"
+    """The sound is decoded and laid out as PCM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What happens to one audio stream.
+
+    Attributes:
+        stream_index: Stream of the source.
+        method: How it is moved.
+        delay_s: By how much it will be later, exactly; rounding to the container's ticks aside.
+        n_units: Samples (of PACKETS: packets) put in front of it; negative, cut off.
+    """
+
+    stream_index: int
+    method: Method
+    delay_s: Fraction
+    n_units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way out where the container cannot carry the exact shift.
+
+    Attributes:
+        inexact: The choice; None stands for another container.
+        words: What it does, as a part of a sentence.
+    """
+
+    inexact: Inexact | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPlan:
+    """What a correction will make of a file.
+
+    Attributes:
+        streams: What becomes of the streams apart from their times.
+        moves: What happens to those audio streams that are moved or laid out anew.
+        remainder_s: By how much the sound will be later than asked for; negative if earlier.
+        choices: What could be done where the container cannot carry the shift; empty if it can, or
+            if the correction chooses already.
+        refused: Sentences that say why nothing can be written.
+        notes: Sentences that say what else will differ from the source.
+    """
+
+    streams: StreamPlan
+    moves: tuple[Move, ...]
+    remainder_s: Fraction
+    choices: tuple[Choice, ...]
+    refused: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the sound gets where it is to go, to a tick of the container."""
+        return not self.choices and abs(self.remainder_s) <= ACCEPTED_ERROR_S
+
+    def move_of(self, stream_index: int) -> Move | None:
+        """Return what happens to a stream; None if it is copied with its times."""
+        return next((move for move in self.moves if move.stream_index == stream_index), None)
+
+
+def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> CorrectionPlan:
+    """Tell what `write_corrected` will do, without writing anything.
+
+    Args:
+        info: The probed source.
+        correction: The correction; it fits the source (`check_correction`).
+        target: The file to be written; its suffix chooses the container.
+
+    Raises:
+        ExportError: The target's suffix names no container that can be written from this source.
+        MediaError: The source cannot be opened.
+    """
+    with open_container(info.path) as reader:
+        streams = plan_streams(reader, info.path, target)
+        moves, choices = _moves(reader, info, correction, streams)
+        lost = (*streams.left_out, *lost_texts(reader, info, target, streams.output))
+    moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
+    remainder_s = max((m.delay_s - correction.audio_delay_s for m in moved), key=abs, default=None)
+    refused = streams.refused
+    if choices:
+        refused = (*refused, _refusal(info, target, choices))
+    notes = (
+        *lost,
+        *lost_marks(info, target, streams.output),
+        *shown_by_others(info, target, streams.output),
+        *_notes(moves, streams, info),
+        *length_notes(info, correction, streams.output),
+    )
+    return CorrectionPlan(streams, moves, remainder_s or Fraction(0), choices, refused, notes)
+
+
+def _moves(
+    reader: InputContainer,
+    info: MediaInfo,
+    correction: Correction,
+    streams: StreamPlan,
+) -> tuple[tuple[Move, ...], tuple[Choice, ...]]:
+    moves: list[Move] = []
+    choices: tuple[Choice, ...] = ()
+    for audio in info.audios:
+        is_moved = audio.index in correction.audio_stream_indices
+        delay_s = correction.audio_delay_s if is_moved else Fraction(0)
+        if streams.output.keeps_times:
+            if is_moved:
+                tick_s = streams.output.tick_s or Fraction(1, audio.sample_rate_hz)
+                delay_s = round(delay_s / tick_s) * tick_s
+                moves.append(Move(audio.index, Method.TIMES, delay_s))
+        elif is_uncompressed(audio.codec):
+            moves.append(_by_samples(audio, delay_s, Method.SAMPLES))
+        elif is_moved:
+            by_packets = _by_packets(reader.streams.get(audio.index)[0], audio, delay_s)
+            is_close = by_packets is not None and by_packets.delay_s == delay_s
+            if by_packets and (is_close or correction.inexact is Inexact.NEAREST):
+                moves.append(by_packets)
+            elif correction.inexact is Inexact.REENCODE:
+                moves.append(_by_samples(audio, delay_s, Method.DECODED))
+            else:
+                choices = _choices(by_packets, delay_s)
+    return tuple(moves), choices
+
+
+def _by_samples(audio: AudioStream, delay_s: Fraction, method: Method) -> Move:
+    start_s = start_of(audio)
+    n_samples = round((start_s + delay_s) * audio.sample_rate_hz)
+    shift_s = Fraction(n_samples, audio.sample_rate_hz) - start_s
+    return Move(audio.index, method, shift_s, n_samples)
+
+
+def _by_packets(stream: object, audio: AudioStream, delay_s: Fraction) -> Move | None:
+    """Return the nearest shift by whole packets; None if there is no way to shift by packets."""
+    if not isinstance(stream, AvAudioStream) or not packet_samples(stream):
+        return None
+    packet_s = Fraction(packet_samples(stream), audio.sample_rate_hz)
+    start_s = start_of(audio)
+    n_packets = round((start_s + delay_s) / packet_s)
+    if n_packets > 0 and silent_packet(stream) is None:
+        return None
+    return Move(audio.index, Method.PACKETS, n_packets * packet_s - start_s, n_packets)
+
+
+def _choices(by_packets: Move | None, delay_s: Fraction) -> tuple[Choice, ...]:
+    choices: list[Choice] = []
+    if by_packets is not None:
+        error_ms = float(1000 * (by_packets.delay_s - delay_s))
+        way = "late" if error_ms > 0 else "early"
+        choices.append(
+            Choice(Inexact.NEAREST, f"the nearest packet ({abs(error_ms):.1f} ms too {way})")
+        )
+    choices.append(Choice(Inexact.REENCODE, "to reencode that sound as PCM (exact)"))
+    choices.append(Choice(None, "a name that ends in .mkv or .mov (exact)"))
+    return tuple(choices)
+
+
+def _refusal(info: MediaInfo, target: Path, choices: tuple[Choice, ...]) -> str:
+    words = [choice.words for choice in choices]
+    return (
+        f"{target.name} cannot hold the coded sound of {info.path.name} at its exact place, since "
+        f"{target.suffix[1:].upper()} keeps no times; choose {', '.join(words[:-1])}, "
+        f"or {words[-1]}."
+    )
+
+
+def _notes(moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo) -> list[str]:
+    """Say what happens to the sound itself."""
+    name = streams.output.name.upper()
+    notes: list[str] = []
+    for move in moves:
+        sound = f"Stream {move.stream_index} of {info.path.name} (audio)"
+        if move.method is Method.DECODED:
+            notes.append(f"{sound} is decoded and written as 16-bit PCM.")
+        if move.method is Method.TIMES or not move.n_units:
+            continue
+        ms = f"{abs(float(1000 * move.delay_s)):.1f} ms".replace(".0 ms", " ms")
+        if move.n_units > 0:
+            notes.append(f"{sound} gets {ms} of silence in front of it, since {name} has no times.")
+        else:
+            notes.append(f"{sound} loses its first {ms}, which would be heard before the picture.")
+    if name == "MXF" and any(move.n_units for move in moves):
+        notes.append("MXF ends with the picture: sound after it is left out.")
+    return notes

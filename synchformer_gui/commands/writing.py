@@ -1,0 +1,147 @@
+"""How `correct` writes and checks a file once it is known what is to be done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import ExportError
+from core.media.certificate import write_certificate
+from core.media.containers import Layout
+from core.media.correction import Correction
+from core.media.ffmpeg_command import equivalent_command
+from core.media.info import MediaInfo
+from core.media.naming import DEFAULT_TEMPLATE, default_target
+from core.media.plan import plan_correction
+from core.media.remux import check_correction, check_streams, write_corrected
+from core.media.verify import verify_corrected
+from synchformer_gui import __version__, wording
+from synchformer_gui.commands import options
+from synchformer_gui.commands.exit_codes import ExitCode
+from synchformer_gui.console import watched
+
+TemplateOption = Annotated[
+    str,
+    typer.Option(
+        "--name-template",
+        metavar="NAME",
+        help="Name of the new file beside CLIP, with {name} and {ext} of CLIP, {delay_ms}, and "
+        "{stream}, the audio streams moved.",
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+LayoutOption = Annotated[
+    Layout | None,
+    typer.Option("--layout", help="Where MP4 and MOV get their index [at the end]."),
+]
+KeepTimesOption = Annotated[
+    bool, typer.Option("--keep-times", help="Give OUT the file times and permissions of CLIP.")
+]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
+]
+CertificateOption = Annotated[
+    bool,
+    typer.Option("--certificate", help="Write what was done and measured to OUT.certificate.json."),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What the user wants of the file to be written, beside the correction itself."""
+
+    output: Path | None = None
+    template: str = DEFAULT_TEMPLATE
+    overwrite: bool = False
+    layout: Layout | None = None
+    keeps_times: bool = False
+    verifies: bool = True
+    certifies: bool = False
+    is_dry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.certifies and not self.verifies:
+            raise typer.BadParameter("needs the verification", param_hint="--certificate")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the name of the file is known before the delay is."""
+        depends = any(field in self.template for field in ("{delay_ms", "{stream"))
+        return self.output is not None or not depends
+
+
+def checked_target(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
+    """Return the file to be written, having checked that it can be; the writer looks again.
+
+    Raises:
+        typer.BadParameter: The name is of no use.
+        ExportError: The container cannot be written from this source, or the file exists.
+    """
+    try:
+        usual = default_target(info, correction.inexact, writing.template, correction)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--name-template") from error
+    target = writing.output or usual
+    options.check_target(target, "--output")
+    check_streams(info, target)
+    if target.exists() and not writing.overwrite and not writing.is_dry:
+        raise ExportError(
+            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
+        )
+    return target
+
+
+def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode:
+    """Write and check a file, telling what happens.
+
+    Raises:
+        typer.BadParameter: Its name is of no use.
+        ExportError: It cannot be written, or is not what was asked for.
+    """
+    target = checked_target(info, correction, writing)
+    if target.suffix != info.path.suffix and writing.output is None:
+        typer.echo(wording.other_container_sentence(info.path, target))
+    check_correction(info, correction)
+    plan = plan_correction(info, correction, target)
+    for sentence in plan.notes:
+        typer.echo(f"Note: {sentence}")
+    if writing.is_dry:
+        for sentence in plan.refused:
+            typer.echo(f"Not possible: {sentence}")
+        command = equivalent_command(info, target, correction, plan)
+        typer.echo(command or "The ffmpeg program has no command for this.")
+        return ExitCode.FAILED if plan.refused else ExitCode.DONE
+    with watched() as monitor:
+        written = write_corrected(
+            info,
+            target,
+            correction,
+            overwrite=writing.overwrite,
+            layout=writing.layout,
+            keeps_times=writing.keeps_times,
+            monitor=monitor,
+        )
+        found = None
+        if writing.verifies:
+            found = verify_corrected(info, written, correction, monitor)
+    typer.echo(wording.written_sentence(written, correction.audio_delay_s))
+    if found is None:
+        return ExitCode.DONE
+    if writing.certifies:
+        tool = f"synchformer-gui {__version__}"
+        certificate = write_certificate(info, written, correction, plan, found, tool)
+        typer.echo(f"Wrote {certificate}.")
+    if found.changed_metadata:
+        typer.echo(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
+    if not found.passed:
+        raise ExportError(wording.verification_sentence(written, found), path=written)
+    typer.echo(wording.verification_sentence(written, found))
+    return ExitCode.DONE

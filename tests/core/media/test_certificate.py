@@ -1,0 +1,49 @@
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.errors import ExportError
+from core.media.certificate import certificate_path, write_certificate
+from core.media.correction import Correction
+from core.media.plan import plan_correction
+from core.media.probe import probe
+from core.media.remux import write_corrected
+from core.media.verify import verify_corrected
+
+
+def test_a_certificate_says_what_was_done_and_found(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip("clip.mp4", duration_s=2, size=(96, 80)))
+    correction = Correction((info.audios[0].index,), Fraction(160, 1000))
+    target = write_corrected(info, tmp_path / "out.mp4", correction)
+    plan = plan_correction(info, correction, target)
+    found = verify_corrected(info, target, correction)
+    path = write_certificate(info, target, correction, plan, found, "Tool 1.0")
+    assert path == certificate_path(target) == tmp_path / "out.mp4.certificate.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    assert said["passed"] is True
+    assert said["tool"] == "Tool 1.0"
+    assert said["correction"]["audio_delay_s"] == "4/25"
+    assert said["largest_error_ms"] == 0
+    assert said["target"] == {"name": "out.mp4", "bytes": target.stat().st_size}
+    assert said["changed_metadata"] == said["lost_streams"] == []
+    assert [stream["equal"] for stream in said["streams"]] == [True, True]
+    assert len({stream["blake2b"] for stream in said["streams"]}) == 2
+    assert not list(tmp_path.glob(".*partial~"))
+
+
+def test_a_certificate_that_cannot_be_written_is_told(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip("clip.mp4", duration_s=1, size=(96, 80)))
+    correction = Correction((info.audios[0].index,), Fraction(1, 10))
+    target = write_corrected(info, tmp_path / "out.mp4", correction)
+    plan = plan_correction(info, correction, target)
+    found = verify_corrected(info, target, correction)
+    certificate_path(target).mkdir()
+    with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
+        write_certificate(info, target, correction, plan, found, "Tool 1.0")

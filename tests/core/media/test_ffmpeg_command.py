@@ -1,0 +1,55 @@
+import shutil
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.media.correction import Correction, Inexact
+from core.media.ffmpeg_command import equivalent_command
+from core.media.plan import plan_correction
+from core.media.probe import probe
+from core.media.verify import verify_corrected
+
+KINDS = {
+    "aac.mp4": {},
+    "pcm_s24le.mov": {"rate_hz": 48000},
+    "flac.mkv": {},
+    "mp2.ts": {"rate_hz": 48000},
+    "aac.flv": {"rate_hz": 44100},
+    "pcm_s16le.avi": {"rate_hz": 44100, "video_codec": "mpeg4"},
+    "pcm_s16le.mxf": {"rate_hz": 48000, "video_codec": "mpeg2video"},
+}
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
+@pytest.mark.parametrize("delay_ms", [-160, 160])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_program_does_the_same(
+    kind: str, delay_ms: int, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    options = {"audio_codec": kind.split(".")[0], "size": (96, 80), "n_sounds": 2} | KINDS[kind]
+    if kind.endswith("flv"):
+        options["n_sounds"] = 1
+    info = probe(make_clip(f"it's {kind}", duration_s=3, **options))
+    correction = Correction((info.audios[-1].index,), Fraction(delay_ms, 1000))
+    target = tmp_path / f"out of it.{kind.split('.')[1]}"
+    plan = plan_correction(info, correction, target)
+    command = equivalent_command(info, target, correction, plan)
+    assert command is not None
+    subprocess.run(["sh", "-c", f"{command} -y -loglevel error"], check=True, capture_output=True)
+    found = verify_corrected(info, target, correction)
+    assert found.packets_equal
+    assert found.shift_error_s <= 0.001
+    assert found.lost_streams == ()
+
+
+def test_there_is_no_command_for_a_shift_by_packets(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.avi", duration_s=1, audio_codec="libmp3lame", rate_hz=48000)
+    info = probe(clip)
+    correction = Correction((1,), Fraction(7, 1000), Inexact.NEAREST)
+    plan = plan_correction(info, correction, tmp_path / "out.avi")
+    assert equivalent_command(info, tmp_path / "out.avi", correction, plan) is None

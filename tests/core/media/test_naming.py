@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.media.correction import Correction, Inexact
+from core.media.info import MediaInfo
+from core.media.naming import default_target, delay_hints
+from core.media.probe import probe
+
+
+@pytest.fixture
+def plain(make_clip: Callable[..., Path]) -> MediaInfo:
+    return probe(make_clip("plain.mp4", duration_s=1, size=(96, 80)))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("/a/clip.mp4", "clip.synced.mp4"),
+        ("/a/my.clip.MOV", "my.clip.synced.MOV"),
+        ("/a/clip.m2ts", "clip.synced.m2ts"),
+        ("/a/clip.wmv", "clip.synced.mkv"),
+        ("/a/misnamed.avi", "misnamed.synced.mkv"),
+    ],
+)
+def test_the_usual_target_stands_beside_the_source(
+    source: str, target: str, plain: MediaInfo
+) -> None:
+    assert default_target(replace(plain, path=Path(source))) == Path("/a") / target
+
+
+def test_an_avi_with_coded_sound_goes_to_matroska_unless_it_may_be_inexact(
+    make_clip: Callable[..., Path],
+) -> None:
+    coded = probe(make_clip("coded.avi", duration_s=1, audio_codec="libmp3lame", rate_hz=48000))
+    assert default_target(coded).suffix == ".mkv"
+    assert default_target(coded, Inexact.NEAREST).suffix == ".avi"
+    plain = probe(make_clip("plain.avi", duration_s=1, audio_codec="pcm_s16le"))
+    assert default_target(plain).suffix == ".avi"
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{name}{ext}.fixed{ext}", "clip.mp4.fixed.mp4"),
+        ("{name}.{delay_ms}ms.{stream}{ext}", "clip.-7.5ms.1-2.mp4"),
+        ("fixed", "fixed"),
+    ],
+)
+def test_names_follow_a_template(template: str, name: str, plain: MediaInfo) -> None:
+    info = replace(plain, path=Path("/a/clip.mp4"))
+    correction = Correction((1, 2), Fraction(-15, 2000))
+    assert default_target(info, template=template, correction=correction) == Path("/a") / name
+
+
+@pytest.mark.parametrize("template", ["", "{title}", "{0}", "{name", "../{name}", "a/{name}"])
+def test_a_wrong_template_is_refused(template: str, plain: MediaInfo) -> None:
+    with pytest.raises(ValueError, match=r"is no (template|name of a file)|which is no name"):
+        default_target(plain, template=template)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("film DELAY -33ms.mp4", "-33 ms"),
+        ("film T01 delay 120 ms.mp4", "120 ms"),
+        ("film.mp4", ""),
+        ("delayed 33ms.mp4", ""),
+    ],
+)
+def test_a_delay_in_the_name_is_told(name: str, hint: str, plain: MediaInfo) -> None:
+    hints = delay_hints(replace(plain, path=Path(name)))
+    assert [hint in told for told in hints] == [True] * bool(hint)
+
+
+def test_a_difference_of_the_starts_is_told(make_clip: Callable[..., Path]) -> None:
+    late = probe(make_clip("late.mkv", duration_s=2, size=(96, 80), audio_start_s=0.5))
+    (told,) = delay_hints(late)
+    assert "audio stream 1 starts 500 ms after the picture" in told
+    early = probe(make_clip("early.mkv", duration_s=2, size=(96, 80), video_start_s=0.5))
+    assert "500 ms before the picture" in delay_hints(early)[0]
