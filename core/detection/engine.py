@@ -15,6 +15,7 @@ from core.detection.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.crop.plan import CENTRE, CropPlan, Square
 from core.detection.evidence import OffsetEvidence
+from core.detection.windows import Window
 from core.media.decode import ClipChunk
 from core.progress import Monitor, Progress
 
@@ -63,14 +64,18 @@ class WindowAnswers:
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int, CropPlan], OffsetEvidence] = {}
 
-    def get(self, first_frame: int, end_frame: int, crops: CropPlan) -> OffsetEvidence | None:
+    def get(self, window: Window, crops: CropPlan) -> OffsetEvidence | None:
         """Return the evidence of a window, None if no run has judged it with these squares."""
-        return self._kept.get((first_frame, end_frame, crops.between(first_frame, end_frame)))
+        return self._kept.get(_seen(window, crops))
 
     def put(self, evidence: OffsetEvidence, crops: CropPlan) -> None:
         """Keep the evidence of a window that was seen through these squares."""
-        first, end = evidence.window.first_frame, evidence.window.end_frame
-        self._kept[first, end, crops.between(first, end)] = evidence
+        self._kept[_seen(evidence.window, crops)] = evidence
+
+
+def _seen(window: Window, crops: CropPlan) -> tuple[int, int, CropPlan]:
+    span = window.first_frame, window.end_frame
+    return (*span, crops.between(*span))
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,7 @@ class SynchformerRun:
 
     def _admit(self, window: Window) -> None:
         self._open.append(window)
-        for index in range(WINDOW_SEGMENTS):
-            start = window.first_frame + SEGMENT_HOP_FRAMES * index
+        for start in _starts(window):
             if start in self._cut:
                 continue
             self._cut.add(start)
@@ -143,14 +142,12 @@ class SynchformerRun:
 
     def _is_kept(self, start: int) -> bool:
         """Take the features of a whole segment if they are kept; tell whether they were."""
-        if not self._is_of_one_square(start):
-            return False
-        kept = self._clip.features.get(start, self._clip.crops.square_at(start))
-        if kept is None:
-            return False
-        self._visual[start] = torch.from_numpy(kept)
-        self._n_seen += 1
-        return True
+        square = self._clip.crops.square_at(start)
+        kept = self._clip.features.get(start, square) if self._is_of_one_square(start) else None
+        if kept is not None:
+            self._visual[start] = torch.from_numpy(kept)
+            self._n_seen += 1
+        return kept is not None
 
     def _is_of_one_square(self, start: int) -> bool:
         crops = self._clip.crops
@@ -178,8 +175,7 @@ class SynchformerRun:
         return [answer for answer in map(self._answer, ready) if answer is not None]
 
     def _answer(self, window: Window) -> OffsetEvidence | None:
-        span = window.first_frame, window.end_frame
-        return self._clip.answers.get(*span, self._clip.crops)
+        return self._clip.answers.get(window, self._clip.crops)
 
     def _see(self) -> None:
         self._monitor.check()
@@ -262,13 +258,9 @@ class SynchformerRun:
         if not shifts:
             return []
         self._monitor.check()
-        visual = torch.stack([self._visual[start] for start in _starts(window)])  # (14, 8, D)
-        audio = torch.stack(
-            [
-                torch.stack([self._audio[key] for key in self._audio_keys(window, shift)])
-                for shift in shifts
-            ]
-        )  # (B, 14, 6, D)
+        visual = torch.stack([self._visual[start] for start in _starts(window)])
+        keys = [self._audio_keys(window, shift) for shift in shifts]
+        audio = torch.stack([torch.stack([self._audio[key] for key in row]) for row in keys])
         logits = self._engine.fuse(visual, audio)
         return [Evaluation(s / AUDIO_RATE_HZ, row) for s, row in zip(shifts, logits, strict=True)]
 
@@ -277,9 +269,8 @@ class SynchformerRun:
         last_usable = self._schedule.last_usable
         for frame in list(self._frames):
             is_near_end = last_usable - _KEPT_FRAMES <= frame <= last_usable
-            if frame >= newest - _KEPT_FRAMES or is_near_end:
-                continue
-            del self._frames[frame]
+            if frame < newest - _KEPT_FRAMES and not is_near_end:
+                del self._frames[frame]
         oldest = min([last_usable - _KEPT_FRAMES, *(w.first_frame for w in self._open)])
         for start in [start for start in self._visual if start < oldest]:
             del self._visual[start]
