@@ -150,9 +150,9 @@ def decode_with_pyav(path: Path, sound: int, folder: Path) -> Decoded:
         for frame in container.decode(*streams):
             if isinstance(frame, av.VideoFrame):
                 luma = frame.to_ndarray(format="gray").mean()
-                decoded.pictures.append((frame.time, float(luma)))
+                decoded.pictures.append((frame.time or 0.0, float(luma)))
             elif isinstance(frame, av.AudioFrame):
-                start_s = frame.time
+                start_s = frame.time or 0.0
                 samples = resampler.resample(frame)[0].to_ndarray()[0]
                 decoded.sounds.append((start_s, frame.rate, samples))
     return decoded

@@ -177,7 +177,7 @@ def test_hdr_and_dolby_vision_are_kept(
     assert side_data(before) == side_data(after)
 
 
-def side_data(said: str) -> list[object]:
+def side_data(said: str) -> list[tuple[str, str]]:
     """Return what ffprobe says of side data, its fractions shortened."""
     pairs = [line.partition("=")[::2] for line in said.splitlines() if "=" in line]
     return sorted((key, str(Fraction(v)) if "/" in v else v) for key, v in pairs)

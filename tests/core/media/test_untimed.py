@@ -79,7 +79,7 @@ def test_encoded_silence_in_front_leaves_the_sound_as_it_was(
     path = make_clip("c.avi", duration_s=1.5, audio_codec=codec, rate_hz=rate_hz, n_channels=2)
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        sources = [packet for packet in container.demux(stream) if packet.size]
+        sources: list[av.Packet] = [p for p in container.demux(stream) if p.size]
         relay = PacketRelay(stream, 5, silent_packet(stream) or b"")
         relayed = [packet for source in sources for packet in relay.feed(source)]
         n_samples = packet_samples(stream)
