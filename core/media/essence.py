@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from av.stream import Stream
+from av.stream import DataStream, Stream
 
 # ISO/IEC 14496-10 table 7-1 and 23008-2 table 7-1: parameter sets and access unit delimiters,
 # which MPEG-TS repeats in the stream and MP4 and Matroska keep in their headers.
@@ -24,6 +24,8 @@ def essence(payload: bytes, stream: Stream) -> bytes:
     H.264 and HEVC lose parameter sets, delimiters, and start codes or lengths; AAC loses the
     header that MPEG-TS puts before each frame. Everything else is returned as it is.
     """
+    if isinstance(stream, DataStream):
+        return payload
     codec = stream.codec_context.codec.canonical_name
     header = stream.codec_context.extradata or b""
     if codec == "h264":

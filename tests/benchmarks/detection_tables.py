@@ -75,6 +75,8 @@ class Outcome:
 
 def milliseconds(values_s: Iterable[float]) -> str:
     errors = 1000 * np.abs(list(values_s))
+    if not len(errors):
+        return "–"
     return f"{np.median(errors):.0f} / {np.quantile(errors, 0.9):.0f}"
 
 
