@@ -26,17 +26,17 @@ def write_repeated(clip: Path, target: Path) -> None:
         inputs = (source.streams.video[0], source.streams.audio[0])
         outputs = {s.index: made.add_stream_from_template(s) for s in inputs}
         packets = [packet for packet in source.demux(inputs) if packet.size]
-        length_s = math.floor(max((p.pts + p.duration) * p.time_base for p in packets))
+        length_s = math.floor(max((packet.pts or 0) * packet.time_base for packet in packets))
         ends = {s.index: -math.inf for s in inputs}
         for start_s in range(0, LENGTH_S, length_s):
             for packet in packets:
                 ticks = round(start_s / packet.time_base)
-                index, dts = packet.stream_index, packet.dts + ticks
+                index, dts = packet.stream_index, (packet.dts or 0) + ticks
                 if dts > ends[index]:
                     copy = av.Packet(bytes(packet))
-                    copy.pts, copy.dts, copy.duration = packet.pts + ticks, dts, packet.duration
-                    copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
-                    copy.stream = outputs[index]
+                    copy.pts, copy.dts = (packet.pts or 0) + ticks, dts
+                    copy.duration, copy.time_base = packet.duration, packet.time_base
+                    copy.is_keyframe, copy.stream = packet.is_keyframe, outputs[index]
                     ends[index] = dts
                     made.mux(copy)
 
