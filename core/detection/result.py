@@ -45,9 +45,9 @@ class OffsetEstimate:
         verdict: Against the tolerance asked for, derived from the interval.
         reason: Why nothing can be told, if so.
         windows_used: Number of windows that contributed.
-        least_margin_s: No more windows would make the interval reach less far from `offset_s`.
         synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
             whatever offset: the mean over the windows; None where the model does not say.
+        least_margin_s: No more windows would make the interval reach less far from `offset_s`.
     """
 
     offset_s: float
@@ -57,8 +57,8 @@ class OffsetEstimate:
     verdict: Verdict
     reason: Reason
     windows_used: int
-    least_margin_s: float = 0.0
     synchronizability: float | None = None
+    least_margin_s: float = 0.0
 
     @property
     def is_confident(self) -> bool:

@@ -83,7 +83,7 @@ def test_a_close_call_writes_nothing_and_says_what_would(make_clip, capsys):
     said = re.search(r"Nothing was written; .* take --delay (\d+)ms", capsys.readouterr().out)
     assert said
     assert abs(int(said[1]) - 80) <= 40
-    assert not default_target(clip).exists()
+    assert not default_target(probe(clip)).exists()
 
 
 def test_nothing_is_written_on_a_guess(make_clip, capsys):

@@ -18,7 +18,7 @@ from core.timing import SAMPLES_PER_FRAME
 HALF_FRAME_S = 0.02
 """An event drawn at a frame's own time is first seen half a frame after the change's centre."""
 
-REAL_DOG = Path(__file__).parents[4] / "shared/clips/3qesirWAGt4_20000_30000.mp4"
+REAL_DOG = Path(__file__).parents[5] / "shared/clips/3qesirWAGt4_20000_30000.mp4"
 
 
 def _chunk(path: Path) -> ClipChunk:
