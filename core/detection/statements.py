@@ -124,8 +124,7 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
     axis = evidence[0].axis_s
     telling, best_s, is_sure, spread_s = [], [], [], []
     for relative in relative_likelihoods(evidence):
-        nats = (relative * np.log(np.maximum(relative, 1e-30))).mean(axis=1)
-        share = (nats - SILENT_NATS) / (TELLING_NATS - SILENT_NATS)
+        share = (_nats(relative) - SILENT_NATS) / (TELLING_NATS - SILENT_NATS)
         telling.append(np.clip(share, _LEAST_TELLING, 1.0))
         best = relative.argmax(axis=1)
         best_s.append(axis[best])
@@ -143,6 +142,11 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
         np.concatenate(spread_s),
         reach_s,
     )
+
+
+def information(evidence: Sequence[OffsetEvidence]) -> list[float]:
+    """Return what each window takes away from "every offset is equally probable", in nats."""
+    return [float(n) for relative in relative_likelihoods(evidence) for n in _nats(relative)]
 
 
 def deniers(evidence: Sequence[OffsetEvidence], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -170,6 +174,11 @@ def relative_likelihoods(evidence: Sequence[OffsetEvidence]) -> Iterator[NDArray
 def reach(resolution_s: float) -> float:
     """Return how far from an answer offsets speak for it, by the resolution of the evidence."""
     return max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
+
+
+def _nats(relative: NDArray[np.float64]) -> NDArray[np.float64]:
+    nats: NDArray[np.float64] = (relative * np.log(np.maximum(relative, 1e-30))).mean(axis=1)
+    return nats
 
 
 def _spread(relative: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -12,8 +12,9 @@ from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.syncmap.pooled import SURPRISE, WINDOW_S, Pooled, likelihoods
 from core.timing import TimeSpan
 
-LEAST_PIECE_S = 1.5 * WINDOW_S
-"""Shorter pieces cannot be told from windows that go wrong."""
+LEAST_PIECE_S = 3 * WINDOW_S
+"""Shorter pieces cannot be told from windows that go wrong, nor from a scene of its own whose
+movements all lead or lag their sound."""
 
 _CELLS = 2
 _TIME_STEP_S = 0.1
@@ -119,11 +120,17 @@ def change_time(
 
 
 def search_spans(changes: Sequence[TimeSpan], span: TimeSpan) -> list[TimeSpan]:
-    """Return where each of the changes may lie in truth: not beyond the middle of a piece."""
+    """Return where each of the changes may lie in truth: not beyond the middle of a piece.
+
+    All that lies between the windows of two pieces is part of it, however far they lie apart.
+    """
     borders_s = (span.start_s, *(change.centre_s for change in changes), span.end_s)
     middles_s = [(a + b) / 2 for a, b in pairwise(borders_s)]
     return [
-        TimeSpan(max(low_s, near.start_s - _SEARCH_S), min(high_s, near.end_s + _SEARCH_S))
+        TimeSpan(
+            min(near.start_s, max(low_s, near.start_s - _SEARCH_S)),
+            max(near.end_s, min(high_s, near.end_s + _SEARCH_S)),
+        )
         for near, (low_s, high_s) in zip(changes, pairwise(middles_s), strict=True)
     ]
 

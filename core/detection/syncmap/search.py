@@ -3,11 +3,13 @@
 Constant wins unless another answer explains the windows so much better that its further numbers,
 each paid with the logarithm of how many values it could have, are worth it. And a drift or jumps
 have to be as sure as any answer: with the drift taken off, the windows must agree on one offset,
-and so must those of each piece.
+and so must those of each piece. The ends of a drift, and neighbouring pieces, have to differ by
+more than their margins, and a drift has to be seen in its middle too: between two places only, a
+jump would explain as much.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from core.detection.confidence import ConfidenceRule
@@ -15,6 +17,7 @@ from core.detection.config import DetectionConfig
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate, Verdict
+from core.detection.statements import TELLING_NATS, information
 from core.detection.syncmap.drift import Line, best_line
 from core.detection.syncmap.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
 from core.detection.syncmap.pieces import (
@@ -77,6 +80,15 @@ class _Witnesses:
             )
 
         return self._changed(straightened)
+
+    def tell_within(self, span: TimeSpan) -> bool:
+        """Tell whether a window that says anything has its centre in a span."""
+        inside = [
+            item
+            for item in self.evidence
+            if span.start_s <= item.window.span.centre_s <= span.end_s
+        ]
+        return any(nats >= TELLING_NATS for nats in information(inside))
 
     def estimate(self, config: DetectionConfig) -> OffsetEstimate | None:
         """Return the offset of all of them, None where they are not sure of one."""
@@ -180,7 +192,10 @@ def _changing(witnesses: _Witnesses, config: DetectionConfig) -> SyncMap | None:
         return None
     if steps.score > line.score:
         return _jumps(witnesses, steps, config)
-    return _drift(witnesses, line, least_s, config)
+    found = _drift(witnesses, line, least_s, config)
+    if found is None and steps.score > max(steps.score_of_none, 0.0):
+        found = _jumps(witnesses, steps, config)
+    return found
 
 
 def _drift(
@@ -190,28 +205,45 @@ def _drift(
     change_s = abs(line.end_offset_s - line.start_offset_s)
     if change_s < least_s or low <= 0 <= high or not line.is_solid:
         return None
-    resolution_s = max(item.resolution_s for item in witnesses.evidence)
     piece = Piece(
         line.span,
         line.start_offset_s,
         line.end_offset_s,
-        _widened(line.start_interval_s, line.start_offset_s, resolution_s),
-        _widened(line.end_interval_s, line.end_offset_s, resolution_s),
+        line.start_interval_s,
+        line.end_interval_s,
     )
     estimate = witnesses.without(piece).estimate(config)
-    if estimate is None:
+    if estimate is None or not witnesses.tell_within(_middle_third(line.span)):
+        return None
+    margin_s = estimate.least_margin_s
+    piece = replace(
+        piece,
+        start_interval_s=_widened(line.start_interval_s, line.start_offset_s, margin_s),
+        end_interval_s=_widened(line.end_interval_s, line.end_offset_s, margin_s),
+    )
+    if not _differ(piece.start_interval_s, piece.end_interval_s):
         return None
     ppm, interval_ppm = 1e6 * line.rate, (1e6 * low, 1e6 * high)
     cause = cause_of(ppm, interval_ppm)
     return SyncMap(MapKind.DRIFT, (piece,), ppm, interval_ppm, cause, estimate.confidence)
 
 
-def _widened(interval: Interval, offset_s: float, resolution_s: float) -> Interval:
-    return min(interval[0], offset_s - resolution_s), max(interval[1], offset_s + resolution_s)
+def _middle_third(span: TimeSpan) -> TimeSpan:
+    third_s = span.duration_s / 3
+    return TimeSpan(span.start_s + third_s, span.end_s - third_s)
+
+
+def _widened(interval: Interval, offset_s: float, margin_s: float) -> Interval:
+    return min(interval[0], offset_s - margin_s), max(interval[1], offset_s + margin_s)
+
+
+def _differ(one: Interval, other: Interval) -> bool:
+    """Tell whether two offsets surely are not the same."""
+    return one[1] < other[0] or other[1] < one[0]
 
 
 def _jumps(witnesses: _Witnesses, steps: Steps, config: DetectionConfig) -> SyncMap | None:
-    """Return the pieces, unless one of them is not sure of its offset."""
+    """Return the pieces, unless one is not sure of its offset, or not of another than the next."""
     whole = witnesses.span
     changes = [
         change_time(witnesses.evidence, within, offsets_s, config.level)
@@ -228,6 +260,8 @@ def _jumps(witnesses: _Witnesses, steps: Steps, config: DetectionConfig) -> Sync
             return None
         pieces.append(_constant(span, estimate, margin_s))
         confidence = min(confidence, estimate.confidence)
+    if not all(_differ(a.start_interval_s, b.start_interval_s) for a, b in pairwise(pieces)):
+        return None
     return SyncMap(MapKind.JUMPS, tuple(pieces), confidence=confidence)
 
 

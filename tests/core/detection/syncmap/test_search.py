@@ -192,6 +192,46 @@ def test_order_of_the_windows_does_not_matter() -> None:
     assert find_sync_map(shuffled, CONFIG) == find_sync_map(evidence, CONFIG)
 
 
+def _in_two_places(
+    truth: Truth, end_s: float, until_s: float, from_s: float
+) -> list[OffsetEvidence]:
+    evidence = _evidence(truth, end_s, flat=0.0, seed=1)
+    spans = ((item, item.window.span) for item in evidence)
+    return [item for item, span in spans if span.end_s <= until_s or span.start_s >= from_s]
+
+
+@pytest.mark.parametrize(("end_s", "until_s", "from_s"), [(300, 40, 260), (660, 60, 600)])
+def test_two_places_far_apart_jump_somewhere_between(
+    end_s: float, until_s: float, from_s: float
+) -> None:
+    truth = _steps((0, -0.9), (end_s / 2, 0.9))
+    found = find_sync_map(_in_two_places(truth, end_s, until_s, from_s), CONFIG)
+    assert found is not None
+    assert found.kind is MapKind.JUMPS
+    second = found.pieces[1]
+    assert abs(second.span.start_s - end_s / 2) <= second.start_margin_s
+    assert [piece.start_offset_s for piece in found.pieces] == pytest.approx([-0.9, 0.9], abs=0.04)
+
+
+@pytest.mark.parametrize(("end_s", "until_s", "from_s"), [(300, 40, 260), (660, 60, 600)])
+def test_drift_is_not_claimed_from_its_ends_alone(
+    end_s: float, until_s: float, from_s: float
+) -> None:
+    truth = _drift(0.0, 1e6 * 0.3 / end_s)
+    found = find_sync_map(_in_two_places(truth, end_s, until_s, from_s), CONFIG)
+    assert found is None or found.kind is not MapKind.DRIFT
+
+
+def test_change_within_the_margins_is_none() -> None:
+    evidence = _evidence(_steps((0, 0.1), (130, 0.24)), 300, flat=0.0)
+    surer = find_sync_map(evidence, CONFIG)
+    assert surer is not None
+    assert surer.kind is MapKind.JUMPS
+    broad = ConfidenceRule(5.0, 0.0, 0.0, 0.0, spread_share=2.5)
+    found = find_sync_map(evidence, CONFIG, rule=broad)
+    assert found is None or found.kind is MapKind.CONSTANT
+
+
 @pytest.mark.slow
 def test_hour_is_mapped_in_seconds() -> None:
     found = find_sync_map(_evidence(_steps((0, 0.1), (2000, 0.3)), 3600), CONFIG)
