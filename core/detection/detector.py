@@ -64,7 +64,7 @@ def detect(
     scope = scope_of(info, config)
     if features is None:
         # A single pass through one square meets no segment twice.
-        is_repeated = config.is_anytime or config.crop == "multi"
+        is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
         features = temporary_features() if is_repeated else NOTHING_KEPT
     seen = FromFirstPicture(features, video, audio)
     judgement = Judgement(engine, config, on_evidence, seen)
@@ -146,6 +146,7 @@ class _Course:
             part = Part(monitor, len(found), len(stretches), self._clock)
             found[index] = self._add(stretch, max(1, min(stretch.n_frames or n_left, n_left)), part)
             if judgement.is_empty:
+                self._require_time()
                 continue
             if judgement.is_cut or (self._clock.is_over and len(found) < len(stretches)):
                 return Stop.BUDGET
@@ -165,7 +166,7 @@ class _Course:
                 shown = Unreported(monitor) if self._config.is_anytime else monitor
                 plans = plan_crops(decoder, n_expected, self._config, shown)
         self._plans[stretch.first_frame] = plans
-        with self._decoder(stretch, monitor, self._scope.n_margin_frames) as decoder:
+        with self._decoder(stretch, monitor) as decoder:
             estimate = self._judgement.add(decoder, n_expected, monitor, self._clock, plans)
             self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
         return estimate
@@ -178,9 +179,17 @@ class _Course:
             audio_shift_samples=self._scope.audio_shift_samples,
             first_frame=stretch.first_frame,
             n_frames=stretch.n_frames,
-            n_margin_frames=n_margin_frames,
+            n_margin_frames=self._scope.n_margin_frames,
             monitor=monitor,
         )
+
+    def _require_time(self) -> None:
+        if self._clock.is_over:
+            raise DetectionError(
+                f"In {self._config.budget_s:g} s, nothing of {self._info.path.name} was found in"
+                " which picture and sound run together; allow more time or choose a part.",
+                path=self._info.path,
+            )
 
     def _require_evidence(self) -> None:
         config, path, n_usable = self._config, self._info.path, self._judgement.n_usable

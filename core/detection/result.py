@@ -47,7 +47,8 @@ class OffsetEstimate:
         windows_used: Number of windows that contributed.
         synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
             whatever offset: the mean over the windows; None where the model does not say.
-        least_margin_s: No more windows would make the interval reach less far from `offset_s`.
+        least_margin_s: More windows like these would not make the interval reach less far from
+            `offset_s`.
     """
 
     offset_s: float

@@ -67,7 +67,7 @@ def _survey(
         size = _size(chunk)
         activity.measure(chunk)
         meter.consume(chunk)
-        n_done += len(chunk.frames)
+        n_done += 0 if chunk.is_margin else len(chunk.frames)
         monitor.report(Progress(STAGE, min(1.0, n_done / n_frames)))
     return () if activity.obstacle else meter.finish(), size
 

@@ -3,13 +3,20 @@
 It is for faces that look at the camera; from the side, or smaller than 24 px, none is found.
 """
 
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.media.decode import ClipChunk
 from core.timing import VIDEO_FPS
+
+if TYPE_CHECKING:
+    from cv2 import CascadeClassifier
+
+log = logging.getLogger(__name__)
 
 LOOK_FRAMES = VIDEO_FPS
 """Distance of the pictures that are looked at."""
@@ -33,7 +40,11 @@ class FaceFinder:
         import cv2.data
 
         self._cell_px = cell_px
-        self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
+        path = Path(cv2.data.haarcascades) / _CASCADE
+        self._cascade = cv2.CascadeClassifier(str(path)) if path.is_file() else None
+        if self._cascade is None or self._cascade.empty():
+            self._cascade = None
+            log.warning("No faces are looked for, since %s cannot be read", path)
 
     def find(self, chunk: ClipChunk) -> dict[int, NDArray[np.float32]]:
         """Return where faces are, by the analysis frames that were looked at.
@@ -41,17 +52,19 @@ class FaceFinder:
         Returns:
             (C,) cells row after row: 0, or where a face is shown a value such that all add up to 1.
         """
+        if self._cascade is None:
+            return {}
         first = -chunk.first_frame % LOOK_FRAMES
         looked_at = range(first, len(chunk.frames), LOOK_FRAMES)
         return {
-            chunk.first_frame + index: self._cells(chunk.frames[index])
+            chunk.first_frame + index: self._cells(self._cascade, chunk.frames[index])
             for index in looked_at
             if chunk.has_video[index]
         }
 
-    def _cells(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _cells(self, cascade: "CascadeClassifier", frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         # The green channel carries most of the luminance.
-        boxes = self._cascade.detectMultiScale(
+        boxes = cascade.detectMultiScale(
             np.ascontiguousarray(frame[..., 1]),
             scaleFactor=_SCALE_STEP,
             minNeighbors=_LEAST_NEIGHBOURS,

@@ -31,9 +31,10 @@ from core.detection.syncmap.pieces import (
 from core.detection.syncmap.pooled import pool
 from core.timing import TimeSpan, Tolerance
 
-LEAST_CHANGE_S = 0.04
-"""Smaller changes are left to the bias that the content gives an engine; nor are changes below
-twice the resolution of the evidence believed."""
+LEAST_CHANGE_S = 0.12
+"""Smaller changes are left to the bias that the content gives an engine, which is up to 0.11 s in
+scenes whose movements lead or lag their sound (docs/accuracy.md); nor are changes below twice the
+resolution of the evidence believed."""
 
 CLOCK_PPM = 500.0
 """Clocks of real devices differ by less."""
