@@ -27,7 +27,7 @@ NO_CLIP = "Open a clip to begin."
 LIKELY = 0.7
 """Synchronizability from which on picture and sound are said to belong together."""
 
-NO_OFFSET = frozenset({Reason.TOO_SHORT, Reason.NOT_CONFIDENT, Reason.DISAGREE})
+NO_OFFSET = frozenset({Reason.TOO_SHORT, Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.AT_EDGE})
 """Reasons with which there is evidence, but no offset that could be relied on."""
 
 UNLIKELY = 0.3
@@ -161,6 +161,9 @@ def answer_sentence(detection: Detection) -> str:
             what = "part" if detection.config.is_region else "clip"
             why = f"the {what} is too short; the likeliest offset is {found}"
             advice = f"Choose a {what} of at least {_WINDOW_S:g} s, better more"
+        case Reason.AT_EDGE:
+            why = f"it is {found} or more, and larger offsets were not looked for"
+            advice = "Choose a larger range (--range on the command line)"
         case Reason.DISAGREE:
             why = f"different parts of the clip speak for different offsets; one is {found}"
             advice = "Look at where the offset changes, and detect the parts one by one"

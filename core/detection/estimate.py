@@ -74,7 +74,9 @@ def estimate_offset(
     is_narrow = max(offset_s - low, high - offset_s) <= WIDEST_S
     is_confident = is_narrow and sureness >= (CONFIDENT if rule is None else rule.least)
     is_disputed = unrivalled < 1 or (not is_confident and statements.is_mostly_denied(denies))
-    reason = reason or _doubt(evidence, is_disputed=is_disputed, is_confident=is_confident)
+    reason = reason or _doubt(
+        evidence, offset_s, is_disputed=is_disputed, is_confident=is_confident
+    )
     verdict, reason = _judge(interval_s, config.tolerance, reason)
     return OffsetEstimate(
         offset_s=offset_s,
@@ -175,12 +177,16 @@ def _as_sure(
     return settled
 
 
-def _doubt(evidence: Sequence[OffsetEvidence], *, is_disputed: bool, is_confident: bool) -> Reason:
+def _doubt(
+    evidence: Sequence[OffsetEvidence], offset_s: float, *, is_disputed: bool, is_confident: bool
+) -> Reason:
     """Return what keeps the evidence from giving an answer."""
     if is_disputed:
         return Reason.DISAGREE
     if is_confident:
-        return Reason.NONE
+        # What lies beyond the range is not looked at, and its nearest neighbour stands in for it.
+        axis = evidence[0].axis_s
+        return Reason.AT_EDGE if offset_s in (axis[0], axis[-1]) else Reason.NONE
     is_short = all(item.window.is_padded for item in evidence)
     return Reason.TOO_SHORT if is_short else Reason.NOT_CONFIDENT
 

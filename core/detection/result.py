@@ -28,6 +28,7 @@ class Reason(StrEnum):
     TOO_SHORT = "clip too short"
     NOT_CONFIDENT = "not confident"
     DISAGREE = "windows disagree"
+    AT_EDGE = "at the edge of the range"
     TOO_COARSE = "too close to the limit"
 
 

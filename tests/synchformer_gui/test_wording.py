@@ -84,6 +84,7 @@ def test_the_answer_says_offset_margin_and_verdict():
         (Reason.SILENCE, "the audio is silent"),
         (Reason.TOO_SHORT, "the clip is too short"),
         (Reason.NOT_CONFIDENT, "no offset stands out"),
+        (Reason.AT_EDGE, "larger offsets were not looked for"),
         (Reason.DISAGREE, "different parts of the clip speak for different offsets"),
     ],
 )

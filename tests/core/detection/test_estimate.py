@@ -59,6 +59,13 @@ def test_interval_across_the_tolerance_cannot_tell(offset_s: float) -> None:
     assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
 
 
+@pytest.mark.parametrize("offset_s", [2.0, -2.0])
+def test_answer_at_the_edge_of_the_range_may_lie_beyond(offset_s: float) -> None:
+    estimate = estimate_offset(_windows(*[offset_s] * 20), CONFIG)
+    assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.AT_EDGE)
+    assert not estimate.is_confident
+
+
 def test_flat_evidence_cannot_tell() -> None:
     estimate = estimate_offset(_windows(*[None] * 9), CONFIG)
     assert (estimate.verdict, estimate.reason) == (Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)
