@@ -32,7 +32,8 @@ CONFIG = DetectionConfig()
 
 OFFSETS_S = (-1.6, -0.94, -0.31, 0.0, 0.2, 0.63, 1.14, 1.41)
 """Known shifts. With the negative ones, sound begins within a frame before a multiple of 0.32 s, so
-windows begin on the same pictures and none is encoded twice."""
+windows begin on the same pictures and, where the same square is looked at, none is encoded
+twice."""
 
 LEAST_CLIPS = 5
 """Fewer say too little about a bias."""

@@ -140,6 +140,7 @@ class _Course:
         config, judgement, scope = self._config, self._judgement, self._scope
         stretches = plan_stretches(scope.whole, scope.n_expected, config.hop_segments)
         found: dict[int, OffsetEstimate | None] = {}
+        is_aligned = False
         while (index := next_stretch(found, len(stretches))) is not None:
             stretch = stretches[index]
             n_left = scope.whole.first_frame + scope.n_expected - stretch.first_frame
@@ -150,8 +151,9 @@ class _Course:
                 continue
             if judgement.is_cut or (self._clock.is_over and len(found) < len(stretches)):
                 return Stop.BUDGET
-            if index == 0 and judgement.first_window_frame is not None:
+            if not is_aligned and judgement.first_window_frame is not None:
                 stretches = aligned(stretches, judgement.first_window_frame, config.hop_segments)
+                is_aligned = True
             if config.until_s is not None and is_settled(
                 judgement.estimate(), found, len(stretches), config.until_s
             ):

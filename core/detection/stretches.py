@@ -59,14 +59,14 @@ def plan_stretches(whole: Stretch, n_expected: int, hop_segments: int) -> tuple[
 def aligned(
     stretches: tuple[Stretch, ...], first_window_frame: int, hop_segments: int
 ) -> tuple[Stretch, ...]:
-    """Lay the stretches behind the first one on the grid of its windows.
+    """Lay the stretches behind the first one on the grid of the windows that were found.
 
-    Picture and sound begin to run together some frames into the first stretch, and there the grid
-    begins.
+    Picture and sound begin to run together some frames into the first stretch, or into one behind
+    it, and there the grid begins.
 
     Args:
         stretches: As planned.
-        first_window_frame: Analysis frame at which the first window of the first stretch begins.
+        first_window_frame: Analysis frame at which the first window begins that was judged.
         hop_segments: As in the plan.
     """
     if len(stretches) == 1:
