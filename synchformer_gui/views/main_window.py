@@ -149,7 +149,7 @@ class MainWindow(QMainWindow):
                 Command("&Cancel, or close the message", ("Esc",), self._on_escape),
                 *self.region_keys.commands(),
                 Command(
-                    "Close-Close-&up of the answer, or all offsetsup, or all offsets",
+                    "Close-&up of the answer, or all offsets",
                     ("Z",),
                     self.timeline.toggle_close_up,
                 ),

@@ -60,7 +60,14 @@ def make_detection(
         info = MediaInfo(path, "mov,mp4", 10.0, 1_000_000, (video,), (audio,), ())
         interval_s = (offset_s - 0.01, offset_s + 0.01)
         estimate = OffsetEstimate(
-            offset_s, interval_s, 0.9, confidence, verdict, reason, 17, synchronizability
+            offset_s,
+            interval_s,
+            0.9,
+            confidence,
+            verdict,
+            reason,
+            17,
+            synchronizability=synchronizability,
         )
         opinion = Opinion("classical estimate", engine_id, estimate)
         return Detection(
