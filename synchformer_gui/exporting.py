@@ -108,8 +108,12 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     """
     monitor.check()
     info, target, correction = request.info, request.target, request.correction
-    problem = _target_problem(request)
-    exists = target.is_file() and not _is_source(request)
+    try:
+        problem = _target_problem(request)
+        exists = target.is_file() and not _is_source(request)
+    except OSError as error:
+        why = f"{target.name} cannot be written there ({error.strerror})"
+        return Outlook(f"{why}; choose another name or folder.")
     try:
         plan = plan_correction(info, replace(correction, inexact=None), target)
         choices = plan.choices

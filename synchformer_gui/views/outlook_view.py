@@ -37,10 +37,10 @@ class OutlookView(QWidget):
             self._group.addButton(button)
             self.choice_buttons[inexact] = button
         self.notes_label = text_label(self)
-        self._notes = QScrollArea(self)
-        self._notes.setWidgetResizable(True)
-        self._notes.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._notes.setWidget(self.notes_label)
+        self.notes_area = QScrollArea(self)
+        self.notes_area.setWidgetResizable(True)
+        self.notes_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.notes_area.setWidget(self.notes_label)
         self.promise_label = text_label(self, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -48,29 +48,28 @@ class OutlookView(QWidget):
         layout.addWidget(self.choices_label)
         for button in self.choice_buttons.values():
             layout.addWidget(button)
-        layout.addWidget(self._notes)
+        layout.addWidget(self.notes_area)
         layout.addWidget(self.promise_label)
         self._group.buttonClicked.connect(self._on_chosen)
         self.show_nothing()
 
     def show_nothing(self) -> None:
         """Show that nothing is known."""
-        for widget in (self.choices_label, *self.choice_buttons.values(), self._notes):
-            widget.hide()
-        self.promise_label.hide()
+        self.hide()
 
     def show_outlook(self, request: ExportRequest, outlook: Outlook) -> None:
         """Show what would come of a request."""
         plan = outlook.plan
         if plan is None:
-            self.show_nothing()
+            self.hide()
             return
         self._show_choices(request, outlook)
         notes = export_wording.note_sentences(request, plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
-        self._notes.setVisible(bool(notes) and not plan.streams.refused)
+        self.notes_area.setVisible(bool(notes))
         self.promise_label.setText(export_wording.promise_sentence(plan))
         self.promise_label.setVisible(not plan.refused)
+        self.setVisible(not plan.streams.refused)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -91,10 +90,10 @@ class OutlookView(QWidget):
 
     def _fit(self) -> None:
         height_px = self.notes_label.heightForWidth(self.width())
-        self._notes.setFixedHeight(min(max(height_px, 1), _MAX_NOTES_PX))
+        self.notes_area.setFixedHeight(min(max(height_px, 1), _MAX_NOTES_PX))
         scrolls = height_px > _MAX_NOTES_PX
         focus = Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus
-        self._notes.setFocusPolicy(focus)
+        self.notes_area.setFocusPolicy(focus)
 
     def _on_chosen(self, pressed: QRadioButton) -> None:
         inexact = next(one for one, button in self.choice_buttons.items() if button is pressed)

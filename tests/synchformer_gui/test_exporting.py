@@ -63,6 +63,7 @@ def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequ
         ("clip.mp4", "The original is never replaced"),
         ("nowhere/out.mp4", "There is no folder"),
         (".", "Name the new file"),
+        ("long" * 70 + ".mp4", "choose another name or folder"),
         ("out.avi", "choose a name that ends in .mp4"),
         ("out", "names a container that cannot be written"),
         ("out.webm", "cannot be written to out.webm"),

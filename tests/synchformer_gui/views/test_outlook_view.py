@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from core.media.correction import Inexact
@@ -71,3 +72,21 @@ def test_command_goes_to_the_clipboard(make_dialog: MakeDialog, settle: Settle) 
 
     assert QGuiApplication.clipboard().text().startswith("ffmpeg -i ")
     assert "on the clipboard" in dialog.command_label.text()
+
+
+def test_long_notes_scroll_and_keys_reach_them(
+    make_dialog: MakeDialog, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialog = make_dialog()
+    settle(dialog)
+    notes = dialog.outlook_view.notes_area
+    short_px = notes.height()
+    assert notes.focusPolicy() is Qt.FocusPolicy.NoFocus
+
+    monkeypatch.setattr(
+        "synchformer_gui.export_wording.note_sentences", lambda *_: ("A note.",) * 40
+    )
+    dialog.delay_field.setText("80ms")
+    settle(dialog)
+    assert short_px < notes.height() < 200
+    assert notes.focusPolicy() is Qt.FocusPolicy.StrongFocus
