@@ -16,6 +16,7 @@ _STARTS = re.compile(r"audio stream (\d+) starts \d+ ms (?:after|before) the pic
 
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
 _CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
+_UNTYPED = "Type by how much the sound is to move."
 _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
 
 
@@ -86,7 +87,7 @@ def propose(
     if hint is not None:
         index = hint.audio_stream_index
         chosen = audio_stream_index if index is None else index
-        return ExportProposal(info, chosen, _typed(hint.delay_s), _UNMEASURED)
+        return ExportProposal(info, chosen, _typed(hint.delay_s), _UNTYPED)
     if detection is None:
         return ExportProposal(info, audio_stream_index, "", _UNMEASURED)
     index, estimate = detection.audio_stream_index, detection.estimate
@@ -95,7 +96,7 @@ def propose(
     if estimate.verdict is Verdict.CANNOT_TELL:
         return ExportProposal(info, index, "", _UNTOLD)
     delay_ms = round(1000 * delay_for(estimate.offset_s))
-    return ExportProposal(info, index, f"{delay_ms}ms", _UNTOLD)
+    return ExportProposal(info, index, f"{delay_ms}ms", _UNTYPED)
 
 
 def _typed(delay_s: Fraction) -> str:

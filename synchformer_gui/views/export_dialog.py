@@ -200,6 +200,7 @@ class ExportDialog(QDialog):
             self._propose_name()
         else:
             self.target_chooser.change_suffix(suffix)
+        self._review()
 
     def _on_inexact(self, inexact: Inexact) -> None:
         self._inexact = inexact

@@ -114,6 +114,14 @@ def test_existing_file_is_replaced_only_with_consent_to_that_file(
     assert "third.mp4 already exists" in settle(dialog)
 
 
+def test_a_delay_that_was_erased_is_asked_for(make_dialog: MakeDialog) -> None:
+    dialog = make_dialog()
+    dialog.delay_field.clear()
+
+    assert dialog.problem_label.text() == "Type by how much the sound is to move."
+    assert not dialog.export_button.isEnabled()
+
+
 def test_a_file_needs_a_name(make_dialog: MakeDialog) -> None:
     dialog = make_dialog()
     dialog.target_chooser.field.setText("")
