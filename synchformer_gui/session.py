@@ -1,7 +1,6 @@
 """The open clip and what is being done with it; knows no widgets."""
 
 from enum import Enum, auto
-from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -9,10 +8,10 @@ from PySide6.QtCore import QObject, Signal
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
-from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import tasks
+from synchformer_gui.exporting import Exported, ExportRequest, export_clip
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.settings import Preferences
 from synchformer_gui.wording import detection_obstacle
@@ -99,7 +98,13 @@ class Session(QObject):
 
     @property
     def can_export(self) -> bool:
-        return self.activity is Activity.NONE and self._detection is not None
+        """Whether its sound can be moved against its picture, which takes no answer."""
+        return self.can_detect
+
+    @property
+    def audio_stream_index(self) -> int | None:
+        """The chosen stream of the container; None if there is no sound."""
+        return self._audio_stream_index
 
     def open(self, path: Path) -> None:
         """Read a file; if that succeeds, it takes the place of the open clip and its jobs."""
@@ -160,19 +165,11 @@ class Session(QObject):
         job.succeeded.connect(self._on_detected)
         self._begin(job, Activity.DETECTING)
 
-    def export(self, target: Path, audio_delay_s: Fraction, *, overwrite: bool) -> None:
-        """Write a copy of the open clip with its sound moved.
-
-        Args:
-            target: The new file.
-            audio_delay_s: Exact seconds; positive moves the sound later.
-            overwrite: Whether the user agreed to replace an existing target.
-        """
-        if self._info is None or self._detection is None or not self.can_export:
+    def export(self, request: ExportRequest) -> None:
+        """Write a copy of the open clip with its sound moved; ignored for another clip."""
+        if not self.can_export or request.info is not self._info:
             return
-        correction = Correction((self._detection.audio_stream_index,), audio_delay_s)
-        request = tasks.ExportRequest(self._info, target, correction, overwrite)
-        job = Job(lambda job: tasks.export_clip(request, job))
+        job = Job(lambda job: export_clip(request, job))
         job.succeeded.connect(self._on_exported)
         self._begin(job, Activity.EXPORTING)
 
@@ -284,7 +281,7 @@ class Session(QObject):
             self._detection = detection
             self.detected.emit(detection)
 
-    def _on_exported(self, exported: tasks.Exported) -> None:
+    def _on_exported(self, exported: Exported) -> None:
         if not self._is_stale():
             self._end()
             self.exported.emit(exported)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from core.media.naming import DEFAULT_TEMPLATE
 from core.paths import data_dir
 from core.timing import TOLERANCES, tolerance_named
 
@@ -28,6 +29,21 @@ class Preferences:
     device: str = "auto"
     precision: str = "auto"
     extent: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPreferences:
+    """How corrected files are written; verification is on each time.
+
+    Attributes:
+        template: Name of a new file, as `core.media.naming.default_target` takes it.
+        keeps_times: Whether it gets the times and permissions of the source.
+        certifies: Whether a certificate is written beside it.
+    """
+
+    template: str = DEFAULT_TEMPLATE
+    keeps_times: bool = False
+    certifies: bool = False
 
 
 class Settings:
@@ -58,6 +74,21 @@ class Settings:
             self._store.setValue(f"preferences/{field.name}", getattr(preferences, field.name))
 
     @property
+    def export_preferences(self) -> ExportPreferences:
+        usual = ExportPreferences()
+        template = self._store.value("export/template")
+        return ExportPreferences(
+            template if isinstance(template, str) and template else usual.template,
+            self._flag("export/keeps_times", default=usual.keeps_times),
+            self._flag("export/certifies", default=usual.certifies),
+        )
+
+    @export_preferences.setter
+    def export_preferences(self, preferences: ExportPreferences) -> None:
+        for field in fields(ExportPreferences):
+            self._store.setValue(f"export/{field.name}", getattr(preferences, field.name))
+
+    @property
     def last_folder(self) -> Path:
         """The folder of the last clip, or the home folder if it is gone."""
         value = self._store.value("last_folder")
@@ -77,3 +108,8 @@ class Settings:
     @geometry.setter
     def geometry(self, geometry: QByteArray) -> None:
         self._store.setValue("geometry", geometry)
+
+    def _flag(self, key: str, *, default: bool) -> bool:
+        # Files of settings hold words.
+        value = self._store.value(key, default)
+        return value if isinstance(value, bool) else value == "true"

@@ -15,11 +15,8 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.detection.verdict import judge_clip
 from core.errors import CheckpointError
-from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.probe import probe
-from core.media.remux import write_corrected
-from core.media.verify import Verification, verify_corrected
 from core.model.catalog import CatalogEntry
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
@@ -57,25 +54,6 @@ class DetectRequest:
         from core.detection.engines import EngineChoice
 
         return EngineChoice(model=self.model, device=self.device, precision=self.precision)
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """A corrected file to write."""
-
-    info: MediaInfo
-    target: Path
-    correction: Correction
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A corrected file that was written and measured again."""
-
-    path: Path
-    correction: Correction
-    verification: Verification
 
 
 class Detector:
@@ -197,25 +175,6 @@ def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
     monitor.report(Progress("Reading the file"))
     monitor.check()
     return probe(path)
-
-
-def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
-    """Write a corrected file and measure it again.
-
-    Raises:
-        ExportError: The file cannot be written.
-        MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop.
-    """
-    path = write_corrected(
-        request.info,
-        request.target,
-        request.correction,
-        overwrite=request.overwrite,
-        monitor=monitor,
-    )
-    verification = verify_corrected(request.info, path, request.correction, monitor)
-    return Exported(path, request.correction, verification)
 
 
 def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:

@@ -42,6 +42,12 @@ def facts_text(info: MediaInfo) -> str:
     return "   ·   ".join(parts)
 
 
+def audio_title(number: int, audio: AudioStream) -> str:
+    """Write which stream one is, counted from 1: "2: aac, 6 ch, eng"."""
+    language = f", {audio.language}" if audio.language else ""
+    return f"{number}: {audio.codec}, {audio.n_channels} ch{language}"
+
+
 def _picture_text(video: VideoStream) -> str:
     text = f"{video.codec} {video.width_px}×{video.height_px}"
     if video.frame_rate:

@@ -12,6 +12,7 @@ from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import judges, wording
 from synchformer_gui.coverage import region_text
 from synchformer_gui.views import theme
+from synchformer_gui.views.clip_facts import audio_title
 from synchformer_gui.views.custom_tolerance import CustomTolerance
 from synchformer_gui.views.progress_strip import ProgressStrip
 
@@ -84,9 +85,7 @@ class DetectPanel(QFrame):
         """Offer the audio streams of a clip; hidden unless there is a choice."""
         self.audio_combo.clear()
         for number, audio in enumerate(audios, start=1):
-            language = f", {audio.language}" if audio.language else ""
-            text = f"{number}: {audio.codec}, {audio.n_channels} ch{language}"
-            self.audio_combo.addItem(text, audio.index)
+            self.audio_combo.addItem(audio_title(number, audio), audio.index)
         for widget in (self.audio_label, self.audio_combo):
             widget.setVisible(len(audios) > 1)
 

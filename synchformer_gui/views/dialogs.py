@@ -1,13 +1,13 @@
 """The dialogs of the window: choosing a file, exporting, models."""
 
-from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from core.detection.result import Detection
+from synchformer_gui.export_proposal import ExportProposal
 from synchformer_gui.jobs import JobQueue
+from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views.export_dialog import ExportDialog
 from synchformer_gui.views.models_dialog import ModelsDialog
 
@@ -17,14 +17,13 @@ class Dialogs(QObject):
 
     Args:
         window: The window.
-        probers: Work for the list of models.
+        probers: Work for the list of models, and looks at files.
     """
 
     clip_chosen = Signal(object)
     """Carries a Path."""
-    export_chosen = Signal(object, object, bool)
-    """Carries the Path of the new file, the delay of the sound as a Fraction of seconds, and
-    whether an existing file may be replaced."""
+    export_chosen = Signal(object, object)
+    """Carries an ExportRequest, and the ExportPreferences that were chosen with it."""
     models_changed = Signal()
 
     def __init__(self, window: QWidget, probers: JobQueue) -> None:
@@ -37,9 +36,9 @@ class Dialogs(QObject):
         if name:
             self.clip_chosen.emit(Path(name))
 
-    def export(self, detection: Detection) -> None:
+    def export(self, proposal: ExportProposal, preferences: ExportPreferences) -> None:
         """Ask where a corrected file is to go, and by how much its sound is to move."""
-        dialog = ExportDialog(detection, self._window)
+        dialog = ExportDialog(proposal, preferences, self._probers, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(self._on_export_accepted)
         dialog.open()
@@ -58,5 +57,4 @@ class Dialogs(QObject):
     def _on_export_accepted(self) -> None:
         dialog = self.sender()
         if isinstance(dialog, ExportDialog):
-            delay_s: Fraction = dialog.audio_delay_s
-            self.export_chosen.emit(dialog.target, delay_s, dialog.overwrite)
+            self.export_chosen.emit(dialog.request, dialog.options.preferences)

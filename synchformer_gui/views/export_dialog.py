@@ -1,12 +1,15 @@
-"""Asks where the corrected file goes and by how much the sound is moved."""
+"""Asks where the corrected file goes, what is moved and by how much, and says what will come of it.
+
+What has to be read from files is found out by jobs while the user types.
+"""
 
 from fractions import Fraction
 from pathlib import Path
 
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -16,79 +19,75 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.detection.result import Detection, Verdict
 from core.errors import ExportError
-from core.media.containers import output_format
-from core.media.correction import Correction
-from core.media.naming import default_target
+from core.media.correction import Correction, Inexact
 from core.media.remux import check_correction
-from core.timing import delay_for, parse_delay
-from synchformer_gui import wording
+from core.timing import parse_delay
+from synchformer_gui import export_wording, wording
+from synchformer_gui.export_proposal import ExportProposal
+from synchformer_gui.exporting import ExportRequest, Outlook, proposed_target
+from synchformer_gui.jobs import JobQueue
+from synchformer_gui.settings import ExportPreferences
+from synchformer_gui.views import theme
+from synchformer_gui.views.export_options import ExportOptions
+from synchformer_gui.views.foresight import Foresight
+from synchformer_gui.views.outlook_view import OutlookView
+from synchformer_gui.views.stream_list import StreamList
+from synchformer_gui.views.target_chooser import TargetChooser
+from synchformer_gui.views.text_label import text_label
 
-_MIN_WIDTH_PX = 560
-_UNTOLD = "The detection could not tell, so type the delay that you know to be right."
-_CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
+_MIN_WIDTH_PX = 600
+_LOOKING = "Looking at the file…"
 
 
 class ExportDialog(QDialog):
-    """Accepts only a delay that moves something within the clip and a target that can be written.
+    """Accepts only what can be written, as far as a look at the files tells.
 
     Args:
-        detection: The answer; its offset is proposed, unless it was "cannot tell" or it changes.
+        proposal: What it begins with.
+        preferences: What was chosen the last time.
+        queue: Looks at files.
     """
 
-    def __init__(self, detection: Detection, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        proposal: ExportProposal,
+        preferences: ExportPreferences,
+        queue: JobQueue,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._info = detection.info
-        self._audio_stream_index = detection.audio_stream_index
+        self._info, self._advice = proposal.info, proposal.advice
+        self._inexact: Inexact | None = None
+        self._outlook = Outlook(_LOOKING)
+        self.foresight = Foresight(queue, self)
+        # Parts of parts tell of their new height only when events are handled.
+        self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
-        self.delay_field = QLineEdit(self)
+        self.delay_field = QLineEdit(proposal.delay, self)
         self.delay_field.setPlaceholderText("160ms, 0.16s, 4f (frames); negative moves it earlier")
-        self.sentence_label = QLabel(self)
-        self.sentence_label.setWordWrap(True)
-        self.target_field = QLineEdit(str(default_target(self._info)), self)
-        browse_button = QPushButton("Browse…", self)
-        self.folder_label = QLabel(self)
-        self.folder_label.setObjectName("muted")
-        self.folder_label.setWordWrap(True)
-        self.replace_box = QCheckBox("Replace the file of that name", self)
-        self.problem_label = QLabel(self)
-        self.problem_label.setObjectName("error")
-        self.problem_label.setWordWrap(True)
-        note = QLabel(
-            "Nothing is encoded again: every packet is copied, only the timing of the "
-            "audio changes. The original stays as it is.",
-            self,
-        )
-        note.setObjectName("muted")
-        note.setWordWrap(True)
-        self.export_button = QPushButton("Export", self)
+        self.sentence_label = text_label(self)
+        self.stream_list = StreamList(self._info.audios, proposal.audio_stream_index, self)
+        self.target_chooser = TargetChooser(self)
+        self.options = ExportOptions(self._info, preferences, self)
+        self._suffix = str(self.options.container_combo.itemData(0))
+        self.outlook_view = OutlookView(self)
+        self.problem_label = text_label(self, "error")
+        self.command_label = text_label(self, "muted")
+        self.command_button = QPushButton("Copy &ffmpeg command", self)
+        self.command_button.setToolTip("For scripts: what the ffmpeg program would be told")
+        self.cancel_button = QPushButton("Cancel", self)
+        for button in (self.command_button, self.cancel_button):
+            button.setAutoDefault(False)
+        self.export_button = QPushButton("&Export", self)
         self.export_button.setObjectName("primary")
         self.export_button.setDefault(True)
-        cancel_button = QPushButton("Cancel", self)
-        self._arrange(browse_button, cancel_button, note)
-        self._is_changing = detection.changing_map is not None
-        if detection.estimate.verdict is not Verdict.CANNOT_TELL and not self._is_changing:
-            delay_ms = round(1000 * delay_for(detection.estimate.offset_s))
-            self.delay_field.setText(f"{delay_ms}ms")
-        self.delay_field.textChanged.connect(self._on_delay)
-        self.target_field.textChanged.connect(self._on_target)
-        self.replace_box.toggled.connect(self._on_target)
-        browse_button.clicked.connect(self._on_browse)
-        self.export_button.clicked.connect(self.accept)
-        cancel_button.clicked.connect(self.reject)
-        self._target_problem = ""
-        self._on_target()
-
-    @property
-    def target(self) -> Path:
-        return Path(self.target_field.text().strip()).expanduser()
-
-    @property
-    def overwrite(self) -> bool:
-        """Whether the user agreed to replace an existing file."""
-        return self.target.exists() and self.replace_box.isChecked()
+        self._arrange()
+        self._propose_name()
+        self._connect()
+        self._review(is_typing=False)
+        self.delay_field.selectAll()
 
     @property
     def audio_delay_s(self) -> Fraction:
@@ -99,88 +98,201 @@ class ExportDialog(QDialog):
         """
         return parse_delay(self.delay_field.text(), self._info.frame_rate)
 
-    def _arrange(self, browse: QPushButton, cancel: QPushButton, note: QLabel) -> None:
-        target_row = QHBoxLayout()
-        target_row.setSpacing(8)
-        target_row.addWidget(self.target_field, 1)
-        target_row.addWidget(browse)
+    @property
+    def request(self) -> ExportRequest:
+        """What is to be written.
+
+        Raises:
+            ValueError: What is typed is no delay, nothing is to be moved, or there is no name.
+        """
+        target = self.target_chooser.target
+        if target is None:
+            raise ValueError("name the new file")
+        return ExportRequest(
+            self._info,
+            target,
+            Correction(self.stream_list.indices, self.audio_delay_s, self._inexact),
+            overwrite=self.target_chooser.overwrite,
+            layout=self.options.media_layout,
+            keeps_times=self.options.keeps_times,
+            verifies=self.options.verifies,
+            certifies=self.options.certifies,
+        )
+
+    def done(self, result: int) -> None:
+        # Escape and the button of the title bar both end here.
+        self.foresight.forget()
+        super().done(result)
+
+    def _arrange(self) -> None:
         form = QGridLayout()
         form.setVerticalSpacing(8)
         form.setHorizontalSpacing(14)
-        form.addWidget(QLabel("Audio delay", self), 0, 0)
-        form.addWidget(self.delay_field, 0, 1)
+        form.setColumnStretch(1, 1)
+        streams_label = QLabel("&Audio streams", self)
+        rows: tuple[tuple[int, QLabel, QWidget], ...] = (
+            (0, QLabel("Audio &delay", self), self.delay_field),
+            (2, streams_label, self.stream_list),
+            (3, QLabel("&New file", self), self.target_chooser),
+        )
+        for row, label, widget in rows:
+            label.setBuddy(widget)
+            # The label stands beside the first line of what it names.
+            label.setFixedHeight(self.delay_field.sizeHint().height())
+            form.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+            form.addWidget(widget, row, 1)
         form.addWidget(self.sentence_label, 1, 1)
-        form.addWidget(QLabel("New file", self), 2, 0)
-        form.addLayout(target_row, 2, 1)
-        form.addWidget(self.folder_label, 3, 1)
-        form.addWidget(self.replace_box, 4, 1)
-        form.addWidget(self.problem_label, 5, 1)
+        for part in (streams_label, self.stream_list):
+            part.setVisible(len(self._info.audios) > 1)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.command_button)
         buttons.addStretch(1)
-        buttons.addWidget(cancel)
+        buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.export_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 18)
         layout.setSpacing(12)
         layout.addLayout(form)
-        layout.addWidget(note)
+        layout.addWidget(self.options)
+        layout.addWidget(self.outlook_view)
+        layout.addWidget(self.problem_label)
+        layout.addStretch(1)
+        layout.addWidget(self.command_label)
         layout.addLayout(buttons)
 
+    def _connect(self) -> None:
+        self.delay_field.textChanged.connect(self._on_moved)
+        self.stream_list.edited.connect(self._on_moved)
+        self.target_chooser.edited.connect(self._on_target)
+        self.options.container_chosen.connect(self._on_container)
+        self.options.template_edited.connect(self._on_template)
+        self.options.edited.connect(self._review)
+        self.options.folded.connect(self._fitting.start)
+        self._fitting.timeout.connect(self._fit)
+        self.outlook_view.inexact_chosen.connect(self._on_inexact)
+        self.outlook_view.container_chosen.connect(self._on_container)
+        self.foresight.foreseen.connect(self._on_foreseen)
+        self.foresight.waiting.connect(self._on_waiting)
+        self.command_button.clicked.connect(self._on_command)
+        self.cancel_button.clicked.connect(self.reject)
+        self.export_button.clicked.connect(self.accept)
+
+    def _on_moved(self) -> None:
+        if self.target_chooser.is_proposed:
+            self._propose_name()
+        self._review()
+
+    def _on_template(self) -> None:
+        self._propose_name()
+        self._review()
+
     def _on_target(self) -> None:
-        # Looks at the disk, which may be a slow one: not while the delay is typed.
-        self._target_problem = self._show_target()
-        self._on_delay()
+        target = self.target_chooser.target
+        suffix = target.suffix if target else ""
+        if suffix.lower() != self._suffix.lower():
+            self._suffix, self._inexact = suffix, None
+        self.options.show_container(suffix)
+        self._review()
 
-    def _on_delay(self) -> None:
-        problem = self._show_delay() or self._target_problem
-        self.problem_label.setText(wording.breakable(problem))
-        self.problem_label.setVisible(bool(problem))
-        self.export_button.setEnabled(not problem)
+    def _on_container(self, suffix: str) -> None:
+        if self.target_chooser.is_proposed:
+            self._suffix, self._inexact = suffix, None
+            self._propose_name()
+        else:
+            self.target_chooser.change_suffix(suffix)
+        self._review()
 
-    def _show_delay(self) -> str:
-        self.sentence_label.clear()
+    def _on_inexact(self, inexact: Inexact) -> None:
+        self._inexact = inexact
+        self._review()
+
+    def _propose_name(self) -> None:
+        """Let the template name the file, if it is one."""
+        try:
+            self.target_chooser.propose(self._template_target())
+        except ValueError:
+            return
+        target = self.target_chooser.target
+        self.options.show_container(target.suffix if target else "")
+
+    def _template_target(self) -> Path:
+        try:
+            delay_s = self.audio_delay_s
+        except ValueError:
+            delay_s = Fraction(0)
+        indices = self.stream_list.indices or (self._info.audios[0].index,)
+        correction = Correction(indices, delay_s)
+        return proposed_target(self._info, self._suffix, self.options.template, correction)
+
+    def _review(self, *, is_typing: bool = True) -> None:
+        """Say at once what is wrong with what was typed, and soon what will come of it."""
+        self.command_label.hide()
+        self.export_button.setEnabled(False)
+        problem = self._typed_problem()
+        if problem:
+            self.foresight.forget()
+            self._outlook = Outlook(problem)
+            self.outlook_view.show_nothing()
+            self._show_problem(problem)
+        else:
+            self._outlook = Outlook(_LOOKING)
+            self.foresight.look(self.request, is_typing=is_typing)
+
+    def _typed_problem(self) -> str:
+        self.sentence_label.hide()
         if not self.delay_field.text().strip():
-            return _CHANGING if self._is_changing else _UNTOLD
+            return self._advice
         try:
             delay_s = self.audio_delay_s
         except ValueError as error:
             return f"{error}."
         self.sentence_label.setText(wording.correction_sentence(delay_s))
+        self.sentence_label.show()
         if not delay_s:
             return "A delay of 0 changes nothing."
-        try:
-            check_correction(self._info, Correction((self._audio_stream_index,), delay_s))
-        except ExportError as error:
-            return error.message
-        return ""
-
-    def _show_target(self) -> str:
-        target = self.target
-        exists = target.exists()
-        self.replace_box.setVisible(exists)
-        folder = target.absolute().parent
-        self.folder_label.setText(wording.breakable(f"In the folder {folder}"))
-        if not self.target_field.text().strip() or target.is_dir():
+        if not self.stream_list.indices:
+            return "Choose one audio stream at least."
+        if self.target_chooser.target is None:
             return "Name the new file."
-        if exists and self._info.path.exists() and target.samefile(self._info.path):
-            self.replace_box.hide()
-            return "The original is never replaced; choose another name."
-        if not folder.is_dir():
-            return f"There is no folder {folder}."
         try:
-            output_format(target, self._info.container)
+            self._template_target()
+            check_correction(self._info, self.request.correction)
         except ExportError as error:
             return error.message
-        if exists and not self.replace_box.isChecked():
-            return f"{target.name} already exists; choose another name or agree to replace it."
+        except ValueError as error:
+            return f"{error}."
         return ""
 
-    def _on_browse(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            "Export corrected",
-            str(self.target),
-            options=QFileDialog.Option.DontConfirmOverwrite,
+    def _on_foreseen(self, request: ExportRequest, outlook: Outlook) -> None:
+        self._outlook = outlook
+        self.target_chooser.offer_replacing(target_exists=outlook.target_exists)
+        self.outlook_view.show_outlook(request, outlook)
+        self.export_button.setEnabled(not outlook.problem)
+        self._show_problem(outlook.problem)
+
+    def _on_waiting(self) -> None:
+        self._show_problem(_LOOKING)
+
+    def _show_problem(self, problem: str) -> None:
+        self.problem_label.setText(wording.breakable(problem))
+        self.problem_label.setVisible(bool(problem))
+        theme.rename(
+            self.problem_label, "muted" if problem in {self._advice, _LOOKING} else "error"
         )
-        if name:
-            self.target_field.setText(name)
+        self._fitting.start()
+
+    def _fit(self) -> None:
+        """Be as high as what is shown."""
+        layout = self.layout()
+        if layout is not None:
+            # Else the least height is still that of what was shown before.
+            layout.activate()
+            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+
+    def _on_command(self) -> None:
+        if self._outlook.command is not None:
+            QGuiApplication.clipboard().setText(self._outlook.command)
+        sentence = export_wording.command_sentence(self._outlook, self.options.media_layout)
+        self.command_label.setText(wording.breakable(sentence))
+        self.command_label.show()
+        self._fitting.start()

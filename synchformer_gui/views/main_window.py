@@ -1,7 +1,6 @@
 """The window: puts the views together and connects their wishes with session and player."""
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -22,9 +21,11 @@ from core.model.kind import CheckpointKind
 from core.timing import TimeSpan
 from synchformer_gui import tasks
 from synchformer_gui.coverage import coverage_sentence
+from synchformer_gui.export_proposal import DelayHint, clip_hints, propose
+from synchformer_gui.exporting import ExportRequest
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
-from synchformer_gui.settings import Settings
+from synchformer_gui.settings import ExportPreferences, Settings
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.clip_facts import FactsLabel, facts_text
 from synchformer_gui.views.dialogs import Dialogs
@@ -86,10 +87,16 @@ class MainWindow(QMainWindow):
         self.banner.hide()
         self.session.detect(self._preferences)
 
-    def export(self) -> None:
-        """Ask where to, then write the corrected file."""
-        if self.session.can_export and self.session.detection is not None:
-            self.dialogs.export(self.session.detection)
+    def export(self, hint: DelayHint | None = None) -> None:
+        """Ask where to, then write the corrected file.
+
+        Args:
+            hint: What to begin with in place of the answer.
+        """
+        info, index = self.session.info, self.session.audio_stream_index
+        if self.session.can_export and info is not None and index is not None:
+            proposal = propose(info, index, self.session.detection, hint)
+            self.dialogs.export(proposal, self._settings.export_preferences)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         urls = event.mimeData().urls()
@@ -136,7 +143,7 @@ class MainWindow(QMainWindow):
             "&File",
             (
                 Command("&Open…", ("Ctrl+O",), self._on_open),
-                Command("&Export corrected…", ("E",), self.export),
+                Command("&Export corrected…", ("E",), self._on_export),
                 Command("&Quit", ("Ctrl+Q",), self.close),
             ),
         )
@@ -149,7 +156,7 @@ class MainWindow(QMainWindow):
                 Command("&Cancel, or close the message", ("Esc",), self._on_escape),
                 *self.region_keys.commands(),
                 Command(
-                    "Close-Close-&up of the answer, or all offsetsup, or all offsets",
+                    "Close-&up of the answer, or all offsets",
                     ("Z",),
                     self.timeline.toggle_close_up,
                 ),
@@ -160,7 +167,7 @@ class MainWindow(QMainWindow):
 
     def _connect_views(self) -> None:
         self.side.open_button.clicked.connect(self._on_open)
-        self.side.export_button.clicked.connect(self.export)
+        self.side.export_button.clicked.connect(self._on_export)
         self.playback.video.open_requested.connect(self._on_open)
         self.timeline.seek_requested.connect(self.playback.seek)
         self.timeline.region.chosen.connect(self._on_region)
@@ -173,6 +180,7 @@ class MainWindow(QMainWindow):
         self.detect_panel.tolerance_chosen.connect(self._on_tolerance)
         self.detect_panel.model_chosen.connect(self._on_model)
         self.detect_panel.models_requested.connect(self.dialogs.show_models)
+        self.result_panel.clip_hints.taken.connect(self.export)
         self.result_panel.models_requested.connect(self.dialogs.show_models)
         self.dialogs.clip_chosen.connect(self.open_clip)
         self.dialogs.export_chosen.connect(self._on_export_chosen)
@@ -219,6 +227,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
+        self.result_panel.clip_hints.show_hints(clip_hints(info))
         self._on_activity(self.session.activity)
         self.playback.open(info)
         self.session.recall(self._preferences)
@@ -226,8 +235,7 @@ class MainWindow(QMainWindow):
     def _on_detection_dropped(self) -> None:
         self.detect_panel.set_note("")
         self.timeline.clear()
-        self.result_panel.show_no_answer()
-        self.side.export_button.setEnabled(False)
+        self.side.show_no_answer()
 
     def _on_detected(self, detection: Detection) -> None:
         self.detect_panel.set_note(coverage_sentence(detection))
@@ -245,10 +253,14 @@ class MainWindow(QMainWindow):
         elif self.session.detection is None and self.session.activity is Activity.NONE:
             self.timeline.clear()
 
-    def _on_export_chosen(self, target: Path, audio_delay_s: Fraction, overwrite: bool) -> None:
+    def _on_export(self) -> None:
+        self.export()
+
+    def _on_export_chosen(self, request: ExportRequest, preferences: ExportPreferences) -> None:
+        self._settings.export_preferences = preferences
         self.banner.hide()
         self.result_panel.clear_exported()
-        self.session.export(target, audio_delay_s, overwrite=overwrite)
+        self.session.export(request)
 
     def _on_escape(self) -> None:
         if self.session.activity is Activity.NONE:

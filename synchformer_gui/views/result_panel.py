@@ -13,9 +13,11 @@ from PySide6.QtWidgets import (
 )
 
 from core.detection.result import Detection, Reason, Verdict
-from synchformer_gui import judges, map_wording, wording
-from synchformer_gui.tasks import Exported
+from synchformer_gui import export_wording, judges, map_wording, wording
+from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
+from synchformer_gui.views.clip_hints import ClipHints
+from synchformer_gui.views.text_label import text_label
 
 _EARLIER = "Judged earlier with the same options. Press Detect offset to judge anew."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
@@ -35,24 +37,25 @@ class ResultPanel(QScrollArea):
         card = QFrame(self)
         card.setObjectName("card")
         self.setWidget(card)
-        self.hint_label = _text(card, "muted")
+        self.hint_label = text_label(card, "muted")
         self.hint_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.earlier_label = _text(card, "muted")
+        self.earlier_label = text_label(card, "muted")
         self.earlier_label.setText(_EARLIER)
-        self.verdict_label = _text(card)
+        self.verdict_label = text_label(card)
         self.verdict_label.setFont(theme.scaled_font(self.font(), 0.95, bold=True))
-        self.headline_label = _text(card)
+        self.headline_label = text_label(card)
         self.headline_label.setFont(theme.scaled_font(self.font(), 2.0, bold=True))
-        self.answer_label = _text(card)
-        self.correction_label = _text(card)
+        self.answer_label = text_label(card)
+        self.correction_label = text_label(card)
         self.correction_label.setFont(theme.scaled_font(self.font(), 1.0, bold=True))
         self.facts = _Facts(card)
-        self.second_label = _text(card, "muted")
-        self.warning_label = _text(card, "warning")
-        self.offer_label = _text(card, "muted")
+        self.second_label = text_label(card, "muted")
+        self.warning_label = text_label(card, "warning")
+        self.offer_label = text_label(card, "muted")
         self.models_button = QPushButton("Get a published model…", card)
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
+        self.clip_hints = ClipHints(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
@@ -61,6 +64,7 @@ class ResultPanel(QScrollArea):
             layout.addWidget(widget)
         layout.addWidget(self.exported)
         layout.addStretch(1)
+        layout.addWidget(self.clip_hints)
         self.show_no_answer(wording.NO_CLIP)
 
     def show_hint(self, text: str) -> None:
@@ -162,7 +166,7 @@ class _Facts(QWidget):
     def _row(self, row: int, title: str) -> tuple[QLabel, QLabel]:
         name = QLabel(title, self)
         name.setObjectName("muted")
-        value = _text(self)
+        value = text_label(self)
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(name, row, 0, top)
         self._grid.addWidget(value, row, 1, top)
@@ -173,7 +177,7 @@ class _ExportedNote(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._path_url = QUrl()
-        self.label = _text(self)
+        self.label = text_label(self)
         self.folder_button = QPushButton("Show in folder", self)
         self.folder_button.clicked.connect(self._on_folder)
         layout = QVBoxLayout(self)
@@ -183,25 +187,11 @@ class _ExportedNote(QFrame):
 
     def show_exported(self, exported: Exported) -> None:
         found = exported.verification
-        text = f"✘ {wording.verification_sentence(exported.path, found)}"
-        if found.passed:
-            delay_s = exported.correction.audio_delay_s
-            text = (
-                f"✔ {wording.written_sentence(exported.path.name, delay_s)} "
-                f"{wording.verification_sentence(exported.path, found)}"
-            )
-        self.label.setText(wording.breakable(text))
-        self.label.setStyleSheet(f"color: {theme.GOOD if found.passed else theme.BAD};")
+        is_good = found is None or found.passed
+        text = export_wording.exported_sentences(exported)
+        self.label.setText(wording.breakable(wording.unbroken(text)))
+        self.label.setStyleSheet(f"color: {theme.GOOD if is_good else theme.BAD};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
 
     def _on_folder(self) -> None:
         QDesktopServices.openUrl(self._path_url)
-
-
-def _text(parent: QWidget, name: str = "") -> QLabel:
-    label = QLabel(parent)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

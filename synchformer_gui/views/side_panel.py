@@ -49,17 +49,22 @@ class SidePanel(QWidget):
             detection: Its answer, if there is one.
         """
         is_idle = activity is Activity.NONE
-        self.export_button.setEnabled(is_idle and detection is not None)
+        obstacle = NO_CLIP if info is None else detection_obstacle(info)
+        self.export_button.setEnabled(is_idle and not obstacle)
+        self.result_panel.clip_hints.setEnabled(is_idle)
         if not is_idle:
             self.detect_panel.set_busy(_STAGES[activity])
             if activity is Activity.DETECTING:
                 self.result_panel.show_detecting()
             return
-        obstacle = NO_CLIP if info is None else detection_obstacle(info)
         self.detect_panel.set_idle(obstacle=obstacle, is_answered=detection is not None)
         if detection is None:
-            theme.rename(self.export_button, "secondary")
-            self.result_panel.show_no_answer(obstacle)
+            self.show_no_answer(obstacle)
+
+    def show_no_answer(self, obstacle: str = "") -> None:
+        """Say how to get an answer, or why there cannot be one."""
+        theme.rename(self.export_button, "secondary")
+        self.result_panel.show_no_answer(obstacle)
 
     def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
         """Show the answer, whether it was found earlier, and what it suggests to do."""

@@ -52,6 +52,8 @@ QPushButton#primary:disabled {{ background: {RAISED}; border-color: {RAISED}; co
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 6px;
     padding: 5px; }}
 QToolButton:hover {{ background: {RAISED}; border-color: {BORDER}; }}
+QToolButton:focus {{ border-color: {ACCENT}; }}
+QToolButton#fold {{ padding: 5px 8px 5px 0px; }}
 QComboBox, QLineEdit, QSpinBox {{ background: {RAISED}; border: 1px solid {BORDER};
     border-radius: 6px; padding: 6px 8px; selection-background-color: {ACCENT}; }}
 QSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 6px; }}
@@ -62,10 +64,21 @@ QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: url("%ICONS%/chevron-down.svg"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {RAISED}; border: 1px solid {BORDER};
     selection-background-color: {ACCENT}; selection-color: #08192f; }}
-QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {MUTED};
-    border-radius: 4px; background: {RAISED}; }}
-QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT};
-    image: url("%ICONS%/check.svg"); }}
+QCheckBox::indicator, QListWidget::indicator {{ width: 16px; height: 16px;
+    border: 1px solid {MUTED}; border-radius: 4px; background: {RAISED}; }}
+QCheckBox::indicator:checked, QListWidget::indicator:checked {{ background: {ACCENT};
+    border-color: {ACCENT}; image: url("%ICONS%/check.svg"); }}
+QCheckBox:focus, QRadioButton:focus {{ color: {ACCENT}; }}
+QCheckBox:disabled {{ color: {DISABLED}; }}
+QCheckBox::indicator:disabled {{ border-color: {BORDER}; background: {PANEL}; }}
+QRadioButton::indicator {{ width: 16px; height: 16px; border: 1px solid {MUTED};
+    border-radius: 9px; background: {RAISED}; }}
+QRadioButton::indicator:checked {{ width: 8px; height: 8px; border: 5px solid {ACCENT};
+    background: {BASE}; }}
+QListWidget {{ background: {RAISED}; border: 1px solid {BORDER}; border-radius: 6px; }}
+QListWidget:focus {{ border-color: {ACCENT}; }}
+QListWidget::item {{ padding: 4px 6px; color: {TEXT}; }}
+QListWidget::item:selected {{ background: #24456f; }}
 QProgressBar {{ background: {BASE}; border: none; border-radius: 3px; max-height: 6px;
     min-height: 6px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from pytestqt.qtbot import QtBot
 from pytestqt.wait_signal import SignalBlocker
 
 from core.errors import SyncError
+from core.media.correction import Correction
+from synchformer_gui.exporting import ExportRequest
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
 
@@ -28,6 +31,13 @@ def carried(blocker: SignalBlocker) -> Any:
     return blocker.args[0]
 
 
+def export_request(session: Session, target: Path) -> ExportRequest:
+    assert session.info is not None
+    assert session.audio_stream_index is not None
+    correction = Correction((session.audio_stream_index,), Fraction(-1, 5))
+    return ExportRequest(session.info, target, correction)
+
+
 def test_clip_goes_from_file_to_corrected_file(
     qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
 ) -> None:
@@ -36,7 +46,6 @@ def test_clip_goes_from_file_to_corrected_file(
     session.open(make_clip(offset_s=OFFSET_S, duration_s=8.0))
     finish(qtbot, session)
     assert session.can_detect
-    assert not session.can_export
 
     session.detect(CLASSICAL)
     assert session.activity is Activity.DETECTING
@@ -47,7 +56,7 @@ def test_clip_goes_from_file_to_corrected_file(
     assert evidence == list(detection.evidence)
 
     with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
-        session.export(tmp_path / "out.mp4", Fraction(-1, 5), overwrite=False)
+        session.export(export_request(session, tmp_path / "out.mp4"))
     assert carried(blocker).verification.passed
 
 
@@ -58,16 +67,32 @@ def test_existing_target_is_not_replaced_unasked(
     target.write_text("precious")
     session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
     finish(qtbot, session)
-    session.detect(CLASSICAL)
-    finish(qtbot, session)
     with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
-        session.export(target, Fraction(-1, 5), overwrite=False)
+        session.export(export_request(session, target))
 
     error = carried(blocker)
     assert isinstance(error, SyncError)
     assert "precious.mp4" in error.message
     assert target.read_text() == "precious"
     assert session.can_export
+
+
+def test_a_clip_that_was_not_judged_can_be_corrected(
+    qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    session.open(make_clip(duration_s=2.0))
+    assert not session.can_export
+    finish(qtbot, session)
+    assert session.can_export
+    request = export_request(session, tmp_path / "out.mp4")
+    with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
+        session.export(request)
+    assert carried(blocker).path == tmp_path / "out.mp4"
+
+    session.open(make_clip("next.mp4", duration_s=2.0))
+    finish(qtbot, session)
+    session.export(replace(request, overwrite=True))
+    assert session.activity is Activity.NONE, "a request for the clip before is ignored"
 
 
 def test_engine_stays_loaded_between_detections(

@@ -1,6 +1,7 @@
 """Clips, evidence and answers to show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, 
 from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
 from core.detection.windows import plan_windows
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.media.probe import probe
 from core.timing import TimeSpan
+from synchformer_gui.export_proposal import propose
+from synchformer_gui.jobs import JobQueue
+from synchformer_gui.settings import ExportPreferences
+from synchformer_gui.views.export_dialog import ExportDialog
 from synchformer_gui.views.main_window import MainWindow
 
 TICK = Fraction(1, 16000)
@@ -60,7 +66,14 @@ def make_detection(
         info = MediaInfo(path, "mov,mp4", 10.0, 1_000_000, (video,), (audio,), ())
         interval_s = (offset_s - 0.01, offset_s + 0.01)
         estimate = OffsetEstimate(
-            offset_s, interval_s, 0.9, confidence, verdict, reason, 17, synchronizability
+            offset_s,
+            interval_s,
+            0.9,
+            confidence,
+            verdict,
+            reason,
+            17,
+            synchronizability=synchronizability,
         )
         opinion = Opinion("classical estimate", engine_id, estimate)
         return Detection(
@@ -122,3 +135,50 @@ def two_languages(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
                     copy.stream = stream
                     out.mux(copy)
     return target
+
+
+@pytest.fixture
+def queue(qtbot: QtBot) -> Iterator[JobQueue]:
+    queue = JobQueue(1)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def make_dialog(
+    qtbot: QtBot,
+    queue: JobQueue,
+    make_detection: Callable[..., Detection],
+    make_clip: Callable[..., Path],
+) -> Callable[..., ExportDialog]:
+    """Return a function that asks about a clip of 2 s whose sound was found 160 ms early."""
+
+    def make(
+        verdict: Verdict = Verdict.OUT_OF_SYNC,
+        *,
+        reason: Reason = Reason.NONE,
+        sync_map: SyncMap | None = None,
+        preferences: ExportPreferences | None = None,
+        name: str = "clip.mp4",
+        **clip: object,
+    ) -> ExportDialog:
+        info = probe(make_clip(name, duration_s=2.0, size=(96, 80), **clip))
+        detection = replace(make_detection(verdict, reason, sync_map=sync_map), info=info)
+        proposal = propose(info, info.audios[0].index, detection)
+        dialog = ExportDialog(proposal, preferences or ExportPreferences(), queue)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        return dialog
+
+    return make
+
+
+@pytest.fixture
+def settle(qtbot: QtBot) -> Callable[[ExportDialog], str]:
+    """Return a function that waits until a dialog says what comes of it; it returns the problem."""
+
+    def wait(dialog: ExportDialog) -> str:
+        qtbot.waitUntil(lambda: not dialog.foresight.is_looking, timeout=5000)
+        return dialog.problem_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+
+    return wait

@@ -3,36 +3,42 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Reason, Verdict
 from core.detection.syncmap.pieces import SyncMap
+from core.media.containers import Layout
+from synchformer_gui.jobs import JobQueue
+from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views.export_dialog import ExportDialog
 
 pytestmark = pytest.mark.gui
 
-
-@pytest.fixture
-def make_dialog(
-    qtbot: QtBot, make_detection: Callable[..., Detection]
-) -> Callable[..., ExportDialog]:
-    def make(verdict: Verdict = Verdict.OUT_OF_SYNC, **options: object) -> ExportDialog:
-        dialog = ExportDialog(make_detection(verdict, **options))
-        qtbot.addWidget(dialog)
-        dialog.show()
-        return dialog
-
-    return make
+MakeClip = Callable[..., Path]
 
 
-def test_estimate_and_name_are_proposed(make_dialog: Callable[..., ExportDialog]) -> None:
+MakeDialog = Callable[..., ExportDialog]
+Settle = Callable[[ExportDialog], str]
+
+
+def test_estimate_and_name_are_proposed(make_dialog: MakeDialog, settle: Settle) -> None:
     dialog = make_dialog()
+    assert settle(dialog) == ""
 
-    assert dialog.audio_delay_s == Fraction(160, 1000)
-    assert dialog.target.name == "clip.synced.mp4"
+    request = dialog.request
+    assert request.correction.audio_delay_s == Fraction(160, 1000)
+    assert request.target.name == "clip.synced.mp4"
     assert dialog.sentence_label.text() == "Correction: delay audio by 160 ms."
     assert dialog.export_button.isEnabled()
-    assert not dialog.overwrite
+    assert dialog.export_button.isDefault()
+    assert not request.overwrite
+    assert request.verifies
+    assert not request.certifies
+    assert "gets 160 ms longer" in dialog.outlook_view.notes_label.text()
+    assert "Nothing is encoded again" in dialog.outlook_view.promise_label.text()
+    assert not dialog.options.container_combo.isVisible()
 
 
 @pytest.mark.parametrize(
@@ -40,40 +46,40 @@ def test_estimate_and_name_are_proposed(make_dialog: Callable[..., ExportDialog]
     [("160ms", "0.16"), ("4f", "0.16"), ("0.16s", "0.16"), ("-40", "-0.04"), ("1.5f", "0.06")],
 )
 def test_delay_is_taken_as_people_write_it(
-    make_dialog: Callable[..., ExportDialog], text: str, delay_s: str
+    make_dialog: MakeDialog, text: str, delay_s: str
 ) -> None:
     dialog = make_dialog()
     dialog.delay_field.setText(text)
 
     assert dialog.audio_delay_s == Fraction(delay_s)
-    assert dialog.export_button.isEnabled()
 
 
-@pytest.mark.parametrize("text", ["", "soon", "4 bananas", "0", "0ms"])
+@pytest.mark.parametrize("text", ["soon", "4 bananas", "0", "0ms", "2s", "-10000"])
 def test_what_is_no_delay_cannot_be_exported(
-    make_dialog: Callable[..., ExportDialog], text: str
+    make_dialog: MakeDialog, settle: Settle, text: str
 ) -> None:
     dialog = make_dialog()
+    settle(dialog)
     dialog.delay_field.setText(text)
 
     assert not dialog.export_button.isEnabled()
     assert dialog.problem_label.isVisible()
     assert dialog.problem_label.text().endswith(".")
+    dialog.delay_field.setText("1.9s")
+    assert settle(dialog) == ""
 
 
-def test_undecided_answer_proposes_no_delay(make_dialog: Callable[..., ExportDialog]) -> None:
+def test_undecided_answer_proposes_no_delay(make_dialog: MakeDialog, settle: Settle) -> None:
     dialog = make_dialog(Verdict.CANNOT_TELL, reason=Reason.NOT_CONFIDENT)
 
     assert dialog.delay_field.text() == ""
+    assert "could not tell" in dialog.problem_label.text()
     assert not dialog.export_button.isEnabled()
-    assert not dialog.replace_box.isVisible()
     dialog.delay_field.setText("2f")
-    assert dialog.export_button.isEnabled()
+    assert settle(dialog) == ""
 
 
-def test_an_offset_that_changes_proposes_no_delay(
-    make_dialog: Callable[..., ExportDialog], drift: SyncMap
-) -> None:
+def test_an_offset_that_changes_proposes_no_delay(make_dialog: MakeDialog, drift: SyncMap) -> None:
     dialog = make_dialog(sync_map=drift)
 
     assert dialog.delay_field.text() == ""
@@ -81,69 +87,161 @@ def test_an_offset_that_changes_proposes_no_delay(
     assert not dialog.export_button.isEnabled()
 
 
-def test_source_is_refused(make_dialog: Callable[..., ExportDialog], tmp_path: Path) -> None:
+def test_source_is_refused(make_dialog: MakeDialog, settle: Settle, tmp_path: Path) -> None:
     dialog = make_dialog()
-    dialog.target_field.setText(str(tmp_path / "clip.mp4"))
+    dialog.target_chooser.field.setText(str(tmp_path / "clip.mp4"))
 
-    assert not dialog.export_button.isEnabled()
-    assert "never replaced" in dialog.problem_label.text()
-    assert not dialog.replace_box.isVisible()
+    assert "never replaced" in settle(dialog)
+    assert not dialog.target_chooser.replace_box.isVisible()
 
 
-def test_existing_file_is_replaced_only_with_consent(
-    make_dialog: Callable[..., ExportDialog], tmp_path: Path
+def test_existing_file_is_replaced_only_with_consent_to_that_file(
+    make_dialog: MakeDialog, settle: Settle, tmp_path: Path
 ) -> None:
-    (tmp_path / "other.mp4").touch()
+    for name in ("other.mp4", "third.mp4"):
+        (tmp_path / name).touch()
     dialog = make_dialog()
-    dialog.target_field.setText(str(tmp_path / "other.mp4"))
+    chooser = dialog.target_chooser
+    chooser.field.setText(str(tmp_path / "other.mp4"))
+    assert "already exists" in settle(dialog)
+
+    chooser.replace_box.setChecked(True)
+    assert settle(dialog) == ""
+    assert dialog.request.overwrite
+
+    chooser.field.setText(str(tmp_path / "third.mp4"))
+    assert not dialog.request.overwrite
+    assert "third.mp4 already exists" in settle(dialog)
+
+
+def test_a_delay_that_was_erased_is_asked_for(make_dialog: MakeDialog) -> None:
+    dialog = make_dialog()
+    dialog.delay_field.clear()
+
+    assert dialog.problem_label.text() == "Type by how much the sound is to move."
     assert not dialog.export_button.isEnabled()
 
-    dialog.replace_box.setChecked(True)
 
-    assert dialog.export_button.isEnabled()
-    assert dialog.overwrite
-
-
-@pytest.mark.parametrize("name", ["", "nowhere/clip.mp4"])
-def test_impossible_targets_are_refused(
-    make_dialog: Callable[..., ExportDialog], tmp_path: Path, name: str
-) -> None:
+def test_a_file_needs_a_name(make_dialog: MakeDialog) -> None:
     dialog = make_dialog()
-    dialog.target_field.setText(str(tmp_path / name) if name else "")
+    dialog.target_chooser.field.setText("")
 
+    assert dialog.problem_label.text() == "Name the new file."
     assert not dialog.export_button.isEnabled()
 
 
-@pytest.mark.parametrize("delay", ["10s", "-10000", "3600s"])
-def test_delay_beyond_the_clip_is_refused(
-    make_dialog: Callable[..., ExportDialog], delay: str
-) -> None:
+def test_folder_of_the_new_file_is_shown(make_dialog: MakeDialog, tmp_path: Path) -> None:
     dialog = make_dialog()
-    dialog.delay_field.setText(delay)
-
-    assert not dialog.export_button.isEnabled()
-    assert "clip.mp4 (10 s)" in dialog.problem_label.text()
-    dialog.delay_field.setText("9.9s")
-    assert dialog.export_button.isEnabled()
-
-
-@pytest.mark.parametrize("name", ["out.avi", "out"])
-def test_container_that_cannot_be_written_is_refused(
-    make_dialog: Callable[..., ExportDialog], tmp_path: Path, name: str
-) -> None:
-    dialog = make_dialog()
-    dialog.target_field.setText(str(tmp_path / name))
-
-    assert not dialog.export_button.isEnabled()
-    assert ".mkv" in dialog.problem_label.text()
-
-
-def test_folder_of_the_new_file_is_shown(
-    make_dialog: Callable[..., ExportDialog], tmp_path: Path
-) -> None:
-    dialog = make_dialog()
-    shown = dialog.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    chooser = dialog.target_chooser
+    shown = chooser.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
     assert shown == f"In the folder {tmp_path}"
-    dialog.target_field.setText("out.mp4")
-    shown = dialog.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    chooser.field.setText("out.mp4")
+    shown = chooser.folder_label.text().replace("\N{ZERO WIDTH SPACE}", "")
     assert shown == f"In the folder {Path.cwd()}"
+
+
+def test_name_follows_template_delay_and_container_until_one_is_typed(
+    make_dialog: MakeDialog, tmp_path: Path
+) -> None:
+    dialog = make_dialog(preferences=ExportPreferences("{name}.{delay_ms}{ext}"))
+    field, combo = dialog.target_chooser.field, dialog.options.container_combo
+    assert Path(field.text()).name == "clip.+160.mp4"
+    dialog.delay_field.setText("-40ms")
+    combo.setCurrentIndex(combo.findData(".mkv"))
+    combo.activated.emit(combo.currentIndex())
+    assert Path(field.text()).name == "clip.-40.mkv"
+
+    field.setText(str(tmp_path / "mine.mov"))
+    assert combo.currentData() == ".mov"
+    dialog.delay_field.setText("80ms")
+    assert Path(field.text()).name == "mine.mov"
+    combo.setCurrentIndex(combo.findData(".mp4"))
+    combo.activated.emit(combo.currentIndex())
+    assert Path(field.text()).name == "mine.mp4"
+
+
+def test_a_wrong_template_is_said(make_dialog: MakeDialog) -> None:
+    dialog = make_dialog()
+    dialog.options.template_field.setText("{title}{ext}")
+
+    assert "is no template of a name" in dialog.problem_label.text()
+    assert not dialog.export_button.isEnabled()
+
+
+def test_layout_is_offered_where_there_is_one(make_dialog: MakeDialog, tmp_path: Path) -> None:
+    dialog = make_dialog()
+    dialog.options.fold_button.click()
+    combo = dialog.options.layout_combo
+    assert combo.isVisible()
+    combo.setCurrentIndex(combo.findData(Layout.FASTSTART))
+    assert dialog.request.layout is Layout.FASTSTART
+
+    dialog.target_chooser.field.setText(str(tmp_path / "out.mkv"))
+    assert not combo.isVisible()
+    assert dialog.request.layout is None
+
+
+def test_certificate_needs_the_verification(make_dialog: MakeDialog) -> None:
+    dialog = make_dialog(preferences=ExportPreferences(certifies=True, keeps_times=True))
+    assert dialog.request.certifies
+    assert dialog.request.keeps_times
+    dialog.options.verify_box.setChecked(False)
+
+    assert not dialog.request.certifies
+    assert not dialog.options.certificate_box.isEnabled()
+    assert dialog.options.preferences.certifies, "what is chosen stays for the next time"
+
+
+def test_one_several_or_all_sounds_are_moved(make_dialog: MakeDialog, settle: Settle) -> None:
+    dialog = make_dialog(name="three.mkv", n_sounds=3)
+    assert settle(dialog) == ""
+    assert dialog.stream_list.isVisible()
+    assert dialog.request.correction.audio_stream_indices == (1,)
+
+    dialog.stream_list.all_button.click()
+    assert dialog.request.correction.audio_stream_indices == (1, 2, 3)
+    for row in range(3):
+        dialog.stream_list.list.item(row).setCheckState(Qt.CheckState.Unchecked)
+    assert dialog.problem_label.text() == "Choose one audio stream at least."
+    dialog.stream_list.list.item(2).setCheckState(Qt.CheckState.Checked)
+    assert settle(dialog) == ""
+    assert dialog.request.correction.audio_stream_indices == (3,)
+
+
+def test_a_single_sound_is_no_question(make_dialog: MakeDialog) -> None:
+    assert not make_dialog().stream_list.isVisible()
+
+
+def test_closed_dialog_looks_no_further(
+    qtbot: QtBot, make_dialog: MakeDialog, queue: JobQueue
+) -> None:
+    dialog = make_dialog()
+    with qtbot.assertNotEmitted(dialog.foresight.foreseen, wait=300):
+        dialog.reject()
+
+
+def test_keys_reach_everything_in_the_order_of_reading(
+    make_dialog: MakeDialog, settle: Settle
+) -> None:
+    dialog = make_dialog(name="two.mkv", n_sounds=2)
+    settle(dialog)
+    dialog.options.fold_button.click()
+    order: list[QWidget] = []
+    widget: QWidget | None = dialog.delay_field
+    while widget is not None and widget not in order:
+        order.append(widget)
+        widget = widget.nextInFocusChain()
+    stops = [
+        dialog.delay_field,
+        dialog.stream_list.list,
+        dialog.target_chooser.field,
+        dialog.target_chooser.browse_button,
+        dialog.options.fold_button,
+        dialog.options.container_combo,
+        dialog.options.verify_box,
+        dialog.options.times_box,
+        dialog.command_button,
+        dialog.cancel_button,
+        dialog.export_button,
+    ]
+    assert sorted(stops, key=order.index) == stops

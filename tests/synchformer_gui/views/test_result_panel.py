@@ -11,7 +11,7 @@ from core.detection.syncmap.pieces import SyncMap
 from core.media.correction import Correction
 from core.media.verify import Verification
 from synchformer_gui import map_wording, wording
-from synchformer_gui.tasks import Exported
+from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.result_panel import ResultPanel
 
@@ -114,6 +114,13 @@ def test_export_says_whether_it_is_right(
     assert panel.exported.isVisible()
     assert "clip.synced.mp4" in panel.exported.label.text()
     assert ("Verified" in panel.exported.label.text()) == verification.passed
+
+
+def test_a_file_that_was_not_measured_is_not_called_verified(panel: ResultPanel) -> None:
+    panel.show_exported(Exported(Path("clip.synced.mp4"), Correction((1,), Fraction(4, 25)), None))
+
+    assert "Wrote clip.synced.mp4" in panel.exported.label.text()
+    assert "not measured" in panel.exported.label.text()
 
 
 def test_next_clip_starts_without_an_answer(

@@ -1,0 +1,104 @@
+"""Which delay an export begins with: the one that was measured, or that the file itself states."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from core.detection.result import Detection, Verdict
+from core.media.info import MediaInfo, start_of
+from core.media.naming import delay_hints
+from core.timing import delay_for
+from synchformer_gui.quantities import delay_text
+
+_STATED = re.compile(r"states a delay of (-?\d+) ms; it is not applied\.$")
+_STARTS = re.compile(r"audio stream (\d+) starts \d+ ms (?:after|before) the picture; [^;]*$")
+"""How sentences of `core.media.naming.delay_hints` end; the names before may hold anything."""
+
+_UNTOLD = "The detection could not tell, so type the delay that you know to be right."
+_CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
+_UNTYPED = "Type by how much the sound is to move."
+_UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
+
+
+@dataclass(frozen=True, slots=True)
+class DelayHint:
+    """A delay that a file itself states.
+
+    Attributes:
+        sentence: What it says, and that it is not applied.
+        delay_s: The delay that would be applied, exact seconds; positive moves the sound later.
+        audio_stream_index: Stream of the container that is meant; None if none in particular.
+    """
+
+    sentence: str
+    delay_s: Fraction
+    audio_stream_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProposal:
+    """What an export begins with, all of it to be changed at will.
+
+    Attributes:
+        info: The clip.
+        audio_stream_index: Stream of the container that is moved.
+        delay: As it would be typed; empty if none is proposed.
+        advice: What to do where no delay is typed.
+    """
+
+    info: MediaInfo
+    audio_stream_index: int
+    delay: str
+    advice: str
+
+
+def clip_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
+    """Return the delays that a file states in its name or by its start times.
+
+    That of different start times is the one that lets the sound begin with the picture.
+    """
+    hints: list[DelayHint] = []
+    audios = {audio.index: audio for audio in info.audios}
+    for sentence in delay_hints(info):
+        if stated := _STATED.search(sentence):
+            hints.append(DelayHint(sentence, Fraction(int(stated[1]), 1000), None))
+        elif (starts := _STARTS.search(sentence)) and info.picture is not None:
+            index = int(starts[1])
+            delay_s = start_of(info.picture) - start_of(audios[index])
+            hints.append(DelayHint(sentence, delay_s, index))
+    return tuple(hints)
+
+
+def propose(
+    info: MediaInfo,
+    audio_stream_index: int,
+    detection: Detection | None = None,
+    hint: DelayHint | None = None,
+) -> ExportProposal:
+    """Return what an export begins with.
+
+    Args:
+        info: The clip.
+        audio_stream_index: The chosen stream of the container.
+        detection: The answer, if there is one; it proposes no delay if it was "cannot tell" or
+            if the offset changes.
+        hint: What the user took instead.
+    """
+    if hint is not None:
+        index = hint.audio_stream_index
+        chosen = audio_stream_index if index is None else index
+        return ExportProposal(info, chosen, _typed(hint.delay_s), _UNTYPED)
+    if detection is None:
+        return ExportProposal(info, audio_stream_index, "", _UNMEASURED)
+    index, estimate = detection.audio_stream_index, detection.estimate
+    if detection.changing_map is not None:
+        return ExportProposal(info, index, "", _CHANGING)
+    if estimate.verdict is Verdict.CANNOT_TELL:
+        return ExportProposal(info, index, "", _UNTOLD)
+    delay_ms = round(1000 * delay_for(estimate.offset_s))
+    return ExportProposal(info, index, f"{delay_ms}ms", _UNTYPED)
+
+
+def _typed(delay_s: Fraction) -> str:
+    """Write a delay so that `core.timing.parse_delay` reads it, to the microsecond."""
+    return f"{'-' if delay_s < 0 else ''}{delay_text(delay_s).replace(' ', '')}"

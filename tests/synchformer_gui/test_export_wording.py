@@ -1,0 +1,127 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.media.containers import AVI, MKV
+from core.media.correction import Correction, Inexact
+from core.media.info import MediaInfo
+from core.media.plan import Choice, CorrectionPlan, Method, Move
+from core.media.streams import StreamPlan
+from core.media.verify import Verification
+from synchformer_gui import export_wording
+from synchformer_gui.exporting import Exported, ExportRequest
+
+CORRECTION = Correction((1,), Fraction(4, 25))
+MOVE = Move(1, Method.TIMES, Fraction(4, 25))
+PLAN = CorrectionPlan(StreamPlan(MKV, (), (), ()), (MOVE,), Fraction(0), (), (), ("A note.",))
+FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
+
+
+def request_to(target: str, source: str = "talk.mkv") -> ExportRequest:
+    info = MediaInfo(Path("/a") / source, "matroska,webm", 10.0, 1000, (), (), ())
+    return ExportRequest(info, Path("/a") / target, CORRECTION)
+
+
+@pytest.mark.parametrize(
+    ("method", "phrase"),
+    [
+        (Method.TIMES, "Nothing is encoded again: every packet is copied"),
+        (Method.SAMPLES, "the sound gets silence in front or loses its beginning"),
+        (Method.PACKETS, "the sound gets silence in front or loses its beginning"),
+        (Method.DECODED, "is encoded again"),
+    ],
+)
+def test_promise_holds_for_each_way_of_moving(method: Method, phrase: str) -> None:
+    plan = replace(PLAN, moves=(replace(MOVE, method=method),))
+
+    assert phrase in export_wording.promise_sentence(plan)
+
+
+@pytest.mark.parametrize(
+    ("remainder_s", "said"),
+    [
+        (Fraction(0), None),
+        (Fraction(1, 96000), None),
+        (
+            Fraction(-2, 5000),
+            "The sound will be 0.4 ms earlier than asked for, as near as MKV gets.",
+        ),
+        (
+            Fraction(8, 1000),
+            "The sound will be 8.0 ms later than asked for, as near as whole packets get.",
+        ),
+    ],
+)
+def test_a_remainder_is_told_first(remainder_s: Fraction, said: str | None) -> None:
+    plan = replace(PLAN, remainder_s=remainder_s)
+
+    notes = export_wording.note_sentences(request_to("out.mkv"), plan)
+    assert notes == ((said, "A note.") if said else ("A note.",))
+
+
+def test_another_container_is_told() -> None:
+    notes = export_wording.note_sentences(request_to("out.MKV", "talk.wmv"), PLAN)
+
+    assert notes == ("talk.wmv is rewritten as MKV.", "A note.")
+
+
+def test_choices_keep_the_remainder_that_the_plan_found() -> None:
+    choices = (
+        Choice(Inexact.NEAREST, "the nearest packet (8.0 ms too late)"),
+        Choice(Inexact.REENCODE, "to reencode"),
+        Choice(None, "a name"),
+    )
+
+    assert [export_wording.choice_text(one) for one in choices] == [
+        "The nearest packet (8.0 ms too late), nothing encoded again",
+        "Encode that sound again, as PCM (exact)",
+        "Another container, MKV (exact), nothing encoded again",
+    ]
+    assert export_wording.choices_sentence(Path("out.avi")).startswith(AVI.name.upper())
+
+
+@pytest.mark.parametrize(
+    ("exported", "phrases"),
+    [
+        (Exported(Path("/a/out.mkv"), CORRECTION, FOUND), ("✔ Wrote out.mkv", "Verified")),
+        (Exported(Path("/a/out.mkv"), CORRECTION, None), ("✔ Wrote", "not measured again")),
+        (
+            Exported(Path("/a/out.mkv"), CORRECTION, FOUND, Path("/a/out.mkv.certificate.json")),
+            ("Verified", "Certificate: out.mkv.certificate.json"),
+        ),
+        (
+            Exported(
+                Path("/a/out.mkv"), CORRECTION, FOUND, certificate_problem="It is not written."
+            ),
+            ("Verified", "It is not written."),
+        ),
+        (
+            Exported(
+                Path("/a/out.mkv"), CORRECTION, replace(FOUND, changed_metadata=("title", "date"))
+            ),
+            ("These texts differ: title, date.",),
+        ),
+        (
+            Exported(Path("/a/out.mkv"), CORRECTION, replace(FOUND, packets_equal=False)),
+            ("✘ /a/out.mkv is not what was asked for", "do not use it"),
+        ),
+    ],
+)
+def test_what_was_written_is_told(exported: Exported, phrases: tuple[str, ...]) -> None:
+    said = export_wording.exported_sentences(exported)
+
+    assert all(phrase in said for phrase in phrases)
+    assert ("Wrote" in said) == ("✔" in said)
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "text"),
+    [
+        (Fraction(-33, 1000), "Move the sound 33 ms earlier…"),
+        (Fraction(1, 2), "Move the sound 500 ms later…"),
+    ],
+)
+def test_a_hint_offers_what_it_means(delay_s: Fraction, text: str) -> None:
+    assert export_wording.hint_action(delay_s) == text
