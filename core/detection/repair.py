@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from core.detection.result import Detection
 from core.detection.syncmap.pieces import MapKind, SyncMap
+from core.errors import ExportError
 from core.media.correction import Correction
 from core.media.info import MediaInfo, clip_start
 from core.media.retiming import Retiming
@@ -25,18 +26,24 @@ def retiming_correction(
             pitch is wrong too and right without it.
 
     Raises:
-        ValueError: The offset does not change, or its pieces are too short to be moved apart.
+        ValueError: The offset does not change.
+        ExportError: Its pieces are too short to be moved so far.
     """
     if detection.changing_map is None:
         raise ValueError("expected an offset that drifts or jumps, got a constant one")
     video = next(v for v in detection.info.videos if v.index == detection.video_stream_index)
     audio = next(a for a in detection.info.audios if a.index == detection.audio_stream_index)
-    return map_correction(
-        detection.changing_map,
-        audio_stream_indices,
-        clip_start(video, audio),
-        keeps_pitch=keeps_pitch,
-    )
+    found, start_s = detection.changing_map, clip_start(video, audio)
+    try:
+        return map_correction(found, audio_stream_indices, start_s, keeps_pitch=keeps_pitch)
+    except ValueError as error:
+        path = detection.info.path
+        raise ExportError(
+            f"The pieces of {path.name} between jumps are too short to be moved so far; "
+            "cut it there and correct the parts.",
+            path=path,
+            details=str(error),
+        ) from error
 
 
 def map_correction(
@@ -55,7 +62,7 @@ def map_correction(
         keeps_pitch: As in `retiming_correction`.
 
     Raises:
-        ValueError: As there.
+        ValueError: Its pieces are too short to be moved so far.
     """
     if found.kind is MapKind.DRIFT:
         ratio = Fraction(found.stretch).limit_denominator(_LARGEST_DENOMINATOR)

@@ -18,7 +18,7 @@ from core.progress import Monitor
 
 Samples = NDArray[np.float64]
 
-PITCH_ERROR_S = Fraction(35, 1000)
+PITCH_ERROR_S = Fraction(40, 1000)
 """So far sound may lie from its line where the pitch is kept: a window of the filter."""
 
 _EXCERPT_S = 1.0
@@ -31,16 +31,16 @@ _EDGE_S = 0.05
 _COMPARED_HZ = 12000
 """Codecs replace sound above half of this by noise of their own."""
 
-_ENVELOPE_HZ = 1000
+_ENVELOPE_HZ = 50
 _SILENT = 0.05
 """Excerpts are not compared that have less than this share of the loudest one's level."""
 
 _NOTHING = 1e-4
 _LEAST_ALIKE = 0.5
-"""Correlation below which it is not the same sound."""
+"""Likeness, 1 at most, below which it is not the same sound."""
 
 _AS_GOOD = 0.98
-"""Share of the best correlation that lets a place nearer to the right one count: a steady tone is
+"""Share of the best likeness that lets a place nearer to the right one count: a steady tone is
 alike at many places."""
 
 
@@ -184,7 +184,8 @@ def _error_s(wanted: Samples, found: Samples, rate_hz: int, *, is_rough: bool) -
     raw = np.fft.irfft(product, n_fft)[:n_lags]
     powers = np.cumsum(np.concatenate([[0.0], found**2]))
     local = powers[wanted.size :] - powers[: -wanted.size]
-    alike = raw / np.sqrt(np.maximum(local, 1e-12) * np.sum(wanted**2))
+    # Equal loudness counts too: a sound that fades evenly looks like itself a little later.
+    alike = 2 * raw / np.maximum(local + np.sum(wanted**2), 1e-12)
     if alike.max() < _LEAST_ALIKE:
         return float("inf")
     lags_s = (np.arange(n_lags) - (n_lags - 1) / 2) / rate_hz

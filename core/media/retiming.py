@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-LARGEST_RATIO = Fraction(2)
-"""Sound becomes at most so many times as long or as short."""
+from core.timing import LARGEST_STRETCH
 
 LEAST_PIECE_S = Fraction(1, 10)
 """Leaves room for the fades at both ends of a piece."""
@@ -33,8 +32,10 @@ class RetimedPiece:
     shift_s: Fraction
 
     def __post_init__(self) -> None:
-        if not 1 / LARGEST_RATIO <= self.ratio <= LARGEST_RATIO:
-            raise ValueError(f"sound gets at most twice as long or short, got {self.ratio}")
+        if not Fraction(1, LARGEST_STRETCH) <= self.ratio <= LARGEST_STRETCH:
+            raise ValueError(
+                f"sound becomes at most {LARGEST_STRETCH} times as long or short, got {self.ratio}"
+            )
         if self.begin_s is not None and self.end_s is not None:
             length_s = self.end_s - self.begin_s
             if length_s < LEAST_PIECE_S:
@@ -111,7 +112,7 @@ class Retiming:
         """
         ends_s: list[Fraction | None] = []
         begins_s: list[Fraction | None] = [None]
-        for change_s, before_s, after_s in zip(changes_s, delays_s, delays_s[1:], strict=True):
+        for change_s, before_s, after_s in zip(changes_s, delays_s[:-1], delays_s[1:], strict=True):
             middle_s = change_s - (before_s + after_s) / 2
             ends_s.append(min(change_s - before_s, middle_s))
             begins_s.append(max(change_s - after_s, middle_s))
