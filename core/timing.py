@@ -28,10 +28,14 @@ SAMPLES_PER_FRAME = AUDIO_RATE_HZ // VIDEO_FPS
 _ROUNDING_S = 1e-9
 """Sums of decimal fractions miss a border by less than this."""
 
+LARGEST_STRETCH = 2
+"""Sound becomes at most so many times as long or as short."""
+
 LARGEST_TOLERANCE_MS = 1000
 """Of a custom tolerance, either way."""
 
 _CUSTOM = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(?:ms)?", re.ASCII)
+_STRETCH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*/\s*(\d+(?:\.\d+)?))?", re.ASCII)
 _DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|f)?", re.ASCII)
 
 
@@ -132,6 +136,21 @@ def delay_for(offset_s: float) -> Fraction:
     if not math.isfinite(offset_s):
         raise ValueError(f"an offset is a finite number of seconds, got {offset_s}")
     return Fraction(round(offset_s * 1_000_000), 1_000_000)
+
+
+def parse_stretch(text: str) -> Fraction:
+    """Read how many times as long sound is to become: ``1001/1000`` or ``1.001``.
+
+    Raises:
+        ValueError: The text is not a ratio, or not one between a half and two, or 1.
+    """
+    match = _STRETCH.fullmatch(text.strip())
+    if match is None or (match[2] is not None and not Fraction(match[2])):
+        raise ValueError(f"{text!r} is not a ratio; write 1001/1000 or 1.001")
+    ratio = Fraction(match[1]) / Fraction(match[2] or 1)
+    if ratio == 1 or not 1 / LARGEST_STRETCH <= ratio <= LARGEST_STRETCH:
+        raise ValueError(f"sound is made a half to {LARGEST_STRETCH} times as long, got {text}")
+    return ratio
 
 
 def parse_delay(text: str, frame_rate: Fraction | None = None) -> Fraction:

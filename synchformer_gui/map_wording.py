@@ -7,6 +7,7 @@ from math import ceil
 
 from core.detection.result import Detection, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
+from core.media.correction import Correction
 from synchformer_gui import wording
 from synchformer_gui.quantities import delay_text, duration_text
 
@@ -47,6 +48,20 @@ def answer_sentence(detection: Detection) -> str:
         f" {wording.short_offset_text(piece.end_offset_s)} {at_end}."
         f" It runs {_rate_text(found)}{_cause_text(found.cause)}. {judged}"
     )
+
+
+def retiming_text(correction: Correction) -> str:
+    """Say what a correction does to the audio, as the end of a sentence about it."""
+    retiming, delay_s = correction.retiming, correction.audio_delay_s
+    way = f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"
+    if retiming is None:
+        return way
+    if not retiming.is_stretched:
+        return f"moved in {len(retiming.pieces)} pieces"
+    ratio = retiming.pieces[0].ratio
+    pitch = ", its pitch kept" if retiming.keeps_pitch else ""
+    stretched = f"made {ratio.numerator}/{ratio.denominator} times as long{pitch}"
+    return f"{stretched}, then {way}" if delay_s else stretched
 
 
 def headline(detection: Detection) -> str:

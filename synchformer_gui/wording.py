@@ -237,14 +237,15 @@ def other_container_sentence(source: Path, target: Path) -> str:
 def verification_sentence(written: Path, found: "Verification") -> str:
     """Say whether a written file is what was asked for, and if not, what differs."""
     error = "an unknown time"
-    if isfinite(found.shift_error_s):
-        error = f"{1000 * found.shift_error_s:.1f} ms"
+    if isfinite(found.largest_error_s):
+        error = f"{1000 * found.largest_error_s:.1f} ms"
     if found.passed:
         place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
         if found.remainder_s:
             way = "late" if found.remainder_s > 0 else "early"
             place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
-        return f"Verified: picture and sound are unchanged, and the audio is {place}."
+        kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
+        return f"Verified: {kept} unchanged, and the audio is {place}."
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     return (

@@ -1,6 +1,7 @@
 """A small file beside a corrected one that says what was done and what was found."""
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from core.errors import ExportError
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.plan import CorrectionPlan
+from core.media.retiming import Retiming
 from core.media.verify import Verification
 from core.paths import complete_or_absent
 
@@ -56,6 +58,7 @@ def write_certificate(
             "audio_streams": list(correction.audio_stream_indices),
             "audio_delay_s": str(correction.audio_delay_s),
             "inexact": correction.inexact,
+            "retiming": _retiming_content(correction.retiming),
         },
         "moves": [
             {
@@ -63,18 +66,30 @@ def write_certificate(
                 "method": move.method.value,
                 "delay_s": str(move.delay_s),
                 "put_in_front": move.n_units,
+                "codec": move.coding.codec if move.coding else None,
+                "bit_rate": move.coding.bit_rate if move.coding else None,
             }
             for move in plan.moves
         ],
         "notes": list(plan.notes),
         "passed": found.passed,
-        "largest_error_ms": round(1000 * found.shift_error_s, 4),
-        "remainder_ms": round(1000 * found.remainder_s, 4),
+        "largest_error_ms": _ms(found.largest_error_s),
+        "remainder_ms": _ms(found.remainder_s),
         "lost_streams": list(found.lost_streams),
         "changed_metadata": list(found.changed_metadata),
         "streams": [
             {"name": check.name, "blake2b": check.digest, "equal": check.is_equal}
             for check in found.streams
+        ],
+        "encoded_again": [
+            {
+                "name": check.name,
+                "coding": check.coding,
+                "largest_error_ms": _ms(check.error_s),
+                "accepted_error_ms": _ms(check.accepted_s),
+                "places": check.n_places,
+            }
+            for check in found.retimed
         ],
     }
     path = certificate_path(target)
@@ -89,3 +104,23 @@ def write_certificate(
             path=path,
         ) from error
     return path
+
+
+def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:
+    if retiming is None:
+        return None
+    pieces = [
+        {
+            "begin_s": None if piece.begin_s is None else str(piece.begin_s),
+            "end_s": None if piece.end_s is None else str(piece.end_s),
+            "ratio": str(piece.ratio),
+            "shift_s": str(piece.shift_s),
+        }
+        for piece in retiming.pieces
+    ]
+    return {"keeps_pitch": retiming.keeps_pitch, "pieces": pieces}
+
+
+def _ms(seconds: float) -> float | None:
+    """Return milliseconds; None where nothing could be measured, for which JSON has no number."""
+    return round(1000 * seconds, 4) if math.isfinite(seconds) else None

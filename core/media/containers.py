@@ -59,6 +59,16 @@ FLV = OutputFormat("flv", "flv", tick_s=_MS, takes_others=False)
 AVI = OutputFormat("avi", "avi", keeps_times=False, takes_others=False)
 MXF = OutputFormat("mxf", "mxf", keeps_times=False, takes_others=False)
 
+# The MPEG-TS muxer accepts everything and writes what it does not know as private data, which
+# nothing can read back.
+# fmt: off
+TS_CODECS = frozenset({
+    "aac", "aac_latm", "ac3", "cavs", "dirac", "dts", "dvb_subtitle", "dvb_teletext", "eac3",
+    "h264", "hdmv_pgs_subtitle", "hevc", "klv", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
+    "mpeg4", "opus", "pcm_bluray", "s302m", "timed_id3", "truehd", "vc1", "vvc",
+})
+# fmt: on
+
 _BY_SUFFIX = {
     ".mp4": MP4,
     ".m4v": MP4,
@@ -89,6 +99,11 @@ _LAYOUT_FLAGS = {
     # Without the delay, the muxer would write no edit lists.
     Layout.FRAGMENTED: "frag_keyframe+delay_moov+default_base_moof",
 }
+
+
+def is_statistic(key: str) -> bool:
+    """Tell whether a tag of Matroska counts what is in the stream, as mkvmerge writes them."""
+    return key.upper().startswith(("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_"))
 
 
 def muxer_options(output: OutputFormat, layout: Layout | None = None) -> dict[str, str]:

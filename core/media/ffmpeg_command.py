@@ -22,9 +22,10 @@ def equivalent_command(
     timecode tracks and the like are what the program makes of them.
 
     Returns:
-        The command; None where the program has none, as for shifts by whole packets.
+        The command; None where the program has none that does the same, as for shifts by whole
+        packets and for retimed sound.
     """
-    if any(move.method is Method.PACKETS for move in plan.moves):
+    if any(move.method in (Method.PACKETS, Method.RETIMED) for move in plan.moves):
         return None
     words = ["ffmpeg", "-i", str(info.path)]
     numbers = {item.index: number for number, item in enumerate(plan.streams.copied)}

@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from core.media.containers import MP4, OutputFormat
+from core.media.containers import MP4, OutputFormat, is_statistic
 from core.media.correction import Correction
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
@@ -86,7 +86,7 @@ def _differing(
 ) -> Iterator[str]:
     found = {key.lower(): text for key, text in copy.items()}
     for key, text in source.items():
-        is_own = key.lower() in CONTAINER_KEYS | _MUXER_KEYS | _TOOL_KEYS or _is_statistic(key)
+        is_own = key.lower() in CONTAINER_KEYS | _MUXER_KEYS | _TOOL_KEYS or is_statistic(key)
         is_lost = (stream_index, key) in lost
         if not is_own and not is_lost and found.get(key.lower()) != text:
             yield _text_name(stream_index, key)
@@ -112,14 +112,9 @@ def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int |
             lost += [
                 (stream.index, key)
                 for key in stream.metadata
-                if key.lower() not in kept and not _is_statistic(key)
+                if key.lower() not in kept and not is_statistic(key)
             ]
     return lost
-
-
-def _is_statistic(key: str) -> bool:
-    """Tell whether a tag of Matroska counts what is in the stream, as mkvmerge writes them."""
-    return key.upper().startswith(("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_"))
 
 
 def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[str]:
@@ -203,30 +198,32 @@ def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) 
     """Say how the length of the file will differ, as far as the source tells lengths."""
     if info.picture is None or not output.keeps_times:
         return
-    delay_s = correction.audio_delay_s
     moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
     if not moved:
         return
-    starts_s = [start_of(audio) + delay_s for audio in moved]
-    earlier_s = start_of(info.picture) - min(starts_s)
-    if delay_s < 0 and earlier_s > _LEAST_S:
-        sound = f"The first {_ms(min(earlier_s, -delay_s))} of the sound come before the picture"
+    first_s = min(start_of(audio) for audio in moved)
+    new_first_s = correction.target_of(first_s)
+    before_s = min(start_of(info.picture), first_s) - new_first_s
+    if before_s > _LEAST_S:
+        sound = f"The first {_ms(before_s)} of the sound come before the picture"
         if output.is_mp4:
             yield f"{sound}: they are kept in the file and not played."
         else:
             yield f"{sound}: the file gets longer by as much."
+    start_s = min(start_of(info.picture), *(start_of(audio) for audio in info.audios))
+    end_s = start_s + Fraction(info.duration_s)
     ends_s = [
-        start_of(audio) + delay_s + Fraction(audio.duration_s)
+        start_of(audio) + Fraction(audio.duration_s)
         for audio in moved
         if audio.duration_s is not None
     ]
-    start_s = min(start_of(info.picture), *(start_of(audio) for audio in info.audios))
-    later_s = max(ends_s, default=Fraction(0)) - start_s - Fraction(info.duration_s)
-    if delay_s > 0 and len(ends_s) == len(moved):
-        if later_s > _LEAST_S:
-            yield f"The file gets {_ms(later_s)} longer, since its sound ends later."
-    elif delay_s > 0:
-        yield f"The file gets up to {_ms(delay_s)} longer, since its sound ends later."
+    is_known = len(ends_s) == len(moved)
+    # Sound that does not tell its end may last as long as the file.
+    last_s = max(ends_s) if is_known else end_s
+    later_s = correction.target_of(last_s) - end_s
+    if correction.target_of(last_s) > last_s and later_s > _LEAST_S:
+        most = "" if is_known else "up to "
+        yield f"The file gets {most}{_ms(later_s)} longer, since its sound ends later."
 
 
 def _ms(seconds: Fraction) -> str:

@@ -1,29 +1,32 @@
 """Copying the packets of an opened file into another, with the times of one stream shifted.
 
-Files, names and failures of the drive are left to `core.media.remux`.
+Sound that is retimed comes from `core.media.retimed_packets` in their stead. Reading packets is
+left to `core.media.source_packets`; files, names and failures of the drive, to `core.media.remux`.
 """
 
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from typing import BinaryIO
 
 import av
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Stream
 
-from core.errors import ExportError
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.losses import first_time_s
 from core.media.plan import CorrectionPlan, Method, Move
+from core.media.retimed_packets import RetimedPackets
+from core.media.sound_coding import PCM_16, SoundCoding
+from core.media.source_packets import copied_packets, end_of
 from core.media.streams import StreamPlan, describe
 from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
 from core.progress import Monitor, Progress
@@ -36,12 +39,6 @@ _BUFFER_BYTES = 1 << 20
 _CHECK_EVERY_PACKETS = 32
 
 _REPORT_EVERY_S = 0.1
-
-_STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
-"""Containers that state their length where a cut does not take it away."""
-
-_TAIL_S = 1.0
-"""How far a whole file may end before the length that it states."""
 
 
 def copy_packets(
@@ -70,40 +67,91 @@ def copy_packets(
         buffer_size=_BUFFER_BYTES,
     )
     try:
-        recoded = {move.stream_index for move in plan.moves if move.method is Method.DECODED}
-        outputs = describe(writer, reader, info.path, plan.streams, recoded)
-        starts_s = {index: first_time_s(info, index) for index in outputs}
-        common_s = _common_shift_s(reader, starts_s, plan.streams, correction)
-        _copy_chapters(writer, reader, common_s)
-        shifts_s = dict.fromkeys(outputs, common_s)
-        for index in correction.audio_stream_indices:
-            shifts_s[index] += correction.audio_delay_s
-        relays = {
-            move.stream_index: _relay(reader.streams[move.stream_index], move)
-            for move in plan.moves
-            if move.method is not Method.TIMES
-        }
-        picture_end_s = Fraction(0)
-        for packet in _watched(_packets(reader, outputs, info), info, monitor):
-            index = packet.stream_index
-            if index in relays:
-                _mux(writer, outputs[index], relays[index].feed(packet))
-                continue
-            if packet.stream.type == "video":
-                picture_end_s = max(picture_end_s, _end_s(packet))
-            _shift(packet, shifts_s[index])
-            packet.stream = outputs[index]
-            writer.mux(packet)
-        for index, relay in relays.items():
-            # Where MXF has no more sound it ends the picture as well.
-            until_s = picture_end_s if output is MXF else None
-            _mux(writer, outputs[index], relay.finish(until_s))
+        outputs = describe(writer, reader, info.path, plan.streams, _recoded(plan))
+        with ExitStack() as stack:
+            retimed = {
+                move.stream_index: stack.enter_context(
+                    _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
+                )
+                for move in plan.moves
+                if move.method is Method.RETIMED
+            }
+            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor)
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
         raise
     writer.close()
+
+
+def _recoded(plan: CorrectionPlan) -> dict[int, SoundCoding]:
+    codings = {m.stream_index: m.coding for m in plan.moves if m.coding is not None}
+    return codings | {m.stream_index: PCM_16 for m in plan.moves if m.method is Method.DECODED}
+
+
+def _retimed(
+    info: MediaInfo,
+    output: Stream,
+    move: Move,
+    plan: CorrectionPlan,
+    correction: Correction,
+    monitor: Monitor,
+) -> RetimedPackets:
+    assert isinstance(output, AudioStream)
+    from_zero = not plan.streams.output.keeps_times
+    return RetimedPackets(
+        info.path, move.stream_index, output, correction, monitor, from_zero=from_zero
+    )
+
+
+def _copy(
+    writer: OutputContainer,
+    reader: InputContainer,
+    info: MediaInfo,
+    outputs: Mapping[int, Stream],
+    retimed: Mapping[int, RetimedPackets],
+    plan: CorrectionPlan,
+    correction: Correction,
+    monitor: Monitor,
+) -> None:
+    """Write all packets to the described file."""
+    starts_s = {index: first_time_s(info, index) for index in outputs}
+    moved_s = {i: starts_s[i] + correction.audio_delay_s for i in correction.audio_stream_indices}
+    moved_s |= {index: packets.first_s for index, packets in retimed.items()}
+    common_s = _common_shift_s(reader, starts_s, moved_s, plan.streams)
+    _copy_chapters(writer, reader, common_s)
+    shifts_s = dict.fromkeys(outputs, common_s)
+    for index in correction.audio_stream_indices:
+        shifts_s[index] += correction.audio_delay_s
+    relays = {
+        move.stream_index: _relay(reader.streams[move.stream_index], move)
+        for move in plan.moves
+        if move.method not in (Method.TIMES, Method.RETIMED)
+    }
+    picture_end_s = Fraction(0)
+    for packet in _watched(copied_packets(reader, outputs, info), info, monitor):
+        index = packet.stream_index
+        if index in retimed:
+            continue
+        if index in relays:
+            _mux(writer, outputs[index], relays[index].feed(packet))
+            continue
+        if packet.stream.type == "video":
+            picture_end_s = max(picture_end_s, end_of(packet))
+        if packet.dts is not None:
+            for number, packets in retimed.items():
+                due = packets.before(packet.dts * packet.time_base)
+                _mux(writer, outputs[number], due, common_s)
+        _shift(packet, shifts_s[index])
+        packet.stream = outputs[index]
+        writer.mux(packet)
+    # Where MXF has no more sound it ends the picture as well.
+    until_s = picture_end_s if plan.streams.output is MXF else None
+    for index, relay in relays.items():
+        _mux(writer, outputs[index], relay.finish(until_s))
+    for index, packets in retimed.items():
+        _mux(writer, outputs[index], packets.finish(until_s), common_s)
 
 
 def _relay(stream: Stream, move: Move) -> Relay:
@@ -117,8 +165,14 @@ def _relay(stream: Stream, move: Move) -> Relay:
     return SampleRelay(codec, context.sample_rate, context.channels, move.n_units)
 
 
-def _mux(writer: OutputContainer, stream: Stream, packets: Iterator["Packet[Stream]"]) -> None:
+def _mux(
+    writer: OutputContainer,
+    stream: Stream,
+    packets: Iterator["Packet[Stream]"],
+    shift_s: Fraction = Fraction(0),
+) -> None:
     for packet in packets:
+        _shift(packet, shift_s)
         packet.stream = stream
         writer.mux(packet)
 
@@ -126,13 +180,19 @@ def _mux(writer: OutputContainer, stream: Stream, packets: Iterator["Packet[Stre
 def _common_shift_s(
     reader: InputContainer,
     starts_s: Mapping[int, Fraction],
+    moved_s: Mapping[int, Fraction],
     plan: StreamPlan,
-    correction: Correction,
 ) -> Fraction:
     """Return by how many seconds all streams move together, which no player shows.
 
     Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
-    streams move up by as much as the shifted one would be below what the source had.
+    streams move up by as much as a moved one would be below what the source had.
+
+    Args:
+        reader: The source.
+        starts_s: When its streams start.
+        moved_s: When those that are moved would start.
+        plan: What becomes of the streams.
     """
     lowest_s = min(starts_s.values(), default=Fraction(0))
     same_family = reader.format.name == plan.output.reads_as
@@ -142,8 +202,7 @@ def _common_shift_s(
         common_s = -lowest_s
     if plan.output.is_mp4 or not plan.output.keeps_times:
         return common_s
-    shifted_s = correction.audio_delay_s + common_s
-    shifted_s += min(starts_s[index] for index in correction.audio_stream_indices)
+    shifted_s = common_s + min(moved_s.values())
     allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
     shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
     # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
@@ -157,81 +216,6 @@ def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fr
         chapter["start"] = max(chapter["start"] + ticks, 0)
         chapter["end"] = max(chapter["end"] + ticks, 0)
     writer.set_chapters(chapters)
-
-
-def _packets(
-    reader: InputContainer, outputs: Mapping[int, Stream], info: MediaInfo
-) -> Iterator["Packet[Stream]"]:
-    """Read the packets of the copied streams.
-
-    Raises:
-        ExportError: The source cannot be read to its end, or its times go back, which no
-            container takes.
-    """
-    for stream in reader.streams:
-        if stream.index not in outputs:
-            stream.discard = Discard.all
-    counts: Counter[int] = Counter()
-    last_dts: dict[int, int] = {}
-    end_s = Fraction(0)
-    try:
-        for packet in reader.demux([reader.streams[index] for index in outputs]):
-            # Nothing but the flush packets at the end is empty. A missing dts is no reason to
-            # skip: the first pictures of Matroska files have none.
-            if packet.size == 0:
-                continue
-            counts[packet.stream_index] += 1
-            if packet.dts is not None:
-                if packet.dts < last_dts.get(packet.stream_index, packet.dts):
-                    raise _jumps_back(info, packet)
-                last_dts[packet.stream_index] = packet.dts
-            end_s = max(end_s, _end_s(packet))
-            yield packet
-    except (FFmpegError, OSError) as error:
-        raise _cut_off(info, details=str(error)) from error
-    if reader.format.name.startswith("mov"):
-        for index, count in counts.items():
-            n_indexed = len(reader.streams[index].index_entries)
-            if count < n_indexed:
-                raise _cut_off(info, f"stream {index}: {count} of {n_indexed} packets")
-    elif reader.format.name.startswith(_STATE_LENGTH):
-        stated_s = _stated_length_s(reader)
-        if end_s < stated_s - _TAIL_S:
-            raise _cut_off(info, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
-
-
-def _stated_length_s(reader: InputContainer) -> float:
-    """Return the length that a file states, or 0."""
-    if reader.format.name == "avi":
-        # Where the index is cut off, FFmpeg guesses the length; the header still counts pictures.
-        lengths_s = [float(s.frames * (s.time_base or 0)) for s in reader.streams.video]
-        return max(lengths_s, default=0.0)
-    return (reader.duration or 0) / av.time_base
-
-
-def _end_s(packet: "Packet[Stream]") -> Fraction:
-    """Return when a packet ends; 0 if it does not say."""
-    if packet.pts is None:
-        return Fraction(0)
-    return (packet.pts + (packet.duration or 0)) * packet.time_base
-
-
-def _cut_off(info: MediaInfo, details: str) -> ExportError:
-    return ExportError(
-        f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
-        path=info.path,
-        details=details,
-    )
-
-
-def _jumps_back(info: MediaInfo, packet: "Packet[Stream]") -> ExportError:
-    time_s = float((packet.dts or 0) * packet.time_base)
-    return ExportError(
-        f"{info.path.name} jumps back in time, as files do that were joined byte by byte; "
-        "join its parts in an editor and correct the result.",
-        path=info.path,
-        details=f"stream {packet.stream_index} goes back to {time_s:.3f} s",
-    )
 
 
 def _watched(

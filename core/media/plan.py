@@ -12,6 +12,7 @@ from core.media.correction import Correction, Inexact
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.losses import length_notes, lost_marks, lost_texts, shown_by_others
 from core.media.reader import open_container
+from core.media.sound_coding import SoundCoding, sound_coding
 from core.media.streams import StreamPlan, plan_streams
 from core.media.untimed import is_uncompressed, packet_samples, silent_packet
 
@@ -30,6 +31,8 @@ class Method(Enum):
     """Coded sound gets packets of silence in front or loses packets at its head."""
     DECODED = "decoded"
     """The sound is decoded and laid out as PCM."""
+    RETIMED = "retimed"
+    """The sound is decoded, retimed and encoded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class Move:
         method: How it is moved.
         delay_s: By how much it will be later, exactly; rounding to the container's ticks aside.
         n_units: Samples (of PACKETS: packets) put in front of it; negative, cut off.
+        coding: How it is encoded, of RETIMED.
     """
 
     stream_index: int
     method: Method
     delay_s: Fraction
     n_units: int = 0
+    coding: SoundCoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
         lost = (*streams.left_out, *lost_texts(reader, info, target, streams.output))
     moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
     remainder_s = max((m.delay_s - correction.audio_delay_s for m in moved), key=abs, default=None)
-    refused = streams.refused
+    refused = (*streams.refused, *_unencoded(info, moves, target))
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
@@ -135,7 +140,10 @@ def _moves(
     for audio in info.audios:
         is_moved = audio.index in correction.audio_stream_indices
         delay_s = correction.audio_delay_s if is_moved else Fraction(0)
-        if streams.output.keeps_times:
+        if is_moved and correction.retiming is not None:
+            coding = sound_coding(info.path, audio.index, streams.output)
+            moves.append(Move(audio.index, Method.RETIMED, delay_s, coding=coding))
+        elif streams.output.keeps_times:
             if is_moved:
                 tick_s = streams.output.tick_s or Fraction(1, audio.sample_rate_hz)
                 delay_s = round(delay_s / tick_s) * tick_s
@@ -152,6 +160,16 @@ def _moves(
             else:
                 choices = _choices(by_packets, delay_s)
     return tuple(moves), choices
+
+
+def _unencoded(info: MediaInfo, moves: tuple[Move, ...], target: Path) -> list[str]:
+    """Say which sound cannot be encoded again."""
+    return [
+        f"{target.name} takes no sound that is encoded here in place of stream "
+        f"{move.stream_index} of {info.path.name}; choose a name that ends in .mkv."
+        for move in moves
+        if move.method is Method.RETIMED and move.coding is None
+    ]
 
 
 def _by_samples(audio: AudioStream, delay_s: Fraction, method: Method) -> Move:
@@ -203,6 +221,8 @@ def _notes(moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo) -> lis
         sound = f"Stream {move.stream_index} of {info.path.name} (audio)"
         if move.method is Method.DECODED:
             notes.append(f"{sound} is decoded and written as 16-bit PCM.")
+        if move.coding is not None:
+            notes.append(f"{sound} is encoded again, as {move.coding.words}; nothing else is.")
         if move.method is Method.TIMES or not move.n_units:
             continue
         ms = f"{abs(float(1000 * move.delay_s)):.1f} ms".replace(".0 ms", " ms")

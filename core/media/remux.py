@@ -1,9 +1,9 @@
-"""Writing a copy of a file in which one audio stream is earlier or later.
+"""Writing a copy of a file in which one audio stream is earlier or later, or retimed.
 
-Packets are copied as they are, and only times change; `core.media.plan` tells beforehand where a
-container needs more than that. Which streams a container can carry is decided in
-`core.media.streams`, the copying is done in `core.media.packets`; `core.media.verify` measures the
-result.
+Packets are copied as they are, and only times change, but for sound that is retimed;
+`core.media.plan` tells beforehand where a container needs more than that. Which streams a container
+can carry is decided in `core.media.streams`, the copying is done in `core.media.packets`;
+`core.media.verify` measures the result.
 """
 
 import errno

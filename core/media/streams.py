@@ -4,7 +4,7 @@ Copying the packets is left to `core.media.remux`.
 """
 
 import io
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +17,19 @@ from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from core.media.containers import AVI, MKV, MP4, MXF, OutputFormat, can_write, output_format
+from core.media.containers import (
+    AVI,
+    MKV,
+    MP4,
+    MXF,
+    TS_CODECS,
+    OutputFormat,
+    can_write,
+    output_format,
+)
 from core.media.reader import open_container
+from core.media.sound_coding import SoundCoding, add_sound
 from core.media.untimed import is_uncompressed, packet_samples
-
-# The MPEG-TS muxer accepts everything and writes what it does not know as private data, which
-# nothing can read back.
-# fmt: off
-_TS_CODECS = frozenset({
-    "aac", "aac_latm", "ac3", "cavs", "dirac", "dts", "dvb_subtitle", "dvb_teletext", "eac3",
-    "h264", "hdmv_pgs_subtitle", "hevc", "klv", "mp1", "mp2", "mp3", "mpeg1video", "mpeg2video",
-    "mpeg4", "opus", "pcm_bluray", "s302m", "timed_id3", "truehd", "vc1", "vvc",
-})
-# fmt: on
 
 # These have a place in QuickTime and none in MP4.
 _QUICKTIME_CODECS = frozenset(
@@ -137,7 +137,7 @@ def describe(
     reader: InputContainer,
     source: Path,
     plan: StreamPlan,
-    recoded: Collection[int] = (),
+    recoded: Mapping[int, SoundCoding],
 ) -> dict[int, Stream]:
     """Give the target the source's streams and metadata.
 
@@ -146,7 +146,7 @@ def describe(
         reader: The source.
         source: Its path.
         plan: What is copied.
-        recoded: Audio streams of the source that become PCM.
+        recoded: How audio streams of the source are encoded that are not copied.
 
     Returns:
         The target's streams that take packets, by the index of the source's.
@@ -159,7 +159,9 @@ def describe(
     for item in copied:
         stream = reader.streams[item.index]
         if item.index in recoded:
-            outputs[item.index] = _add_sound(writer, stream, "pcm_s16le")
+            outputs[item.index] = add_sound(writer, stream, recoded[item.index])
+            if keeps_pids:
+                outputs[item.index].id = stream.id
             continue
         if plan.output is MKV and is_picture(stream):
             _add_picture(writer, stream, _first_payload(source, item.index))
@@ -225,7 +227,7 @@ def _accepts(
 ) -> bool:
     if is_picture(stream) and output is not MP4:
         return output is MKV and _codec_name(stream) in _PICTURE_TYPES
-    if output.name == "mpegts" and _codec_name(stream) not in _TS_CODECS:
+    if output.name == "mpegts" and _codec_name(stream) not in TS_CODECS:
         return False
     if output is AVI and isinstance(stream, AudioStream):
         codec = _codec_name(stream)
@@ -251,7 +253,7 @@ def _accepts(
 def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
     if writer.format.name == AVI.name and _codec_name(stream) == "ac3":
         # Without the length of a packet, which only an encoder tells, the index would be wrong.
-        return _add_sound(writer, stream, "ac3")
+        return _add_ac3(writer, stream)
     if isinstance(stream, DataStream):
         data = writer.add_stream_from_template(stream)
         data.metadata.update(stream.metadata)
@@ -272,11 +274,11 @@ def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> 
     return copy
 
 
-def _add_sound(writer: OutputContainer, stream: Stream, codec: str) -> Stream:
-    """Add a stream that takes sound of another codec, or of which the muxer must be told more."""
+def _add_ac3(writer: OutputContainer, stream: Stream) -> Stream:
+    """Add a stream of which the muxer is told what only an encoder tells."""
     context = stream.codec_context
     assert isinstance(context, AudioCodecContext)
-    copy = writer.add_stream(codec, rate=context.sample_rate, layout=context.layout.name)
+    copy = writer.add_stream("ac3", rate=context.sample_rate, layout=context.layout.name)
     copy.codec_context.bit_rate = context.bit_rate or 0
     copy.metadata.update(stream.metadata)
     copy.disposition = stream.disposition

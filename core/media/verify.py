@@ -1,7 +1,7 @@
 """Measuring a corrected file against its source: the same packets, and only one stream moved."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from core.media.info import MediaInfo
 from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
+from core.media.retimed_check import PITCH_ERROR_S, retimed_error_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
-from core.progress import SILENT, Monitor, Unreported
+from core.progress import SILENT, Monitor, Progress, Unreported
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,39 @@ class StreamCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class RetimedCheck:
+    """What was found of sound that was encoded again.
+
+    Attributes:
+        name: The stream of the source.
+        coding: How it was to be encoded, in words.
+        error_s: Largest distance from where it was to be heard; infinite if it is another sound.
+        accepted_s: How large that may be.
+        n_places: At how many places it was measured.
+    """
+
+    name: str
+    coding: str
+    error_s: float
+    accepted_s: float
+    n_places: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What a corrected file was found to be.
 
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
         shift_error_s: Largest distance of a presentation time from where the plan puts it, in
-            seconds, over all streams; a shift common to all streams does not count.
+            seconds, over all streams that are not retimed; a shift common to all streams does not
+            count.
         lost_streams: Names of the streams that should have been copied and are missing. Data
             streams that are not copied are not among them (`core.media.streams`).
         changed_metadata: Names of texts and flags that differ, but for those that the plan names as
             lost. They do not keep the file from passing: muxers write some in their own way.
-        streams: What was found of each stream.
+        streams: What was found of each stream that is not retimed.
+        retimed: What was found of each other one.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
     """
@@ -58,12 +80,21 @@ class Verification:
     remainder_s: float = 0.0
     changed_metadata: tuple[str, ...] = ()
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
+    retimed: tuple[RetimedCheck, ...] = ()
 
     @property
     def passed(self) -> bool:
         return (
-            self.packets_equal and self.shift_error_s <= ACCEPTED_ERROR_S and not self.lost_streams
+            self.packets_equal
+            and self.shift_error_s <= ACCEPTED_ERROR_S
+            and not self.lost_streams
+            and all(check.error_s <= check.accepted_s for check in self.retimed)
         )
+
+    @property
+    def largest_error_s(self) -> float:
+        """The largest error of any stream."""
+        return max([self.shift_error_s, *(check.error_s for check in self.retimed)])
 
 
 def verify_corrected(
@@ -84,7 +115,8 @@ def verify_corrected(
     """
     plan = plan_correction(source, correction, target)
     with open_container(source.path) as reader, _open_unedited(target) as copy:
-        copied = {item.index for item in plan.streams.copied}
+        retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
+        copied = {item.index for item in plan.streams.copied} - retimed
         wraps = reader.format.name != copy.format.name
         progress = CheckProgress(monitor, reader.size + copy.size)
         everything = range(len(copy.streams))
@@ -100,7 +132,9 @@ def verify_corrected(
             read_copy = _limited(read_copy, copy, wanted)
         found = read_tracks(copy, target, everything, read_copy, progress, wraps=wraps)
         changed = tuple(changed_texts(reader, copy, plan.streams.output))
+        pairs = _retimed_pairs(reader, copy, retimed)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
+    lost += tuple(_sound_name(source, index) for index in sorted(retimed - pairs.keys()))
     kept = {key: track for key, track in wanted.items() if key in found}
     checks = tuple(
         StreamCheck(
@@ -110,14 +144,55 @@ def verify_corrected(
         )
         for key, track in kept.items()
     )
+    common_s, shift_error_s = _shift_errors_s(kept, found, plan, correction)
     return Verification(
         packets_equal=all(check.is_equal for check in checks),
-        shift_error_s=_shift_error_s(kept, found, plan, correction),
+        shift_error_s=shift_error_s,
         lost_streams=lost,
         remainder_s=0.0 if plan.is_exact else float(plan.remainder_s),
         changed_metadata=changed,
         streams=checks,
+        retimed=tuple(
+            _retimed_check(source, target, pair, plan, correction, common_s, monitor)
+            for pair in pairs.items()
+        ),
     )
+
+
+def _retimed_pairs(
+    reader: InputContainer, copy: InputContainer, retimed: Collection[int]
+) -> dict[int, int]:
+    """Return the streams of a copy that hold retimed sound, by those of the source."""
+    copies = dict(stream_keys(copy))
+    return {
+        stream.index: copies[key].index
+        for key, stream in stream_keys(reader)
+        if stream.index in retimed and key in copies
+    }
+
+
+def _retimed_check(
+    source: MediaInfo,
+    target: Path,
+    pair: tuple[int, int],
+    plan: CorrectionPlan,
+    correction: Correction,
+    common_s: float,
+    monitor: Monitor,
+) -> RetimedCheck:
+    """Measure one stream; a pair is its index in the source and in the target."""
+    monitor.report(Progress("Comparing the retimed sound"))
+    of_source, of_target = (source.path, pair[0]), (target, pair[1])
+    error_s, n_places = retimed_error_s(of_source, of_target, correction, common_s, monitor)
+    move, retiming = plan.move_of(pair[0]), correction.retiming
+    is_rough = retiming is not None and retiming.keeps_pitch and retiming.is_stretched
+    accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
+    coding = move.coding.words if move is not None and move.coding is not None else ""
+    return RetimedCheck(_sound_name(source, pair[0]), coding, error_s, accepted_s, n_places)
+
+
+def _sound_name(source: MediaInfo, index: int) -> str:
+    return f"{source.path.name}, stream {index} (audio)"
 
 
 def _readings(
@@ -155,12 +230,13 @@ def _open_unedited(path: Path) -> InputContainer:
     return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
 
 
-def _shift_error_s(
+def _shift_errors_s(
     wanted: Mapping[TrackKey, Track],
     found: Mapping[TrackKey, Track],
     plan: CorrectionPlan,
     correction: Correction,
-) -> float:
+) -> tuple[float, float]:
+    """Return by how much all streams are later, and how far any is from that or from its move."""
     moved: list[NDArray[np.float64]] = []
     still: list[NDArray[np.float64]] = []
     for key, track in wanted.items():
@@ -177,10 +253,10 @@ def _shift_error_s(
             moved.append(times_s - before_s - float(correction.audio_delay_s))
         else:
             still.append(times_s - before_s)
-    if not moved or not still:
-        return math.inf
+    if not still or not (moved or correction.retiming):
+        return 0.0, math.inf
     others = np.concatenate(still)
     # Ticks of the target round each time, up and down alike.
     common_s = (others.min() + others.max()) / 2
-    error_s = np.abs(np.concatenate(moved) - common_s).max()
-    return float(max(error_s, np.abs(others - common_s).max()))
+    errors_s = np.abs(np.concatenate([*moved, others]) - common_s)
+    return float(common_s), float(errors_s.max())

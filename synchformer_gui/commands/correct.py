@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from core.detection.engines import EngineChoice
+from core.detection.repair import retiming_correction, stretch_correction
 from core.detection.result import Detection, Verdict
 from core.errors import MediaError
 from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, delay_hints
 from core.media.probe import probe
-from core.timing import delay_for, parse_delay
+from core.media.remux import check_correction
+from core.timing import delay_for, parse_delay, parse_stretch
+from synchformer_gui import map_wording
 from synchformer_gui.commands import extent, options, writing
 from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import exit_code
@@ -30,6 +33,29 @@ DelayOption = Annotated[
         "--delay",
         metavar="TIME",
         help="Move the audio later by 160, 160ms, 0.16s or 4f (frames); earlier if negative.",
+    ),
+]
+StretchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stretch",
+        metavar="RATIO",
+        help="Make the audio 1001/1000 or 1.001 times as long, before any --delay; encodes it "
+        "again, and its pitch follows.",
+    ),
+]
+RetimeOption = Annotated[
+    bool,
+    typer.Option(
+        "--retime",
+        help="Where --detect finds a drift or jumps, retime the audio, which encodes it again.",
+    ),
+]
+KeepPitchOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-pitch",
+        help="Let stretched audio keep its pitch; it is then in place to some 20 ms only.",
     ),
 ]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
@@ -56,7 +82,10 @@ def correct(
     clip: options.ClipArgument,
     output: OutputOption = None,
     delay: DelayOption = None,
+    stretch: StretchOption = None,
     use_detection: DetectOption = False,
+    retime: RetimeOption = False,
+    keep_pitch: KeepPitchOption = False,
     audio_stream: AudioStreamsOption = None,
     inexact: InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
@@ -80,13 +109,13 @@ def correct(
     budget: extent.BudgetOption = None,
     no_cache: options.NoCacheOption = False,
 ) -> int:
-    """Write a copy of a clip with its audio moved; nothing is encoded again, CLIP stays as it is.
+    """Write a copy of a clip with its audio moved; CLIP stays as it is.
 
+    Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip, which no one delay repairs, 2 if it cannot tell, 3 if it failed.
+    clip and --retime is not given, 2 if it cannot tell, 3 if it failed.
     """
-    if (delay is None) != use_detection:
-        raise typer.BadParameter("give one of the two", param_hint=["--delay", "--detect"])
+    _check_options(delay, stretch, use_detection, retime, keep_pitch)
     info = probe(clip)
     moved = _moved_streams(info, audio_stream or [])
     config = options.detection_config(
@@ -96,14 +125,16 @@ def correct(
         audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
     )
-    typed = _typed_delay(delay, info) if delay is not None else None
+    typed = None
+    if not use_detection:
+        typed = _typed_correction(info, moved, delay, stretch, inexact, keep_pitch)
     wanted = writing.Writing(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
     for hint in delay_hints(info):
         typer.echo(f"Hint: {hint}")
     if typed is not None:
-        return writing.write(info, Correction(moved, typed, inexact), wanted)
+        return writing.write(info, typed, wanted)
     if wanted.is_named:
         # Looking here spares a detection whose result could not be written.
         writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
@@ -112,24 +143,54 @@ def correct(
     for line in answer_lines(detection):
         typer.echo(line)
     estimate = detection.estimate
-    if detection.changing_map or estimate.verdict is not Verdict.OUT_OF_SYNC:
+    if not audio_stream:
+        moved = (detection.audio_stream_index,)
+    correction = Correction(moved, delay_for(estimate.offset_s), inexact)
+    if detection.changing_map:
+        correction = retiming_correction(detection, moved, keeps_pitch=keep_pitch)
+    if detection.changing_map and not retime:
+        typer.echo(_offer_sentence(info, correction, wanted))
+    if estimate.verdict is not Verdict.OUT_OF_SYNC or (detection.changing_map and not retime):
         typer.echo(_unwritten_sentence(detection))
         return exit_code(estimate.verdict)
-    correction = Correction(
-        moved if audio_stream else (detection.audio_stream_index,),
-        delay_for(estimate.offset_s),
-        inexact,
-    )
     code = writing.write(info, correction, wanted)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
 
 
+def _check_options(
+    delay: str | None, stretch: str | None, use_detection: bool, retime: bool, keep_pitch: bool
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        typer.BadParameter: They do not.
+    """
+    if (delay is None and stretch is None) != use_detection:
+        names = ["--delay", "--stretch", "--detect"]
+        raise typer.BadParameter("give a delay, a stretch or both, or --detect", param_hint=names)
+    if retime and not use_detection:
+        raise typer.BadParameter("needs --detect", param_hint="--retime")
+    if keep_pitch and stretch is None and not retime:
+        raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
+
+
+def _offer_sentence(info: MediaInfo, correction: Correction, wanted: writing.Writing) -> str:
+    """Say what --retime would do."""
+    coding = writing.coding_words(info, correction, wanted)
+    if not coding:
+        return "Its sound cannot be encoded again for that container; choose .mkv with -o."
+    return (
+        f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
+        f"again as {coding}; all else is copied."
+    )
+
+
 def _unwritten_sentence(detection: Detection) -> str:
     estimate = detection.estimate
     if detection.changing_map:
-        return "Nothing was written; --delay moves all of the audio by what you choose."
+        return "Nothing was written."
     if estimate.verdict is Verdict.IN_SYNC:
         return "Nothing to correct, nothing was written."
     delay_ms = round(1000 * estimate.offset_s)
@@ -137,6 +198,25 @@ def _unwritten_sentence(detection: Detection) -> str:
         how = f"take --delay {delay_ms}ms for --detect"
         return f"Nothing was written; to move the audio all the same, {how}."
     return "Nothing was written."
+
+
+def _typed_correction(
+    info: MediaInfo,
+    moved: tuple[int, ...],
+    delay: str | None,
+    stretch: str | None,
+    inexact: Inexact | None,
+    keep_pitch: bool,
+) -> Correction:
+    delay_s = _typed_delay(delay, info) if delay is not None else Fraction(0)
+    if stretch is None:
+        return Correction(moved, delay_s, inexact)
+    try:
+        ratio = parse_stretch(stretch)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--stretch") from error
+    check_correction(info, Correction(moved, delay_s))
+    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=keep_pitch)
 
 
 def _typed_delay(text: str, info: MediaInfo) -> Fraction:

@@ -1,6 +1,6 @@
 """How `correct` writes and checks a file once it is known what is to be done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from synchformer_gui import __version__, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
+from synchformer_gui.map_wording import retiming_text
 
 TemplateOption = Annotated[
     str,
@@ -99,6 +100,18 @@ def checked_target(info: MediaInfo, correction: Correction, writing: Writing) ->
     return target
 
 
+def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
+    """Return how the sound would be encoded again, or an empty text if nothing can be written.
+
+    Raises:
+        typer.BadParameter: The name of the file is of no use.
+        ExportError: The container cannot be written from this source.
+    """
+    target = checked_target(info, correction, replace(writing, is_dry=True))
+    moves = plan_correction(info, correction, target).moves
+    return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
+
+
 def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode:
     """Write and check a file, telling what happens.
 
@@ -114,6 +127,7 @@ def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode
     for sentence in plan.notes:
         typer.echo(f"Note: {sentence}")
     if writing.is_dry:
+        typer.echo(f"The audio would be {retiming_text(correction)}.")
         for sentence in plan.refused:
             typer.echo(f"Not possible: {sentence}")
         command = equivalent_command(info, target, correction, plan)
@@ -132,7 +146,7 @@ def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode
         found = None
         if writing.verifies:
             found = verify_corrected(info, written, correction, monitor)
-    typer.echo(wording.written_sentence(written, correction.audio_delay_s))
+    typer.echo(f"Wrote {written}: audio {retiming_text(correction)}.")
     if found is None:
         return ExitCode.DONE
     if writing.certifies:
