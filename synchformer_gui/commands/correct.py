@@ -107,6 +107,7 @@ def correct(
     end: extent.EndOption = None,
     until: extent.UntilOption = None,
     budget: extent.BudgetOption = None,
+    crop: options.CropOption = options.CONFIG.crop,
     no_cache: options.NoCacheOption = False,
 ) -> int:
     """Write a copy of a clip with its audio moved; CLIP stays as it is.
@@ -124,6 +125,7 @@ def correct(
         range_s,
         audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
+        crop=crop,
     )
     typed = None
     if not use_detection:
