@@ -176,8 +176,6 @@ def _error_s(wanted: Samples, found: Samples, rate_hz: int, *, is_rough: bool) -
     window = np.ones(n_smoothed) / n_smoothed
     wanted = np.convolve(wanted, window, "valid")
     found = np.convolve(found, window, "valid")
-    if is_rough:
-        wanted, found = wanted - wanted.mean(), found - found.mean()
     n_fft = 1 << (found.size + wanted.size).bit_length()
     product = np.fft.rfft(found, n_fft) * np.conj(np.fft.rfft(wanted, n_fft))
     n_lags = found.size - wanted.size + 1
