@@ -128,7 +128,10 @@ class StreamReader(Generic[FrameT]):
                 # Demuxers with an index do not even read what is discarded, so memory and time
                 # stay small however the file is interleaved.
                 other.discard = Discard.all
-        stream.codec_context.thread_type = "AUTO"
+        if stream.type == "video":
+            # The threads of FLAC lose a frame, and what is to be cut off, where an edit list begins
+            # within a packet.
+            stream.codec_context.thread_type = "AUTO"
         return container, stream
 
     def __enter__(self) -> Self:

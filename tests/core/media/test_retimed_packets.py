@@ -21,9 +21,9 @@ from core.media.verify import verify_corrected
 from core.progress import Progress
 
 DELAY_S = Fraction(-120, 1000)
-DURATION_S = 8.0
+DURATION_S = 6.0
 ACCEPTED_S = 0.001
-CHANGE_S = 4.0
+CHANGE_S = 3.0
 
 KINDS = {
     "mp4-aac": (".mp4", "libx264", "aac", 48000, 1),
@@ -37,9 +37,13 @@ KINDS = {
     "avi-pcm": (".avi", "mpeg4", "pcm_s16le", 48000, 1),
     "mxf-pcm": (".mxf", "mpeg2video", "pcm_s16le", 48000, 1),
 }
-DEFAULT_KINDS = ("mp4-aac", "mkv-opus", "mov-pcm", "ts-ac3", "avi-pcm", "mxf-pcm")
+DEFAULT_KINDS = ("mp4-aac", "mkv-opus", "mov-pcm", "ts-ac3", "mp4-flac")
+JUMPING_KINDS = ("ts-ac3", "mp4-flac")
 MARKED_KINDS = [
     pytest.param(kind, marks=() if kind in DEFAULT_KINDS else pytest.mark.slow) for kind in KINDS
+]
+MARKED_JUMPS = [
+    pytest.param(kind, marks=() if kind in JUMPING_KINDS else pytest.mark.slow) for kind in KINDS
 ]
 
 Heard = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -141,7 +145,7 @@ def test_a_known_drift_is_repaired(
     assert not verified.changed_metadata
 
 
-@pytest.mark.parametrize("kind", MARKED_KINDS)
+@pytest.mark.parametrize("kind", MARKED_JUMPS)
 @pytest.mark.parametrize(("before_s", "after_s"), [(0.3, -0.2), (-0.2, 0.3)])
 def test_known_jumps_are_repaired(
     kind: str,
@@ -165,9 +169,9 @@ def test_known_jumps_are_repaired(
     write_corrected(info, target, correction)
 
     beeps, flashes = beeps_and_flashes(target)
-    is_far = np.abs(beeps - beeps[0] + flashes[0] - flashes[0] - CHANGE_S + 0.5) > 0.5
+    is_far = np.abs(beeps - flashes[0] + 0.5 - CHANGE_S) > 0.5
     found = errors_s((beeps[is_far], flashes))
-    assert found.size >= 5
+    assert found.size >= 4
     assert np.sort(found)[-2] <= ACCEPTED_S
     assert verify_corrected(info, target, correction).passed
 
@@ -270,7 +274,7 @@ def test_another_stretch_than_the_requested_one_is_measured(
     found = verify_corrected(info, target, stretching(info, Fraction(1002, 1000)))
     assert not found.passed
     assert found.packets_equal
-    assert found.retimed[0].error_s == pytest.approx(0.007, abs=0.0015)
+    assert found.retimed[0].error_s == pytest.approx(0.006, abs=0.0015)
 
 
 def test_cancelling_leaves_nothing(clip: Callable[..., MediaInfo], tmp_path: Path) -> None:
