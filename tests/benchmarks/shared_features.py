@@ -85,7 +85,8 @@ def main() -> None:
     engine.n_visual_encoded = engine.n_audio_encoded = 0
     shared, shared_s = judge(engine, clip)
     n_visual, n_audio = engine.n_visual_encoded, engine.n_audio_encoded
-    chosen = np.unique(np.linspace(0, len(shared) - 1, n_sampled).round().astype(int))
+    # Behind the last window there may be too little for a crop of its own.
+    chosen = np.unique(np.linspace(0, len(shared) - 2, n_sampled).round().astype(int))
     each_s, farthest = [], 0.0
     for index in chosen:
         first = shared[index].window.first_frame - CROP_FIRST_FRAME
