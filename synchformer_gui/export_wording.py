@@ -82,17 +82,14 @@ def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
 
 
 def exported_sentences(exported: Exported) -> str:
-    """Say what was written, whether it is what was asked for, and where that is certified."""
+    """Say what was written, how it was found to be, and where that is certified."""
     found = exported.verification
-    if found is not None and not found.passed:
-        parts = [f"✘ {wording.verification_sentence(exported.path, found)}"]
+    delay_s = exported.correction.audio_delay_s
+    parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s)}"]
+    if found is None:
+        parts.append("It was not measured again.")
     else:
-        delay_s = exported.correction.audio_delay_s
-        parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s)}"]
-        if found is None:
-            parts.append("It was not measured again.")
-        else:
-            parts.append(wording.verification_sentence(exported.path, found))
+        parts.append(wording.verification_sentence(found))
     if found is not None and found.changed_metadata:
         parts.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
     if exported.certificate is not None:

@@ -14,10 +14,10 @@ from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import default_target
 from core.media.plan import Choice, CorrectionPlan, plan_correction
-from core.media.remux import write_corrected
-from core.media.verify import Verification, verify_corrected
+from core.media.verify import Verification
 from core.progress import Monitor
 from synchformer_gui import __version__
+from synchformer_gui.verifying import write_checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Exported:
     Attributes:
         path: The file.
         correction: What was asked for.
-        verification: What was measured; None if that was not wanted.
+        verification: What was measured, and passed; None if that was not wanted.
         certificate: Where that was written down, if it was.
         certificate_problem: A sentence that says why it was not, although it was wanted.
     """
@@ -133,23 +133,23 @@ def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
     """Write a corrected file and do what else is wanted with it.
 
     Raises:
-        ExportError: The file cannot be written.
+        ExportError: The file cannot be written, or is not what was asked for.
         MediaError: The source, or what was written, cannot be read.
         Cancelled: The monitor asked to stop.
     """
-    info, correction = request.info, request.correction
-    path = write_corrected(
+    info, correction, path = request.info, request.correction, request.target
+    found = write_checked(
         info,
-        request.target,
+        path,
         correction,
+        monitor,
+        verifies=request.verifies,
         overwrite=request.overwrite,
         layout=request.layout,
         keeps_times=request.keeps_times,
-        monitor=monitor,
     )
-    if not request.verifies:
+    if found is None:
         return Exported(path, correction, None)
-    found = verify_corrected(info, path, correction, monitor)
     if not request.certifies:
         return Exported(path, correction, found)
     plan = plan_correction(info, correction, path)

@@ -234,24 +234,31 @@ def other_container_sentence(source: Path, target: Path) -> str:
     return f"{name} cannot hold this; writing Matroska instead: {target.name}."
 
 
-def verification_sentence(written: Path, found: "Verification") -> str:
-    """Say whether a written file is what was asked for, and if not, what differs."""
-    error = "an unknown time"
-    if isfinite(found.largest_error_s):
-        error = f"{1000 * found.largest_error_s:.1f} ms"
-    if found.passed:
-        place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
-        if found.remainder_s:
-            way = "late" if found.remainder_s > 0 else "early"
-            place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
-        kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
-        return f"Verified: {kept} unchanged, and the audio is {place}."
+def verification_sentence(found: "Verification") -> str:
+    """Say how a written file that is what was asked for was found to be."""
+    error = _error_text(found)
+    place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
+    if found.remainder_s:
+        way = "late" if found.remainder_s > 0 else "early"
+        place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
+    kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
+    return f"Verified: {kept} unchanged, and the audio is {place}."
+
+
+def failed_verification_sentence(target: Path, found: "Verification") -> str:
+    """Say why a file was not kept."""
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     return (
-        f"{written} is not what was asked for (audio misplaced by {error}, packets {packets}"
-        f"{lost}); keep the original and do not use it."
+        f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
+        f" {_error_text(found)}, packets {packets}{lost}); choose another container."
     )
+
+
+def _error_text(found: "Verification") -> str:
+    if isfinite(found.largest_error_s):
+        return f"{1000 * found.largest_error_s:.1f} ms"
+    return "an unknown time"
 
 
 def second_opinion_sentence(detection: Detection) -> str:

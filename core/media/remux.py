@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +82,7 @@ def write_corrected(
     layout: Layout | None = None,
     keeps_times: bool = False,
     monitor: Monitor = SILENT,
+    inspect: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a copy of a file in which one audio stream is shifted against everything else.
 
@@ -94,6 +96,8 @@ def write_corrected(
         layout: Where MP4 and MOV get their index; at the end if None.
         keeps_times: Whether the file gets the time of change and the permissions of the source.
         monitor: Told the progress, and asked whether to go on.
+        inspect: Called with the complete file before it gets its name; what this raises keeps it
+            from getting that, and the file is deleted.
 
     Returns:
         `target`.
@@ -120,6 +124,8 @@ def write_corrected(
                     "wait until nothing writes to it and export again.",
                     path=info.path,
                 )
+            if inspect is not None:
+                inspect(partial)
             if keeps_times:
                 shutil.copystat(info.path, partial)
             # The name may have been taken in the meantime.
@@ -157,13 +163,13 @@ def _sync_folder(folder: Path) -> None:
     """Let the new name survive a loss of power, where the system can."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # Network drives may refuse; the file is complete all the same.
-        with suppress(OSError):
+    # Folders that may not be read, and network drives, refuse; the file is complete all the same.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _seconds(seconds: Fraction | float) -> str:

@@ -50,11 +50,13 @@ def copied_packets(
             yield packet
     except (FFmpegError, OSError) as error:
         raise _cut_off(info, details=str(error)) from error
+    if not counts:
+        raise _cut_off(info, "no stream has a packet")
     if reader.format.name.startswith("mov"):
-        for index, count in counts.items():
+        for index in indices:
             n_indexed = len(reader.streams[index].index_entries)
-            if count < n_indexed:
-                raise _cut_off(info, f"stream {index}: {count} of {n_indexed} packets")
+            if counts[index] < n_indexed:
+                raise _cut_off(info, f"stream {index}: {counts[index]} of {n_indexed} packets")
     elif reader.format.name.startswith(_STATE_LENGTH):
         stated_s = _stated_length_s(reader)
         if end_s < stated_s - _TAIL_S:

@@ -98,15 +98,20 @@ class Verification:
 
 
 def verify_corrected(
-    source: MediaInfo, target: Path, correction: Correction, monitor: Monitor = SILENT
+    source: MediaInfo,
+    target: Path,
+    correction: Correction,
+    monitor: Monitor = SILENT,
+    written: Path | None = None,
 ) -> Verification:
     """Read a source and its corrected copy again and compare them packet by packet.
 
     Args:
         source: The probed source.
-        target: What `write_corrected` made of it.
+        target: What `write_corrected` made of it; its suffix names the container.
         correction: The correction that was asked for.
         monitor: Told the progress, and asked whether to go on.
+        written: Where the copy lies, if it does not have its name yet.
 
     Raises:
         ExportError: One of the files cannot be read to its end.
@@ -114,7 +119,8 @@ def verify_corrected(
         Cancelled: The monitor says so.
     """
     plan = plan_correction(source, correction, target)
-    with open_container(source.path) as reader, _open_unedited(target) as copy:
+    written = written or target
+    with open_container(source.path) as reader, _open_unedited(written) as copy:
         retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
         copied = {item.index for item in plan.streams.copied} - retimed
         wraps = reader.format.name != copy.format.name
@@ -124,13 +130,15 @@ def verify_corrected(
         if plan.streams.output is MXF:
             # It ends all sound with the picture, so the shorter one tells how much there is.
             silent_progress = CheckProgress(Unreported(monitor), 1)
-            lengths = read_tracks(copy, target, everything, read_copy, silent_progress, wraps=wraps)
+            lengths = read_tracks(
+                copy, written, everything, read_copy, silent_progress, wraps=wraps
+            )
             copy.seek(0)
             read_source = _limited(read_source, reader, lengths)
         wanted = read_tracks(reader, source.path, copied, read_source, progress, wraps=wraps)
         if plan.streams.output is MXF:
             read_copy = _limited(read_copy, copy, wanted)
-        found = read_tracks(copy, target, everything, read_copy, progress, wraps=wraps)
+        found = read_tracks(copy, written, everything, read_copy, progress, wraps=wraps)
         changed = tuple(changed_texts(reader, copy, plan.streams.output))
         pairs = _retimed_pairs(reader, copy, retimed)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
@@ -153,7 +161,7 @@ def verify_corrected(
         changed_metadata=changed,
         streams=checks,
         retimed=tuple(
-            _retimed_check(source, target, pair, plan, correction, common_s, monitor)
+            _retimed_check(source, written, pair, plan, correction, common_s, monitor)
             for pair in pairs.items()
         ),
     )
@@ -173,7 +181,7 @@ def _retimed_pairs(
 
 def _retimed_check(
     source: MediaInfo,
-    target: Path,
+    written: Path,
     pair: tuple[int, int],
     plan: CorrectionPlan,
     correction: Correction,
@@ -182,7 +190,7 @@ def _retimed_check(
 ) -> RetimedCheck:
     """Measure one stream; a pair is its index in the source and in the target."""
     monitor.report(Progress("Comparing the retimed sound"))
-    of_source, of_target = (source.path, pair[0]), (target, pair[1])
+    of_source, of_target = (source.path, pair[0]), (written, pair[1])
     error_s, n_places = retimed_error_s(of_source, of_target, correction, common_s, monitor)
     move, retiming = plan.move_of(pair[0]), correction.retiming
     is_rough = retiming is not None and retiming.keeps_pitch and retiming.is_stretched

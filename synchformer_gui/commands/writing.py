@@ -14,13 +14,13 @@ from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, default_target
 from core.media.plan import plan_correction
-from core.media.remux import check_correction, check_streams, write_corrected
-from core.media.verify import verify_corrected
+from core.media.remux import check_correction, check_streams
 from synchformer_gui import __version__, wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
 from synchformer_gui.map_wording import retiming_text
+from synchformer_gui.verifying import write_checked
 
 TemplateOption = Annotated[
     str,
@@ -134,28 +134,24 @@ def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode
         typer.echo(command or "The ffmpeg program has no command for this.")
         return ExitCode.FAILED if plan.refused else ExitCode.DONE
     with watched() as monitor:
-        written = write_corrected(
+        found = write_checked(
             info,
             target,
             correction,
+            monitor,
+            verifies=writing.verifies,
             overwrite=writing.overwrite,
             layout=writing.layout,
             keeps_times=writing.keeps_times,
-            monitor=monitor,
         )
-        found = None
-        if writing.verifies:
-            found = verify_corrected(info, written, correction, monitor)
-    typer.echo(f"Wrote {written}: audio {retiming_text(correction)}.")
+    typer.echo(f"Wrote {target}: audio {retiming_text(correction)}.")
     if found is None:
         return ExitCode.DONE
-    if writing.certifies:
-        tool = f"synchformer-gui {__version__}"
-        certificate = write_certificate(info, written, correction, plan, found, tool)
-        typer.echo(f"Wrote {certificate}.")
     if found.changed_metadata:
         typer.echo(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
-    if not found.passed:
-        raise ExportError(wording.verification_sentence(written, found), path=written)
-    typer.echo(wording.verification_sentence(written, found))
+    typer.echo(wording.verification_sentence(found))
+    if writing.certifies:
+        tool = f"synchformer-gui {__version__}"
+        certificate = write_certificate(info, target, correction, plan, found, tool)
+        typer.echo(f"Wrote {certificate}.")
     return ExitCode.DONE

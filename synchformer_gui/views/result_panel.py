@@ -186,11 +186,9 @@ class _ExportedNote(QFrame):
         layout.addWidget(self.folder_button)
 
     def show_exported(self, exported: Exported) -> None:
-        found = exported.verification
-        is_good = found is None or found.passed
         text = export_wording.exported_sentences(exported)
         self.label.setText(wording.breakable(wording.unbroken(text)))
-        self.label.setStyleSheet(f"color: {theme.GOOD if is_good else theme.BAD};")
+        self.label.setStyleSheet(f"color: {theme.GOOD};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
 
     def _on_folder(self) -> None:

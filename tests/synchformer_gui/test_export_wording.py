@@ -103,17 +103,13 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
             ),
             ("These texts differ: title, date.",),
         ),
-        (
-            Exported(Path("/a/out.mkv"), CORRECTION, replace(FOUND, packets_equal=False)),
-            ("✘ /a/out.mkv is not what was asked for", "do not use it"),
-        ),
     ],
 )
 def test_what_was_written_is_told(exported: Exported, phrases: tuple[str, ...]) -> None:
     said = export_wording.exported_sentences(exported)
 
+    assert said.startswith("✔ Wrote")
     assert all(phrase in said for phrase in phrases)
-    assert ("Wrote" in said) == ("✔" in said)
 
 
 @pytest.mark.parametrize(

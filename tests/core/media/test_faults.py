@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExportError
+from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
@@ -130,3 +131,16 @@ def test_times_and_permissions_are_kept_when_asked(
     kept = write_corrected(info, tmp_path / "kept.mp4", correction, keeps_times=True)
     assert kept.stat().st_mtime_ns == 10**18 != plain.stat().st_mtime_ns
     assert kept.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_recording_of_nothing_but_its_head_makes_no_file(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    whole, cut, target = (tmp_path / name for name in ("whole.mp4", "cut.mp4", "out.mp4"))
+    info = probe(make_clip(duration_s=2.0, size=(64, 48)))
+    write_corrected(info, whole, Correction((1,), Fraction(1, 100)), layout=Layout.FRAGMENTED)
+    content = whole.read_bytes()
+    cut.write_bytes(content[: content.index(b"moof") - 4])
+    with pytest.raises(ExportError, match="cannot be read to its end"):
+        write_corrected(probe(cut), target, Correction((1,), Fraction(1, 100)))
+    assert not target.exists()
