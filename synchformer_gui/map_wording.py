@@ -40,12 +40,15 @@ def answer_sentence(detection: Detection) -> str:
         return f"The offset jumps: {_jumps_text(found)}. {judged}"
     (piece,) = found.pieces
     duration_s = detection.info.duration_s
-    at_start = "at the start" if piece.span.start_s < _BORDER_S else _at(piece.span.start_s)
-    is_to_end = piece.span.end_s > duration_s - _BORDER_S
-    at_end = "at the end" if is_to_end else _at(piece.span.end_s)
+    start_s, at_start = piece.span.start_s, _at(piece.span.start_s)
+    end_s, at_end = piece.span.end_s, _at(piece.span.end_s)
+    if start_s < _BORDER_S:
+        start_s, at_start = 0.0, "at the start"
+    if end_s > duration_s - _BORDER_S:
+        end_s, at_end = duration_s, "at the end"
     return (
-        f"The sound drifts: {wording.short_offset_text(piece.start_offset_s)} {at_start},"
-        f" {wording.short_offset_text(piece.end_offset_s)} {at_end}."
+        f"The sound drifts: {wording.short_offset_text(found.offset_at(start_s))} {at_start},"
+        f" {wording.short_offset_text(found.offset_at(end_s))} {at_end}."
         f" It runs {_rate_text(found)}{_cause_text(found.cause)}. {judged}"
     )
 

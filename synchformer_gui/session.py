@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
+from core.detection.verdict import judge_again
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
@@ -139,7 +140,7 @@ class Session(QObject):
         self._judging = None
         if detection is None or detection.config.tolerance == tolerance:
             return
-        self._judging = Job(lambda _: tasks.judge_again(detection, tolerance))
+        self._judging = Job(lambda _: judge_again(detection, tolerance))
         self._judging.succeeded.connect(self._on_judged_again)
         self._judging.failed.connect(self.failed)
         self.probers.submit(self._judging)

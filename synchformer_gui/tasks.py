@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
-from core.detection.verdict import judge_clip
 from core.errors import CheckpointError
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -21,7 +20,7 @@ from core.model.catalog import CatalogEntry
 from core.model.store import InstalledModel, ModelStore
 from core.paths import models_dir
 from core.progress import Monitor, Progress
-from core.timing import TOLERANCES, TimeSpan, Tolerance, tolerance_named
+from core.timing import TimeSpan, tolerance_named
 from synchformer_gui.settings import Preferences
 
 if TYPE_CHECKING:
@@ -129,40 +128,27 @@ def detect_request(
 def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
     """Return what was answered to a request earlier, also in a command; None if nothing was.
 
-    An answer by another tolerance is judged by the one asked for.
-
     Raises:
         Cancelled: The monitor asked to stop.
     """
     from synchformer_gui.cache_settings import open_cache
 
     cache, asked = open_cache(), request.config
-    for tolerance, index, is_hasty in product(
-        dict.fromkeys((asked.tolerance, *TOLERANCES)),
+    for index, is_hasty in product(
         # A command that names no audio stream takes the first one.
         dict.fromkeys((asked.audio_stream_index, None)),
         # Who would be content with a glance is answered by a thorough look, too.
         dict.fromkeys((asked.is_hasty, False)),
     ):
-        config = replace(asked, tolerance=tolerance, audio_stream_index=index, is_hasty=is_hasty)
+        config = replace(asked, audio_stream_index=index, is_hasty=is_hasty)
         try:
             found = cache.inquiry(request.choice, config, monitor).earlier(request.path)
         except CheckpointError as error:
             log.info("No earlier answer: %s", error.message)
             return None
         if found and asked.audio_stream_index in (index, found.audio_stream_index):
-            return judge_again(found, asked.tolerance)
+            return found
     return None
-
-
-def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
-    """Judge the answer of a detection by another tolerance.
-
-    The second opinion is compared by its offset only, so it stays as it is.
-    """
-    config = replace(detection.config, tolerance=tolerance)
-    estimate = judge_clip(detection.estimate, detection.sync_map, tolerance)
-    return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
 
 
 def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:

@@ -29,6 +29,7 @@ COLUMNS = (
     "judged_s",
     "stopped",
     "model",
+    "notes",
     "error",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -92,6 +93,7 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
         f"{coverage.judged_s:.3f}",
         coverage.stop,
         _safe(detection.opinion.engine_id),
+        _safe(" ".join(detection.warnings)),
         "",
     )
 

@@ -50,6 +50,7 @@ _LEAST_FLOOR = 0.002
 _NO_LAPSE = 1e-4
 
 _SIGMA_OF_MAD = 1.4826
+_SIGMA_OF_MEAN = 1.2533
 _ERROR_OF_MEDIAN = 1.2533
 """Of normally distributed values, in units of the error of their mean."""
 
@@ -146,7 +147,11 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
         )
     biases = np.array([_bias(trials) for trials in used])
     bias_s = float(np.median(biases))
-    spread = _SIGMA_OF_MAD * float(np.median(np.abs(biases - bias_s)))
+    distances = np.abs(biases - bias_s)
+    # Where half of the biases are the same, the median distance alone would be 0.
+    spread = max(
+        _SIGMA_OF_MAD * float(np.median(distances)), _SIGMA_OF_MEAN * float(distances.mean())
+    )
     # Answers are given in steps, and errors within one are even.
     error_s = float(np.hypot(_ERROR_OF_MEDIAN * spread, AXIS_STEP_S / 12**0.5) / len(used) ** 0.5)
     trials = [trial for clip in used for trial in clip]

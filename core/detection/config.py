@@ -90,8 +90,8 @@ class DetectionConfig:
             raise ValueError(f"the part starts at 0 to {LONGEST_CLIP_S} s, got {self.start_s}")
         if self.end_s is not None and not self.start_s < self.end_s <= LONGEST_CLIP_S:
             raise ValueError(
-                f"the part ends later than it starts, at {self.start_s:g} s, and at"
-                f" {LONGEST_CLIP_S} s at most, got {self.end_s:g}"
+                f"the part has to end after its start at {self.start_s:g} s, and before"
+                f" {LONGEST_CLIP_S} s, got {self.end_s:g}"
             )
         if self.until_s is not None and not 0 < self.until_s <= 30:
             raise ValueError(f"the margin to stop at is above 0 to 30 s, got {self.until_s}")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.detection.estimate import judge_by
-from core.detection.result import OffsetEstimate, Reason, Verdict
+from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.detection.syncmap.pieces import MapKind, SyncMap
 from core.detection.syncmap.search import judge_map
 from core.timing import Tolerance
@@ -27,3 +27,13 @@ def judge_clip(
     if verdict is None:
         return replace(estimate, verdict=Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE)
     return replace(estimate, verdict=verdict, reason=Reason.NONE)
+
+
+def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
+    """Judge the answer of a detection by another tolerance.
+
+    The second opinion is compared by its offset only, so it stays as it is.
+    """
+    config = replace(detection.config, tolerance=tolerance)
+    estimate = judge_clip(detection.estimate, detection.sync_map, tolerance)
+    return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))

@@ -252,6 +252,9 @@ def _print_lines(detection: Detection, top: int | None) -> None:
 
 def _document(detection: Detection, top: int | None) -> dict[str, object]:
     document = detection_to_json(detection)
+    if detection.changing_map:
+        # No one offset is the answer; the sync map is.
+        document |= {"offset_s": None, "interval_s": None}
     if top is not None:
         document["top"] = [
             {

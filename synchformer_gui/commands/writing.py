@@ -13,7 +13,7 @@ from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, default_target
-from core.media.plan import plan_correction
+from core.media.plan import CorrectionPlan, plan_correction
 from core.media.remux import check_correction, check_streams
 from synchformer_gui import __version__, wording
 from synchformer_gui.commands import options
@@ -127,12 +127,16 @@ def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode
     for sentence in plan.notes:
         typer.echo(f"Note: {sentence}")
     if writing.is_dry:
-        typer.echo(f"The audio would be {retiming_text(correction)}.")
         for sentence in plan.refused:
-            typer.echo(f"Not possible: {sentence}")
+            typer.echo(f"Not possible: {sentence}{_choice_hint(plan)}")
+        if plan.refused:
+            return ExitCode.FAILED
+        typer.echo(f"The audio would be {retiming_text(correction)}.")
         command = equivalent_command(info, target, correction, plan)
         typer.echo(command or "The ffmpeg program has no command for this.")
-        return ExitCode.FAILED if plan.refused else ExitCode.DONE
+        return ExitCode.DONE
+    if plan.refused:
+        raise ExportError(f"{plan.refused[0]}{_choice_hint(plan)}", path=info.path)
     with watched() as monitor:
         found = write_checked(
             info,
@@ -155,3 +159,10 @@ def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode
         certificate = write_certificate(info, target, correction, plan, found, tool)
         typer.echo(f"Wrote {certificate}.")
     return ExitCode.DONE
+
+
+def _choice_hint(plan: CorrectionPlan) -> str:
+    """Say how to choose, where there is a choice."""
+    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
+    options = " or ".join(f"--inexact {inexact}" for inexact in chosen)
+    return f" Choose with {options}, or -o." if options else ""

@@ -97,7 +97,7 @@ def test_a_drift_is_told_with_its_ends_its_rate_and_its_cause():
     judged = detection(DRIFT)
 
     assert map_wording.answer_sentence(judged) == (
-        "The sound drifts: 40 ms early at the start, 260 ms late at the end. It runs 1001 ± 90 ppm "
+        "The sound drifts: 43 ms early at the start, 263 ms late at the end. It runs 1001 ± 90 ppm "
         "slow, as if 29.97 fps had been taken for 30. Out of sync by ITU-R BT.1359, detectable."
     )
     assert map_wording.headline(judged) == "Audio drifts"

@@ -22,8 +22,10 @@ from core.detection.engines import EngineChoice, engine_key
 from core.detection.evidence import OffsetEvidence
 from core.detection.report import VERSION, detection_from_json, detection_to_json
 from core.detection.result import Detection, Stop
+from core.detection.verdict import judge_again
 from core.media.probe import probe
 from core.progress import SILENT, Monitor
+from core.timing import TOLERANCES
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +139,8 @@ class Inquiry:
             self._answers.forget(key)
             return None
         log.info("%s was judged earlier", path)
-        return replace(detection, info=replace(detection.info, path=path))
+        detection = replace(detection, info=replace(detection.info, path=path))
+        return judge_again(detection, self.config.tolerance)
 
     def per_stream(self, path: Path) -> tuple["Inquiry", ...]:
         """Return an inquiry about each audio stream of a file, in the order of the container.
@@ -186,7 +189,9 @@ class Inquiry:
 
     def _key_of_answer(self, path: Path) -> str | None:
         """Return what an answer is found by, None if the file cannot be read."""
-        asked = {**self._by, "report": VERSION, "config": asdict(self.config)}
+        # By whatever tolerance it was judged, the answer is the same.
+        config = replace(self.config, tolerance=TOLERANCES[0])
+        asked = {**self._by, "report": VERSION, "config": asdict(config)}
         try:
             return _key(path, asked)
         except OSError as error:

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,15 @@ def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path
         "judged_s": "25.500",
         "stopped": "precise enough",
         "model": "builtin",
+        "notes": "",
         "error": "",
     }
     assert row_of(detection(), tmp_path) == row | {"sync_map": ""}
+
+
+def test_what_limits_an_answer_is_noted(tmp_path):
+    judged = replace(detection(), warnings=("The picture ends early.", "It is cut off."))
+    assert row_of(judged, tmp_path)["notes"] == "The picture ends early. It is cut off."
 
 
 def test_a_drift_is_stated_by_its_ends_and_its_rate(tmp_path):

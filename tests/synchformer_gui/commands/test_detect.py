@@ -10,10 +10,12 @@ from core.detection.config import DetectionConfig
 from core.detection.detector import detect
 from core.detection.evidence import WindowPosterior, evidence_from_classes
 from core.detection.report import detection_from_json
+from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
 from core.detection.windows import Window
 from core.model.grid import OFFSET_GRID_S, class_of
+from core.timing import TimeSpan
 from synchformer_gui.cli import main
-from synchformer_gui.commands.detect import class_line, top_classes
+from synchformer_gui.commands.detect import _document, class_line, top_classes
 
 CLASSICAL = ("--model", "classical")
 
@@ -200,3 +202,17 @@ def test_a_missing_built_in_model_is_a_sentence(make_clip, capsys, monkeypatch):
 
     assert main(["detect", str(make_clip(duration_s=2.0))]) == 3
     assert "install the application again" in capsys.readouterr().err
+
+
+def test_json_states_no_single_offset_where_it_changes(make_clip):
+    found = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
+    spans = (TimeSpan(0.1, 3.0), TimeSpan(3.0, 5.9))
+    pieces = tuple(
+        Piece(span, x, x, (x, x), (x, x)) for span, x in zip(spans, (0.3, -0.3), strict=True)
+    )
+    changing = replace(found, sync_map=SyncMap(MapKind.JUMPS, pieces))
+
+    document = _document(changing, None)
+    assert (document["offset_s"], document["interval_s"]) == (None, None)
+    assert document["sync_map"]["kind"] == "jumps"
+    assert _document(found, None)["offset_s"] == found.estimate.offset_s

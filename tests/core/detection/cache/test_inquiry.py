@@ -11,7 +11,8 @@ from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
 from core.detection.report import detection_to_json
-from core.timing import tolerance_named
+from core.detection.verdict import judge_again
+from core.timing import Tolerance
 
 CLASSICAL = EngineChoice("classical")
 DEFAULTS = DetectionConfig()
@@ -62,7 +63,6 @@ def test_a_file_that_changed_has_no_answer(cache, clip, judged):
 
 def test_every_option_asks_anew(cache, clip, judged):
     for change in (
-        {"tolerance": tolerance_named("ebu-r37")},
         {"hop_s": 1.6},
         {"range_s": 1.0},
         {"level": 0.95},
@@ -78,6 +78,15 @@ def test_every_option_asks_anew(cache, clip, judged):
     ):
         assert earlier(cache, clip, config=replace(DEFAULTS, **change)) is None, change
     assert earlier(cache, clip) is not None
+
+
+def test_another_tolerance_judges_the_same_answer(cache, clip, judged):
+    generous = Tolerance("generous", "Generous", 1.5, 1.5)
+    found = earlier(cache, clip, config=replace(DEFAULTS, tolerance=generous))
+    assert found is not None
+    assert found.config.tolerance == generous
+    assert found.estimate.offset_s == judged.estimate.offset_s
+    assert found.estimate == judge_again(judged, generous).estimate
 
 
 def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, judged):
