@@ -73,7 +73,8 @@ def trials(folder: Path, n_clips: int) -> Iterator[Trial]:
         for number in range(n_clips):
             scene = scenes[number * 5 % len(scenes)]
             split = "train" if scene in split_scenes("train") else "held-out"
-            for index in itertools.count(FIRST_INDEX + 1000 * row + 20 * number):
+            index = FIRST_INDEX + 1000 * row + 20 * number
+            while True:
                 recipe = recipe_of(scene, split, index)
                 recipe = replace(
                     recipe,
@@ -84,6 +85,7 @@ def trials(folder: Path, n_clips: int) -> Iterator[Trial]:
                 boxes = action_boxes(production)
                 if is_wanted(boxes, recipe, place):
                     break
+                index += 1
             path = folder / f"{shape}-{place}-{number}-{scene.name}.mp4".replace(" ", "_")
             if not path.exists():
                 production.write(path)

@@ -31,9 +31,10 @@ class BrokenEngine:
     id = "broken"
     max_range_s = 2.0
     sees_square = False
+    is_slow = False
     confidence_rule = None
 
-    def start(self, config, monitor, n_frames):
+    def start(self, config, monitor, clip):
         raise ZeroDivisionError("one by nothing")
 
 

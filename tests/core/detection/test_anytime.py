@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_a_region_restricts_the_windows_and_keeps_clip_time(make_clip: MakeClip)
     ],
 )
 def test_a_region_without_enough_of_the_clip_is_a_sentence(
-    make_clip: MakeClip, options: dict[str, float], said: str
+    make_clip: MakeClip, options: dict[str, Any], said: str
 ) -> None:
     clip = make_clip(duration_s=5.0)
     with pytest.raises(DetectionError, match=said) as caught:

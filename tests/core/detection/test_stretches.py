@@ -84,7 +84,7 @@ def test_the_clip_is_covered_coarsely_first_and_then_wholly() -> None:
 
 
 def test_stretches_that_contradict_are_looked_between_first() -> None:
-    answers: list[OffsetEstimate | None] = [_estimate(0.0)] * 11 + [_estimate(0.5)] * 22
+    answers: list[OffsetEstimate | None] = [*[_estimate(0.0)] * 11, *[_estimate(0.5)] * 22]
     assert _order(answers)[:6] == [0, 32, 16, 8, 12, 10]
 
 

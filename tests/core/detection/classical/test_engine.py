@@ -105,7 +105,8 @@ def _noise(n_frames: int) -> ClipChunk:
     rng = np.random.default_rng(5)
     wave = (0.1 * rng.standard_normal(n_frames * SAMPLES_PER_FRAME)).astype(np.float32)
     frames = rng.integers(0, 256, (n_frames, 64, 96, 3), dtype=np.uint8)
-    return ClipChunk(0, frames, wave, *np.ones((2, n_frames), np.bool_))
+    there = np.ones(n_frames, np.bool_)
+    return ClipChunk(0, frames, wave, there, there)
 
 
 def _most_held(chunk: ClipChunk) -> int:

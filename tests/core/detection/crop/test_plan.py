@@ -87,7 +87,7 @@ def test_centre_square_is_the_published_crop(size: tuple[int, int]) -> None:
     from core.model.inputs import centre_crop
 
     width, height = size
-    frame = np.arange(height * width, dtype=np.int32).reshape(1, height, width, 1)
+    frame = np.arange(height * width).astype(np.uint8).reshape(1, height, width, 1)
     square = centre_square(width, height)
     rows, columns = (slice(start, start + 224) for start in (square.top_px, square.left_px))
     np.testing.assert_array_equal(centre_crop(frame), frame[:, rows, columns])

@@ -37,7 +37,9 @@ def _typing(rng: np.random.Generator, stage: Stage) -> Take:
     left, top = middle[0] - size / 2, middle[1] - 0.35 * size
     times = event_times(rng, stage, float(rng.uniform(0.16, 0.4)), 0.09)
     columns, rows = (rng.integers(0, n, len(times)) for n in (n_columns, n_rows))
-    spots = np.stack([left + (columns + 0.5) * pitch, top + (rows + 0.5) * pitch], 1)
+    spots = np.stack(
+        [left + (columns + 0.5) * pitch, top + (rows + 0.5) * pitch], 1, dtype=np.float64
+    )
     n_fingers = int(rng.choice([2, 4, 8]))
     finger_of = columns * n_fingers // n_columns
     fingers = [_finger(rng, stage, times[finger_of == f], spots[finger_of == f],
