@@ -241,6 +241,8 @@ def verification_sentence(found: "Verification") -> str:
     if found.remainder_s:
         way = "late" if found.remainder_s > 0 else "early"
         place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
+    if any(not check.n_places for check in found.retimed):
+        place = "too quiet, or in pieces too short, to be measured; listen to it"
     kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
     return f"Verified: {kept} unchanged, and the audio is {place}."
 

@@ -11,6 +11,7 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.media.verify import RetimedCheck, Verification
 from core.timing import TOLERANCES, parse_delay, tolerance_named
 from synchformer_gui import wording
 
@@ -299,3 +300,12 @@ def test_without_a_second_opinion_nothing_is_said():
 @pytest.mark.parametrize("tolerance", TOLERANCES, ids=lambda t: t.name)
 def test_every_tolerance_can_be_put_into_words(tolerance):
     assert re.fullmatch(r"\d+ ms early to \d+ ms late", wording.tolerance_text(tolerance))
+
+
+def test_sound_that_could_not_be_measured_is_not_called_exact():
+    silent = RetimedCheck("stream 1", "AAC", 0.0, 0.001, n_places=0)
+    found = Verification(True, 0.0, (), retimed=(silent,))
+    assert "exactly" not in wording.verification_sentence(found)
+    assert "listen to it" in wording.verification_sentence(found)
+    measured = replace(found, retimed=(replace(silent, n_places=5),))
+    assert "exactly where it was to go" in wording.verification_sentence(measured)
