@@ -1,39 +1,23 @@
-"""Measures a model on clips in sync: its bias, its response, how wide intervals have to be.
+"""Measures a model by its trials: its bias, its response, how wide intervals have to be."""
 
-Each clip is judged with its sound shifted by known times, on the class grid and off it.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.cache.clip_features import temporary_features
-from core.detection.config import DetectionConfig
-from core.detection.detector import detect
-from core.detection.engine import Engine
 from core.detection.estimate import estimate_offset
-from core.detection.evidence import AXIS_STEP_S, Evaluation, OffsetEvidence, moved
-from core.detection.pace import Part
+from core.detection.evidence import AXIS_STEP_S, Evaluation, moved
 from core.detection.synchformer.response import (
     DISTANCES_S,
     ClassResponse,
     mean_log_likelihood,
     settled,
 )
-from core.errors import DetectionError, SyncError
+from core.detection.trials import CONFIG, ClipTrials, Trial, bias_of
+from core.errors import DetectionError
 from core.model.grid import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 from core.model.user_calibration import UserCalibration
-from core.progress import SILENT, Monitor
-
-CONFIG = DetectionConfig()
-
-OFFSETS_S = (-1.6, -0.94, -0.31, 0.0, 0.2, 0.63, 1.14, 1.41)
-"""Known shifts. With the negative ones, sound begins within a frame before a multiple of 0.32 s, so
-windows begin on the same pictures and, where the same square is looked at, none is encoded
-twice."""
 
 LEAST_CLIPS = 5
 """Fewer say too little about a bias."""
@@ -55,79 +39,6 @@ _ERROR_OF_MEDIAN = 1.2533
 """Of normally distributed values, in units of the error of their mean."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A clip judged at a known offset.
-
-    Attributes:
-        offset_s: The offset.
-        evidence: What the engine said, its second opinion left out.
-    """
-
-    offset_s: float
-    evidence: tuple[OffsetEvidence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClipTrials:
-    """What became of one clip.
-
-    Attributes:
-        path: The clip.
-        trials: Empty if it is of no use.
-        why_not: Then the reason, as one sentence.
-    """
-
-    path: Path
-    trials: tuple[Trial, ...]
-    why_not: str = ""
-
-    @property
-    def bias_s(self) -> float:
-        """Median of what the model says too much."""
-        return _bias(self.trials)
-
-
-def try_clips(
-    paths: Sequence[Path],
-    engine: Engine,
-    monitor: Monitor = SILENT,
-    on_clip: Callable[[ClipTrials], None] | None = None,
-) -> tuple[ClipTrials, ...]:
-    """Judge clips at known offsets; one that cannot be judged is of no use, and says why.
-
-    Raises:
-        Cancelled: The work is no longer wanted.
-    """
-    found = []
-    for index, path in enumerate(paths):
-        part = Part(monitor, index, len(paths))
-        clip = _try_clip(path, engine, part)
-        found.append(clip)
-        if on_clip:
-            on_clip(clip)
-    return tuple(found)
-
-
-def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:
-    features, trials, n_confident = temporary_features(), [], 0
-    for index, offset_s in enumerate(OFFSETS_S):
-        evidence: list[OffsetEvidence] = []
-        config = replace(CONFIG, simulate_offset_s=offset_s)
-        part = Part(monitor, index, len(OFFSETS_S))
-        try:
-            # The second opinion has a say in the answer of `detect`, but is none of the model.
-            detection = detect(path, engine, config, part, evidence.append, features=features)
-        except SyncError as error:
-            return ClipTrials(path, (), error.message)
-        n_confident += detection.estimate.is_confident
-        trials.append(Trial(offset_s, tuple(evidence)))
-    if 2 * n_confident < len(trials):
-        why_not = f"{path.name} gives no confident answer; choose clips with clear events."
-        return ClipTrials(path, (), why_not)
-    return ClipTrials(path, tuple(trials))
-
-
 def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     """Measure a model on what it said.
 
@@ -145,7 +56,7 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
             f" and {len(used)} of {len(clips)} did; add clips in which picture and sound tell the"
             " same."
         )
-    biases = np.array([_bias(trials) for trials in used])
+    biases = np.array([bias_of(trials) for trials in used])
     bias_s = float(np.median(biases))
     distances = np.abs(biases - bias_s)
     # Where half of the biases are the same, the median distance alone would be 0.
@@ -206,11 +117,6 @@ def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
     if not curve.any():
         return ClassResponse(floor=1.0)
     return ClassResponse(curve=tuple(float(x) for x in curve), floor=floor)
-
-
-def _bias(trials: Sequence[Trial]) -> float:
-    errors = [estimate_offset(t.evidence, CONFIG).offset_s - t.offset_s for t in trials]
-    return float(np.median(errors))
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from core.batch.runner import find_clips
-from core.detection.calibrate import FEW_CLIPS, LEAST_CLIPS, ClipTrials, fit, try_clips
+from core.detection.calibrate import FEW_CLIPS, LEAST_CLIPS, fit
 from core.detection.engines import EngineChoice, calibration_place
+from core.detection.trials import ClipTrials, try_clips
 from core.errors import DetectionError
 from core.model.user_calibration import UserCalibration, forget_calibration, write_calibration
 from synchformer_gui.commands import options

@@ -28,14 +28,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.evidence import Evaluation, offset_axis
+from core.model.config import SEGMENT_HOP_FRAMES
 from core.model.grid import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 from core.model.user_calibration import RESPONSE_POINTS, UserCalibration
+from core.timing import VIDEO_FPS
 
 CLASS_REACH_S = MAX_OFFSET_S + STEP_S / 2
 """The outermost classes stand for offsets up to here; an answer says nothing about those beyond."""
 
 DISTANCES_S: NDArray[np.float64] = np.linspace(-0.6, 0.6, RESPONSE_POINTS)
 """(61,) distances of the truth from a class centre at which a response is given; 0 beyond."""
+
+_BASE_S = 3 * SEGMENT_HOP_FRAMES / VIDEO_FPS
+"""Distance of the coarse shifts, 0.96 s. A multiple of the hop, so their sound is encoded for other
+windows anyway; and 0.04 s short of whole classes, so the four that reach an offset are four phases
+of the sub-grid too."""
 
 _BLUR_S = 0.03
 """Standard deviation of what widens the triangle between class centres by default."""
@@ -171,3 +178,11 @@ def sub_grid(step_s: float) -> tuple[float, ...]:
     n_shifts = max(1, round(STEP_S / step_s)) if step_s else 1
     first = -(n_shifts // 2) if n_shifts % 2 else 1 - n_shifts // 2
     return tuple(round(number * step_s, 6) for number in range(first, first + n_shifts))
+
+
+def coarse_shifts(range_s: float) -> tuple[float, ...]:
+    """Return audio shifts, in seconds, of which two or more reach each offset of a range."""
+    if range_s <= CLASS_REACH_S + 1e-9:
+        return (0.0,)
+    n_bases = math.ceil((range_s - 1) / _BASE_S)
+    return tuple(number * _BASE_S for number in range(-n_bases, n_bases + 1))

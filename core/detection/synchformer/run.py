@@ -21,7 +21,7 @@ from core.detection.evidence import (
     offset_axis,
 )
 from core.detection.series import Series
-from core.detection.synchformer.response import CLASS_REACH_S, fused_likelihood, sub_grid
+from core.detection.synchformer.response import coarse_shifts, fused_likelihood, sub_grid
 from core.detection.windows import Window, WindowSchedule
 from core.media.decode import ClipChunk
 from core.model.config import (
@@ -42,11 +42,6 @@ _KEPT_FRAMES = CROP_FRAMES + SEGMENT_FRAMES
 asked for lies within them."""
 
 _HOP_SAMPLES = SEGMENT_HOP_FRAMES * SAMPLES_PER_FRAME
-
-_BASE_SAMPLES = 3 * _HOP_SAMPLES
-"""Distance of the coarse shifts, 0.96 s. A multiple of the hop, so their sound is encoded for other
-windows anyway; and 0.04 s short of whole classes, so the four that reach an offset are four phases
-of the sub-grid too."""
 
 _LEAST_HEARD = 0.5
 """Share of a window that has to have sound for a coarse shift to be asked about."""
@@ -83,7 +78,7 @@ class SynchformerRun:
         self._schedule = WindowSchedule(config.hop_segments)
         self._lead = round(engine.lead_s * AUDIO_RATE_HZ)
         self._fine = [round(shift * AUDIO_RATE_HZ) for shift in sub_grid(config.shift_step_s)]
-        self._bases = _bases(config.range_s)
+        self._bases = [round(shift * AUDIO_RATE_HZ) for shift in coarse_shifts(config.range_s)]
         reach_s = config.range_s + 1 if len(self._bases) > 1 else 0.0
         self._reach = (
             math.ceil(reach_s * AUDIO_RATE_HZ) + max(map(abs, self._fine)) + abs(self._lead)
@@ -293,11 +288,3 @@ def _starts(window: Window) -> range:
     """Return the first frames of the 14 segments of a window, padding included."""
     first = window.first_frame
     return range(first, first + WINDOW_SEGMENTS * SEGMENT_HOP_FRAMES, SEGMENT_HOP_FRAMES)
-
-
-def _bases(range_s: float) -> list[int]:
-    """Return the coarse shifts in samples; each offset is reached by two or more of them."""
-    if range_s <= CLASS_REACH_S + 1e-9:
-        return [0]
-    n_bases = math.ceil((range_s - 1) * AUDIO_RATE_HZ / _BASE_SAMPLES)
-    return [number * _BASE_SAMPLES for number in range(-n_bases, n_bases + 1)]

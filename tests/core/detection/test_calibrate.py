@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.detection.calibrate import (
-    CONFIG,
-    OFFSETS_S,
-    ClipTrials,
-    Trial,
-    fit,
-    measure_response,
-    try_clips,
-)
-from core.detection.classical.engine import ClassicalEngine
+from core.detection.calibrate import fit, measure_response
 from core.detection.estimate import estimate_offset
 from core.detection.evidence import Evaluation, OffsetEvidence, WindowPosterior, offset_axis
 from core.detection.synchformer.response import (
@@ -24,6 +15,7 @@ from core.detection.synchformer.response import (
     response_of,
     sub_grid,
 )
+from core.detection.trials import CONFIG, OFFSETS_S, ClipTrials, Trial
 from core.detection.windows import Window
 from core.errors import DetectionError
 from core.model.grid import OFFSET_GRID_S
@@ -116,25 +108,3 @@ def test_four_clips_are_too_few() -> None:
     clips = _clips(np.random.default_rng(7), 4)
     with pytest.raises(DetectionError, match=r"needs 5 or more clips.* 4 of 5 did"):
         fit([*clips, ClipTrials(Path("broken.mp4"), (), "broken.mp4 cannot be read.")], "")
-
-
-def test_clips_are_judged_at_known_offsets_and_useless_ones_say_why(
-    make_clip, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr("core.detection.calibrate.OFFSETS_S", (-0.31, 0.63))
-    silent = make_clip("silent.mp4", silent=True, duration_s=6)
-    (tmp_path / "notes.mp4").write_text("no clip")
-    seen = []
-    clips = try_clips(
-        [make_clip("good.mp4"), silent, tmp_path / "notes.mp4"],
-        ClassicalEngine(),
-        on_clip=seen.append,
-    )
-    good, useless, broken = clips
-    assert seen == list(clips)
-    assert [trial.offset_s for trial in good.trials] == [-0.31, 0.63]
-    assert abs(good.bias_s) < 0.06
-    assert not useless.trials
-    assert "confident" in useless.why_not
-    assert not broken.trials
-    assert "notes.mp4" in broken.why_not

@@ -17,7 +17,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def one_offset(monkeypatch):
     # The full set takes eight detections per clip.
-    monkeypatch.setattr("core.detection.calibrate.OFFSETS_S", (0.63,))
+    monkeypatch.setattr("core.detection.trials.OFFSETS_S", (0.63,))
 
 
 def test_calibrated_used_listed_and_forgotten(make_clip, tmp_path, capsys):
