@@ -1,38 +1,18 @@
 """Which delay an export begins with: the one that was measured, or that the file itself states."""
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from core.detection.result import Detection, Verdict
-from core.media.info import MediaInfo, start_of
-from core.media.naming import delay_hints
+from core.media.hints import DelayHint
+from core.media.info import MediaInfo
 from core.timing import delay_for
 from synchformer_gui.quantities import delay_text
-
-_STATED = re.compile(r"states a delay of (-?\d+) ms; it is not applied\.$")
-_STARTS = re.compile(r"audio stream (\d+) starts \d+ ms (?:after|before) the picture; [^;]*$")
-"""How sentences of `core.media.naming.delay_hints` end; the names before may hold anything."""
 
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
 _CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
 _UNTYPED = "Type by how much the sound is to move."
 _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
-
-
-@dataclass(frozen=True, slots=True)
-class DelayHint:
-    """A delay that a file itself states.
-
-    Attributes:
-        sentence: What it says, and that it is not applied.
-        delay_s: The delay that would be applied, exact seconds; positive moves the sound later.
-        audio_stream_index: Stream of the container that is meant; None if none in particular.
-    """
-
-    sentence: str
-    delay_s: Fraction
-    audio_stream_index: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +30,6 @@ class ExportProposal:
     audio_stream_index: int
     delay: str
     advice: str
-
-
-def clip_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
-    """Return the delays that a file states in its name or by its start times.
-
-    That of different start times is the one that lets the sound begin with the picture.
-    """
-    hints: list[DelayHint] = []
-    audios = {audio.index: audio for audio in info.audios}
-    for sentence in delay_hints(info):
-        if stated := _STATED.search(sentence):
-            hints.append(DelayHint(sentence, Fraction(int(stated[1]), 1000), None))
-        elif (starts := _STARTS.search(sentence)) and info.picture is not None:
-            index = int(starts[1])
-            delay_s = start_of(info.picture) - start_of(audios[index])
-            hints.append(DelayHint(sentence, delay_s, index))
-    return tuple(hints)
 
 
 def propose(

@@ -1,22 +1,15 @@
-"""Names of corrected files, and what the name or the container of a source hints at."""
+"""Names of corrected files."""
 
-import re
 from pathlib import Path
 
 from core.media.containers import can_write, output_format
 from core.media.correction import Correction, Inexact
-from core.media.info import MediaInfo, start_of
+from core.media.info import MediaInfo
 from core.media.untimed import is_uncompressed
 
 DEFAULT_TEMPLATE = "{name}.synced{ext}"
 
 _FIELDS = ("name", "ext", "delay_ms", "stream")
-
-_DELAY_IN_NAME = re.compile(r"\bDELAY[ _]*(-?\d+) ?ms\b", re.IGNORECASE)
-"""As demuxing programs write it into the names of sound files and of what is muxed from them."""
-
-_LEAST_START_DIFFERENCE_S = 0.05
-"""Less than this is the beginning of the sound's own coding, or the picture's."""
 
 
 def default_target(
@@ -58,23 +51,3 @@ def default_target(
     if not name or Path(name).name != name:
         raise ValueError(f"{template!r} gives {name!r}, which is no name of a file")
     return source.with_name(name)
-
-
-def delay_hints(info: MediaInfo) -> tuple[str, ...]:
-    """Return sentences on delays that the source itself states; none of them is applied."""
-    hints: list[str] = []
-    if match := _DELAY_IN_NAME.search(info.path.stem):
-        hints.append(
-            f"The name of {info.path.name} states a delay of {match[1]} ms; it is not applied."
-        )
-    if info.picture is not None:
-        for audio in info.audios:
-            later_s = float(start_of(audio) - start_of(info.picture))
-            if abs(later_s) >= _LEAST_START_DIFFERENCE_S:
-                way = "after" if later_s > 0 else "before"
-                hints.append(
-                    f"In {info.path.name} audio stream {audio.index} starts "
-                    f"{1000 * abs(later_s):.0f} ms {way} the picture; players honour that, and so "
-                    "does the measurement."
-                )
-    return tuple(hints)

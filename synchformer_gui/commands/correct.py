@@ -11,8 +11,9 @@ from core.detection.repair import retiming_correction, stretch_correction
 from core.detection.result import Detection, Verdict
 from core.errors import MediaError
 from core.media.correction import Correction, Inexact
+from core.media.hints import delay_hints
 from core.media.info import MediaInfo
-from core.media.naming import DEFAULT_TEMPLATE, delay_hints
+from core.media.naming import DEFAULT_TEMPLATE
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.timing import delay_for, parse_delay, parse_stretch
@@ -134,7 +135,7 @@ def correct(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
     for hint in delay_hints(info):
-        typer.echo(f"Hint: {hint}")
+        typer.echo(f"Hint: {hint.sentence}")
     if typed is not None:
         return writing.write(info, typed, wanted)
     if wanted.is_named:

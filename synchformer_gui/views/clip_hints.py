@@ -6,8 +6,8 @@ from functools import partial
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from core.media.hints import DelayHint
 from synchformer_gui import export_wording, wording
-from synchformer_gui.export_proposal import DelayHint
 from synchformer_gui.views.text_label import text_label
 
 

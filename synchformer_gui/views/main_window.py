@@ -15,13 +15,14 @@ from PySide6.QtWidgets import (
 
 from core.detection.result import Detection
 from core.errors import SyncError
+from core.media.hints import DelayHint, delay_hints
 from core.media.info import MediaInfo
 from core.model.catalog import AUTO, BUILTIN, CLASSICAL
 from core.model.kind import CheckpointKind
 from core.timing import TimeSpan
 from synchformer_gui import tasks
 from synchformer_gui.coverage import coverage_sentence
-from synchformer_gui.export_proposal import DelayHint, clip_hints, propose
+from synchformer_gui.export_proposal import propose
 from synchformer_gui.exporting import ExportRequest
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
@@ -227,7 +228,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
-        self.result_panel.clip_hints.show_hints(clip_hints(info))
+        self.result_panel.clip_hints.show_hints(delay_hints(info))
         self._on_activity(self.session.activity)
         self.playback.open(info)
         self.session.recall(self._preferences)

@@ -7,7 +7,7 @@ import pytest
 
 from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo
-from core.media.naming import default_target, delay_hints
+from core.media.naming import default_target
 from core.media.probe import probe
 
 
@@ -60,25 +60,3 @@ def test_names_follow_a_template(template: str, name: str, plain: MediaInfo) -> 
 def test_a_wrong_template_is_refused(template: str, plain: MediaInfo) -> None:
     with pytest.raises(ValueError, match=r"is no (template|name of a file)|which is no name"):
         default_target(plain, template=template)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("film DELAY -33ms.mp4", "-33 ms"),
-        ("film T01 delay 120 ms.mp4", "120 ms"),
-        ("film.mp4", ""),
-        ("delayed 33ms.mp4", ""),
-    ],
-)
-def test_a_delay_in_the_name_is_told(name: str, hint: str, plain: MediaInfo) -> None:
-    hints = delay_hints(replace(plain, path=Path(name)))
-    assert [hint in told for told in hints] == [True] * bool(hint)
-
-
-def test_a_difference_of_the_starts_is_told(make_clip: Callable[..., Path]) -> None:
-    late = probe(make_clip("late.mkv", duration_s=2, size=(96, 80), audio_start_s=0.5))
-    (told,) = delay_hints(late)
-    assert "audio stream 1 starts 500 ms after the picture" in told
-    early = probe(make_clip("early.mkv", duration_s=2, size=(96, 80), video_start_s=0.5))
-    assert "500 ms before the picture" in delay_hints(early)[0]

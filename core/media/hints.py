@@ -1,0 +1,53 @@
+"""Delays that the name or the container of a file states; none of them is applied unasked."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from core.media.info import MediaInfo, start_of
+
+_DELAY_IN_NAME = re.compile(r"\bDELAY[ _]*(-?\d+) ?ms\b", re.IGNORECASE)
+"""As demuxing programs write it into the names of sound files and of what is muxed from them."""
+
+_LEAST_START_DIFFERENCE_S = Fraction(50, 1000)
+"""Less than this is the beginning of the sound's own coding, or the picture's."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelayHint:
+    """A delay that a file itself states.
+
+    Attributes:
+        sentence: What it says, and that it is not applied.
+        delay_s: The delay that would be applied, exact seconds; positive moves the sound later.
+        audio_stream_index: Stream of the container that is meant; None if none in particular.
+    """
+
+    sentence: str
+    delay_s: Fraction
+    audio_stream_index: int | None = None
+
+
+def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
+    """Return the delays that a file states in its name or by its start times.
+
+    That of different start times is the one that lets the sound begin with the picture.
+    """
+    hints: list[DelayHint] = []
+    name = info.path.name
+    if match := _DELAY_IN_NAME.search(info.path.stem):
+        sentence = f"The name of {name} states a delay of {match[1]} ms; it is not applied."
+        hints.append(DelayHint(sentence, Fraction(int(match[1]), 1000)))
+    if info.picture is None:
+        return tuple(hints)
+    for audio in info.audios:
+        later_s = start_of(audio) - start_of(info.picture)
+        if abs(later_s) < _LEAST_START_DIFFERENCE_S:
+            continue
+        sentence = (
+            f"In {name} audio stream {audio.index} starts {1000 * abs(float(later_s)):.0f} ms "
+            f"{'after' if later_s > 0 else 'before'} the picture; players honour that, and so does "
+            "the measurement."
+        )
+        hints.append(DelayHint(sentence, -later_s, audio.index))
+    return tuple(hints)
