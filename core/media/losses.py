@@ -155,7 +155,7 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
             f"{info.path.name} is shown turned by {picture.rotation_deg}°, which {target.name} "
             "cannot say; choose a name that ends in .mp4 or .mkv to keep it."
         )
-    index = _index_of(info)
+    index = index_of(info.path, info.container)
     for name, marks, holders in _MARKS:
         if output.name not in holders and any(mark in index for mark in marks):
             yield (
@@ -164,12 +164,17 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
             )
 
 
-def _index_of(info: MediaInfo) -> bytes:
-    """Return the part of a file that describes its streams; empty for other containers."""
-    with info.path.open("rb") as file:
-        if info.container.startswith("matroska"):
+def index_of(path: Path, container: str) -> bytes:
+    """Return the part of a file that describes its streams; empty for most containers.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of its format.
+    """
+    with path.open("rb") as file:
+        if container.startswith("matroska"):
             return file.read(_MATROSKA_HEAD_BYTES)
-        if not info.container.startswith("mov"):
+        if not container.startswith("mov"):
             return b""
         while len(head := file.read(16)) >= 8:
             size = int.from_bytes(head[:4], "big")

@@ -119,7 +119,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
                 f"{name} cannot be written to {target.name}; "
                 f"choose a name that ends in {_better_suffix(output, reader, stream, source)}."
             )
-        if isinstance(stream, VideoStream) and _loses_shape(output, stream):
+        if isinstance(stream, VideoStream) and loses_shape(output, stream):
             left_out.append(
                 f"{name} will lose the shape of its pixels ({stream.sample_aspect_ratio}) in "
                 f"{target.name}; choose a name that ends in .mp4 to keep it."
@@ -213,7 +213,7 @@ def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat
     return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
 
-def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
+def loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
     """Tell whether the aspect ratio of the pixels stands in the container alone.
 
     PyAV can set it for the muxers of MP4 and MOV only; a copy in the coded picture stays anyway.

@@ -1,0 +1,255 @@
+"""What streams and files state besides packets and texts, and where a copy states it differently.
+
+Codec headers, sizes, colours, the shape of pixels, how the picture is turned, its brightness, and
+chapters decide what a player shows. What the container of the copy cannot hold does not count;
+`core.media.losses` says that before anything is written.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.stream import AttachmentStream, DataStream, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from core.media.containers import MOV, OutputFormat
+from core.media.essence import parameter_sets
+from core.media.losses import index_of
+from core.media.probe import first_picture
+from core.media.streams import is_picture, loses_shape
+from core.media.tracks import stream_keys
+
+_ACCEPTED_S = Fraction(2, 1000)
+"""Chapters and streams are each rounded to a millisecond."""
+
+_RATIO_TOLERANCE = 1e-3
+"""MP4 counts brightness in whole steps, Matroska in floating point."""
+
+_ALIKE_HEADERS = frozenset({"aac", "alac", "av1", "flac", "mpeg4", "theora", "vorbis", "opus"})
+"""Codecs whose header is the same in all containers that hold one, MPEG-TS aside."""
+
+_COUNTS_LENGTH = frozenset({"tta"})
+"""Codecs whose header the muxer writes anew, since it tells the length of the sound."""
+
+_COLOURS = {"color_primaries": 2, "color_trc": 2, "colorspace": 2, "color_range": 0}
+"""What describes colour, and the number by which it says nothing."""
+
+_HOLD_COLOURS = frozenset({"mp4", "mov", "matroska", "webm"})
+_HOLD_BRIGHTNESS = _HOLD_COLOURS
+_HOLD_DEPTH = frozenset({"mp4", "matroska"})
+
+_VISION = re.compile(rb"(?:dvcC|dvvC|dvwC)(?:\x41\xed(?:\x98|\x40\x18))?(.{5})", re.DOTALL)
+"""The configuration of Dolby Vision: a box of MP4, or the mapping of Matroska's additions."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file that is open for reading."""
+
+    path: Path
+    reader: InputContainer
+
+
+def changed_traits(
+    source: OpenedFile,
+    copy: OpenedFile,
+    output: OutputFormat,
+    recoded: Collection[int],
+    common_s: float,
+) -> Iterator[str]:
+    """Yield the names of what a copy states differently, but for what it cannot hold.
+
+    Args:
+        source: The source.
+        copy: Its copy.
+        output: The container of the copy.
+        recoded: Streams of the source that are encoded again, which may state what they like.
+        common_s: By how much all streams of the copy are later.
+    """
+    copies = dict(stream_keys(copy.reader))
+    for key, stream in stream_keys(source.reader):
+        other = copies.get(key)
+        if other is None or stream.index in recoded or isinstance(stream, AttachmentStream):
+            continue
+        if isinstance(stream, DataStream) or not _has_codec(stream) or not _has_codec(other):
+            continue
+        wraps = source.reader.format.name != copy.reader.format.name
+        names = [*_changed_of_stream(stream, other, output, wraps=wraps)]
+        if stream.type == "video" and not is_picture(stream):
+            first = first_picture(source.path, stream.index)
+            found = first_picture(copy.path, other.index)
+            names += _changed_of_picture(first, found, output)
+        yield from (f"{name} of stream {stream.index} ({stream.type})" for name in names)
+    if output.name in _HOLD_DEPTH and _vision(source) != _vision(copy):
+        yield "the Dolby Vision configuration"
+    if output.holds_chapters:
+        yield from _changed_chapters(source.reader, copy.reader, output, common_s)
+
+
+def _has_codec(stream: Stream) -> bool:
+    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
+    context: object = stream.codec_context
+    return context is not None
+
+
+def _changed_of_stream(
+    stream: Stream, other: Stream, output: OutputFormat, *, wraps: bool
+) -> Iterator[str]:
+    if _header(stream, output, wraps=wraps) != _header(other, output, wraps=wraps):
+        yield "the codec's header"
+    if isinstance(stream, VideoStream) and isinstance(other, VideoStream):
+        yield from _changed_of_video(stream, other, output, wraps=wraps)
+    if isinstance(stream, AudioStream) and isinstance(other, AudioStream):
+        if stream.codec_context.sample_rate != other.codec_context.sample_rate:
+            yield f"the sample rate ({stream.codec_context.sample_rate} Hz)"
+        before, after = stream.codec_context.layout, other.codec_context.layout
+        if before.nb_channels != after.nb_channels or (not wraps and before.name != after.name):
+            yield f"the layout of channels ({before.name} became {after.name})"
+
+
+def _header(stream: Stream, output: OutputFormat, *, wraps: bool) -> object:
+    """Return the header of a codec in a form that can be compared; None where it cannot."""
+    context = stream.codec_context
+    codec, header = context.codec.canonical_name, context.extradata or b""
+    if codec in _COUNTS_LENGTH:
+        return None
+    if not wraps:
+        return header
+    if codec in {"h264", "hevc"}:
+        return parameter_sets(stream)
+    # MPEG-TS has these in its packets or leaves them to the decoder.
+    is_framed = "mpegts" in (output.name, stream.container.format.name)
+    return header if codec in _ALIKE_HEADERS and not is_framed else None
+
+
+def _changed_of_video(
+    stream: VideoStream, other: VideoStream, output: OutputFormat, *, wraps: bool
+) -> Iterator[str]:
+    context, found = stream.codec_context, other.codec_context
+    if (context.width, context.height) != (found.width, found.height):
+        yield f"the size in pixels ({context.width}x{context.height})"
+    if _pixel_format(stream) != _pixel_format(other):
+        yield f"the pixel format ({context.pix_fmt} became {found.pix_fmt})"
+    shapes = [float(one.sample_aspect_ratio or 1) for one in (stream, other)]
+    is_alike = math.isclose(*shapes, rel_tol=_RATIO_TOLERANCE)
+    if not is_alike and not loses_shape(output, stream):
+        yield (
+            f"the shape of pixels ({stream.sample_aspect_ratio or 1} became "
+            f"{other.sample_aspect_ratio or 1})"
+        )
+    if changed_colours(stream, other, output, wraps=wraps):
+        yield "the description of colour"
+    orders = {int(context.field_order), int(found.field_order)} - {0}
+    if len(orders) > 1:
+        yield "the order of fields"
+
+
+def changed_colours(
+    stream: VideoStream, other: VideoStream, output: OutputFormat, *, wraps: bool
+) -> bool:
+    """Tell whether a copy describes colour differently, where its container can describe it."""
+    is_rgb = (stream.codec_context.pix_fmt or "").startswith(("rgb", "gbr", "bgr", "pal"))
+    for name, unsaid in _COLOURS.items():
+        before, after = (
+            int(getattr(stream.codec_context, name)),
+            int(getattr(other.codec_context, name)),
+        )
+        is_unheld = output.name not in _HOLD_COLOURS or (name == "color_range" and output is MOV)
+        if is_rgb or before == after or (after == unsaid and is_unheld):
+            continue
+        if before == unsaid and wraps:
+            continue
+        return True
+    return False
+
+
+def _pixel_format(stream: VideoStream) -> str:
+    """Return how pixels are stored; the range of their values is part of the colours."""
+    return re.sub(r"^yuvj", "yuv", stream.codec_context.pix_fmt or "")
+
+
+def _changed_of_picture(
+    first: VideoFrame | None, found: VideoFrame | None, output: OutputFormat
+) -> Iterator[str]:
+    """Compare what is said of a stream beside its first picture."""
+    if first is None or found is None:
+        return
+    if output.holds_chapters and _turn(first) != _turn(found):
+        yield f"how it is turned ({first.rotation}° became {found.rotation}°)"
+    if output.name in _HOLD_BRIGHTNESS:
+        for kind, name in (
+            (Type.MASTERING_DISPLAY_METADATA, "the mastering display"),
+            (Type.CONTENT_LIGHT_LEVEL, "the light level"),
+        ):
+            if not _is_close(_numbers(first, kind), _numbers(found, kind)):
+                yield name
+    if output.name in _HOLD_DEPTH:
+        for kind, name in (
+            (Type.SPHERICAL, "the description of a sphere"),
+            (Type.STEREO3D, "the description of depth"),
+        ):
+            if (first.side_data.get(kind) is None) != (found.side_data.get(kind) is None):
+                yield name
+
+
+def _turn(frame: VideoFrame) -> tuple[int, ...]:
+    """Return the matrix by which a picture is turned and mirrored, in hundredths."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return (100, 0, 0, 100)
+    matrix = struct.unpack("9i", bytes(data)[:36])
+    return tuple(round(100 * matrix[place] / (1 << 16)) for place in (0, 1, 3, 4))
+
+
+def _numbers(frame: VideoFrame, kind: Type) -> list[float]:
+    """Return the numbers of side data of the decoder; empty if there are none.
+
+    A mastering display is described by ten fractions and two flags, the light level by two numbers
+    (libavutil, mastering_display_metadata.h).
+    """
+    data = frame.side_data.get(kind)
+    if data is None:
+        return []
+    if kind is Type.CONTENT_LIGHT_LEVEL:
+        return [float(number) for number in struct.unpack("2I", bytes(data)[:8])]
+    numbers = struct.unpack("22i", bytes(data)[:88])
+    return [n / (d or 1) for n, d in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
+
+
+def _is_close(one: list[float], other: list[float]) -> bool:
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(
+        math.isclose(a, b, rel_tol=_RATIO_TOLERANCE, abs_tol=2e-5) for a, b in pairs
+    )
+
+
+def _vision(file: OpenedFile) -> list[bytes]:
+    """Return the configurations of Dolby Vision, as far as they tell version, profile, layers."""
+    return _VISION.findall(index_of(file.path, file.reader.format.name))
+
+
+def _changed_chapters(
+    source: InputContainer, copy: InputContainer, output: OutputFormat, common_s: float
+) -> Iterator[str]:
+    before, after = source.chapters(), copy.chapters()
+    if len(before) != len(after):
+        yield f"the chapters ({len(before)} became {len(after)})"
+        return
+    # In MP4 a chapter lasts until the next one.
+    has_ends = not output.is_mp4 or source.format.name == output.reads_as
+    for number, (one, other) in enumerate(zip(before, after, strict=True), 1):
+        for place in ("start", "end") if has_ends else ("start",):
+            wanted_s = one[place] * (one["time_base"] or Fraction(1)) + Fraction(common_s)
+            found_s = other[place] * (other["time_base"] or Fraction(1))
+            if abs(max(wanted_s, Fraction(0)) - found_s) > _ACCEPTED_S:
+                yield f"the {place} of chapter {number}"
+        if one["metadata"].get("title", "") != other["metadata"].get("title", ""):
+            yield f"the title of chapter {number}"
