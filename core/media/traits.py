@@ -8,18 +8,20 @@ chapters decide what a player shows. What the container of the copy cannot hold 
 import math
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.stream import AttachmentStream, DataStream, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from core.media.added_streams import has_codec
 from core.media.containers import MOV, OutputFormat
 from core.media.essence import parameter_sets
 from core.media.losses import index_of
@@ -39,8 +41,16 @@ _ALIKE_HEADERS = frozenset({"aac", "alac", "av1", "flac", "mpeg4", "theora", "vo
 _COUNTS_LENGTH = frozenset({"tta"})
 """Codecs whose header the muxer writes anew, since it tells the length of the sound."""
 
+_BIT_RATES = re.compile(rb"\0\0\0\x14btrt.{12}", re.DOTALL)
+"""What the muxer adds to the header of subtitles in MP4, once more each time."""
+
 _COLOURS = {"color_primaries": 2, "color_trc": 2, "colorspace": 2, "color_range": 0}
 """What describes colour, and the number by which it says nothing."""
+
+_RGB = frozenset({"rgb", "gbr", "bgr", "pal"})
+"""How names of pixel formats begin to which descriptions of colour say nothing."""
+
+_N_USUAL = 2
 
 _HOLD_COLOURS = frozenset({"mp4", "mov", "matroska", "webm"})
 _HOLD_BRIGHTNESS = _HOLD_COLOURS
@@ -79,10 +89,9 @@ def changed_traits(
         other = copies.get(key)
         if other is None or stream.index in recoded or isinstance(stream, AttachmentStream):
             continue
-        if isinstance(stream, DataStream) or not _has_codec(stream) or not _has_codec(other):
+        if isinstance(stream, DataStream) or not has_codec(stream) or not has_codec(other):
             continue
-        wraps = source.reader.format.name != copy.reader.format.name
-        names = [*_changed_of_stream(stream, other, output, wraps=wraps)]
+        names = [*_changed_of_stream(stream, other, output)]
         if stream.type == "video" and not is_picture(stream):
             first = first_picture(source.path, stream.index)
             found = first_picture(copy.path, other.index)
@@ -94,40 +103,47 @@ def changed_traits(
         yield from _changed_chapters(source.reader, copy.reader, output, common_s)
 
 
-def _has_codec(stream: Stream) -> bool:
-    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
-    context: object = stream.codec_context
-    return context is not None
-
-
-def _changed_of_stream(
-    stream: Stream, other: Stream, output: OutputFormat, *, wraps: bool
-) -> Iterator[str]:
-    if _header(stream, output, wraps=wraps) != _header(other, output, wraps=wraps):
+def _changed_of_stream(stream: Stream, other: Stream, output: OutputFormat) -> Iterator[str]:
+    families = frozenset(one.container.format.name for one in (stream, other))
+    if _header(stream, families) != _header(other, families):
         yield "the codec's header"
+    wraps = len(families) > 1
     if isinstance(stream, VideoStream) and isinstance(other, VideoStream):
         yield from _changed_of_video(stream, other, output, wraps=wraps)
     if isinstance(stream, AudioStream) and isinstance(other, AudioStream):
-        if stream.codec_context.sample_rate != other.codec_context.sample_rate:
-            yield f"the sample rate ({stream.codec_context.sample_rate} Hz)"
+        rates_hz = stream.codec_context.sample_rate, other.codec_context.sample_rate
+        # Where MPEG-TS begins without sound, nothing is known of it before it comes.
+        if not all(rates_hz):
+            return
+        if rates_hz[0] != rates_hz[1]:
+            yield f"the sample rate ({rates_hz[0]} Hz became {rates_hz[1]} Hz)"
         before, after = stream.codec_context.layout, other.codec_context.layout
-        if before.nb_channels != after.nb_channels or (not wraps and before.name != after.name):
+        is_same = before.nb_channels == after.nb_channels
+        # Containers may have no words for the usual ones.
+        is_unsaid = wraps or (after.name.endswith("channels") and after.nb_channels <= _N_USUAL)
+        if not is_same or (before.name != after.name and not is_unsaid):
             yield f"the layout of channels ({before.name} became {after.name})"
 
 
-def _header(stream: Stream, output: OutputFormat, *, wraps: bool) -> object:
-    """Return the header of a codec in a form that can be compared; None where it cannot."""
+def _header(stream: Stream, families: Collection[str]) -> object:
+    """Return the header of a codec in a form that can be compared; None where it cannot.
+
+    Args:
+        stream: The stream.
+        families: FFmpeg's names of the formats of both files.
+    """
     context = stream.codec_context
     codec, header = context.codec.canonical_name, context.extradata or b""
     if codec in _COUNTS_LENGTH:
         return None
-    if not wraps:
+    if codec == "mov_text":
+        header = _BIT_RATES.sub(b"", header)
+    if len(families) == 1:
         return header
     if codec in {"h264", "hevc"}:
         return parameter_sets(stream)
     # MPEG-TS has these in its packets or leaves them to the decoder.
-    is_framed = "mpegts" in (output.name, stream.container.format.name)
-    return header if codec in _ALIKE_HEADERS and not is_framed else None
+    return header if codec in _ALIKE_HEADERS and "mpegts" not in families else None
 
 
 def _changed_of_video(
@@ -136,7 +152,8 @@ def _changed_of_video(
     context, found = stream.codec_context, other.codec_context
     if (context.width, context.height) != (found.width, found.height):
         yield f"the size in pixels ({context.width}x{context.height})"
-    if _pixel_format(stream) != _pixel_format(other):
+    formats = {_pixel_format(one) for one in (stream, other)} - {""}
+    if len(formats) > 1:
         yield f"the pixel format ({context.pix_fmt} became {found.pix_fmt})"
     shapes = [float(one.sample_aspect_ratio or 1) for one in (stream, other)]
     is_alike = math.isclose(*shapes, rel_tol=_RATIO_TOLERANCE)
@@ -145,25 +162,27 @@ def _changed_of_video(
             f"the shape of pixels ({stream.sample_aspect_ratio or 1} became "
             f"{other.sample_aspect_ratio or 1})"
         )
-    if changed_colours(stream, other, output, wraps=wraps):
+    if _changed_colours(stream, other, output, wraps=wraps):
         yield "the description of colour"
     orders = {int(context.field_order), int(found.field_order)} - {0}
     if len(orders) > 1:
         yield "the order of fields"
 
 
-def changed_colours(
+def _changed_colours(
     stream: VideoStream, other: VideoStream, output: OutputFormat, *, wraps: bool
 ) -> bool:
     """Tell whether a copy describes colour differently, where its container can describe it."""
-    is_rgb = (stream.codec_context.pix_fmt or "").startswith(("rgb", "gbr", "bgr", "pal"))
+    formats = {_pixel_format(one)[:3] for one in (stream, other)}
+    if not formats.isdisjoint(_RGB):
+        return False
     for name, unsaid in _COLOURS.items():
         before, after = (
             int(getattr(stream.codec_context, name)),
             int(getattr(other.codec_context, name)),
         )
         is_unheld = output.name not in _HOLD_COLOURS or (name == "color_range" and output is MOV)
-        if is_rgb or before == after or (after == unsaid and is_unheld):
+        if before == after or (after == unsaid and is_unheld):
             continue
         if before == unsaid and wraps:
             continue
@@ -196,16 +215,22 @@ def _changed_of_picture(
             (Type.SPHERICAL, "the description of a sphere"),
             (Type.STEREO3D, "the description of depth"),
         ):
-            if (first.side_data.get(kind) is None) != (found.side_data.get(kind) is None):
+            if (_side_data(first, kind) is None) != (_side_data(found, kind) is None):
                 yield name
+
+
+def _side_data(frame: VideoFrame, kind: Type) -> bytes | None:
+    # Against its annotations, the mapping yields values.
+    values = cast(Iterable[SideData], frame.side_data)
+    return next((bytes(data) for data in values if data.type is kind), None)
 
 
 def _turn(frame: VideoFrame) -> tuple[int, ...]:
     """Return the matrix by which a picture is turned and mirrored, in hundredths."""
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data = _side_data(frame, Type.DISPLAYMATRIX)
     if data is None:
         return (100, 0, 0, 100)
-    matrix = struct.unpack("9i", bytes(data)[:36])
+    matrix = struct.unpack("9i", data[:36])
     return tuple(round(100 * matrix[place] / (1 << 16)) for place in (0, 1, 3, 4))
 
 
@@ -215,12 +240,12 @@ def _numbers(frame: VideoFrame, kind: Type) -> list[float]:
     A mastering display is described by ten fractions and two flags, the light level by two numbers
     (libavutil, mastering_display_metadata.h).
     """
-    data = frame.side_data.get(kind)
+    data = _side_data(frame, kind)
     if data is None:
         return []
     if kind is Type.CONTENT_LIGHT_LEVEL:
-        return [float(number) for number in struct.unpack("2I", bytes(data)[:8])]
-    numbers = struct.unpack("22i", bytes(data)[:88])
+        return [float(number) for number in struct.unpack("2I", data[:8])]
+    numbers = struct.unpack("22i", data[:88])
     return [n / (d or 1) for n, d in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
 
 
