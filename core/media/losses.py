@@ -1,4 +1,4 @@
-"""What a container cannot carry besides packets: texts, chapters, hidden pictures, its length."""
+"""What a container cannot carry besides packets: texts, chapters, hidden pictures."""
 
 import io
 import os
@@ -13,7 +13,6 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from core.media.containers import MP4, OutputFormat, is_statistic
-from core.media.correction import Correction
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
 from core.media.streams import CONTAINER_KEYS, is_picture
@@ -37,7 +36,8 @@ _MARKS = (
 )
 """What is described, how its boxes are called in MP4, and which muxers have a place for it."""
 
-_LEAST_S = Fraction(1, 1000)
+_PRIMING_S = Fraction(12, 100)
+"""More than what coders put before the sound, which is silent: HE-AAC has the most."""
 
 # fmt: off
 _TOOL_KEYS = frozenset({
@@ -139,6 +139,14 @@ def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iter
     """Say what an edit list of the source hides and the target would show."""
     if output.is_mp4 or info.picture is None:
         return
+    for audio in info.audios:
+        before_s = start_of(audio) - first_time_s(info, audio.index)
+        if before_s > _PRIMING_S:
+            yield (
+                f"{info.path.name} hides {_ms(before_s)} of sound before the beginning of stream "
+                f"{audio.index}, which {target.name} will let be heard; choose a name that ends "
+                "in .mp4 or .mov to keep it hidden."
+            )
     before_s = start_of(info.picture) - first_time_s(info, info.picture.index)
     if before_s > 0:
         yield (
@@ -167,6 +175,8 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
 def index_of(path: Path, container: str) -> bytes:
     """Return the part of a file that describes its streams; empty for most containers.
 
+    Of MP4 and MOV, it is what the box of that name holds.
+
     Args:
         path: The file.
         container: FFmpeg's name of its format.
@@ -180,7 +190,9 @@ def index_of(path: Path, container: str) -> bytes:
             size = int.from_bytes(head[:4], "big")
             size = int.from_bytes(head[8:], "big") if size == 1 else size
             if head[4:8] == b"moov":
-                return file.read(size)
+                n_head = 16 if int.from_bytes(head[:4], "big") == 1 else 8
+                file.seek(n_head - len(head), os.SEEK_CUR)
+                return file.read(size - n_head)
             if size < 8:
                 break
             file.seek(size - len(head), os.SEEK_CUR)
@@ -197,38 +209,6 @@ def first_time_s(info: MediaInfo, stream_index: int) -> Fraction:
         packets = islice(reader.demux(stream), _N_PACKETS_LOOKED_AT)
         times_s = [packet.pts * packet.time_base for packet in packets if packet.pts is not None]
     return min([*times_s, start_s])
-
-
-def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
-    """Say how the length of the file will differ, as far as the source tells lengths."""
-    if info.picture is None or not output.keeps_times:
-        return
-    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
-    if not moved:
-        return
-    first_s = min(start_of(audio) for audio in moved)
-    new_first_s = correction.target_of(first_s)
-    before_s = min(start_of(info.picture), first_s) - new_first_s
-    if before_s > _LEAST_S:
-        sound = f"The first {_ms(before_s)} of the sound come before the picture"
-        if output.is_mp4:
-            yield f"{sound}: they are kept in the file and not played."
-        else:
-            yield f"{sound}: the file gets longer by as much."
-    start_s = min(start_of(info.picture), *(start_of(audio) for audio in info.audios))
-    end_s = start_s + Fraction(info.duration_s)
-    ends_s = [
-        start_of(audio) + Fraction(audio.duration_s)
-        for audio in moved
-        if audio.duration_s is not None
-    ]
-    is_known = len(ends_s) == len(moved)
-    # Sound that does not tell its end may last as long as the file.
-    last_s = max(ends_s) if is_known else end_s
-    later_s = correction.target_of(last_s) - end_s
-    if correction.target_of(last_s) > last_s and later_s > _LEAST_S:
-        most = "" if is_known else "up to "
-        yield f"The file gets {most}{_ms(later_s)} longer, since its sound ends later."
 
 
 def _ms(seconds: Fraction) -> str:

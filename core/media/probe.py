@@ -15,6 +15,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import open_container
+from core.media.untimed import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
 """Recordings of broadcasts may begin this far from the first picture that can be decoded."""
@@ -91,9 +92,15 @@ def _audio(stream: AvAudioStream) -> AudioStream:
         n_channels=stream.codec_context.layout.nb_channels,
         time_base=stream.time_base or Fraction(1),
         start_s=_seconds(stream.start_time, stream) or 0.0,
-        duration_s=_seconds(stream.duration, stream),
+        duration_s=_seconds(stream.duration or _n_samples(stream), stream),
         language="" if language == "und" else language,
     )
+
+
+def _n_samples(stream: AvAudioStream) -> int | None:
+    """Return how many samples AVI counts in its header; it has nothing else of PCM."""
+    is_counted = stream.container.format.name == "avi" and is_uncompressed(_codec(stream))
+    return stream.frames or None if is_counted else None
 
 
 def _has_decoder(stream: Stream) -> bool:

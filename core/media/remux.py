@@ -20,8 +20,9 @@ from av.error import FFmpegError
 from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
+from core.media.edit_lists import hide_heads
 from core.media.info import MediaInfo
-from core.media.packets import copy_packets
+from core.media.packets import copy_packets, hidden_heads_s
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
@@ -153,9 +154,13 @@ def _write(
             path=info.path,
         )
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
+    heads_s = hidden_heads_s(info, correction, plan)
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor, layout)
+        copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
         file.flush()
+        copied = {item.index for item in plan.streams.copied}
+        sounds = [audio.index for audio in info.audios if audio.index in copied]
+        hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
         os.fsync(file.fileno())
 
 
