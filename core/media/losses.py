@@ -11,7 +11,10 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
+from av.video.stream import VideoStream
 
+from core.media.colours import only_contained_colours
 from core.media.containers import MP4, OutputFormat, is_statistic
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
@@ -24,7 +27,11 @@ _TRACK_KEYS = frozenset(["language", "title", "name", "handler_name", "vendor_id
 """What MP4 and MOV have a place for beside each track; a timecode becomes a track of its own."""
 
 _MUXER_KEYS = frozenset({"duration", "encoder", "timecode", "variant_bitrate", "language"})
+_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 """What muxers state themselves."""
+
+_RATE_TOLERANCE = Fraction(1, 100)
+"""Averages depend on how long the last picture is shown."""
 
 _N_PACKETS_LOOKED_AT = 50
 _MATROSKA_HEAD_BYTES = 1 << 20
@@ -71,8 +78,9 @@ def changed_texts(
     yield from _differing(reader.metadata, copy.metadata, None, lost)
     copies = dict(stream_keys(copy))
     for key, stream in stream_keys(reader):
-        if stream.type in {"video", "audio", "subtitle"} and key in copies:
+        if stream.type in {"video", "audio", "subtitle", "attachment"} and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
+            yield from _differing_labels(stream, copies[key], output)
             # Raw flags: TS keeps none of them, nor does FLV.
             if output.holds_chapters and stream.disposition != copies[key].disposition:
                 yield f"flags of stream {stream.index}"
@@ -90,6 +98,28 @@ def _differing(
         is_lost = (stream_index, key) in lost
         if not is_own and not is_lost and found.get(key.lower()) != text:
             yield _text_name(stream_index, key)
+
+
+def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Iterator[str]:
+    """Compare what muxers write in their own way: languages, timecodes and rates of pictures."""
+    same_family = stream.container.format.name == copy.container.format.name
+    languages = [_text(one, "language") or "und" for one in (stream, copy)]
+    # German is deu in MP4 and ger in Matroska.
+    is_same = languages[0] == languages[1] or not (same_family or languages[1] == "und")
+    if output.name in _HOLD_LANGUAGE and languages[0] != "und" and not is_same:
+        yield f"language of stream {stream.index}"
+    timecodes = [_text(one, "timecode") for one in (stream, copy)]
+    if output.holds_chapters and timecodes[0] and timecodes[0] != timecodes[1]:
+        yield f"timecode of stream {stream.index}"
+    if isinstance(stream, VideoStream) and isinstance(copy, VideoStream) and same_family:
+        rates = stream.average_rate, copy.average_rate
+        if rates[0] and rates[1] and abs(rates[1] / rates[0] - 1) > _RATE_TOLERANCE:
+            yield f"frame rate of stream {stream.index}"
+
+
+def _text(stream: Stream, name: str) -> str:
+    texts = {key.lower(): text for key, text in stream.metadata.items()}
+    return texts.get(name, "")
 
 
 def _text_name(stream_index: int | None, key: str) -> str:
@@ -162,6 +192,11 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
         yield (
             f"{info.path.name} is shown turned by {picture.rotation_deg}°, which {target.name} "
             "cannot say; choose a name that ends in .mp4 or .mkv to keep it."
+        )
+    if only_contained_colours(info, output):
+        yield (
+            f"The description of colour of {info.path.name} is left out: {target.name} cannot hold "
+            "it; choose a name that ends in .mp4 or .mkv to keep it."
         )
     index = index_of(info.path, info.container)
     for name, marks, holders in _MARKS:

@@ -22,7 +22,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from core.media.added_streams import has_codec
-from core.media.containers import MOV, OutputFormat
+from core.media.colours import held_colours, stated_colours
+from core.media.containers import OutputFormat
 from core.media.essence import parameter_sets
 from core.media.losses import index_of
 from core.media.probe import first_picture
@@ -33,7 +34,10 @@ _ACCEPTED_S = Fraction(2, 1000)
 """Chapters and streams are each rounded to a millisecond."""
 
 _RATIO_TOLERANCE = 1e-3
-"""MP4 counts brightness in whole steps, Matroska in floating point."""
+"""Containers round sizes and shapes to small whole numbers."""
+
+_DISPLAY_TOLERANCES = (*[1.5e-5] * 8, *[1e-4] * 2)
+"""Half a step of MP4 and some more: it counts colours in 1/50000, brightness in 1/10000 cd/m2."""
 
 _ALIKE_HEADERS = frozenset({"aac", "alac", "av1", "flac", "mpeg4", "theora", "vorbis", "opus"})
 """Codecs whose header is the same in all containers that hold one, MPEG-TS aside."""
@@ -44,16 +48,8 @@ _COUNTS_LENGTH = frozenset({"tta"})
 _BIT_RATES = re.compile(rb"\0\0\0\x14btrt.{12}", re.DOTALL)
 """What the muxer adds to the header of subtitles in MP4, once more each time."""
 
-_COLOURS = {"color_primaries": 2, "color_trc": 2, "colorspace": 2, "color_range": 0}
-"""What describes colour, and the number by which it says nothing."""
-
-_RGB = frozenset({"rgb", "gbr", "bgr", "pal"})
-"""How names of pixel formats begin to which descriptions of colour say nothing."""
-
 _N_USUAL = 2
 
-_HOLD_COLOURS = frozenset({"mp4", "mov", "matroska", "webm"})
-_HOLD_BRIGHTNESS = _HOLD_COLOURS
 _HOLD_DEPTH = frozenset({"mp4", "matroska"})
 
 _VISION = re.compile(rb"(?:dvcC|dvvC|dvwC)(?:\x41\xed(?:\x98|\x40\x18))?(.{5})", re.DOTALL)
@@ -162,31 +158,25 @@ def _changed_of_video(
             f"the shape of pixels ({stream.sample_aspect_ratio or 1} became "
             f"{other.sample_aspect_ratio or 1})"
         )
-    if _changed_colours(stream, other, output, wraps=wraps):
+    if _differs_in_colour(stream, other, output, wraps=wraps):
         yield "the description of colour"
     orders = {int(context.field_order), int(found.field_order)} - {0}
     if len(orders) > 1:
         yield "the order of fields"
 
 
-def _changed_colours(
+def _differs_in_colour(
     stream: VideoStream, other: VideoStream, output: OutputFormat, *, wraps: bool
 ) -> bool:
     """Tell whether a copy describes colour differently, where its container can describe it."""
-    formats = {_pixel_format(one)[:3] for one in (stream, other)}
-    if not formats.isdisjoint(_RGB):
+    before, after = stated_colours(stream), stated_colours(other)
+    if before is None or after is None:
         return False
-    for name, unsaid in _COLOURS.items():
-        before, after = (
-            int(getattr(stream.codec_context, name)),
-            int(getattr(other.codec_context, name)),
-        )
-        is_unheld = output.name not in _HOLD_COLOURS or (name == "color_range" and output is MOV)
-        if before == after or (after == unsaid and is_unheld):
-            continue
-        if before == unsaid and wraps:
-            continue
-        return True
+    for trait in before.keys() | after.keys():
+        is_lost = trait not in after and trait not in held_colours(output)
+        is_added = trait not in before and wraps
+        if before.get(trait) != after.get(trait) and not is_lost and not is_added:
+            return True
     return False
 
 
@@ -203,12 +193,15 @@ def _changed_of_picture(
         return
     if output.holds_chapters and _turn(first) != _turn(found):
         yield f"how it is turned ({first.rotation}° became {found.rotation}°)"
-    if output.name in _HOLD_BRIGHTNESS:
+    if output.holds_chapters:
         for kind, name in (
             (Type.MASTERING_DISPLAY_METADATA, "the mastering display"),
             (Type.CONTENT_LIGHT_LEVEL, "the light level"),
         ):
-            if not _is_close(_numbers(first, kind), _numbers(found, kind)):
+            before, after = _numbers(first, kind), _numbers(found, kind)
+            pairs = zip(before, after, _DISPLAY_TOLERANCES, strict=False)
+            is_close = all(math.isclose(a, b, rel_tol=1e-6, abs_tol=c) for a, b, c in pairs)
+            if len(before) != len(after) or not is_close:
                 yield name
     if output.name in _HOLD_DEPTH:
         for kind, name in (
@@ -247,13 +240,6 @@ def _numbers(frame: VideoFrame, kind: Type) -> list[float]:
         return [float(number) for number in struct.unpack("2I", data[:8])]
     numbers = struct.unpack("22i", data[:88])
     return [n / (d or 1) for n, d in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
-
-
-def _is_close(one: list[float], other: list[float]) -> bool:
-    pairs = zip(one, other, strict=False)
-    return len(one) == len(other) and all(
-        math.isclose(a, b, rel_tol=_RATIO_TOLERANCE, abs_tol=2e-5) for a, b in pairs
-    )
 
 
 def _vision(file: OpenedFile) -> list[bytes]:
