@@ -115,11 +115,13 @@ def write_corrected(
     try:
         _check_target(info, target, overwrite)
         _check_room(info, target)
+        before = _identity(info)
         plan = plan_correction(info, correction, target)
         if plan.refused:
             raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
             _write(info, partial, plan, correction, monitor, layout)
+            _check_unchanged(info, before)
             if inspect is not None:
                 inspect(partial)
             problem = _keep_times(info, partial, target) if keeps_times else ""
@@ -133,6 +135,16 @@ def write_corrected(
     if problem and tell is not None:
         tell(problem)
     return target
+
+
+def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
+    """Check that nobody wrote to the source since it had that identity."""
+    if _identity(info) != before:
+        raise ExportError(
+            f"{info.path.name} changed while it was copied; "
+            "wait until nothing writes to it and export again.",
+            path=info.path,
+        )
 
 
 def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
@@ -172,7 +184,6 @@ def _write(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
             path=info.path,
         )
-    before = _identity(info)
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     heads_s = hidden_heads_s(info, correction, plan)
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
@@ -182,12 +193,6 @@ def _write(
         sounds = [audio.index for audio in info.audios if audio.index in copied]
         hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
         os.fsync(file.fileno())
-    if _identity(info) != before:
-        raise ExportError(
-            f"{info.path.name} changed while it was copied; "
-            "wait until nothing writes to it and export again.",
-            path=info.path,
-        )
 
 
 def _sync_folder(folder: Path) -> None:
