@@ -251,9 +251,10 @@ def failed_verification_sentence(target: Path, found: "Verification") -> str:
     """Say why a file was not kept."""
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
+    other = f", different: {', '.join(found.differing)}" if found.differing else ""
     return (
         f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
-        f" {_error_text(found)}, packets {packets}{lost}); choose another container."
+        f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
     )
 
 

@@ -47,19 +47,40 @@ def write_certificate(
     Raises:
         ExportError: It cannot be written.
     """
-    content = {
-        "certificate": _VERSION,
-        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "tool": tool,
-        "ffmpeg": av.ffmpeg_version_info,
-        "source": {"name": info.path.name, "bytes": info.size_bytes},
-        "target": {"name": target.name, "bytes": target.stat().st_size},
+    path = certificate_path(target)
+    try:
+        content = {
+            "certificate": _VERSION,
+            "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "tool": tool,
+            "ffmpeg": av.ffmpeg_version_info,
+            "source": {"name": info.path.name, "bytes": info.size_bytes},
+            "target": {"name": target.name, "bytes": target.stat().st_size},
+            **_done_content(correction, plan),
+            **_found_content(found),
+        }
+        with complete_or_absent(path) as partial:
+            text = json.dumps(content, indent=2, ensure_ascii=False)
+            partial.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"{path.name} cannot be written beside {target.name} ({error.strerror}); the corrected "
+            "file itself is complete.",
+            path=path,
+        ) from error
+    return path
+
+
+def _done_content(correction: Correction, plan: CorrectionPlan) -> dict[str, object]:
+    """Say what was asked for and what was announced."""
+    return {
         "correction": {
             "audio_streams": list(correction.audio_stream_indices),
             "audio_delay_s": str(correction.audio_delay_s),
             "inexact": correction.inexact,
             "retiming": _retiming_content(correction.retiming),
         },
+        "moved_s": str(plan.moved_s),
         "moves": [
             {
                 "stream": move.stream_index,
@@ -72,10 +93,17 @@ def write_certificate(
             for move in plan.moves
         ],
         "notes": list(plan.notes),
+    }
+
+
+def _found_content(found: Verification) -> dict[str, object]:
+    """Say what was measured."""
+    return {
         "passed": found.passed,
         "largest_error_ms": _ms(found.largest_error_s),
         "remainder_ms": _ms(found.remainder_s),
         "lost_streams": list(found.lost_streams),
+        "differing": list(found.differing),
         "changed_metadata": list(found.changed_metadata),
         "streams": [
             {"name": check.name, "blake2b": check.digest, "equal": check.is_equal}
@@ -92,18 +120,6 @@ def write_certificate(
             for check in found.retimed
         ],
     }
-    path = certificate_path(target)
-    try:
-        with complete_or_absent(path) as partial:
-            text = json.dumps(content, indent=2, ensure_ascii=False)
-            partial.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ExportError(
-            f"{path.name} cannot be written beside {target.name} ({error.strerror}); the corrected "
-            "file itself is complete.",
-            path=path,
-        ) from error
-    return path
 
 
 def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""What a container cannot carry besides packets: texts, chapters, hidden pictures, its length."""
+"""What a container cannot carry besides packets: texts, chapters, hidden pictures."""
 
 import io
 import os
@@ -11,9 +11,11 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
+from av.video.stream import VideoStream
 
+from core.media.colours import only_contained_colours
 from core.media.containers import MP4, OutputFormat, is_statistic
-from core.media.correction import Correction
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
 from core.media.streams import CONTAINER_KEYS, is_picture
@@ -25,7 +27,11 @@ _TRACK_KEYS = frozenset(["language", "title", "name", "handler_name", "vendor_id
 """What MP4 and MOV have a place for beside each track; a timecode becomes a track of its own."""
 
 _MUXER_KEYS = frozenset({"duration", "encoder", "timecode", "variant_bitrate", "language"})
+_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 """What muxers state themselves."""
+
+_RATE_TOLERANCE = Fraction(1, 100)
+"""Averages depend on how long the last picture is shown."""
 
 _N_PACKETS_LOOKED_AT = 50
 _MATROSKA_HEAD_BYTES = 1 << 20
@@ -37,7 +43,8 @@ _MARKS = (
 )
 """What is described, how its boxes are called in MP4, and which muxers have a place for it."""
 
-_LEAST_S = Fraction(1, 1000)
+_PRIMING_S = Fraction(12, 100)
+"""More than what coders put before the sound, which is silent: HE-AAC has the most."""
 
 # fmt: off
 _TOOL_KEYS = frozenset({
@@ -71,8 +78,9 @@ def changed_texts(
     yield from _differing(reader.metadata, copy.metadata, None, lost)
     copies = dict(stream_keys(copy))
     for key, stream in stream_keys(reader):
-        if stream.type in {"video", "audio", "subtitle"} and key in copies:
+        if stream.type in {"video", "audio", "subtitle", "attachment"} and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
+            yield from _differing_labels(stream, copies[key], output)
             # Raw flags: TS keeps none of them, nor does FLV.
             if output.holds_chapters and stream.disposition != copies[key].disposition:
                 yield f"flags of stream {stream.index}"
@@ -90,6 +98,28 @@ def _differing(
         is_lost = (stream_index, key) in lost
         if not is_own and not is_lost and found.get(key.lower()) != text:
             yield _text_name(stream_index, key)
+
+
+def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Iterator[str]:
+    """Compare what muxers write in their own way: languages, timecodes and rates of pictures."""
+    same_family = stream.container.format.name == copy.container.format.name
+    languages = [_text(one, "language") or "und" for one in (stream, copy)]
+    # German is deu in MP4 and ger in Matroska.
+    is_same = languages[0] == languages[1] or not (same_family or languages[1] == "und")
+    if output.name in _HOLD_LANGUAGE and languages[0] != "und" and not is_same:
+        yield f"language of stream {stream.index}"
+    timecodes = [_text(one, "timecode") for one in (stream, copy)]
+    if output.holds_chapters and timecodes[0] and timecodes[0] != timecodes[1]:
+        yield f"timecode of stream {stream.index}"
+    if isinstance(stream, VideoStream) and isinstance(copy, VideoStream) and same_family:
+        rates = stream.average_rate, copy.average_rate
+        if rates[0] and rates[1] and abs(rates[1] / rates[0] - 1) > _RATE_TOLERANCE:
+            yield f"frame rate of stream {stream.index}"
+
+
+def _text(stream: Stream, name: str) -> str:
+    texts = {key.lower(): text for key, text in stream.metadata.items()}
+    return texts.get(name, "")
 
 
 def _text_name(stream_index: int | None, key: str) -> str:
@@ -139,6 +169,14 @@ def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iter
     """Say what an edit list of the source hides and the target would show."""
     if output.is_mp4 or info.picture is None:
         return
+    for audio in info.audios:
+        before_s = start_of(audio) - first_time_s(info, audio.index)
+        if before_s > _PRIMING_S:
+            yield (
+                f"{info.path.name} hides {_ms(before_s)} of sound before the beginning of stream "
+                f"{audio.index}, which {target.name} will let be heard; choose a name that ends "
+                "in .mp4 or .mov to keep it hidden."
+            )
     before_s = start_of(info.picture) - first_time_s(info, info.picture.index)
     if before_s > 0:
         yield (
@@ -155,7 +193,12 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
             f"{info.path.name} is shown turned by {picture.rotation_deg}°, which {target.name} "
             "cannot say; choose a name that ends in .mp4 or .mkv to keep it."
         )
-    index = _index_of(info)
+    if only_contained_colours(info, output):
+        yield (
+            f"The description of colour of {info.path.name} is left out: {target.name} cannot hold "
+            "it; choose a name that ends in .mp4 or .mkv to keep it."
+        )
+    index = index_of(info.path, info.container)
     for name, marks, holders in _MARKS:
         if output.name not in holders and any(mark in index for mark in marks):
             yield (
@@ -164,18 +207,27 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
             )
 
 
-def _index_of(info: MediaInfo) -> bytes:
-    """Return the part of a file that describes its streams; empty for other containers."""
-    with info.path.open("rb") as file:
-        if info.container.startswith("matroska"):
+def index_of(path: Path, container: str) -> bytes:
+    """Return the part of a file that describes its streams; empty for most containers.
+
+    Of MP4 and MOV, it is what the box of that name holds.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of its format.
+    """
+    with path.open("rb") as file:
+        if container.startswith("matroska"):
             return file.read(_MATROSKA_HEAD_BYTES)
-        if not info.container.startswith("mov"):
+        if not container.startswith("mov"):
             return b""
         while len(head := file.read(16)) >= 8:
             size = int.from_bytes(head[:4], "big")
             size = int.from_bytes(head[8:], "big") if size == 1 else size
             if head[4:8] == b"moov":
-                return file.read(size)
+                n_head = 16 if int.from_bytes(head[:4], "big") == 1 else 8
+                file.seek(n_head - len(head), os.SEEK_CUR)
+                return file.read(size - n_head)
             if size < 8:
                 break
             file.seek(size - len(head), os.SEEK_CUR)
@@ -192,38 +244,6 @@ def first_time_s(info: MediaInfo, stream_index: int) -> Fraction:
         packets = islice(reader.demux(stream), _N_PACKETS_LOOKED_AT)
         times_s = [packet.pts * packet.time_base for packet in packets if packet.pts is not None]
     return min([*times_s, start_s])
-
-
-def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
-    """Say how the length of the file will differ, as far as the source tells lengths."""
-    if info.picture is None or not output.keeps_times:
-        return
-    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
-    if not moved:
-        return
-    first_s = min(start_of(audio) for audio in moved)
-    new_first_s = correction.target_of(first_s)
-    before_s = min(start_of(info.picture), first_s) - new_first_s
-    if before_s > _LEAST_S:
-        sound = f"The first {_ms(before_s)} of the sound come before the picture"
-        if output.is_mp4:
-            yield f"{sound}: they are kept in the file and not played."
-        else:
-            yield f"{sound}: the file gets longer by as much."
-    start_s = min(start_of(info.picture), *(start_of(audio) for audio in info.audios))
-    end_s = start_s + Fraction(info.duration_s)
-    ends_s = [
-        start_of(audio) + Fraction(audio.duration_s)
-        for audio in moved
-        if audio.duration_s is not None
-    ]
-    is_known = len(ends_s) == len(moved)
-    # Sound that does not tell its end may last as long as the file.
-    last_s = max(ends_s) if is_known else end_s
-    later_s = correction.target_of(last_s) - end_s
-    if correction.target_of(last_s) > last_s and later_s > _LEAST_S:
-        most = "" if is_known else "up to "
-        yield f"The file gets {most}{_ms(later_s)} longer, since its sound ends later."
 
 
 def _ms(seconds: Fraction) -> str:

@@ -21,7 +21,7 @@ from av.stream import Stream
 
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
-from core.media.info import MediaInfo
+from core.media.info import MediaInfo, start_of
 from core.media.losses import first_time_s
 from core.media.plan import CorrectionPlan, Method, Move
 from core.media.retimed_packets import RetimedPackets
@@ -49,8 +49,19 @@ def copy_packets(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None = None,
+    heads_s: Mapping[int, Fraction] | None = None,
 ) -> None:
     """Write all that the plan copies to an open file.
+
+    Args:
+        reader: The source.
+        file: The file to write.
+        info: What is known of the source.
+        plan: What is written.
+        correction: What is moved.
+        monitor: Told the progress, and asked whether to go on.
+        layout: Where MP4 and MOV get their index.
+        heads_s: By how much more streams are put later, since so much of them gets hidden.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -76,13 +87,32 @@ def copy_packets(
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
-            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor)
+            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {})
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
         raise
     writer.close()
+
+
+def hidden_heads_s(
+    info: MediaInfo, correction: Correction, plan: CorrectionPlan
+) -> dict[int, Fraction]:
+    """Return how much sound is to stay hidden behind a pause, by the streams of the source."""
+    heads_s: dict[int, Fraction] = {}
+    if not plan.streams.output.is_mp4 or not info.container.startswith("mov"):
+        return heads_s
+    for audio in info.audios:
+        move = plan.move_of(audio.index)
+        if move is not None and move.method is not Method.TIMES:
+            continue
+        start_s = start_of(audio)
+        head_s = start_s - first_time_s(info, audio.index)
+        is_moved = audio.index in correction.audio_stream_indices
+        if head_s > 0 and start_s + correction.audio_delay_s * is_moved > 0:
+            heads_s[audio.index] = head_s
+    return heads_s
 
 
 def _recoded(plan: CorrectionPlan) -> dict[int, SoundCoding]:
@@ -114,6 +144,7 @@ def _copy(
     plan: CorrectionPlan,
     correction: Correction,
     monitor: Monitor,
+    heads_s: Mapping[int, Fraction],
 ) -> None:
     """Write all packets to the described file."""
     starts_s = {index: first_time_s(info, index) for index in outputs}
@@ -124,6 +155,8 @@ def _copy(
     shifts_s = dict.fromkeys(outputs, common_s)
     for index in correction.audio_stream_indices:
         shifts_s[index] += correction.audio_delay_s
+    for index, head_s in heads_s.items():
+        shifts_s[index] += head_s
     relays = {
         move.stream_index: _relay(reader.streams[move.stream_index], move)
         for move in plan.moves

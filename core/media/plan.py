@@ -1,6 +1,6 @@
 """What a correction will make of a file, found out before anything is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +9,10 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
 from core.media.correction import Correction, Inexact
+from core.media.edit_lists import n_pieces
 from core.media.info import AudioStream, MediaInfo, start_of
-from core.media.losses import length_notes, lost_marks, lost_texts, shown_by_others
+from core.media.lengths import length_notes
+from core.media.losses import lost_marks, lost_texts, shown_by_others
 from core.media.reader import open_container
 from core.media.sound_coding import SoundCoding, sound_coding
 from core.media.streams import StreamPlan, plan_streams
@@ -79,6 +81,8 @@ class CorrectionPlan:
             if the correction chooses already.
         refused: Sentences that say why nothing can be written.
         notes: Sentences that say what else will differ from the source.
+        moved_s: By how much the sound will be later; negative if earlier. It is what was asked for,
+            with the remainder.
     """
 
     streams: StreamPlan
@@ -87,6 +91,7 @@ class CorrectionPlan:
     choices: tuple[Choice, ...]
     refused: tuple[str, ...]
     notes: tuple[str, ...]
+    moved_s: Fraction = Fraction(0)
 
     @property
     def is_exact(self) -> bool:
@@ -115,18 +120,20 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
         moves, choices = _moves(reader, info, correction, streams)
         lost = (*streams.left_out, *lost_texts(reader, info, target, streams.output))
     moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
-    remainder_s = max((m.delay_s - correction.audio_delay_s for m in moved), key=abs, default=None)
-    refused = (*streams.refused, *_unencoded(info, moves, target))
+    remainders_s = [move.delay_s - correction.audio_delay_s for move in moved]
+    remainder_s = max(remainders_s, key=abs, default=Fraction(0))
+    moved_s = correction.audio_delay_s + remainder_s
+    refused = (*_pieced(info), *streams.refused, *_unencoded(info, moves, target))
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
         *lost,
         *lost_marks(info, target, streams.output),
         *shown_by_others(info, target, streams.output),
-        *_notes(moves, streams, info),
-        *length_notes(info, correction, streams.output),
+        *_notes(moves, streams, info, correction),
+        *length_notes(info, replace(correction, audio_delay_s=moved_s), streams.output),
     )
-    return CorrectionPlan(streams, moves, remainder_s or Fraction(0), choices, refused, notes)
+    return CorrectionPlan(streams, moves, remainder_s, choices, refused, notes, moved_s)
 
 
 def _moves(
@@ -160,6 +167,17 @@ def _moves(
             else:
                 choices = _choices(by_packets, delay_s)
     return tuple(moves), choices
+
+
+def _pieced(info: MediaInfo) -> list[str]:
+    """Say that a file is made of pieces of its tracks, whose packets are in another order."""
+    count = n_pieces(info.path, info.container)
+    if count < 2:
+        return []
+    return [
+        f"{info.path.name} is put together from {count} pieces by an edit list, which a copy of "
+        "its packets cannot follow; export it from an editor as a new file and correct that."
+    ]
 
 
 def _unencoded(info: MediaInfo, moves: tuple[Move, ...], target: Path) -> list[str]:
@@ -197,11 +215,26 @@ def _choices(by_packets: Move | None, delay_s: Fraction) -> tuple[Choice, ...]:
         error_ms = float(1000 * (by_packets.delay_s - delay_s))
         way = "late" if error_ms > 0 else "early"
         choices.append(
-            Choice(Inexact.NEAREST, f"the nearest packet ({abs(error_ms):.1f} ms too {way})")
+            Choice(
+                Inexact.NEAREST,
+                f"the nearest packet ({abs(error_ms):.1f} ms too {way}){_reached(by_packets)}",
+            )
         )
     choices.append(Choice(Inexact.REENCODE, "to reencode that sound as PCM (exact)"))
     choices.append(Choice(None, "a name that ends in .mkv or .mov (exact)"))
     return tuple(choices)
+
+
+def _reached(by_packets: Move) -> str:
+    """Say how a shift by whole packets comes about."""
+    packets = _packets(by_packets.n_units)
+    if by_packets.n_units > 0:
+        return f" by putting {packets} of encoded silence in front"
+    return f" by cutting {packets} of sound off its head" if by_packets.n_units else ""
+
+
+def _packets(count: int) -> str:
+    return f"{abs(count)} packet{'s' * (abs(count) != 1)}"
 
 
 def _refusal(info: MediaInfo, target: Path, choices: tuple[Choice, ...]) -> str:
@@ -213,7 +246,9 @@ def _refusal(info: MediaInfo, target: Path, choices: tuple[Choice, ...]) -> str:
     )
 
 
-def _notes(moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo) -> list[str]:
+def _notes(
+    moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo, correction: Correction
+) -> list[str]:
     """Say what happens to the sound itself."""
     name = streams.output.name.upper()
     notes: list[str] = []
@@ -223,13 +258,34 @@ def _notes(moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo) -> lis
             notes.append(f"{sound} is decoded and written as 16-bit PCM.")
         if move.coding is not None:
             notes.append(f"{sound} is encoded again, as {move.coding.words}; nothing else is.")
-        if move.method is Method.TIMES or not move.n_units:
+        if move.method is Method.PACKETS:
+            notes.append(_packets_note(sound, move, name, correction))
+        elif move.method is Method.TIMES or not move.n_units:
             continue
-        ms = f"{abs(float(1000 * move.delay_s)):.1f} ms".replace(".0 ms", " ms")
-        if move.n_units > 0:
+        elif move.n_units > 0:
+            ms = _ms(move.delay_s)
             notes.append(f"{sound} gets {ms} of silence in front of it, since {name} has no times.")
         else:
+            ms = _ms(move.delay_s)
             notes.append(f"{sound} loses its first {ms}, which would be heard before the picture.")
-    if name == "MXF" and any(move.n_units for move in moves):
-        notes.append("MXF ends with the picture: sound after it is left out.")
     return notes
+
+
+def _packets_note(sound: str, move: Move, name: str, correction: Correction) -> str:
+    packets = _packets(move.n_units)
+    said = "stays as it is"
+    if move.n_units:
+        gets = f"gets {packets} of encoded silence in front of it"
+        said = gets if move.n_units > 0 else f"loses {packets} at its head"
+    error_s = move.delay_s - correction.audio_delay_s
+    goal = f"{_ms(error_s)} {_way(error_s)} than asked for" if error_s else "as asked for"
+    place = f"{_ms(move.delay_s)} {_way(move.delay_s)}, {goal}" if move.delay_s else goal
+    return f"{sound} {said}, since {name} has no times: it comes {place}."
+
+
+def _way(seconds: Fraction) -> str:
+    return "later" if seconds > 0 else "earlier"
+
+
+def _ms(seconds: Fraction) -> str:
+    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import open_container
+from core.media.untimed import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
 """Recordings of broadcasts may begin this far from the first picture that can be decoded."""
@@ -63,7 +64,7 @@ def probe(path: Path) -> MediaInfo:
 def _video(path: Path, stream: AvVideoStream) -> VideoStream:
     average, base = stream.average_rate, stream.base_rate
     is_attached = bool(stream.disposition & Disposition.attached_pic)
-    first = None if is_attached else _first_frame(path, stream.index)
+    first = None if is_attached else first_picture(path, stream.index)
     start_s = _seconds(stream.start_time, stream)
     if start_s is None and first is not None:
         start_s = first.time
@@ -91,9 +92,15 @@ def _audio(stream: AvAudioStream) -> AudioStream:
         n_channels=stream.codec_context.layout.nb_channels,
         time_base=stream.time_base or Fraction(1),
         start_s=_seconds(stream.start_time, stream) or 0.0,
-        duration_s=_seconds(stream.duration, stream),
+        duration_s=_seconds(stream.duration or _n_samples(stream), stream),
         language="" if language == "und" else language,
     )
+
+
+def _n_samples(stream: AvAudioStream) -> int | None:
+    """Return how many samples AVI counts in its header; it has nothing else of PCM."""
+    is_counted = stream.container.format.name == "avi" and is_uncompressed(_codec(stream))
+    return stream.frames or None if is_counted else None
 
 
 def _has_decoder(stream: Stream) -> bool:
@@ -121,7 +128,7 @@ def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
     )
 
 
-def _first_frame(path: Path, stream_index: int) -> VideoFrame | None:
+def first_picture(path: Path, stream_index: int) -> VideoFrame | None:
     """Decode the first picture of a stream; None if there is none near its beginning."""
     with open_container(path) as container:
         stream = container.streams[stream_index]

@@ -20,8 +20,9 @@ from av.error import FFmpegError
 from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
+from core.media.edit_lists import hide_heads
 from core.media.info import MediaInfo
-from core.media.packets import copy_packets
+from core.media.packets import copy_packets, hidden_heads_s
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
@@ -83,6 +84,7 @@ def write_corrected(
     keeps_times: bool = False,
     monitor: Monitor = SILENT,
     inspect: Callable[[Path], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a copy of a file in which one audio stream is shifted against everything else.
 
@@ -98,6 +100,7 @@ def write_corrected(
         monitor: Told the progress, and asked whether to go on.
         inspect: Called with the complete file before it gets its name; what this raises keeps it
             from getting that, and the file is deleted.
+        tell: Called with a sentence for what could not be done although the file is complete.
 
     Returns:
         `target`.
@@ -118,16 +121,10 @@ def write_corrected(
             raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
             _write(info, partial, plan, correction, monitor, layout)
-            if _identity(info) != before:
-                raise ExportError(
-                    f"{info.path.name} changed while it was copied; "
-                    "wait until nothing writes to it and export again.",
-                    path=info.path,
-                )
+            _check_unchanged(info, before)
             if inspect is not None:
                 inspect(partial)
-            if keeps_times:
-                shutil.copystat(info.path, partial)
+            problem = _keep_times(info, partial, target) if keeps_times else ""
             # The name may have been taken in the meantime.
             _check_target(info, target, overwrite)
         _sync_folder(target.parent)
@@ -135,7 +132,42 @@ def write_corrected(
         raise _not_written(info, target, error) from error
     for sentence in plan.notes:
         log.info("%s", sentence)
+    if problem and tell is not None:
+        tell(problem)
     return target
+
+
+def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
+    """Check that nobody wrote to the source since it had that identity."""
+    if _identity(info) != before:
+        raise ExportError(
+            f"{info.path.name} changed while it was copied; "
+            "wait until nothing writes to it and export again.",
+            path=info.path,
+        )
+
+
+def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
+    """Copy times and permissions; say what the drive does not take, or nothing.
+
+    Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
+    finished file.
+    """
+    try:
+        shutil.copystat(info.path, partial)
+    except OSError as error:
+        log.warning("%s: %s", target, error)
+        kept = "the permissions"
+        try:
+            status = info.path.stat()
+            os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError:
+            kept = "the times and permissions"
+        return (
+            f"{target.name} could not be given {kept} of {info.path.name}, which its drive does "
+            "not take; the file itself is complete."
+        )
+    return ""
 
 
 def _write(
@@ -153,9 +185,13 @@ def _write(
             path=info.path,
         )
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
+    heads_s = hidden_heads_s(info, correction, plan)
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor, layout)
+        copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
         file.flush()
+        copied = {item.index for item in plan.streams.copied}
+        sounds = [audio.index for audio in info.audios if audio.index in copied]
+        hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
         os.fsync(file.fileno())
 
 

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Disposition, Stream
 from av.video.stream import VideoStream
 
+from core.media.added_streams import (
+    PICTURE_TYPES,
+    add_picture,
+    add_stream,
+    codec_name,
+    has_codec,
+)
 from core.media.containers import (
     AVI,
     MKV,
@@ -27,7 +33,6 @@ from core.media.containers import (
     can_write,
     output_format,
 )
-from core.media.reader import open_container
 from core.media.sound_coding import SoundCoding, add_sound
 from core.media.untimed import is_uncompressed, packet_samples
 
@@ -38,13 +43,6 @@ _QUICKTIME_CODECS = frozenset(
 
 # Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
 _DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
-
-_PICTURE_TYPES = {
-    "mjpeg": ("cover.jpg", "image/jpeg"),
-    "png": ("cover.png", "image/png"),
-    "bmp": ("cover.bmp", "image/bmp"),
-    "webp": ("cover.webp", "image/webp"),
-}
 
 # The muxer writes its own.
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
@@ -97,8 +95,8 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
     refused: list[str] = []
     left_out: list[str] = []
     for stream in reader.streams:
-        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_codec_name(stream)})"
-        keeps_tag = reader.format.name == output.reads_as and _has_codec(stream)
+        name = f"Stream {stream.index} of {source.name} ({stream.type}, {codec_name(stream)})"
+        keeps_tag = reader.format.name == output.reads_as and has_codec(stream)
         if isinstance(stream, DataStream):
             if _is_rebuilt(stream, reader, output):
                 continue
@@ -106,7 +104,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
                 copied.append(CopiedStream(stream.index, keeps_tag=False))
             else:
                 left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
-        elif not _has_codec(stream) and not isinstance(stream, AttachmentStream):
+        elif not has_codec(stream) and not isinstance(stream, AttachmentStream):
             left_out.append(f"{name} is left out: its codec is not known here.")
         elif keeps_tag and _accepts(output, reader, stream, keeps_tag=True):
             copied.append(CopiedStream(stream.index, keeps_tag=True))
@@ -119,7 +117,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
                 f"{name} cannot be written to {target.name}; "
                 f"choose a name that ends in {_better_suffix(output, reader, stream, source)}."
             )
-        if isinstance(stream, VideoStream) and _loses_shape(output, stream):
+        if isinstance(stream, VideoStream) and loses_shape(output, stream):
             left_out.append(
                 f"{name} will lose the shape of its pixels ({stream.sample_aspect_ratio}) in "
                 f"{target.name}; choose a name that ends in .mp4 to keep it."
@@ -164,9 +162,9 @@ def describe(
                 outputs[item.index].id = stream.id
             continue
         if plan.output is MKV and is_picture(stream):
-            _add_picture(writer, stream, _first_payload(source, item.index))
+            add_picture(writer, stream, source)
             continue
-        copy = _add_stream(writer, stream, keeps_tag=item.keeps_tag)
+        copy = add_stream(writer, stream, keeps_tag=item.keeps_tag)
         if keeps_pids:
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
@@ -177,24 +175,13 @@ def describe(
     return outputs
 
 
-def _has_codec(stream: Stream) -> bool:
-    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
-    return stream.codec_context is not None
-
-
-def _codec_name(stream: Stream) -> str:
-    if isinstance(stream, DataStream | AttachmentStream):
-        return stream.name or "unnamed"
-    return stream.codec_context.codec.canonical_name if _has_codec(stream) else "unknown codec"
-
-
 def _better_suffix(
     output: OutputFormat, reader: InputContainer, stream: Stream, source: Path
 ) -> str:
     """Return what to write instead of a container that cannot carry a stream."""
     if output is MKV:
         return source.suffix if can_write(source.suffix, reader.format.name) else ".mov"
-    return ".mov" if output is MP4 and _codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
+    return ".mov" if output is MP4 and codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
 def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
@@ -213,7 +200,7 @@ def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat
     return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
 
-def _loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
+def loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
     """Tell whether the aspect ratio of the pixels stands in the container alone.
 
     PyAV can set it for the muxers of MP4 and MOV only; a copy in the coded picture stays anyway.
@@ -226,11 +213,13 @@ def _accepts(
     output: OutputFormat, reader: InputContainer, stream: Stream, *, keeps_tag: bool
 ) -> bool:
     if is_picture(stream) and output is not MP4:
-        return output is MKV and _codec_name(stream) in _PICTURE_TYPES
-    if output.name == "mpegts" and _codec_name(stream) not in TS_CODECS:
+        return output is MKV and codec_name(stream) in PICTURE_TYPES
+    if output.name == "mpegts" and codec_name(stream) not in TS_CODECS:
+        return False
+    if reader.format.name != output.reads_as and _leans_on_header(output, stream):
         return False
     if output is AVI and isinstance(stream, AudioStream):
-        codec = _codec_name(stream)
+        codec = codec_name(stream)
         if not is_uncompressed(codec) and not packet_samples(stream):
             return False
     # Muxers check much only when they write the header, so one is written for this stream alone.
@@ -238,8 +227,8 @@ def _accepts(
     try:
         if output is MXF and not isinstance(stream, VideoStream):
             # MXF begins with the picture, or not at all.
-            _add_stream(writer, reader.streams.video[0], keeps_tag=False)
-        _add_stream(writer, stream, keeps_tag=keeps_tag)
+            add_stream(writer, reader.streams.video[0], keeps_tag=False)
+        add_stream(writer, stream, keeps_tag=keeps_tag)
         writer.start_encoding()
     except (FFmpegError, ValueError, IndexError):
         return False
@@ -250,50 +239,10 @@ def _accepts(
     return True
 
 
-def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
-    if writer.format.name == AVI.name and _codec_name(stream) == "ac3":
-        # Without the length of a packet, which only an encoder tells, the index would be wrong.
-        return _add_ac3(writer, stream)
-    if isinstance(stream, DataStream):
-        data = writer.add_stream_from_template(stream)
-        data.metadata.update(stream.metadata)
-        return data
-    # Opaque: otherwise PyAV wants an encoder, which many codecs do not have.
-    copy = writer.add_stream_from_template(stream, opaque=True)
-    copy.metadata.update(stream.metadata)
-    copy.disposition = stream.disposition
-    if keeps_tag:
-        copy.codec_context.codec_tag = stream.codec_context.codec_tag
-    if isinstance(copy, VideoStream) and isinstance(stream, VideoStream):
-        aspect_ratio = stream.sample_aspect_ratio
-        if aspect_ratio is not None:
-            copy.codec_context.sample_aspect_ratio = aspect_ratio
-        if "timecode" in stream.metadata and stream.average_rate:
-            # Without a rate the muxer writes no timecode track.
-            copy.codec_context.framerate = stream.average_rate
-    return copy
-
-
-def _add_ac3(writer: OutputContainer, stream: Stream) -> Stream:
-    """Add a stream of which the muxer is told what only an encoder tells."""
-    context = stream.codec_context
-    assert isinstance(context, AudioCodecContext)
-    copy = writer.add_stream("ac3", rate=context.sample_rate, layout=context.layout.name)
-    copy.codec_context.bit_rate = context.bit_rate or 0
-    copy.metadata.update(stream.metadata)
-    copy.disposition = stream.disposition
-    return copy
-
-
-def _add_picture(writer: OutputContainer, stream: Stream, payload: bytes) -> None:
-    name, mime_type = _PICTURE_TYPES[_codec_name(stream)]
-    names = stream.metadata
-    copy = writer.add_attachment(
-        names.get("filename", name), names.get("mimetype", mime_type), payload
-    )
-    copy.metadata.update(names)
-
-
-def _first_payload(path: Path, stream_index: int) -> bytes:
-    with open_container(path) as reader:
-        return bytes(next(reader.demux(reader.streams[stream_index])))
+def _leans_on_header(output: OutputFormat, stream: Stream) -> bool:
+    """Tell whether a muxer takes a stream and leaves out what is needed to decode it."""
+    codec = codec_name(stream)
+    if codec == "mpeg4":
+        return output.name == "mpegts" and bool(stream.codec_context.extradata)
+    # How its pixels are stored has no place in MP4 and MOV.
+    return codec == "rawvideo" and output.is_mp4

@@ -60,6 +60,7 @@ class Track:
         rest_is_silent: Whether the uncompressed sound that does not count is silence.
         offsets: Bytes before each packet that has a time.
         times_s: Those times.
+        lengths_s: How long each packet of coded data lasts; 0 where that is not told.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Track:
     rest_is_silent: bool = True
     offsets: "array[int]" = field(default_factory=lambda: array("q"))
     times_s: "array[float]" = field(default_factory=lambda: array("d"))
+    lengths_s: "array[float]" = field(default_factory=lambda: array("d"))
     _digest: hashlib.blake2b = field(default_factory=hashlib.blake2b)
 
     @property
@@ -75,8 +77,9 @@ class Track:
         """Hash of all that counts, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def add_packet(self, payload: bytes, time_s: float | None) -> None:
+    def add_packet(self, payload: bytes, time_s: float | None, length_s: float = 0.0) -> None:
         """Add coded data, whose division into packets counts."""
+        self.lengths_s.append(length_s)
         self._digest.update(len(payload).to_bytes(8, "big"))
         self._digest.update(payload)
         self._note_time(time_s)
@@ -205,7 +208,8 @@ class _Taker:
             payload = bytes(packet)
             payload = essence(payload, packet.stream) if self._wraps else payload
             if packet.stream.type != "subtitle" or payload != _NO_TEXT:
-                self._track.add_packet(payload, time_s)
+                length_s = float((packet.duration or 0) * packet.time_base)
+                self._track.add_packet(payload, time_s, length_s)
 
     def finish(self) -> None:
         if self._decoder is not None:

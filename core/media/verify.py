@@ -1,14 +1,15 @@
-"""Measuring a corrected file against its source: the same packets, and only one stream moved."""
+"""Measuring a corrected file against its source: the same packets, and only one stream moved.
 
-import math
+Times are compared in `core.media.times_check`, what is stated beside packets in
+`core.media.traits`.
+"""
+
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
-from numpy.typing import NDArray
 
 from core.media.containers import MXF
 from core.media.correction import Correction
@@ -17,8 +18,12 @@ from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
 from core.media.retimed_check import PITCH_ERROR_S, retimed_error_s
+from core.media.times_check import displaced_streams, shift_errors_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
+from core.media.traits import OpenedFile, changed_traits
 from core.progress import SILENT, Monitor, Progress, Unreported
+
+_RECODED = frozenset({Method.RETIMED, Method.DECODED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Verification:
             streams that are not copied are not among them (`core.media.streams`).
         changed_metadata: Names of texts and flags that differ, but for those that the plan names as
             lost. They do not keep the file from passing: muxers write some in their own way.
+        differing: Names of what else differs and may not: codec headers, colours, the shape of
+            pixels, how the picture is turned, times of subtitles, chapters and the like.
         streams: What was found of each stream that is not retimed.
         retimed: What was found of each other one.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
@@ -79,6 +86,7 @@ class Verification:
     lost_streams: tuple[str, ...]
     remainder_s: float = 0.0
     changed_metadata: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
     retimed: tuple[RetimedCheck, ...] = ()
 
@@ -88,6 +96,7 @@ class Verification:
             self.packets_equal
             and self.shift_error_s <= ACCEPTED_ERROR_S
             and not self.lost_streams
+            and not self.differing
             and all(check.error_s <= check.accepted_s for check in self.retimed)
         )
 
@@ -120,51 +129,75 @@ def verify_corrected(
     """
     plan = plan_correction(source, correction, target)
     written = written or target
+    retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
     with open_container(source.path) as reader, _open_unedited(written) as copy:
-        retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
-        copied = {item.index for item in plan.streams.copied} - retimed
-        wraps = reader.format.name != copy.format.name
-        progress = CheckProgress(monitor, reader.size + copy.size)
-        everything = range(len(copy.streams))
-        read_source, read_copy = _readings(plan, reader, copy)
-        if plan.streams.output is MXF:
-            # It ends all sound with the picture, so the shorter one tells how much there is.
-            silent_progress = CheckProgress(Unreported(monitor), 1)
-            lengths = read_tracks(
-                copy, written, everything, read_copy, silent_progress, wraps=wraps
-            )
-            copy.seek(0)
-            read_source = _limited(read_source, reader, lengths)
-        wanted = read_tracks(reader, source.path, copied, read_source, progress, wraps=wraps)
-        if plan.streams.output is MXF:
-            read_copy = _limited(read_copy, copy, wanted)
-        found = read_tracks(copy, written, everything, read_copy, progress, wraps=wraps)
-        changed = tuple(changed_texts(reader, copy, plan.streams.output))
+        wanted, found = _read_both(reader, copy, (source.path, written), plan, monitor)
+        kept = {key: track for key, track in wanted.items() if key in found}
+        common_s, shift_error_s = shift_errors_s(kept, found, plan, correction)
+        recoded = {move.stream_index for move in plan.moves if move.method in _RECODED}
+        files = OpenedFile(source.path, reader), OpenedFile(written, copy)
+        output = plan.streams.output
+        differing = (
+            *displaced_streams(kept, found, common_s),
+            *changed_traits(*files, output, recoded, common_s),
+        )
+        changed = tuple(changed_texts(reader, copy, output))
         pairs = _retimed_pairs(reader, copy, retimed)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
     lost += tuple(_sound_name(source, index) for index in sorted(retimed - pairs.keys()))
-    kept = {key: track for key, track in wanted.items() if key in found}
-    checks = tuple(
-        StreamCheck(
-            track.name,
-            track.digest,
-            track.digest == found[key].digest and found[key].rest_is_silent,
-        )
-        for key, track in kept.items()
-    )
-    common_s, shift_error_s = _shift_errors_s(kept, found, plan, correction)
+    checks = tuple(_stream_check(track, found[key]) for key, track in kept.items())
     return Verification(
         packets_equal=all(check.is_equal for check in checks),
         shift_error_s=shift_error_s,
         lost_streams=lost,
         remainder_s=0.0 if plan.is_exact else float(plan.remainder_s),
         changed_metadata=changed,
+        differing=differing,
         streams=checks,
         retimed=tuple(
             _retimed_check(source, written, pair, plan, correction, common_s, monitor)
             for pair in pairs.items()
         ),
     )
+
+
+def _read_both(
+    reader: InputContainer,
+    copy: InputContainer,
+    paths: tuple[Path, Path],
+    plan: CorrectionPlan,
+    monitor: Monitor,
+) -> tuple[dict[TrackKey, Track], dict[TrackKey, Track]]:
+    """Read the copied streams of a source, and all of its copy.
+
+    Args:
+        reader: The source.
+        copy: Its copy.
+        paths: Where they lie, for messages.
+        plan: What the copy was to be.
+        monitor: Told the progress.
+    """
+    retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
+    copied = {item.index for item in plan.streams.copied} - retimed
+    wraps = reader.format.name != copy.format.name
+    progress = CheckProgress(monitor, reader.size + copy.size)
+    everything = range(len(copy.streams))
+    of_source, of_copy = _readings(plan, reader, copy)
+    if plan.streams.output is MXF:
+        # It ends all sound with the picture, so the shorter one tells how much there is.
+        silent_progress = CheckProgress(Unreported(monitor), 1)
+        lengths = read_tracks(copy, paths[1], everything, of_copy, silent_progress, wraps=wraps)
+        copy.seek(0)
+        of_source = _limited(of_source, reader, lengths)
+    wanted = read_tracks(reader, paths[0], copied, of_source, progress, wraps=wraps)
+    if plan.streams.output is MXF:
+        of_copy = _limited(of_copy, copy, wanted)
+    return wanted, read_tracks(copy, paths[1], everything, of_copy, progress, wraps=wraps)
+
+
+def _stream_check(wanted: Track, found: Track) -> StreamCheck:
+    is_equal = wanted.digest == found.digest and found.rest_is_silent
+    return StreamCheck(wanted.name, wanted.digest, is_equal)
 
 
 def _retimed_pairs(
@@ -236,35 +269,3 @@ def _open_unedited(path: Path) -> InputContainer:
     """Open a file so that sound before time zero, which an edit list hides, is read as well."""
     open_container(path).close()
     return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
-
-
-def _shift_errors_s(
-    wanted: Mapping[TrackKey, Track],
-    found: Mapping[TrackKey, Track],
-    plan: CorrectionPlan,
-    correction: Correction,
-) -> tuple[float, float]:
-    """Return by how much all streams are later, and how far any is from that or from its move."""
-    moved: list[NDArray[np.float64]] = []
-    still: list[NDArray[np.float64]] = []
-    for key, track in wanted.items():
-        if key[0] not in {"video", "audio"} or not track.times_s or not found[key].times_s:
-            continue
-        offsets = np.asarray(found[key].offsets)
-        is_between = (offsets >= max(track.offsets[0], 0)) & (offsets <= track.offsets[-1])
-        times_s = np.asarray(found[key].times_s)[is_between]
-        before_s = np.interp(offsets[is_between], track.offsets, track.times_s)
-        move = plan.move_of(track.index)
-        if move is not None and move.method is not Method.TIMES:
-            moved.append(times_s - before_s - float(move.delay_s))
-        elif track.index in correction.audio_stream_indices:
-            moved.append(times_s - before_s - float(correction.audio_delay_s))
-        else:
-            still.append(times_s - before_s)
-    if not still or not (moved or correction.retiming):
-        return 0.0, math.inf
-    others = np.concatenate(still)
-    # Ticks of the target round each time, up and down alike.
-    common_s = (others.min() + others.max()) / 2
-    errors_s = np.abs(np.concatenate([*moved, others]) - common_s)
-    return float(common_s), float(errors_s.max())

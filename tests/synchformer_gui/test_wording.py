@@ -309,3 +309,10 @@ def test_sound_that_could_not_be_measured_is_not_called_exact():
     assert "listen to it" in wording.verification_sentence(found)
     measured = replace(found, retimed=(replace(silent, n_places=5),))
     assert "exactly where it was to go" in wording.verification_sentence(measured)
+
+
+def test_what_differs_in_a_refused_file_is_named():
+    found = Verification(True, 0.0, (), differing=("the start of chapter 2",))
+    assert not found.passed
+    said = wording.failed_verification_sentence(Path("out.mp4"), found)
+    assert "packets unchanged, different: the start of chapter 2); choose another" in said

@@ -30,7 +30,8 @@ def test_a_certificate_says_what_was_done_and_found(
     assert said["correction"]["audio_delay_s"] == "4/25"
     assert said["largest_error_ms"] == 0
     assert said["target"] == {"name": "out.mp4", "bytes": target.stat().st_size}
-    assert said["changed_metadata"] == said["lost_streams"] == []
+    assert said["moved_s"] == "4/25"
+    assert said["changed_metadata"] == said["lost_streams"] == said["differing"] == []
     assert [stream["equal"] for stream in said["streams"]] == [True, True]
     assert len({stream["blake2b"] for stream in said["streams"]}) == 2
     assert not list(tmp_path.glob(".*partial~"))
@@ -44,6 +45,10 @@ def test_a_certificate_that_cannot_be_written_is_told(
     target = write_corrected(info, tmp_path / "out.mp4", correction)
     plan = plan_correction(info, correction, target)
     found = verify_corrected(info, target, correction)
+    (tmp_path / "file").touch()
+    elsewhere = tmp_path / "file" / "out.mp4"
+    with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
+        write_certificate(info, elsewhere, correction, plan, found, "Tool 1.0")
     certificate_path(target).mkdir()
     with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
         write_certificate(info, target, correction, plan, found, "Tool 1.0")

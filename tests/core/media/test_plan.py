@@ -22,6 +22,18 @@ def by(info: MediaInfo, delay_ms: float, inexact: Inexact | None = None) -> Corr
     return Correction((info.audios[0].index,), Fraction(delay_ms) / 1000, inexact)
 
 
+def _write_longer_sound(path: Path) -> None:
+    """Leave the second half of the pictures of a clip away."""
+    whole = path.rename(path.with_stem("whole"))
+    with av.open(str(whole)) as reader, av.open(str(path), "w") as writer:
+        copies = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams]
+        for packet in reader.demux():
+            is_late = packet.stream_index == 0 and (packet.dts or 0) * packet.time_base >= 1
+            if packet.size and not is_late:
+                packet.stream = copies[packet.stream_index]
+                writer.mux(packet)
+
+
 @pytest.fixture
 def avi(make_clip: Callable[..., Path]) -> MediaInfo:
     return probe(make_clip("clip.avi", duration_s=2, size=(96, 80), **MP3_AVI))
@@ -44,9 +56,70 @@ def test_coded_sound_of_an_avi_leaves_a_choice(avi: MediaInfo, tmp_path: Path) -
     plan = plan_correction(avi, by(avi, 40), target)
     assert [choice.inexact for choice in plan.choices] == [Inexact.NEAREST, Inexact.REENCODE, None]
     assert not plan.is_exact
-    with pytest.raises(ExportError, match=r"choose the nearest packet \(8\.0 ms too late\), to re"):
+    with pytest.raises(ExportError, match=r"choose the nearest packet \(8\.0 ms too late\) by"):
         write_corrected(avi, target, by(avi, 40))
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "choice", "note"),
+    [
+        (
+            40,
+            "the nearest packet (8.0 ms too late) by putting 2 packets of encoded silence in front",
+            "gets 2 packets of encoded silence in front of it, since AVI has no times: "
+            "it comes 48 ms later, 8 ms later than asked for.",
+        ),
+        (
+            -28,
+            "the nearest packet (4.0 ms too late) by cutting 1 packet of sound off its head",
+            "loses 1 packet at its head, since AVI has no times: "
+            "it comes 24 ms earlier, 4 ms later than asked for.",
+        ),
+        (
+            10,
+            "the nearest packet (10.0 ms too early)",
+            "stays as it is, since AVI has no times: it comes 10 ms earlier than asked for.",
+        ),
+    ],
+)
+def test_how_the_nearest_packet_is_reached_is_told_with_what_remains(
+    delay_ms: int, choice: str, note: str, avi: MediaInfo, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.avi"
+    assert plan_correction(avi, by(avi, delay_ms), target).choices[0].words == choice
+    plan = plan_correction(avi, by(avi, delay_ms, Inexact.NEAREST), target)
+    assert plan.notes[0] == f"Stream 1 of clip.avi (audio) {note}"
+    assert plan.moved_s == Fraction(delay_ms, 1000) + plan.remainder_s
+    assert plan.moved_s == plan.moves[0].delay_s
+
+
+@pytest.mark.parametrize(
+    ("codec", "delay_ms", "words"),
+    [
+        ("libmp3lame", 480, "The file gets 480 ms longer, since its sound ends later."),
+        ("pcm_s16le", 480, "The file gets 480 ms longer, since its sound ends later."),
+        ("pcm_s16le", -480, "The file gets 480 ms shorter, since its sound ends earlier."),
+    ],
+)
+def test_another_length_of_an_avi_is_told(
+    codec: str, delay_ms: int, words: str, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    options = {**MP3_AVI, "audio_codec": codec}
+    path = make_clip("clip.avi", duration_s=2, size=(96, 80), **options)
+    if delay_ms < 0:
+        _write_longer_sound(path)
+    info = probe(path)
+    plan = plan_correction(info, by(info, delay_ms), tmp_path / "out.avi")
+    assert plan.notes[-1] == words
+    write_corrected(info, tmp_path / "out.avi", by(info, delay_ms))
+    longer_s = end_s(tmp_path / "out.avi") - end_s(path)
+    assert longer_s == pytest.approx(delay_ms / 1000, abs=0.03)
+
+
+def end_s(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return max(float((p.pts + p.duration) * p.time_base) for p in container.demux() if p.size)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +144,6 @@ def test_what_was_chosen_is_done_and_verified(
     plan = plan_correction(avi, correction, tmp_path / "out.avi")
     assert (plan.moves[0].method, plan.moves[0].n_units) == (method, n_units)
     assert plan.remainder_s == Fraction(remainder_ms, 1000)
-    assert len(plan.notes) == 1 + (inexact is Inexact.REENCODE)
     write_corrected(avi, tmp_path / "out.avi", correction)
     found = verify_corrected(avi, tmp_path / "out.avi", correction)
     assert found.passed
@@ -81,14 +153,21 @@ def test_what_was_chosen_is_done_and_verified(
     assert not verify_corrected(avi, tmp_path / "out.avi", other).passed
 
 
-@pytest.mark.parametrize("delay_ms", [-500, 500])
-def test_every_picture_of_an_mxf_is_kept_and_sound_after_it_is_said_to_be_left_out(
-    delay_ms: int, make_clip: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(
+    ("delay_ms", "words"),
+    [
+        (-500, "Stream 1 of clip.mxf (audio) gets 500 ms of silence at its end: MXF ends sound"),
+        (500, "The last 500 ms of stream 1 of clip.mxf (audio) are left out: MXF ends with"),
+    ],
+)
+def test_every_picture_of_an_mxf_is_kept_and_what_becomes_of_the_end_of_its_sound_is_told(
+    delay_ms: int, words: str, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     info = probe(make_clip("clip.mxf", duration_s=2, size=(96, 80), **MXF))
     plan = plan_correction(info, by(info, delay_ms), tmp_path / "out.mxf")
-    assert any("500 ms" in note for note in plan.notes)
-    assert plan.notes[-1] == "MXF ends with the picture: sound after it is left out."
+    assert "500 ms of silence in front" in plan.notes[0] or "its first 500 ms" in plan.notes[0]
+    assert plan.notes[-1].startswith(words)
+    assert len(plan.notes) == 2
     write_corrected(info, tmp_path / "out.mxf", by(info, delay_ms))
     sizes = []
     for path in (info.path, tmp_path / "out.mxf"):

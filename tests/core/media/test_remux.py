@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import subprocess
@@ -197,3 +198,33 @@ def test_the_source_keeps_content_and_times(plain: MediaInfo, tmp_path: Path) ->
     before = plain.path.read_bytes(), plain.path.stat().st_mtime_ns
     write_corrected(plain, tmp_path / "clip.mp4", by(plain, 7))
     assert (plain.path.read_bytes(), plain.path.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        ([], None),
+        (["chmod"], "out.mp4 could not be given the permissions of plain.mp4"),
+        (["chmod", "utime"], "out.mp4 could not be given the times and permissions of plain.mp4"),
+    ],
+)
+def test_a_drive_without_permissions_does_not_cost_the_finished_file(
+    refused: list[str],
+    words: str | None,
+    plain: MediaInfo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    os.utime(plain.path, (1_000_000_000, 1_000_000_000))
+    info = probe(plain.path)
+    for name in refused:
+        monkeypatch.setattr(os, name, refuse)
+    told: list[str] = []
+    target = tmp_path / "out.mp4"
+    write_corrected(info, target, by(info, 7), keeps_times=True, tell=told.append)
+    assert verify_corrected(info, target, by(info, 7)).passed
+    assert [sentence.startswith(words or "-") for sentence in told] == [True] * bool(words)
+    assert (target.stat().st_mtime == 1_000_000_000) == ("utime" not in refused)

@@ -1,0 +1,158 @@
+"""Sound that an edit list hides, and files that one puts together from pieces."""
+
+import struct
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from core.errors import ExportError
+from core.media.containers import Layout
+from core.media.correction import Correction
+from core.media.edit_lists import n_pieces
+from core.media.plan import plan_correction
+from core.media.probe import probe
+from core.media.remux import write_corrected
+from core.media.verify import verify_corrected
+
+TICKS_HZ = 90000
+"""Ticks of the movie, in clips of `make_clip`."""
+
+
+def box(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | None]]) -> Path:
+    """Give tracks of a file, whose index lies at its end, other edit lists.
+
+    Edits are (length, begin in the track) in seconds; None stands for a pause.
+    """
+    content = clip.read_bytes()
+    start = content.rindex(b"moov") - 4
+    index = b""
+    for name, body in boxes(content[start + 8 :]):
+        if name == b"trak" and body[body.index(b"hdlr") + 12 :][:4].decode() in kinds:
+            rate_hz = struct.unpack_from(">I", body, body.index(b"mdhd") + 16)[0]
+            entries = b"".join(
+                struct.pack(
+                    ">IiI",
+                    round(length_s * TICKS_HZ),
+                    -1 if begin_s is None else round(begin_s * rate_hz),
+                    1 << 16,
+                )
+                for length_s, begin_s in edits
+            )
+            edit_list = box(b"elst", struct.pack(">II", 0, len(edits)) + entries)
+            inner = [(n, b) for n, b in boxes(body) if n != b"edts"]
+            inner.insert(1, (b"edts", edit_list))
+            body = b"".join(box(*one) for one in inner)
+        index += box(name, body)
+    clip.write_bytes(content[:start] + box(b"moov", index))
+    return clip
+
+
+def boxes(content: bytes) -> list[tuple[bytes, bytes]]:
+    found = []
+    while content:
+        size = int.from_bytes(content[:4], "big")
+        found.append((content[4:8], content[8:size]))
+        content = content[size:]
+    return found
+
+
+def heard(path: Path) -> np.ndarray:
+    """Return what a player sounds from time zero on, silence where there is nothing."""
+    rate_hz = 48000
+    sound = np.zeros(8 * rate_hz, np.float32)
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            begin = round(frame.time * rate_hz)
+            samples = np.concatenate([f.to_ndarray()[0] for f in resampler.resample(frame)])
+            sound[begin : begin + len(samples)] = samples[: len(sound) - begin]
+    return sound
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+@pytest.mark.parametrize(
+    ("edits", "delay_ms"),
+    [
+        ([(2.0, 1.7)], 160),
+        ([(2.0, 0.5)], 700),
+        ([(0.4, None), (2.0, 0.5)], 60),
+        ([(0.4, None), (2.0, 0.5)], -60),
+        ([(2.0, 0.5)], -160),
+    ],
+)
+def test_sound_that_an_edit_list_hides_stays_hidden(
+    codec: str,
+    edits: list[tuple[float, float | None]],
+    delay_ms: int,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000, audio_codec=codec)
+    info = probe(edited(clip, ("soun",), edits))
+    correction = Correction((1,), Fraction(delay_ms, 1000))
+    before = heard(clip)
+    target = write_corrected(info, tmp_path / "out.mov", correction)
+    after = heard(target)
+    n_later = delay_ms * 48
+    expected = np.roll(before, n_later)
+    if n_later < 0:
+        expected[n_later:] = 0
+    # A few samples at the end of the edit are those of a packet that is played to its end.
+    end = round((sum(length_s for length_s, _ in edits) + delay_ms / 1000) * 48000)
+    assert np.abs(after[:end] - expected[:end]).max() < 1e-3
+    assert np.abs(before).max() > 0.2
+    assert verify_corrected(info, target, correction).passed
+
+
+@pytest.mark.parametrize("layout", [*Layout, None])
+def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
+    layout: Layout | None, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000, n_sounds=2)
+    info = probe(edited(clip, ("soun",), [(2.0, 0.5)]))
+    correction = Correction((2,), Fraction(160, 1000))
+    target = write_corrected(info, tmp_path / "out.mp4", correction, layout=layout)
+    with av.open(str(clip)) as before, av.open(str(target)) as after:
+        first = [next(c.decode(audio=1)) for c in (before, after)]
+    assert first[1].time - first[0].time == pytest.approx(0.16, abs=1e-4)
+    assert np.abs(first[1].to_ndarray() - first[0].to_ndarray()).max() < 1e-3
+    assert verify_corrected(info, target, correction).passed
+    assert probe(target).duration_s == pytest.approx(4, abs=0.05)
+
+
+def test_where_hidden_sound_would_be_heard_it_is_told(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
+    assert not any("hides" in note for note in notes(clip, tmp_path / "out.mkv"))
+    edited(clip, ("soun",), [(2.0, 0.5)])
+    (told,) = [note for note in notes(clip, tmp_path / "out.mkv") if "hides" in note]
+    assert "of sound before the beginning of stream 1, which out.mkv will let be heard" in told
+    assert not any("hides" in note for note in notes(clip, tmp_path / "out.mp4"))
+
+
+def notes(clip: Path, target: Path) -> tuple[str, ...]:
+    return plan_correction(probe(clip), Correction((1,), Fraction(160, 1000)), target).notes
+
+
+@pytest.mark.parametrize("kinds", [("soun",), ("vide",), ("vide", "soun")])
+@pytest.mark.parametrize("edits", [[(1.0, 0.0), (1.0, 2.0)], [(1.0, 2.0), (1.0, 0.0)]])
+def test_a_file_put_together_from_pieces_is_refused_and_says_why(
+    kinds: tuple[str, ...],
+    edits: list[tuple[float, float | None]],
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
+    assert n_pieces(clip, "mov,mp4,m4a,3gp,3g2,mj2") <= 1
+    info = probe(edited(clip, kinds, edits))
+    with pytest.raises(ExportError, match=r"^clip\.mov is put together from 2 pieces by an edit"):
+        write_corrected(info, tmp_path / "out.mov", Correction((1,), Fraction(160, 1000)))
