@@ -1,6 +1,6 @@
 """Writing a corrected file that gets its name only when it was found to be what was asked for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import ExportError
@@ -23,11 +23,11 @@ class _Inspection:
     monitor: Monitor
     found: list[Verification] = field(default_factory=list)
 
-    def __call__(self, written: Path) -> None:
+    def __call__(self, written: Path, notes: tuple[str, ...]) -> None:
         found = verify_corrected(self.info, self.target, self.correction, self.monitor, written)
         if not found.passed:
             raise ExportError(wording.failed_verification_sentence(self.target, found))
-        self.found.append(found)
+        self.found.append(replace(found, notes=notes))
 
 
 def write_checked(

@@ -241,10 +241,15 @@ def verification_sentence(found: "Verification") -> str:
     if found.remainder_s:
         way = "late" if found.remainder_s > 0 else "early"
         place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
+    n_unmeasured = sum(check.n_unmeasured for check in found.retimed)
     if any(not check.n_places for check in found.retimed):
         place = "too quiet, or in pieces too short, to be measured; listen to it"
+    elif n_unmeasured:
+        pieces = "1 piece, which is" if n_unmeasured == 1 else f"{n_unmeasured} pieces, which are"
+        place += f", but for {pieces} too quiet or too short to be measured; listen to the changes"
     kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
-    return f"Verified: {kept} unchanged, and the audio is {place}."
+    sentence = f"Verified: {kept} unchanged, and the audio is {place}."
+    return " ".join([sentence, *found.notes])
 
 
 def failed_verification_sentence(target: Path, found: "Verification") -> str:

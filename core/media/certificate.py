@@ -71,7 +71,7 @@ def write_certificate(
             }
             for move in plan.moves
         ],
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *found.notes],
         "passed": found.passed,
         "largest_error_ms": _ms(found.largest_error_s),
         "remainder_ms": _ms(found.remainder_s),
@@ -88,6 +88,7 @@ def write_certificate(
                 "largest_error_ms": _ms(check.error_s),
                 "accepted_error_ms": _ms(check.accepted_s),
                 "places": check.n_places,
+                "unmeasured_pieces": check.n_unmeasured,
             }
             for check in found.retimed
         ],

@@ -7,8 +7,9 @@ left to `core.media.source_packets`; files, names and failures of the drive, to 
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from fractions import Fraction
+from itertools import chain
 from typing import BinaryIO
 
 import av
@@ -49,8 +50,11 @@ def copy_packets(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write all that the plan copies to an open file.
+
+    Returns:
+        Sentences that say what became of sound that was found to be damaged, or was clipped.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -71,18 +75,22 @@ def copy_packets(
         with ExitStack() as stack:
             retimed = {
                 move.stream_index: stack.enter_context(
-                    _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
+                    closing(
+                        _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
+                    )
                 )
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
             _copy(writer, reader, info, outputs, retimed, plan, correction, monitor)
+            notes = tuple(chain.from_iterable(packets.notes for packets in retimed.values()))
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
         raise
     writer.close()
+    return notes
 
 
 def _recoded(plan: CorrectionPlan) -> dict[int, SoundCoding]:

@@ -82,7 +82,7 @@ def write_corrected(
     layout: Layout | None = None,
     keeps_times: bool = False,
     monitor: Monitor = SILENT,
-    inspect: Callable[[Path], None] | None = None,
+    inspect: Callable[[Path, tuple[str, ...]], None] | None = None,
 ) -> Path:
     """Write a copy of a file in which one audio stream is shifted against everything else.
 
@@ -96,8 +96,9 @@ def write_corrected(
         layout: Where MP4 and MOV get their index; at the end if None.
         keeps_times: Whether the file gets the time of change and the permissions of the source.
         monitor: Told the progress, and asked whether to go on.
-        inspect: Called with the complete file before it gets its name; what this raises keeps it
-            from getting that, and the file is deleted.
+        inspect: Called with the complete file before it gets its name, and with sentences on sound
+            that could not be kept; what this raises keeps it from getting that, and the file is
+            deleted.
 
     Returns:
         `target`.
@@ -117,7 +118,7 @@ def write_corrected(
         if plan.refused:
             raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
-            _write(info, partial, plan, correction, monitor, layout)
+            notes = _write(info, partial, plan, correction, monitor, layout)
             if _identity(info) != before:
                 raise ExportError(
                     f"{info.path.name} changed while it was copied; "
@@ -125,7 +126,7 @@ def write_corrected(
                     path=info.path,
                 )
             if inspect is not None:
-                inspect(partial)
+                inspect(partial, notes)
             if keeps_times:
                 shutil.copystat(info.path, partial)
             # The name may have been taken in the meantime.
@@ -135,6 +136,8 @@ def write_corrected(
         raise _not_written(info, target, error) from error
     for sentence in plan.notes:
         log.info("%s", sentence)
+    for sentence in notes:
+        log.warning("%s", sentence)
     return target
 
 
@@ -145,8 +148,8 @@ def _write(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None,
-) -> None:
-    """Write the file under its temporary name."""
+) -> tuple[str, ...]:
+    """Write the file under its temporary name; return what became of sound that was not kept."""
     if layout is not None and not plan.streams.output.is_mp4:
         raise ExportError(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
@@ -154,9 +157,10 @@ def _write(
         )
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor, layout)
+        notes = copy_packets(reader, file, info, plan, correction, monitor, layout)
         file.flush()
         os.fsync(file.fileno())
+    return notes
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,7 +16,8 @@ from core.media.info import MediaInfo
 from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
-from core.media.retimed_check import PITCH_ERROR_S, retimed_error_s
+from core.media.retimed_check import PITCH_ERROR_S, find_retimed
+from core.media.retimed_notes import held_span_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
 from core.progress import SILENT, Monitor, Progress, Unreported
 
@@ -44,8 +45,9 @@ class RetimedCheck:
         name: The stream of the source.
         coding: How it was to be encoded, in words.
         error_s: Largest distance from where it was to be heard; infinite if it is another sound.
-        accepted_s: How large that may be.
+        accepted_s: How large that may be; more where the timestamps of the source are unsteady.
         n_places: At how many places it was measured.
+        n_unmeasured: Pieces, moved by themselves, in which it could not be measured.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RetimedCheck:
     error_s: float
     accepted_s: float
     n_places: int
+    n_unmeasured: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Verification:
         retimed: What was found of each other one.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
+        notes: Sentences from the writing of the file, of sound that could not be kept.
     """
 
     packets_equal: bool
@@ -81,6 +85,7 @@ class Verification:
     changed_metadata: tuple[str, ...] = ()
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
     retimed: tuple[RetimedCheck, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -191,12 +196,19 @@ def _retimed_check(
     """Measure one stream; a pair is its index in the source and in the target."""
     monitor.report(Progress("Comparing the retimed sound"))
     of_source, of_target = (source.path, pair[0]), (written, pair[1])
-    error_s, n_places = retimed_error_s(of_source, of_target, correction, common_s, monitor)
+    held_s = held_span_s(source, plan.streams.output)
+    found = find_retimed(of_source, of_target, correction, common_s, held_s, monitor)
     move, retiming = plan.move_of(pair[0]), correction.retiming
-    is_rough = retiming is not None and retiming.keeps_pitch and retiming.is_stretched
+    is_rough = retiming is not None and retiming.is_rough
     accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
-    coding = move.coding.words if move is not None and move.coding is not None else ""
-    return RetimedCheck(_sound_name(source, pair[0]), coding, error_s, accepted_s, n_places)
+    return RetimedCheck(
+        _sound_name(source, pair[0]),
+        move.coding.words if move is not None and move.coding is not None else "",
+        found.error_s,
+        max(accepted_s, found.unsteady_s),
+        found.n_places,
+        found.n_unmeasured,
+    )
 
 
 def _sound_name(source: MediaInfo, index: int) -> str:
