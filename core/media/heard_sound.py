@@ -21,7 +21,7 @@ from core.progress import Monitor
 _N_WINDOW = 12
 """Frames whose times together place one of them."""
 
-_HELD_S = Fraction(4, 10_000)
+_HELD_S = Fraction(6, 10_000)
 """Players do not follow a clock that leaves the samples by less."""
 
 

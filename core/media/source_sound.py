@@ -126,7 +126,7 @@ class SourceSound:
     def _wanted(self) -> Iterator[SoundBlock]:
         """Yield all frames where steady times put them; there may be gaps and overlaps."""
         line = self._start
-        behind: deque[float] = deque(maxlen=_N_AROUND)
+        behind: deque[float] = deque(maxlen=_N_AHEAD)
         while self._ahead:
             line = self._line(line, behind)
             n_before, delay, samples = self._ahead.popleft()
@@ -138,13 +138,15 @@ class SourceSound:
     def _line(self, line: float, behind: Sequence[float]) -> float:
         """Return the delay of the next frame, which is that of the one before, or a steady one."""
         ahead = self._delays_ahead()
-        n_around = min(len(behind), len(ahead) - 1)
+        n_around = min(len(behind), len(ahead) - 1, _N_AROUND)
         if n_around < 0 or self._ahead[0].delay is None:
             return line
         around = [*list(behind)[len(behind) - n_around :], *ahead[: n_around + 1]]
         middle = median(around)
-        step_s = max(_STEP_S, _ROUNDING * self._sound.tick_s)
-        step = max(float(step_s * self.rate_hz), unsteadiness(around))
+        step = float(max(_STEP_S, _ROUNDING * self._sound.tick_s) * self.rate_hz)
+        if abs(middle - line) <= step:
+            return line
+        step = max(step, unsteadiness([*behind, *ahead]))
         if abs(middle - line) <= step:
             return line
         return median(delay for delay in ahead if abs(delay - middle) <= step)
