@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
@@ -92,6 +92,6 @@ def _steadiest(delays: Sequence[float], index: int) -> tuple[float, float]:
     for begin in begins:
         window = delays[begin : begin + _N_WINDOW]
         middle = median(window)
-        found.append((median(abs(delay - middle) for delay in window), -len(window), middle))
+        found.append((fmean(abs(delay - middle) for delay in window), -len(window), middle))
     unsteady, _, steady = min(found)
     return steady, unsteady

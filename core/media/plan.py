@@ -12,7 +12,7 @@ from core.media.correction import Correction, Inexact
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.losses import length_notes, lost_marks, lost_texts, shown_by_others
 from core.media.reader import open_container
-from core.media.retimed_notes import loudness_notes, place_notes
+from core.media.retimed_notes import place_notes
 from core.media.sound_coding import SoundCoding, sound_coding
 from core.media.streams import StreamPlan, plan_streams
 from core.media.untimed import is_uncompressed, packet_samples, silent_packet
@@ -225,7 +225,6 @@ def _notes(moves: tuple[Move, ...], streams: StreamPlan, info: MediaInfo) -> lis
             notes.append(f"{sound} is decoded and written as 16-bit PCM.")
         if move.coding is not None:
             notes.append(f"{sound} is encoded again, as {move.coding.words}; nothing else is.")
-            notes += loudness_notes(info, move.stream_index, move.coding)
         if move.method is Method.TIMES or not move.n_units:
             continue
         ms = f"{abs(float(1000 * move.delay_s)):.1f} ms".replace(".0 ms", " ms")

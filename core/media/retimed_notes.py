@@ -7,7 +7,6 @@ from fractions import Fraction
 from core.media.containers import MXF, OutputFormat
 from core.media.correction import Correction
 from core.media.info import AudioStream, MediaInfo, start_of
-from core.media.sound_coding import SoundCoding, is_float
 
 _LEAST_S = Fraction(1, 1000)
 
@@ -54,18 +53,8 @@ def _place_notes(
     if later_s >= _LEAST_S:
         yield f"{sound} loses its last {_ms(later_s)}, since {name} ends with the picture."
     if later_s <= -_LEAST_S:
-        yield f"{sound} gets {_ms(later_s)} of silence after it, since {name} ends with the picture."
-
-
-def loudness_notes(info: MediaInfo, stream_index: int, coding: SoundCoding) -> Iterator[str]:
-    """Say that uncompressed sound with room above full scale is encoded without."""
-    codec = next(audio.codec for audio in info.audios if audio.index == stream_index)
-    if codec.startswith("pcm_f") and not is_float(coding.sample_format):
-        yield (
-            f"Stream {stream_index} of {info.path.name} (audio) is floating point and may be louder "
-            f"than full scale; {coding.words} may not, so what is louder is clipped. Choose a name "
-            "that ends in .mkv or .mov to keep it."
-        )
+        silence = f"{_ms(later_s)} of silence after it"
+        yield f"{sound} gets {silence}, since {name} ends with the picture."
 
 
 def damage_notes(sound: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
@@ -83,7 +72,8 @@ def damage_notes(sound: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
         notes.append(f"{pieces} of {sound} {are} damaged: what cannot be decoded became silence.")
     if n_clipped:
         samples = "1 sample" if n_clipped == 1 else f"{n_clipped} samples"
-        notes.append(f"{samples} of {sound} came out louder than full scale and were clipped.")
+        were = "was" if n_clipped == 1 else "were"
+        notes.append(f"{samples} of {sound} came out louder than full scale and {were} clipped.")
     return tuple(notes)
 
 

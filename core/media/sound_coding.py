@@ -35,9 +35,6 @@ _ENCODERS = {
 _LOSSLESS = ("flac", "alac", "pcm_s24le", "pcm_bluray", "pcm_s16le")
 """What stands in for a codec without an encoder, by preference."""
 
-_FLOAT = ("pcm_f64le", "pcm_f32le")
-"""What stands in for uncompressed sound that has room above full scale, by preference."""
-
 # ETSI TS 102 366 table F.6.1; ISO/IEC 11172-3 and 13818-3, 2.4.2.3, layers 2 and 3.
 # fmt: off
 _RATES_KBPS = {
@@ -143,9 +140,6 @@ def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Ite
     is_short = context.format.bytes <= 2
     if is_uncompressed(codec):
         yield _lossless(codec, is_short=is_short)
-        if is_float(context.format.name):
-            for other in _FLOAT if context.format.bytes > 4 else _FLOAT[1:]:
-                yield _lossless(other, is_short=is_short)
     elif codec in _ENCODERS and (output.keeps_times or codec == "pcm_bluray"):
         if codec in _LOSSLESS:
             yield _lossless(codec, is_short=is_short)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -106,7 +107,7 @@ def laid_out(path: Path) -> tuple[float, int, NDArray[np.float32]]:
     with closing(SourceSound(path, 1)) as sound:
         blocks = list(sound.blocks(SILENT))
         start_s, rate_hz = float(sound.start_s), sound.rate_hz
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         assert before.end == after.position
     return start_s, rate_hz, np.concatenate([block.samples[0] for block in blocks])
 
@@ -161,7 +162,7 @@ def test_a_player_hears_frames_at_their_own_times(make_sound: Callable[..., Path
     path = make_sound(".mkv", "aac", joined)
     with closing(HeardSound(path, 1)) as sound:
         blocks = list(sound.blocks(SILENT))
-    gaps = [after.position - before.end for before, after in zip(blocks, blocks[1:], strict=False)]
+    gaps = [after.position - before.end for before, after in pairwise(blocks)]
     assert [gap / 48000 for gap in gaps if gap] == pytest.approx([SPLIT_S], abs=0.0004)
 
 
