@@ -6,9 +6,10 @@ from pathlib import Path
 from core.media.containers import Layout
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
-from synchformer_gui import wording
+from synchformer_gui import map_wording
 from synchformer_gui.exporting import Exported, ExportRequest, Outlook
 from synchformer_gui.quantities import delay_text
+from synchformer_gui.verification_wording import verification_sentence
 
 _LEAST_REMAINDER_S = Fraction(1, 20_000)
 """A sample or two; nobody asks for more."""
@@ -81,22 +82,29 @@ def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
     return "The ffmpeg program has no command that moves coded sound by whole packets."
 
 
-def exported_sentences(exported: Exported) -> str:
-    """Say what was written, how it was found to be, and where that is certified."""
+def exported_lines(exported: Exported, name: str) -> list[str]:
+    """Say what was written, how it was found to be, and where that is certified.
+
+    Args:
+        exported: What was written.
+        name: How the file is called here, with or without its folder.
+    """
     found = exported.verification
-    delay_s = exported.correction.audio_delay_s
-    parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s)}"]
+    said = map_wording.retiming_text(exported.correction, exported.plan.moved_s)
+    lines = [f"Wrote {name}: audio {said}.", *exported.notes]
     if found is None:
-        parts.append("It was not measured again.")
+        lines.append("It was not compared with its source.")
     else:
-        parts.append(wording.verification_sentence(found))
+        lines.append(verification_sentence(found, exported.plan))
     if found is not None and found.changed_metadata:
-        parts.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
+        lines.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
+    if exported.detected is not None:
+        lines.append(f"Judged again: {map_wording.answer_sentence(exported.detected)}")
     if exported.certificate is not None:
-        parts.append(f"Certificate: {exported.certificate.name}, beside it.")
+        lines.append(f"Certificate: {exported.certificate.name}, beside it.")
     if exported.certificate_problem:
-        parts.append(exported.certificate_problem)
-    return " ".join(parts)
+        lines.append(exported.certificate_problem)
+    return lines
 
 
 def hint_action(delay_s: Fraction) -> str:

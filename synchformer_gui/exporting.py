@@ -3,9 +3,11 @@
 Files are opened here, so all of it is work for a job.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.detection.result import Detection
 from core.errors import ExportError, SyncError
 from core.media.certificate import write_certificate
 from core.media.containers import Layout
@@ -14,6 +16,8 @@ from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import default_target
 from core.media.plan import Choice, CorrectionPlan, plan_correction
+from core.media.probe import probe
+from core.media.remux import check_writable
 from core.media.verify import Verification
 from core.progress import Monitor
 from synchformer_gui import __version__
@@ -77,14 +81,20 @@ class Exported:
     Attributes:
         path: The file.
         correction: What was asked for.
+        plan: What was announced.
         verification: What was measured, and passed; None if that was not wanted.
+        notes: Sentences on what could not be kept although the file is complete.
+        detected: What a detection says about the file, if there was one.
         certificate: Where that was written down, if it was.
         certificate_problem: A sentence that says why it was not, although it was wanted.
     """
 
     path: Path
     correction: Correction
+    plan: CorrectionPlan
     verification: Verification | None
+    notes: tuple[str, ...] = ()
+    detected: Detection | None = None
     certificate: Path | None = None
     certificate_problem: str = ""
 
@@ -125,20 +135,33 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     refused = plan.streams.refused if plan.choices else plan.refused
     if plan.choices:
         refused = (*refused, "Choose how the sound is to be moved.")
-    command = None if plan.refused else equivalent_command(info, target, correction, plan)
+    command = None
+    if not plan.refused:
+        command = equivalent_command(info, target, correction, plan, request.layout)
     return Outlook(problem or "\n".join(refused), exists, plan, choices, command)
 
 
-def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
+def export_clip(
+    request: ExportRequest,
+    monitor: Monitor,
+    detect_again: Callable[[Exported], Detection] | None = None,
+) -> Exported:
     """Write a corrected file and do what else is wanted with it.
 
+    Args:
+        request: What is written.
+        monitor: Told the progress, and asked whether to go on.
+        detect_again: Judges the new file (`copied_stream` tells its stream); what it raises becomes
+            a note, since the file is complete.
+
     Raises:
-        ExportError: The file cannot be written, or is not what was asked for.
+        ExportError: The file cannot be written, or is not what was asked for; there is none then.
         MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop.
+        Cancelled: The monitor asked to stop; there is no file unless it is being judged again.
     """
     info, correction, path = request.info, request.correction, request.target
-    found = write_checked(
+    plan = plan_correction(info, correction, path)
+    written = write_checked(
         info,
         path,
         correction,
@@ -148,17 +171,61 @@ def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
         layout=request.layout,
         keeps_times=request.keeps_times,
     )
-    if found is None:
-        return Exported(path, correction, None)
-    if not request.certifies:
-        return Exported(path, correction, found)
-    plan = plan_correction(info, correction, path)
-    tool = f"synchformer-gui {__version__}"
+    exported = Exported(path, correction, plan, written.found, written.notes)
+    if detect_again is not None:
+        try:
+            exported = replace(exported, detected=detect_again(exported))
+        except SyncError as error:
+            problem = f"The new file could not be judged again: {error.message}"
+            exported = replace(exported, notes=(*exported.notes, problem))
+    return _certified(request, exported) if request.certifies else exported
+
+
+def copied_stream(info: MediaInfo, exported: Exported) -> int:
+    """Return where the first audio stream that was moved is in the new file.
+
+    Raises:
+        MediaError: The new file cannot be read.
+    """
+    copied = {item.index for item in exported.plan.streams.copied}
+    indices = [audio.index for audio in info.audios if audio.index in copied]
+    position = indices.index(exported.correction.audio_stream_indices[0])
+    return probe(exported.path).audios[position].index
+
+
+def _certified(request: ExportRequest, exported: Exported) -> Exported:
+    """Write down beside a file what was done and measured; the file itself is complete anyway."""
+    found = exported.verification
+    assert found is not None
     try:
-        certificate = write_certificate(info, path, correction, plan, found, tool)
+        certificate = write_certificate(
+            request.info,
+            exported.path,
+            exported.correction,
+            exported.plan,
+            found,
+            f"synchformer-gui {__version__}",
+            notes=exported.notes,
+            detected_again=_detected_content(exported.detected),
+        )
     except ExportError as error:
-        return Exported(path, correction, found, certificate_problem=error.message)
-    return Exported(path, correction, found, certificate)
+        return replace(exported, certificate_problem=error.message)
+    return replace(exported, certificate=certificate)
+
+
+def _detected_content(detected: Detection | None) -> dict[str, object] | None:
+    """Say what a detection of the new file found; no offset where none can be told."""
+    if detected is None:
+        return None
+    estimate = detected.estimate
+    is_told = estimate.is_confident and detected.changing_map is None
+    return {
+        "engine": detected.opinion.engine_id,
+        "verdict": str(estimate.verdict),
+        "tolerance": detected.config.tolerance.name,
+        "offset_ms": round(1000 * estimate.offset_s, 1) if is_told else None,
+        "interval_ms": [round(1000 * x, 1) for x in estimate.interval_s] if is_told else None,
+    }
 
 
 def _is_source(request: ExportRequest) -> bool:
@@ -178,4 +245,14 @@ def _target_problem(request: ExportRequest) -> str:
         return f"There is no folder {folder}."
     if target.exists() and not request.overwrite:
         return f"{target.name} already exists; choose another name or agree to replace it."
+    try:
+        check_writable(
+            request.info,
+            target,
+            request.correction,
+            overwrite=request.overwrite,
+            layout=request.layout,
+        )
+    except ExportError as error:
+        return error.message
     return ""

@@ -3,6 +3,7 @@
 As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 """
 
+from fractions import Fraction
 from math import ceil
 
 from core.detection.result import Detection, Verdict
@@ -53,9 +54,15 @@ def answer_sentence(detection: Detection) -> str:
     )
 
 
-def retiming_text(correction: Correction) -> str:
-    """Say what a correction does to the audio, as the end of a sentence about it."""
-    retiming, delay_s = correction.retiming, correction.audio_delay_s
+def retiming_text(correction: Correction, moved_s: Fraction | None = None) -> str:
+    """Say what a correction does to the audio, as the end of a sentence about it.
+
+    Args:
+        correction: The correction.
+        moved_s: By how much the audio gets later, where that is not quite what was asked for.
+    """
+    retiming = correction.retiming
+    delay_s = correction.audio_delay_s if moved_s is None else moved_s
     way = f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"
     if retiming is None:
         return way

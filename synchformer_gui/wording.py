@@ -8,18 +8,14 @@ Sentences never carry a sign: sound is *early* or *late*, and is moved *later* o
 
 import re
 from fractions import Fraction
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.media.info import MediaInfo
 from core.model.config import WINDOW_FRAMES
 from core.timing import TOLERANCES, VIDEO_FPS, Tolerance
 from synchformer_gui.quantities import delay_text, frames_text, milliseconds, rate_text
-
-if TYPE_CHECKING:
-    from core.media.verify import Verification
 
 NO_CLIP = "Open a clip to begin."
 """What to do while there is none."""
@@ -222,46 +218,10 @@ def correction_sentence(delay_s: float | Fraction) -> str:
     return f"Correction: move audio {delay_text(delay_s)} earlier."
 
 
-def written_sentence(written: Path | str, delay_s: Fraction) -> str:
-    """Say what a written file is; positive seconds have moved the audio later."""
-    way = "later" if delay_s > 0 else "earlier"
-    return f"Wrote {written}: audio moved {delay_text(delay_s)} {way}."
-
-
 def other_container_sentence(source: Path, target: Path) -> str:
     """Say that a copy goes into another container than the source's, which cannot carry it."""
     name = source.suffix.removeprefix(".").upper() or "This container"
     return f"{name} cannot hold this; writing Matroska instead: {target.name}."
-
-
-def verification_sentence(found: "Verification") -> str:
-    """Say how a written file that is what was asked for was found to be."""
-    error = _error_text(found)
-    place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
-    if found.remainder_s:
-        way = "late" if found.remainder_s > 0 else "early"
-        place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
-    if any(not check.n_places for check in found.retimed):
-        place = "too quiet, or in pieces too short, to be measured; listen to it"
-    kept = "all but the audio encoded again is" if found.retimed else "picture and sound are"
-    return f"Verified: {kept} unchanged, and the audio is {place}."
-
-
-def failed_verification_sentence(target: Path, found: "Verification") -> str:
-    """Say why a file was not kept."""
-    packets = "unchanged" if found.packets_equal else "changed"
-    lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
-    other = f", different: {', '.join(found.differing)}" if found.differing else ""
-    return (
-        f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
-        f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
-    )
-
-
-def _error_text(found: "Verification") -> str:
-    if isfinite(found.largest_error_s):
-        return f"{1000 * found.largest_error_s:.1f} ms"
-    return "an unknown time"
 
 
 def second_opinion_sentence(detection: Detection) -> str:

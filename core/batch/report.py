@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from core.batch.runner import FileResult
+from core.batch.runner import CorrectedCopy, FileResult
 from core.detection.result import Detection, Reason
 from core.detection.syncmap.pieces import MapKind
 from core.errors import ExportError
@@ -30,6 +30,9 @@ COLUMNS = (
     "stopped",
     "model",
     "notes",
+    "corrected_copy",
+    "correction",
+    "not_corrected",
     "error",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -94,6 +97,7 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
         coverage.stop,
         _safe(detection.opinion.engine_id),
         _safe(" ".join(detection.warnings)),
+        *_copy_cells(result.copy),
         "",
     )
 
@@ -105,6 +109,14 @@ def _offset_cells(detection: Detection) -> tuple[str, ...]:
         return ("",) * 4
     offsets = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
     return (*offsets, f"{estimate.confidence:.3f}")
+
+
+def _copy_cells(copy: CorrectedCopy | None) -> tuple[str, ...]:
+    """Write where the corrected copy is and what was done, or why there is none."""
+    if copy is None:
+        return ("",) * 3
+    path = "" if copy.path is None else str(copy.path)
+    return tuple(map(_safe, (path, " ".join([copy.words, *copy.notes]), copy.why_not)))
 
 
 def _map_cells(detection: Detection) -> tuple[str, ...]:

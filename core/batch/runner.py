@@ -25,6 +25,27 @@ CLIP_SUFFIXES = frozenset({
 """Containers that hold moving pictures; sound files are not clips."""
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectedCopy:
+    """The corrected copy of a file that was out of sync.
+
+    Attributes:
+        path: Where it is, or would be if nothing was to be written; None if there is none.
+        words: What was done to the audio, as the end of a sentence about it.
+        notes: Sentences on what differs from the source besides.
+        why_not: Why there is none, as one sentence; empty otherwise.
+        is_written: Whether it was written.
+        has_failed: Whether it should have been.
+    """
+
+    path: Path | None
+    words: str = ""
+    notes: tuple[str, ...] = ()
+    why_not: str = ""
+    is_written: bool = False
+    has_failed: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FileResult:
     """What became of one file.
@@ -34,12 +55,14 @@ class FileResult:
         detection: The judged clip; None if it could not be judged.
         error: Why not, as one sentence; empty otherwise.
         is_earlier: Whether the answer was found earlier and kept.
+        copy: What became of its corrected copy; None if none was wanted.
     """
 
     path: Path
     detection: Detection | None
     error: str = ""
     is_earlier: bool = False
+    copy: CorrectedCopy | None = None
 
 
 def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:

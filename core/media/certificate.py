@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def write_certificate(
     plan: CorrectionPlan,
     found: Verification,
     tool: str,
+    *,
+    notes: Sequence[str] = (),
+    detected_again: Mapping[str, object] | None = None,
 ) -> Path:
     """Write what was done to a file, and what its verification found, as JSON.
 
@@ -40,6 +44,8 @@ def write_certificate(
         plan: What was announced.
         found: What was measured.
         tool: Name and version of the program.
+        notes: Sentences on what could not be kept.
+        detected_again: What a detection says about the target, if there was one.
 
     Returns:
         The certificate; an older one of the same target is replaced.
@@ -56,8 +62,9 @@ def write_certificate(
             "ffmpeg": av.ffmpeg_version_info,
             "source": {"name": info.path.name, "bytes": info.size_bytes},
             "target": {"name": target.name, "bytes": target.stat().st_size},
-            **_done_content(correction, plan),
+            **_done_content(correction, plan, notes),
             **_found_content(found),
+            "detected_again": detected_again,
         }
         with complete_or_absent(path) as partial:
             text = json.dumps(content, indent=2, ensure_ascii=False)
@@ -71,7 +78,9 @@ def write_certificate(
     return path
 
 
-def _done_content(correction: Correction, plan: CorrectionPlan) -> dict[str, object]:
+def _done_content(
+    correction: Correction, plan: CorrectionPlan, notes: Sequence[str]
+) -> dict[str, object]:
     """Say what was asked for and what was announced."""
     return {
         "correction": {
@@ -92,7 +101,7 @@ def _done_content(correction: Correction, plan: CorrectionPlan) -> dict[str, obj
             }
             for move in plan.moves
         ],
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *notes],
     }
 
 
@@ -116,6 +125,7 @@ def _found_content(found: Verification) -> dict[str, object]:
                 "largest_error_ms": _ms(check.error_s),
                 "accepted_error_ms": _ms(check.accepted_s),
                 "places": check.n_places,
+                "unmeasured_pieces": check.n_unmeasured,
             }
             for check in found.retimed
         ],

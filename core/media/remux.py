@@ -18,7 +18,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.errors import ExportError
-from core.media.containers import Layout
+from core.media.containers import Layout, output_format
 from core.media.correction import Correction
 from core.media.edit_lists import hide_heads
 from core.media.info import MediaInfo
@@ -74,6 +74,30 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
         )
 
 
+def check_writable(
+    info: MediaInfo,
+    target: Path,
+    correction: Correction,
+    *,
+    overwrite: bool = False,
+    layout: Layout | None = None,
+) -> None:
+    """Check all that a look at both places tells, as `write_corrected` does first.
+
+    Raises:
+        ExportError: The file cannot be written so.
+        OSError: The target's folder cannot be looked at.
+    """
+    check_correction(info, correction)
+    _check_target(info, target, overwrite)
+    if layout is not None and not output_format(target, info.container).is_mp4:
+        raise ExportError(
+            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
+            path=target,
+        )
+    _check_room(info, target)
+
+
 def write_corrected(
     info: MediaInfo,
     target: Path,
@@ -100,7 +124,8 @@ def write_corrected(
         monitor: Told the progress, and asked whether to go on.
         inspect: Called with the complete file before it gets its name; what this raises keeps it
             from getting that, and the file is deleted.
-        tell: Called with a sentence for what could not be done although the file is complete.
+        tell: Called with a sentence for each thing that could not be kept although the file is
+            complete: damaged sound, permissions that the drive does not take.
 
     Returns:
         `target`.
@@ -111,20 +136,19 @@ def write_corrected(
         MediaError: The source cannot be opened.
         Cancelled: The monitor says so; nothing is left behind.
     """
-    check_correction(info, correction)
     try:
-        _check_target(info, target, overwrite)
-        _check_room(info, target)
+        check_writable(info, target, correction, overwrite=overwrite, layout=layout)
         before = _identity(info)
         plan = plan_correction(info, correction, target)
         if plan.refused:
             raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
         with complete_or_absent(target) as partial:
-            _write(info, partial, plan, correction, monitor, layout)
+            notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
             if inspect is not None:
                 inspect(partial)
-            problem = _keep_times(info, partial, target) if keeps_times else ""
+            if keeps_times:
+                notes += _keep_times(info, partial, target)
             # The name may have been taken in the meantime.
             _check_target(info, target, overwrite)
         _sync_folder(target.parent)
@@ -132,8 +156,10 @@ def write_corrected(
         raise _not_written(info, target, error) from error
     for sentence in plan.notes:
         log.info("%s", sentence)
-    if problem and tell is not None:
-        tell(problem)
+    for sentence in notes:
+        log.warning("%s", sentence)
+        if tell is not None:
+            tell(sentence)
     return target
 
 
@@ -147,8 +173,8 @@ def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
         )
 
 
-def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
-    """Copy times and permissions; say what the drive does not take, or nothing.
+def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
+    """Copy times and permissions; say what the drive does not take.
 
     Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
     finished file.
@@ -163,11 +189,11 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
             os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
         except OSError:
             kept = "the times and permissions"
-        return (
+        return [
             f"{target.name} could not be given {kept} of {info.path.name}, which its drive does "
             "not take; the file itself is complete."
-        )
-    return ""
+        ]
+    return []
 
 
 def _write(
@@ -177,22 +203,18 @@ def _write(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None,
-) -> None:
-    """Write the file under its temporary name."""
-    if layout is not None and not plan.streams.output.is_mp4:
-        raise ExportError(
-            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
-            path=info.path,
-        )
+) -> tuple[str, ...]:
+    """Write the file under its temporary name; return what became of sound that was not kept."""
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     heads_s = hidden_heads_s(info, correction, plan)
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
+        notes = copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
         file.flush()
         copied = {item.index for item in plan.streams.copied}
         sounds = [audio.index for audio in info.audios if audio.index in copied]
         hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
         os.fsync(file.fileno())
+    return notes
 
 
 def _sync_folder(folder: Path) -> None:

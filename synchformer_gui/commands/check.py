@@ -12,9 +12,11 @@ from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
 from core.detection.result import Stop
+from core.media.correction import Inexact
+from core.media.naming import DEFAULT_TEMPLATE
 from synchformer_gui import judges, map_wording, quantities
 from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.commands import extent, options
+from synchformer_gui.commands import correcting, extent, options, writing
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.console import watched
 
@@ -42,10 +44,22 @@ def check(
     budget: extent.BudgetOption = None,
     crop: options.CropOption = options.CONFIG.crop,
     no_cache: options.NoCacheOption = False,
+    correct_to: correcting.CorrectToOption = None,
+    retime: correcting.RetimeOption = False,
+    keep_pitch: correcting.KeepPitchOption = False,
+    inexact: correcting.InexactOption = None,
+    template: writing.TemplateOption = DEFAULT_TEMPLATE,
+    overwrite: writing.OverwriteOption = False,
+    layout: writing.LayoutOption = None,
+    keep_times: writing.KeepTimesOption = False,
+    verify: writing.VerifyOption = True,
+    certificate: writing.CertificateOption = False,
+    dry_run: writing.DryRunOption = False,
 ) -> int:
-    """Judge every video file of a folder.
+    """Judge every video file of a folder; with --correct-to, write corrected copies.
 
-    Ends with 3 if a file failed, else 1 if one is out of sync, else 2 if one is uncertain, else 0.
+    Ends with 3 if a file failed, else 1 if one is out of sync and was not corrected, else 2 if one
+    is uncertain, else 0.
     """
     config = options.detection_config(
         tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
@@ -57,16 +71,26 @@ def check(
         )
     if report is not None:
         options.check_replaceable(report, "--report", ".csv", is_report)
+    wanted = writing.Writing(
+        None, template, overwrite, layout, keep_times, verify, certificate, dry_run
+    )
+    correction = _correction(folder, correct_to, wanted, retime, keep_pitch, inexact)
     paths = find_clips(folder, recursive)
+    if correction is not None:
+        paths = tuple(path for path in paths if not correction.is_own(path))
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     results: list[FileResult] = []
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
         open_engine = partial(options.engine_for, choice, monitor)
         for result in check_clips(paths, open_engine, inquiry, monitor):
-            results.append(result)
             monitor.say(_row(result, folder))
+            if correction is not None:
+                result = correction.correct(result, monitor, monitor.say)
+            results.append(result)
     typer.echo(_summary(results))
+    if correct_to is not None:
+        typer.echo(_copies_line(results, correct_to))
     if names := {r.detection.opinion.engine_name for r in results if r.detection}:
         typer.echo(f"Judged by: {', '.join(sorted(names))}.")
     for line in _coverage_lines(results):
@@ -82,6 +106,35 @@ def check(
 
 
 check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
+
+
+def _correction(
+    folder: Path,
+    target: Path | None,
+    wanted: writing.Writing,
+    retime: bool,
+    keep_pitch: bool,
+    inexact: Inexact | None,
+) -> correcting.FolderCorrection | None:
+    """Return how clips are corrected, if they are.
+
+    Raises:
+        typer.BadParameter: Options do not go together, or the folder is of no use.
+    """
+    if target is None:
+        if wanted != writing.Writing() or retime or keep_pitch or inexact:
+            raise typer.BadParameter(
+                "what says how copies are written needs it", param_hint="--correct-to"
+            )
+        return None
+    if keep_pitch and not retime:
+        raise typer.BadParameter("needs --retime", param_hint="--keep-pitch")
+    if target.is_file() or target.resolve() == folder.resolve():
+        raise typer.BadParameter(
+            f"{target} has to be a folder of its own, so that no copy is taken for a clip to check",
+            param_hint="--correct-to",
+        )
+    return correcting.FolderCorrection(folder, target, wanted, retime, keep_pitch, inexact)
 
 
 def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
@@ -102,6 +155,17 @@ def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
     return lines
 
 
+def _copies_line(results: Iterable[FileResult], target: Path) -> str:
+    """Say how many copies were written."""
+    copies = [result.copy for result in results if result.copy is not None]
+    n_written = sum(copy.is_written for copy in copies)
+    n_foretold = sum(copy.path is not None for copy in copies) - n_written
+    foretold = f", {n_foretold} would be" if n_foretold else ""
+    n_left = sum(copy.path is None for copy in copies)
+    left = f"; {n_left} out of sync without a copy" if n_left else ""
+    return f"Corrected copies in {target}: {n_written} written{foretold}{left}."
+
+
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
     """Say once when a published model would be the better judge of a file."""
     offers = (
@@ -115,6 +179,10 @@ def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
 def _code(result: FileResult) -> ExitCode:
     if result.detection is None:
         return ExitCode.FAILED
+    if result.copy is not None and result.copy.has_failed:
+        return ExitCode.FAILED
+    if result.copy is not None and result.copy.is_written:
+        return ExitCode.DONE
     return exit_code(result.detection.estimate.verdict)
 
 

@@ -1,28 +1,32 @@
 """`correct`: write a copy of a clip in which only the timing of the audio differs."""
 
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
-from core.detection.repair import retiming_correction, stretch_correction
+from core.detection.repair import detected_correction, stretch_correction
 from core.detection.result import Detection, Verdict
-from core.errors import MediaError
+from core.errors import ExportError, MediaError
 from core.media.correction import Correction, Inexact
 from core.media.hints import delay_hints
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE
 from core.media.probe import probe
 from core.media.remux import check_correction
-from core.timing import delay_for, parse_delay, parse_stretch
+from core.timing import parse_delay, parse_stretch
 from synchformer_gui import map_wording
 from synchformer_gui.commands import extent, options, writing
 from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import exit_code
 from synchformer_gui.commands.judging import judge
 from synchformer_gui.coverage import part_sentence
+from synchformer_gui.exporting import Exported, copied_stream
 
 OutputOption = Annotated[
     Path | None,
@@ -95,6 +99,7 @@ def correct(
     keep_times: writing.KeepTimesOption = False,
     verify: writing.VerifyOption = True,
     certificate: writing.CertificateOption = False,
+    detect_again: writing.DetectAgainOption = False,
     dry_run: writing.DryRunOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
@@ -115,7 +120,8 @@ def correct(
 
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip and --retime is not given, 2 if it cannot tell, 3 if it failed.
+    clip and --retime is not given or --detect-again finds OUT out of sync, 2 if --detect cannot
+    tell, 3 if it failed.
     """
     _check_options(delay, stretch, use_detection, retime, keep_pitch)
     info = probe(clip)
@@ -128,35 +134,32 @@ def correct(
         extent=extent.Extent(start, end, until, budget),
         crop=crop,
     )
-    typed = None
-    if not use_detection:
-        typed = _typed_correction(info, moved, delay, stretch, inexact, keep_pitch)
     wanted = writing.Writing(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
+    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
+    again = partial(_judged_again, info, choice, config, no_cache) if detect_again else None
     for hint in delay_hints(info):
         typer.echo(f"Hint: {hint.sentence}")
-    if typed is not None:
-        return writing.write(info, typed, wanted)
+    if not use_detection:
+        typed = _typed_correction(info, moved, delay, stretch, inexact, keep_pitch)
+        return writing.write(info, typed, wanted, again)
     if wanted.is_named:
         # Looking here spares a detection whose result could not be written.
         writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
-    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
     detection = judge(clip, choice, config, no_cache=no_cache)
     for line in answer_lines(detection):
         typer.echo(line)
-    estimate = detection.estimate
     if not audio_stream:
         moved = (detection.audio_stream_index,)
-    correction = Correction(moved, delay_for(estimate.offset_s), inexact)
-    if detection.changing_map:
-        correction = retiming_correction(detection, moved, keeps_pitch=keep_pitch)
-    if detection.changing_map and not retime:
-        typer.echo(_offer_sentence(info, correction, wanted))
-    if estimate.verdict is not Verdict.OUT_OF_SYNC or (detection.changing_map and not retime):
+    is_repaired = detection.changing_map is None or retime
+    if not is_repaired:
+        typer.echo(_offer_sentence(detection, moved, keep_pitch, wanted))
+    if detection.estimate.verdict is not Verdict.OUT_OF_SYNC or not is_repaired:
         typer.echo(_unwritten_sentence(detection))
-        return exit_code(estimate.verdict)
-    code = writing.write(info, correction, wanted)
+        return exit_code(detection.estimate.verdict)
+    correction = detected_correction(detection, moved, inexact, keeps_pitch=keep_pitch)
+    code = writing.write(info, correction, wanted, again)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
@@ -179,15 +182,33 @@ def _check_options(
         raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
 
 
-def _offer_sentence(info: MediaInfo, correction: Correction, wanted: writing.Writing) -> str:
+def _offer_sentence(
+    detection: Detection, moved: tuple[int, ...], keep_pitch: bool, wanted: writing.Writing
+) -> str:
     """Say what --retime would do."""
-    coding = writing.coding_words(info, correction, wanted)
+    try:
+        correction = detected_correction(detection, moved, keeps_pitch=keep_pitch)
+        coding = writing.coding_words(detection.info, correction, wanted)
+    except ExportError as error:
+        return f"--retime cannot repair it: {error.message}"
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
         f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
         f"again as {coding}; all else is copied."
     )
+
+
+def _judged_again(
+    info: MediaInfo,
+    choice: EngineChoice,
+    config: DetectionConfig,
+    no_cache: bool,
+    exported: Exported,
+) -> Detection:
+    """Judge a written file as its source was, or would have been."""
+    again = replace(config, audio_stream_index=copied_stream(info, exported))
+    return judge(exported.path, choice, again, no_cache=no_cache)
 
 
 def _unwritten_sentence(detection: Detection) -> str:

@@ -8,6 +8,7 @@ import typer
 from core.detection.cache.inquiry import Inquiry
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
+from core.detection.extent import choose_streams, scope_of
 from core.detection.pace import Part
 from core.detection.result import Detection
 from core.media.probe import probe
@@ -42,7 +43,7 @@ def judge(
         SyncError: The clip or the model cannot be used.
         Cancelled: The user pressed Ctrl-C.
     """
-    probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
+    _check_clip(clip, config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -70,7 +71,7 @@ def judge_streams(
     Raises:
         typer.BadParameter, SyncError, Cancelled: As in `judge`.
     """
-    probe(clip)
+    _check_clip(clip, config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -91,6 +92,17 @@ def _answers(
         earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found)))
         for index, (earlier, inquiry) in enumerate(zip(found, inquiries, strict=True))
     )
+
+
+def _check_clip(clip: Path, config: DetectionConfig) -> None:
+    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
+
+    Raises:
+        SyncError: The clip cannot be judged so.
+    """
+    info = probe(clip)
+    choose_streams(info, config)
+    scope_of(info, config)
 
 
 def _check_classes(choice: EngineChoice, *, needs_classes: bool) -> None:

@@ -15,7 +15,15 @@ from synchformer_gui.exporting import Exported, ExportRequest
 
 CORRECTION = Correction((1,), Fraction(4, 25))
 MOVE = Move(1, Method.TIMES, Fraction(4, 25))
-PLAN = CorrectionPlan(StreamPlan(MKV, (), (), ()), (MOVE,), Fraction(0), (), (), ("A note.",))
+PLAN = CorrectionPlan(
+    StreamPlan(MKV, (), (), ()),
+    (MOVE,),
+    Fraction(0),
+    (),
+    (),
+    ("A note.",),
+    moved_s=Fraction(4, 25),
+)
 FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
 
 
@@ -82,33 +90,60 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
     assert export_wording.choices_sentence(Path("out.avi")).startswith(AVI.name.upper())
 
 
+def test_the_way_that_the_sound_went_is_told() -> None:
+    near = replace(PLAN, moved_s=Fraction(-6, 125))
+    (wrote, *_) = export_wording.exported_lines(
+        Exported(Path("/a/out.avi"), CORRECTION, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
+    )
+    assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier."
+
+
 @pytest.mark.parametrize(
     ("exported", "phrases"),
     [
-        (Exported(Path("/a/out.mkv"), CORRECTION, FOUND), ("✔ Wrote out.mkv", "Verified")),
-        (Exported(Path("/a/out.mkv"), CORRECTION, None), ("✔ Wrote", "not measured again")),
         (
-            Exported(Path("/a/out.mkv"), CORRECTION, FOUND, Path("/a/out.mkv.certificate.json")),
+            Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND),
+            ("Wrote out.mkv: audio moved 160 ms later.", "Verified"),
+        ),
+        (
+            Exported(Path("/a/out.mkv"), CORRECTION, PLAN, None),
+            ("Wrote", "not compared with its source"),
+        ),
+        (
+            Exported(
+                Path("/a/out.mkv"),
+                CORRECTION,
+                PLAN,
+                FOUND,
+                certificate=Path("/a/out.mkv.certificate.json"),
+            ),
             ("Verified", "Certificate: out.mkv.certificate.json"),
         ),
         (
             Exported(
-                Path("/a/out.mkv"), CORRECTION, FOUND, certificate_problem="It is not written."
+                Path("/a/out.mkv"),
+                CORRECTION,
+                PLAN,
+                FOUND,
+                certificate_problem="It is not written.",
             ),
             ("Verified", "It is not written."),
         ),
         (
             Exported(
-                Path("/a/out.mkv"), CORRECTION, replace(FOUND, changed_metadata=("title", "date"))
+                Path("/a/out.mkv"),
+                CORRECTION,
+                PLAN,
+                replace(FOUND, changed_metadata=("title", "date")),
             ),
             ("These texts differ: title, date.",),
         ),
     ],
 )
 def test_what_was_written_is_told(exported: Exported, phrases: tuple[str, ...]) -> None:
-    said = export_wording.exported_sentences(exported)
+    said = " ".join(export_wording.exported_lines(exported, exported.path.name))
 
-    assert said.startswith("✔ Wrote")
+    assert said.startswith("Wrote")
     assert all(phrase in said for phrase in phrases)
 
 

@@ -11,7 +11,6 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from core.media.verify import RetimedCheck, Verification
 from core.timing import TOLERANCES, parse_delay, tolerance_named
 from synchformer_gui import wording
 
@@ -270,18 +269,6 @@ def test_numbers_stay_with_their_units():
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "text"),
-    [
-        (Fraction(4, 25), "Wrote a.mp4: audio moved 160 ms later."),
-        (Fraction(-1, 25), "Wrote a.mp4: audio moved 40 ms earlier."),
-        (Fraction("0.0033"), "Wrote a.mp4: audio moved 3.3 ms later."),
-    ],
-)
-def test_a_written_file_is_told_with_the_way_its_sound_went(delay_s, text):
-    assert wording.written_sentence("a.mp4", delay_s) == text
-
-
-@pytest.mark.parametrize(
     ("second", "phrase"),
     [
         (estimate(0.165), "165 ms early ± 10 ms, which agrees."),
@@ -300,19 +287,3 @@ def test_without_a_second_opinion_nothing_is_said():
 @pytest.mark.parametrize("tolerance", TOLERANCES, ids=lambda t: t.name)
 def test_every_tolerance_can_be_put_into_words(tolerance):
     assert re.fullmatch(r"\d+ ms early to \d+ ms late", wording.tolerance_text(tolerance))
-
-
-def test_sound_that_could_not_be_measured_is_not_called_exact():
-    silent = RetimedCheck("stream 1", "AAC", 0.0, 0.001, n_places=0)
-    found = Verification(True, 0.0, (), retimed=(silent,))
-    assert "exactly" not in wording.verification_sentence(found)
-    assert "listen to it" in wording.verification_sentence(found)
-    measured = replace(found, retimed=(replace(silent, n_places=5),))
-    assert "exactly where it was to go" in wording.verification_sentence(measured)
-
-
-def test_what_differs_in_a_refused_file_is_named():
-    found = Verification(True, 0.0, (), differing=("the start of chapter 2",))
-    assert not found.passed
-    said = wording.failed_verification_sentence(Path("out.mp4"), found)
-    assert "packets unchanged, different: the start of chapter 2); choose another" in said
