@@ -309,3 +309,18 @@ def test_sound_that_could_not_be_measured_is_not_called_exact():
     assert "listen to it" in wording.verification_sentence(found)
     measured = replace(found, retimed=(replace(silent, n_places=5),))
     assert "exactly where it was to go" in wording.verification_sentence(measured)
+
+
+def test_pieces_that_could_not_be_measured_are_told():
+    check = RetimedCheck("stream 1", "AAC", 0.0, 0.001, n_places=5, n_unmeasured=1)
+    found = Verification(True, 0.0, (), retimed=(check,))
+    assert "but for 1 piece, which is too quiet or too short" in wording.verification_sentence(
+        found
+    )
+    found = replace(found, retimed=(check, replace(check, n_unmeasured=2)))
+    assert "but for 3 pieces, which are too quiet" in wording.verification_sentence(found)
+
+
+def test_what_happened_in_writing_follows_the_verification():
+    found = Verification(True, 0.0, (), notes=("1 piece of the sound is damaged.",))
+    assert wording.verification_sentence(found).endswith("go. 1 piece of the sound is damaged.")
