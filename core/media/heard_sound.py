@@ -87,6 +87,8 @@ def _steadiest(delays: Sequence[float], index: int) -> tuple[float, float]:
 
     Where times step, they agree on one side of the step only.
     """
+    if min(delays) == max(delays):
+        return delays[index], 0.0
     begins = {max(index + 1 - _N_WINDOW, 0), max(index - _N_WINDOW // 2, 0), index}
     found = []
     for begin in begins:

@@ -119,32 +119,26 @@ def find_retimed(
     least_s = _LEAST_ROUGH_S if retiming.is_rough else _LEAST_EXCERPT_S
     places = list(_places(retiming.pieces, spans, least_s))
     with closing(HeardSound(*source)) as sound:
-        of_source = [
-            _retimed(excerpt, place, sound.rate_hz)
-            for excerpt, place in zip(
-                _excerpts(sound, [_source_span(place) for place in places], monitor),
-                places,
-                strict=True,
-            )
-        ]
+        found = _excerpts(sound, [_source_span(place) for place in places], monitor)
+        of_source = [_retimed(*pair, sound.rate_hz) for pair in zip(found, places, strict=True)]
     with closing(HeardSound(*target)) as sound:
         shift_s = delay_s + common_s - _LARGEST_LAG_S
         wider = [(one.start_s + shift_s, one.length_s + 2 * _LARGEST_LAG_S) for one in places]
         of_target, rate_hz = _excerpts(sound, wider, monitor), sound.rate_hz
     levels = [float(np.sqrt(np.mean(wanted**2))) for wanted in of_source]
-    limit = max(_NOTHING, _SILENT * max(levels, default=0.0))
+    loudest = max(levels, default=0.0)
+    limit = max(_NOTHING, _SILENT * loudest)
     errors_s = [
         _error_s(wanted, found, rate_hz, is_rough=retiming.is_rough)
         for wanted, found, level in zip(of_source, of_target, levels, strict=True)
         if level > limit
     ]
-    told = {
-        place.number
-        for place, level in zip(places, levels, strict=True)
-        if level > limit or max(levels) <= _NOTHING
-    }
+    # Of silence there is nothing to tell.
+    told = [level > limit or loudest <= _NOTHING for level in levels]
+    measured = {place.number for place, is_told in zip(places, told, strict=True) if is_told}
     heard = {number for number, (begin_s, end_s) in enumerate(spans) if begin_s < end_s}
-    return RetimedFinding(max(errors_s, default=0.0), unsteady_s, len(errors_s), len(heard - told))
+    n_unmeasured = len(heard - measured)
+    return RetimedFinding(max(errors_s, default=0.0), unsteady_s, len(errors_s), n_unmeasured)
 
 
 def _span_s(sound: HeardSound, monitor: Monitor) -> tuple[float, float]:
@@ -207,10 +201,11 @@ def _excerpts(
     begins = [round(begin_s * sound.rate_hz) for begin_s, _ in spans]
     excerpts = [np.zeros(round(length_s * sound.rate_hz)) for _, length_s in spans]
     for block in sound.blocks(monitor):
+        position, end = block.position, block.end
         for begin, excerpt in zip(begins, excerpts, strict=True):
-            low, high = max(begin, block.position), min(begin + excerpt.size, block.end)
+            low, high = max(begin, position), min(begin + excerpt.size, end)
             if low < high:
-                samples = block.samples[:, low - block.position : high - block.position]
+                samples = block.samples[:, low - position : high - position]
                 # Equal shares would leave nothing of channels in opposite phase.
                 shares = 1 / np.arange(1, len(samples) + 1)
                 excerpt[low - begin : high - begin] = shares @ samples / shares.sum()

@@ -98,44 +98,24 @@ def test_the_way_that_the_sound_went_is_told() -> None:
     assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier."
 
 
+WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)
+
+
 @pytest.mark.parametrize(
     ("exported", "phrases"),
     [
+        (WROTE, ("Wrote out.mkv: audio moved 160 ms later.", "Verified")),
+        (replace(WROTE, verification=None), ("Wrote", "not compared with its source")),
         (
-            Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND),
-            ("Wrote out.mkv: audio moved 160 ms later.", "Verified"),
-        ),
-        (
-            Exported(Path("/a/out.mkv"), CORRECTION, PLAN, None),
-            ("Wrote", "not compared with its source"),
-        ),
-        (
-            Exported(
-                Path("/a/out.mkv"),
-                CORRECTION,
-                PLAN,
-                FOUND,
-                certificate=Path("/a/out.mkv.certificate.json"),
-            ),
+            replace(WROTE, certificate=Path("/a/out.mkv.certificate.json")),
             ("Verified", "Certificate: out.mkv.certificate.json"),
         ),
         (
-            Exported(
-                Path("/a/out.mkv"),
-                CORRECTION,
-                PLAN,
-                FOUND,
-                certificate_problem="It is not written.",
-            ),
+            replace(WROTE, certificate_problem="It is not written."),
             ("Verified", "It is not written."),
         ),
         (
-            Exported(
-                Path("/a/out.mkv"),
-                CORRECTION,
-                PLAN,
-                replace(FOUND, changed_metadata=("title", "date")),
-            ),
+            replace(WROTE, verification=replace(FOUND, changed_metadata=("title", "date"))),
             ("These texts differ: title, date.",),
         ),
     ],

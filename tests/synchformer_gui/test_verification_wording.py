@@ -54,3 +54,13 @@ def test_what_differs_in_a_refused_file_is_named():
     assert not found.passed
     said = failed_verification_sentence(Path("out.mp4"), found)
     assert "packets unchanged, different: the start of chapter 2); choose another" in said
+
+
+def test_pieces_that_could_not_be_measured_are_told():
+    check = RetimedCheck("stream 1", "AAC", 0.0, 0.001, n_places=5, n_unmeasured=1)
+    found = Verification(True, 0.0, (), retimed=(check,))
+    assert "but for 1 piece, which is too quiet or too short" in verification_sentence(
+        found, plan()
+    )
+    found = replace(found, retimed=(check, replace(check, n_unmeasured=2)))
+    assert "but for 3 pieces, which are too quiet" in verification_sentence(found, plan())

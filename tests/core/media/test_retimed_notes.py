@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 from core.media.correction import Correction
 from core.media.plan import plan_correction
@@ -34,6 +35,7 @@ def loud_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., P
         with av.open(str(picture)) as reader, av.open(str(path), "w") as writer:
             video = writer.add_stream_from_template(reader.streams[0])
             sound = writer.add_stream(codec, rate=48000, layout="mono")
+            assert isinstance(sound, AudioStream)
             for packet in reader.demux():
                 if packet.size:
                     packet.stream = video

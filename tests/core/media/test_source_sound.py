@@ -81,6 +81,8 @@ def make_sound(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., 
                     if shift_s is None:
                         continue
                     ticks = round(shift_s / packet.time_base)
+                    assert packet.pts is not None
+                    assert packet.dts is not None
                     packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
                 writer.mux(packet)
         return path
@@ -99,6 +101,7 @@ def beeps_by_timestamps(path: Path) -> NDArray[np.float64]:
         for frame in container.decode(audio=0):
             assert isinstance(frame, AudioFrame)
             sounds.append(frame.to_ndarray()[0])
+            assert frame.time is not None
             times.append(frame.time + np.arange(frame.samples) / frame.rate)
     return beeps_s(np.concatenate(times), np.concatenate(sounds))
 
