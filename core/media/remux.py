@@ -116,9 +116,7 @@ def write_corrected(
         _check_target(info, target, overwrite)
         _check_room(info, target)
         before = _identity(info)
-        plan = plan_correction(info, correction, target)
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+        plan = _possible_plan(info, correction, target)
         with complete_or_absent(target) as partial:
             _write(info, partial, plan, correction, monitor, layout)
             _check_unchanged(info, before)
@@ -135,6 +133,13 @@ def write_corrected(
     if problem and tell is not None:
         tell(problem)
     return target
+
+
+def _possible_plan(info: MediaInfo, correction: Correction, target: Path) -> CorrectionPlan:
+    plan = plan_correction(info, correction, target)
+    if plan.refused:
+        raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+    return plan
 
 
 def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
