@@ -139,9 +139,7 @@ def write_corrected(
     try:
         check_writable(info, target, correction, overwrite=overwrite, layout=layout)
         before = _identity(info)
-        plan = plan_correction(info, correction, target)
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+        plan = _possible_plan(info, correction, target)
         with complete_or_absent(target) as partial:
             notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
@@ -161,6 +159,13 @@ def write_corrected(
         if tell is not None:
             tell(sentence)
     return target
+
+
+def _possible_plan(info: MediaInfo, correction: Correction, target: Path) -> CorrectionPlan:
+    plan = plan_correction(info, correction, target)
+    if plan.refused:
+        raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+    return plan
 
 
 def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
