@@ -90,7 +90,7 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
         name: How the file is called here, with or without its folder.
     """
     found = exported.verification
-    said = map_wording.retiming_text(exported.correction, exported.plan.moved_s)
+    said = map_wording.retiming_text(exported.correction, exported.plan)
     lines = [f"Wrote {name}: audio {said}.", *exported.notes]
     if found is None:
         lines.append("It was not compared with its source.")

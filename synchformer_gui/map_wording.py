@@ -3,12 +3,12 @@
 As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 """
 
-from fractions import Fraction
 from math import ceil
 
 from core.detection.result import Detection, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.media.correction import Correction
+from core.media.plan import CorrectionPlan
 from synchformer_gui import wording
 from synchformer_gui.quantities import delay_text, duration_text
 
@@ -54,15 +54,17 @@ def answer_sentence(detection: Detection) -> str:
     )
 
 
-def retiming_text(correction: Correction, moved_s: Fraction | None = None) -> str:
+def retiming_text(correction: Correction, plan: CorrectionPlan | None = None) -> str:
     """Say what a correction does to the audio, as the end of a sentence about it.
 
     Args:
         correction: The correction.
-        moved_s: By how much the audio gets later, where that is not quite what was asked for.
+        plan: What becomes of it, which is told where it is not quite what was asked for.
     """
     retiming = correction.retiming
-    delay_s = correction.audio_delay_s if moved_s is None else moved_s
+    delay_s = correction.audio_delay_s
+    if plan is not None and not plan.is_exact:  # Ticks of a container are not worth a word.
+        delay_s = plan.moved_s
     way = f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"
     if retiming is None:
         return way

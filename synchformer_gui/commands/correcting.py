@@ -127,9 +127,7 @@ class FolderCorrection:
         if plan.refused:
             raise ExportError(refusal(plan), path=info.path)
         self.taken.add(target)
-        copy = CorrectedCopy(
-            target, map_wording.retiming_text(correction, plan.moved_s), plan.notes
-        )
+        copy = CorrectedCopy(target, map_wording.retiming_text(correction, plan), plan.notes)
         if self.writing.is_dry:
             return copy
         target.parent.mkdir(parents=True, exist_ok=True)

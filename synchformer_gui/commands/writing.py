@@ -193,7 +193,7 @@ def _foretell(
     if plan.refused:
         typer.echo(f"Not possible: {refusal(plan)}")
         return ExitCode.FAILED
-    typer.echo(f"{target} would be written: audio {retiming_text(correction, plan.moved_s)}.")
+    typer.echo(f"{target} would be written: audio {retiming_text(correction, plan)}.")
     command = equivalent_command(info, target, correction, plan, writing.layout)
     typer.echo(command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE

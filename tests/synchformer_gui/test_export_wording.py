@@ -91,7 +91,7 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
 
 
 def test_the_way_that_the_sound_went_is_told() -> None:
-    near = replace(PLAN, moved_s=Fraction(-6, 125))
+    near = replace(PLAN, remainder_s=Fraction(-1, 125), moved_s=Fraction(-6, 125))
     (wrote, *_) = export_wording.exported_lines(
         Exported(Path("/a/out.avi"), CORRECTION, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
     )

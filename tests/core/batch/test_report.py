@@ -93,6 +93,9 @@ def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path
         "stopped": "precise enough",
         "model": "builtin",
         "notes": "",
+        "corrected_copy": "",
+        "correction": "",
+        "not_corrected": "",
         "error": "",
     }
     assert row_of(detection(), tmp_path) == row | {"sync_map": ""}
