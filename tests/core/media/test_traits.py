@@ -233,7 +233,7 @@ def test_data_at_another_time_are_named(make_clip: Callable[..., Path], tmp_path
     whole = write_corrected(info, tmp_path / "whole.mp4", LATER)
     assert differing(info, whole) == ()
     with av.open(str(whole)) as reader, av.open(str(tmp_path / "out.mp4"), "w") as writer:
-        copies = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams[:2]]
+        copies = [writer.add_stream_from_template(s, opaque=True) for s in list(reader.streams)[:2]]
         copies.append(writer.add_stream_from_template(reader.streams.data[0]))
         for packet in reader.demux():
             if packet.size:
