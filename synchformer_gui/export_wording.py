@@ -3,15 +3,12 @@
 from fractions import Fraction
 from pathlib import Path
 
-from core.media.containers import Layout
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
 from synchformer_gui import wording
 from synchformer_gui.exporting import Exported, ExportRequest, Outlook
+from synchformer_gui.kept_wording import LEAST_REMAINDER_S
 from synchformer_gui.quantities import delay_text
-
-_LEAST_REMAINDER_S = Fraction(1, 20_000)
-"""A sample or two; nobody asks for more."""
 
 
 def promise_sentence(plan: CorrectionPlan) -> str:
@@ -36,7 +33,7 @@ def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, .
     """Say what will differ from the source, and from what was asked for."""
     source, target = request.info.path, request.target
     notes = list(plan.notes)
-    if abs(plan.remainder_s) >= _LEAST_REMAINDER_S and not plan.choices:
+    if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not plan.choices:
         way = "later" if plan.remainder_s > 0 else "earlier"
         steps = "whole packets get" if not plan.is_exact else f"{_container(target)} gets"
         notes.insert(
@@ -68,13 +65,12 @@ def choice_text(choice: Choice) -> str:
             return "Another container, MKV (exact), nothing encoded again"
 
 
-def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
+def command_sentence(outlook: Outlook) -> str:
     """Say that the ffmpeg command was copied, or why there is none."""
     if outlook.command:
-        place = " It leaves the index at the end." if layout else ""
         return (
             "The command is on the clipboard. It moves the sound alike; covers, timecode and the "
-            f"like are what ffmpeg makes of them.{place}"
+            "like are what ffmpeg makes of them."
         )
     if outlook.plan is None or outlook.plan.refused:
         return f"There is no command yet. {outlook.problem}"
@@ -84,14 +80,15 @@ def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
 def exported_sentences(exported: Exported) -> str:
     """Say what was written, how it was found to be, and where that is certified."""
     found = exported.verification
-    delay_s = exported.correction.audio_delay_s
-    parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s)}"]
+    delay_s, plan = exported.correction.audio_delay_s, exported.plan
+    parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s, plan.moved_s)}"]
     if found is None:
         parts.append("It was not measured again.")
     else:
-        parts.append(wording.verification_sentence(found))
+        parts.append(wording.verification_sentence(found, plan.moves))
     if found is not None and found.changed_metadata:
         parts.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
+    parts += exported.problems
     if exported.certificate is not None:
         parts.append(f"Certificate: {exported.certificate.name}, beside it.")
     if exported.certificate_problem:

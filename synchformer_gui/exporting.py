@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import ExportError, SyncError
-from core.media.certificate import write_certificate
+from core.media.certificate import Residual, write_certificate
 from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import default_target
+from core.media.place import check_place
 from core.media.plan import Choice, CorrectionPlan, plan_correction
 from core.media.verify import Verification
 from core.progress import Monitor
@@ -77,16 +78,20 @@ class Exported:
     Attributes:
         path: The file.
         correction: What was asked for.
+        plan: What was announced.
         verification: What was measured, and passed; None if that was not wanted.
         certificate: Where that was written down, if it was.
         certificate_problem: A sentence that says why it was not, although it was wanted.
+        problems: Sentences about what else could not be done although the file is complete.
     """
 
     path: Path
     correction: Correction
+    plan: CorrectionPlan
     verification: Verification | None
     certificate: Path | None = None
     certificate_problem: str = ""
+    problems: tuple[str, ...] = ()
 
 
 def proposed_target(info: MediaInfo, suffix: str, template: str, correction: Correction) -> Path:
@@ -125,7 +130,9 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     refused = plan.streams.refused if plan.choices else plan.refused
     if plan.choices:
         refused = (*refused, "Choose how the sound is to be moved.")
-    command = None if plan.refused else equivalent_command(info, target, correction, plan)
+    command = (
+        None if plan.refused else equivalent_command(info, target, correction, plan, request.layout)
+    )
     return Outlook(problem or "\n".join(refused), exists, plan, choices, command)
 
 
@@ -137,7 +144,18 @@ def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
         MediaError: The source, or what was written, cannot be read.
         Cancelled: The monitor asked to stop.
     """
+    return certify(request, write_export(request, monitor))
+
+
+def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
+    """Write a corrected file, and measure it if wanted; that is not certified yet.
+
+    Raises:
+        ExportError, MediaError, Cancelled: As `export_clip`.
+    """
     info, correction, path = request.info, request.correction, request.target
+    plan = plan_correction(info, correction, path)
+    problems: list[str] = []
     found = write_checked(
         info,
         path,
@@ -147,18 +165,32 @@ def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
         overwrite=request.overwrite,
         layout=request.layout,
         keeps_times=request.keeps_times,
+        tell=problems.append,
     )
-    if found is None:
-        return Exported(path, correction, None)
-    if not request.certifies:
-        return Exported(path, correction, found)
-    plan = plan_correction(info, correction, path)
+    return Exported(path, correction, plan, found, problems=tuple(problems))
+
+
+def certify(
+    request: ExportRequest, exported: Exported, residual: Residual | None = None
+) -> Exported:
+    """Write down what was done and measured, if that is wanted; the file is complete anyway.
+
+    Args:
+        request: What was asked for.
+        exported: What was written.
+        residual: What a detection of the new file found, if there was one.
+    """
+    found = exported.verification
+    if not request.certifies or found is None:
+        return exported
     tool = f"synchformer-gui {__version__}"
     try:
-        certificate = write_certificate(info, path, correction, plan, found, tool)
+        certificate = write_certificate(
+            request.info, exported.path, exported.correction, exported.plan, found, tool, residual
+        )
     except ExportError as error:
-        return Exported(path, correction, found, certificate_problem=error.message)
-    return Exported(path, correction, found, certificate)
+        return replace(exported, certificate_problem=error.message)
+    return replace(exported, certificate=certificate)
 
 
 def _is_source(request: ExportRequest) -> bool:
@@ -178,4 +210,8 @@ def _target_problem(request: ExportRequest) -> str:
         return f"There is no folder {folder}."
     if target.exists() and not request.overwrite:
         return f"{target.name} already exists; choose another name or agree to replace it."
+    try:
+        check_place(request.info, target, overwrite=True, layout=request.layout)
+    except ExportError as error:
+        return error.message
     return ""

@@ -1,6 +1,7 @@
 """Writing a corrected file that gets its name only when it was found to be what was asked for."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ExportError
@@ -15,19 +16,23 @@ from synchformer_gui import wording
 
 @dataclass(slots=True)
 class _Inspection:
-    """Reads a file that has no name yet again, and refuses it if it is not what was asked for."""
+    """Reads a file that has no name yet again, and refuses it if it is not what was asked for.
+
+    Attributes:
+        found: What was found, once it was called.
+    """
 
     info: MediaInfo
     target: Path
     correction: Correction
     monitor: Monitor
-    found: list[Verification] = field(default_factory=list)
+    found: Verification | None = None
 
     def __call__(self, written: Path) -> None:
         found = verify_corrected(self.info, self.target, self.correction, self.monitor, written)
         if not found.passed:
             raise ExportError(wording.failed_verification_sentence(self.target, found))
-        self.found.append(found)
+        self.found = found
 
 
 def write_checked(
@@ -40,6 +45,7 @@ def write_checked(
     overwrite: bool,
     layout: Layout | None,
     keeps_times: bool,
+    tell: Callable[[str], None] | None = None,
 ) -> Verification | None:
     """Write a corrected file, as `core.media.remux.write_corrected`, and compare it if wanted.
 
@@ -61,5 +67,6 @@ def write_checked(
         keeps_times=keeps_times,
         monitor=monitor,
         inspect=inspection if verifies else None,
+        tell=tell,
     )
-    return inspection.found[0] if verifies else None
+    return inspection.found

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,29 @@ from core.paths import complete_or_absent
 _VERSION = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What a detection found in a corrected file.
+
+    Attributes:
+        offset_s: What is left, as `core.timing` defines it; None where no one offset is the answer.
+        interval_s: Borders of the interval that holds it with probability `level`; likewise.
+        level: That probability.
+        verdict: The answer, in words.
+        reason: Why nothing can be told, if so.
+        tolerance: What counts as in sync, by name.
+        model: Who answered.
+    """
+
+    offset_s: float | None
+    interval_s: tuple[float, float] | None
+    level: float
+    verdict: str
+    reason: str
+    tolerance: str
+    model: str
+
+
 def certificate_path(target: Path) -> Path:
     """Return where the certificate of a corrected file goes."""
     return target.with_name(f"{target.name}.certificate.json")
@@ -30,6 +54,7 @@ def write_certificate(
     plan: CorrectionPlan,
     found: Verification,
     tool: str,
+    residual: Residual | None = None,
 ) -> Path:
     """Write what was done to a file, and what its verification found, as JSON.
 
@@ -40,6 +65,7 @@ def write_certificate(
         plan: What was announced.
         found: What was measured.
         tool: Name and version of the program.
+        residual: What a detection of the target found, if there was one.
 
     Returns:
         The certificate; an older one of the same target is replaced.
@@ -58,6 +84,7 @@ def write_certificate(
             "target": {"name": target.name, "bytes": target.stat().st_size},
             **_done_content(correction, plan),
             **_found_content(found),
+            "judged_again": None if residual is None else asdict(residual),
         }
         with complete_or_absent(path) as partial:
             text = json.dumps(content, indent=2, ensure_ascii=False)

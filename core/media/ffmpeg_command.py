@@ -4,7 +4,7 @@ import shlex
 from fractions import Fraction
 from pathlib import Path
 
-from core.media.containers import MXF, OutputFormat, muxer_options
+from core.media.containers import MXF, Layout, OutputFormat, muxer_options
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.plan import CorrectionPlan, Method, Move
@@ -14,12 +14,24 @@ _QUIET_OPTIONS = frozenset({"default_mode"})
 
 
 def equivalent_command(
-    info: MediaInfo, target: Path, correction: Correction, plan: CorrectionPlan
+    info: MediaInfo,
+    target: Path,
+    correction: Correction,
+    plan: CorrectionPlan,
+    layout: Layout | None = None,
 ) -> str | None:
     """Return a command line of ffmpeg 5.1 or newer for a POSIX shell.
 
     It moves the sound as the correction does. It keeps less of the rest: covers of Matroska,
-    timecode tracks and the like are what the program makes of them.
+    timecode tracks and the like are what the program makes of them. Paths are absolute: the command
+    works in any folder, and no name is taken for an option or a protocol.
+
+    Args:
+        info: The probed source.
+        target: The file to be written.
+        correction: What is moved.
+        plan: What becomes of it.
+        layout: Where MP4 and MOV get their index; at the end if None.
 
     Returns:
         The command; None where the program has none that does the same, as for shifts by whole
@@ -27,15 +39,15 @@ def equivalent_command(
     """
     if any(move.method in (Method.PACKETS, Method.RETIMED) for move in plan.moves):
         return None
-    words = ["ffmpeg", "-i", str(info.path)]
+    words = ["ffmpeg", "-i", str(info.path.absolute())]
     numbers = {item.index: number for number, item in enumerate(plan.streams.copied)}
     for index in numbers:
         words += ["-map", f"0:{index}"]
     words += ["-c", "copy"]
     for move in plan.moves:
         words += _move_words(numbers[move.stream_index], move, info, correction, plan)
-    words += _format_words(plan.streams.output)
-    return shlex.join([*words, str(target)])
+    words += _format_words(plan.streams.output, layout)
+    return shlex.join([*words, str(target.absolute())])
 
 
 def _move_words(
@@ -72,9 +84,9 @@ def _ratio(seconds: Fraction) -> str:
     return f"{seconds.numerator}/{seconds.denominator}"
 
 
-def _format_words(output: OutputFormat) -> list[str]:
+def _format_words(output: OutputFormat, layout: Layout | None) -> list[str]:
     words = ["-f", output.name]
-    for key, value in muxer_options(output).items():
+    for key, value in muxer_options(output, layout).items():
         if key not in _QUIET_OPTIONS:
             words += [f"-{key}", value]
     return words

@@ -7,22 +7,23 @@ from typing import Annotated
 import typer
 
 from core.detection.engines import EngineChoice
-from core.detection.repair import retiming_correction, stretch_correction
+from core.detection.repair import stretch_correction
 from core.detection.result import Detection, Verdict
-from core.errors import MediaError
+from core.errors import ExportError, MediaError
 from core.media.correction import Correction, Inexact
 from core.media.hints import delay_hints
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE
 from core.media.probe import probe
 from core.media.remux import check_correction
-from core.timing import delay_for, parse_delay, parse_stretch
+from core.timing import parse_delay, parse_stretch
 from synchformer_gui import map_wording
 from synchformer_gui.commands import extent, options, writing
 from synchformer_gui.commands.detect import answer_lines
-from synchformer_gui.commands.exit_codes import exit_code
-from synchformer_gui.commands.judging import judge
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.commands.judging import Judge
 from synchformer_gui.coverage import part_sentence
+from synchformer_gui.repairing import Repair
 
 OutputOption = Annotated[
     Path | None,
@@ -96,6 +97,7 @@ def correct(
     verify: writing.VerifyOption = True,
     certificate: writing.CertificateOption = False,
     dry_run: writing.DryRunOption = False,
+    recheck: writing.RecheckOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
@@ -115,51 +117,77 @@ def correct(
 
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip and --retime is not given, 2 if it cannot tell, 3 if it failed.
+    clip and --retime is not given, or --recheck finds the new file out of sync, 2 if --detect
+    cannot tell, 3 if nothing could be written, 4 if only the certificate could not.
     """
     _check_options(delay, stretch, use_detection, retime, keep_pitch)
     info = probe(clip)
-    moved = _moved_streams(info, audio_stream or [])
+    streams = _moved_streams(info, audio_stream or [])
     config = options.detection_config(
         tolerance,
         hop_s,
         range_s,
-        audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
+        audio_stream_index=streams[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
         crop=crop,
     )
-    typed = None
-    if not use_detection:
-        typed = _typed_correction(info, moved, delay, stretch, inexact, keep_pitch)
+    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
+    judge = Judge(choice, config, no_cache)
     wanted = writing.Writing(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
-    for hint in delay_hints(info):
-        typer.echo(f"Hint: {hint.sentence}")
-    if typed is not None:
-        return writing.write(info, typed, wanted)
-    if wanted.is_named:
-        # Looking here spares a detection whose result could not be written.
-        writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
-    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    detection = judge(clip, choice, config, no_cache=no_cache)
+    again = judge.judge_again if recheck else None
+    if use_detection:
+        _tell_hints(info)
+        repair = Repair(inexact, retime, keep_pitch)
+        moved = streams if audio_stream else ()
+        return _correct_as_detected(info, judge, moved, repair, wanted, again)
+    typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
+    _tell_hints(info)
+    if recheck:
+        judge.check()
+    return writing.write(info, typed, wanted, again)
+
+
+def _correct_as_detected(
+    info: MediaInfo,
+    judge: Judge,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: writing.Writing,
+    again: writing.JudgeAgain | None,
+) -> ExitCode:
+    """Judge a clip and repair what is found.
+
+    Args:
+        info: The clip.
+        judge: Who judges it.
+        moved: Audio streams that are moved; the one that is judged if there are none.
+        repair: How it is repaired.
+        wanted: What is wanted of the new file.
+        again: Judges that.
+    """
+    # Looking here spares a detection whose result could not be written.
+    likely = moved or (info.audios[0].index,)
+    writing.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
+    detection = judge.judge(info.path)
     for line in answer_lines(detection):
         typer.echo(line)
-    estimate = detection.estimate
-    if not audio_stream:
-        moved = (detection.audio_stream_index,)
-    correction = Correction(moved, delay_for(estimate.offset_s), inexact)
-    if detection.changing_map:
-        correction = retiming_correction(detection, moved, keeps_pitch=keep_pitch)
-    if detection.changing_map and not retime:
-        typer.echo(_offer_sentence(info, correction, wanted))
-    if estimate.verdict is not Verdict.OUT_OF_SYNC or (detection.changing_map and not retime):
+    moved = moved or (detection.audio_stream_index,)
+    if not repair.applies_to(detection):
+        if detection.changing_map:
+            typer.echo(_offer_sentence(info, detection, moved, repair, wanted))
         typer.echo(_unwritten_sentence(detection))
-        return exit_code(estimate.verdict)
-    code = writing.write(info, correction, wanted)
+        return exit_code(detection.estimate.verdict)
+    code = writing.write(info, repair.correction(detection, moved), wanted, again)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
+
+
+def _tell_hints(info: MediaInfo) -> None:
+    for hint in delay_hints(info):
+        typer.echo(f"Hint: {hint.sentence}")
 
 
 def _check_options(
@@ -179,9 +207,19 @@ def _check_options(
         raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
 
 
-def _offer_sentence(info: MediaInfo, correction: Correction, wanted: writing.Writing) -> str:
+def _offer_sentence(
+    info: MediaInfo,
+    detection: Detection,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: writing.Writing,
+) -> str:
     """Say what --retime would do."""
-    coding = writing.coding_words(info, correction, wanted)
+    try:
+        correction = repair.correction(detection, moved)
+        coding = writing.coding_words(info, correction, wanted)
+    except ExportError as error:
+        return f"--retime cannot repair this: {error.message}"
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
@@ -213,6 +251,8 @@ def _typed_correction(
 ) -> Correction:
     delay_s = _typed_delay(delay, info) if delay is not None else Fraction(0)
     if stretch is None:
+        if delay_s == 0:
+            raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
         return Correction(moved, delay_s, inexact)
     try:
         ratio = parse_stretch(stretch)
@@ -224,12 +264,9 @@ def _typed_correction(
 
 def _typed_delay(text: str, info: MediaInfo) -> Fraction:
     try:
-        delay_s = parse_delay(text, info.frame_rate)
+        return parse_delay(text, info.frame_rate)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--delay") from error
-    if delay_s == 0:
-        raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
-    return delay_s
 
 
 def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:

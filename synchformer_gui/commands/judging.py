@@ -1,6 +1,7 @@
 """What commands do to judge a clip: look for an earlier answer, else load an engine and ask it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -9,12 +10,78 @@ from core.detection.cache.inquiry import Inquiry
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
 from core.detection.pace import Part
-from core.detection.result import Detection
+from core.detection.result import Detection, Reason
+from core.media.certificate import Residual
+from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options
 from synchformer_gui.console import TerminalMonitor, watched
+from synchformer_gui.exporting import Exported
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who answers, and how: the same for a clip and for what is made of it.
+
+    Attributes:
+        choice: What is to answer.
+        config: How clips are judged.
+        no_cache: Whether neither to look for earlier answers nor to keep these.
+    """
+
+    choice: EngineChoice
+    config: DetectionConfig
+    no_cache: bool = False
+
+    def check(self) -> None:
+        """Check before any work that there is such a model.
+
+        Raises:
+            CheckpointError: There is none.
+        """
+        with watched() as monitor:
+            open_cache(is_wanted=not self.no_cache).inquiry(self.choice, self.config, monitor)
+
+    def judge(self, clip: Path) -> Detection:
+        """Judge a clip; raises as the function of that name does."""
+        return judge(clip, self.choice, self.config, no_cache=self.no_cache)
+
+    def judge_again(self, info: MediaInfo, exported: Exported) -> Detection:
+        """Judge the sound of a corrected file that was moved, the first if several were.
+
+        Args:
+            info: The source.
+            exported: What was written.
+
+        Raises:
+            SyncError: The file or the model cannot be used.
+            Cancelled: The user pressed Ctrl-C.
+        """
+        # Copies keep the order of the streams, not their numbers where some are left out.
+        copied = {item.index for item in exported.plan.streams.copied}
+        sounds = [audio.index for audio in info.audios if audio.index in copied]
+        number = sounds.index(exported.correction.audio_stream_indices[0])
+        index = probe(exported.path).audios[number].index
+        config = replace(self.config, audio_stream_index=index)
+        return judge(exported.path, self.choice, config, no_cache=self.no_cache)
+
+
+def residual_of(detection: Detection) -> Residual:
+    """Return what a detection found in a corrected file, for its certificate."""
+    estimate = detection.estimate
+    is_one = detection.changing_map is None
+    is_one = is_one and estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
+    return Residual(
+        estimate.offset_s if is_one else None,
+        estimate.interval_s if is_one else None,
+        estimate.level,
+        estimate.verdict,
+        estimate.reason,
+        detection.config.tolerance.name,
+        detection.opinion.engine_id,
+    )
 
 
 def judge(

@@ -1,26 +1,30 @@
 """How `correct` writes and checks a file once it is known what is to be done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.errors import ExportError
-from core.media.certificate import write_certificate
+from core.detection.result import Detection, Verdict
+from core.errors import ExportError, SyncError
+from core.media.certificate import Residual
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, default_target
+from core.media.place import check_place
 from core.media.plan import CorrectionPlan, plan_correction
-from core.media.remux import check_correction, check_streams
-from synchformer_gui import __version__, wording
+from core.media.remux import check_correction
+from synchformer_gui import wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
+from synchformer_gui.commands.judging import residual_of
 from synchformer_gui.console import watched
-from synchformer_gui.map_wording import retiming_text
-from synchformer_gui.verifying import write_checked
+from synchformer_gui.exporting import Exported, ExportRequest, certify, write_export
+from synchformer_gui.map_wording import recheck_sentence, retiming_text
 
 TemplateOption = Annotated[
     str,
@@ -53,6 +57,17 @@ DryRunOption = Annotated[
         help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
     ),
 ]
+RecheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--recheck",
+        help="Judge the new file as well, with the same model and options, and say what offset is "
+        "left.",
+    ),
+]
+
+JudgeAgain = Callable[[MediaInfo, Exported], Detection]
+"""Judges what was written of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +94,11 @@ class Writing:
         return self.output is not None or not depends
 
 
-def checked_target(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
-    """Return the file to be written, having checked that it can be; the writer looks again.
+def target_of(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
+    """Return the file to be written.
 
     Raises:
-        typer.BadParameter: The name is of no use.
-        ExportError: The container cannot be written from this source, or the file exists.
+        typer.BadParameter: Its name is of no use.
     """
     try:
         usual = default_target(info, correction.inexact, writing.template, correction)
@@ -92,12 +106,26 @@ def checked_target(info: MediaInfo, correction: Correction, writing: Writing) ->
         raise typer.BadParameter(str(error), param_hint="--name-template") from error
     target = writing.output or usual
     options.check_target(target, "--output")
-    check_streams(info, target)
-    if target.exists() and not writing.overwrite and not writing.is_dry:
-        raise ExportError(
-            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
-        )
     return target
+
+
+def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
+    """Check before a detection that a file could be written, whatever the delay.
+
+    Args:
+        info: The probed source.
+        unmoved: The correction, with a delay of 0 in place of the one to be found.
+        writing: What is wanted of the file.
+
+    Raises:
+        typer.BadParameter: The name of the file is of no use.
+        ExportError: It cannot be written.
+    """
+    free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
+    request = _request(info, target_of(info, unmoved, writing), unmoved, free)
+    plan, problems = _look_at(request)
+    # How the sound can be moved exactly depends on the delay.
+    _refuse(problems[: len(problems) - bool(plan.choices)], info)
 
 
 def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
@@ -107,57 +135,136 @@ def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> s
         typer.BadParameter: The name of the file is of no use.
         ExportError: The container cannot be written from this source.
     """
-    target = checked_target(info, correction, replace(writing, is_dry=True))
-    moves = plan_correction(info, correction, target).moves
+    moves = plan_correction(info, correction, target_of(info, correction, writing)).moves
     return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
 
 
-def write(info: MediaInfo, correction: Correction, writing: Writing) -> ExitCode:
+def write(
+    info: MediaInfo, correction: Correction, writing: Writing, again: JudgeAgain | None = None
+) -> ExitCode:
     """Write and check a file, telling what happens.
+
+    Args:
+        info: The probed source.
+        correction: What is moved.
+        writing: What is wanted of the file.
+        again: Judges the new file; None does not.
 
     Raises:
         typer.BadParameter: Its name is of no use.
         ExportError: It cannot be written, or is not what was asked for.
+        Cancelled: The user pressed Ctrl-C.
     """
-    target = checked_target(info, correction, writing)
+    target = target_of(info, correction, writing)
     if target.suffix != info.path.suffix and writing.output is None:
         typer.echo(wording.other_container_sentence(info.path, target))
-    check_correction(info, correction)
-    plan = plan_correction(info, correction, target)
+    request = _request(info, target, correction, writing)
+    plan, problems = _look_at(request)
     for sentence in plan.notes:
         typer.echo(f"Note: {sentence}")
     if writing.is_dry:
-        for sentence in plan.refused:
-            typer.echo(f"Not possible: {sentence}{_choice_hint(plan)}")
-        if plan.refused:
-            return ExitCode.FAILED
-        typer.echo(f"The audio would be {retiming_text(correction)}.")
-        command = equivalent_command(info, target, correction, plan)
-        typer.echo(command or "The ffmpeg program has no command for this.")
-        return ExitCode.DONE
-    if plan.refused:
-        raise ExportError(f"{plan.refused[0]}{_choice_hint(plan)}", path=info.path)
+        return _tell_dry(request, plan, problems)
+    _refuse(problems, info)
     with watched() as monitor:
-        found = write_checked(
-            info,
-            target,
-            correction,
-            monitor,
-            verifies=writing.verifies,
-            overwrite=writing.overwrite,
-            layout=writing.layout,
-            keeps_times=writing.keeps_times,
-        )
-    typer.echo(f"Wrote {target}: audio {retiming_text(correction)}.")
+        exported = write_export(request, monitor)
+    _tell_written(exported)
+    detection = _judged_again(info, exported, again)
+    residual = None if detection is None else residual_of(detection)
+    code = _certify(request, exported, residual)
+    if detection is not None and detection.estimate.verdict is Verdict.OUT_OF_SYNC:
+        return ExitCode.OUT_OF_SYNC
+    return code
+
+
+def _request(
+    info: MediaInfo, target: Path, correction: Correction, writing: Writing
+) -> ExportRequest:
+    return ExportRequest(
+        info,
+        target,
+        correction,
+        overwrite=writing.overwrite,
+        layout=writing.layout,
+        keeps_times=writing.keeps_times,
+        verifies=writing.verifies,
+        certifies=writing.certifies,
+    )
+
+
+def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
+    """Return what a file would be, and why it cannot be written.
+
+    Raises:
+        ExportError: The correction does not fit the source, or there is no such container.
+    """
+    info, target, correction = request.info, request.target, request.correction
+    check_correction(info, correction)
+    plan = plan_correction(info, correction, target)
+    problems = [f"{sentence}{_choice_hint(plan)}" for sentence in plan.refused]
+    try:
+        is_source = target.exists() and target.samefile(info.path)
+        if target.exists() and not is_source and not request.overwrite:
+            problems.insert(
+                0, f"{target} exists already; choose another name with -o or add --overwrite."
+            )
+        check_place(info, target, overwrite=True, layout=request.layout)
+    except ExportError as error:
+        problems.insert(0, error.message)
+    return plan, problems
+
+
+def _refuse(problems: list[str], info: MediaInfo) -> None:
+    if problems:
+        raise ExportError(problems[0], path=info.path, details="\n".join(problems))
+
+
+def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str]) -> ExitCode:
+    for sentence in problems:
+        typer.echo(f"Not possible: {sentence}")
+    if problems:
+        return ExitCode.FAILED
+    info, target, correction = request.info, request.target, request.correction
+    typer.echo(f"The audio would be {retiming_text(correction, plan.moved_s)}.")
+    command = equivalent_command(info, target, correction, plan, request.layout)
+    typer.echo(command or "The ffmpeg program has no command for this.")
+    return ExitCode.DONE
+
+
+def _tell_written(exported: Exported) -> None:
+    plan, found = exported.plan, exported.verification
+    moved = retiming_text(exported.correction, plan.moved_s)
+    typer.echo(f"Wrote {exported.path}: audio {moved}.")
+    for sentence in exported.problems:
+        typer.echo(f"Note: {sentence}")
     if found is None:
-        return ExitCode.DONE
+        return
     if found.changed_metadata:
         typer.echo(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
-    typer.echo(wording.verification_sentence(found))
-    if writing.certifies:
-        tool = f"synchformer-gui {__version__}"
-        certificate = write_certificate(info, target, correction, plan, found, tool)
-        typer.echo(f"Wrote {certificate}.")
+    typer.echo(wording.verification_sentence(found, plan.moves))
+
+
+def _judged_again(
+    info: MediaInfo, exported: Exported, again: JudgeAgain | None
+) -> Detection | None:
+    """Judge the new file, which is complete whatever comes of that."""
+    if again is None:
+        return None
+    try:
+        detection = again(info, exported)
+    except SyncError as error:
+        typer.echo(f"{exported.path.name} was not judged again: {error.message}", err=True)
+        return None
+    typer.echo(recheck_sentence(detection))
+    return detection
+
+
+def _certify(request: ExportRequest, exported: Exported, residual: Residual | None) -> ExitCode:
+    certified = certify(request, exported, residual)
+    if certified.certificate_problem:
+        typer.echo(certified.certificate_problem, err=True)
+        return ExitCode.PARTLY_DONE
+    if certified.certificate is not None:
+        typer.echo(f"Wrote {certified.certificate}.")
     return ExitCode.DONE
 
 

@@ -15,7 +15,9 @@ from synchformer_gui.exporting import Exported, ExportRequest
 
 CORRECTION = Correction((1,), Fraction(4, 25))
 MOVE = Move(1, Method.TIMES, Fraction(4, 25))
-PLAN = CorrectionPlan(StreamPlan(MKV, (), (), ()), (MOVE,), Fraction(0), (), (), ("A note.",))
+PLAN = CorrectionPlan(
+    StreamPlan(MKV, (), (), ()), (MOVE,), Fraction(0), (), (), ("A note.",), Fraction(4, 25)
+)
 FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
 
 
@@ -85,21 +87,30 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
 @pytest.mark.parametrize(
     ("exported", "phrases"),
     [
-        (Exported(Path("/a/out.mkv"), CORRECTION, FOUND), ("✔ Wrote out.mkv", "Verified")),
-        (Exported(Path("/a/out.mkv"), CORRECTION, None), ("✔ Wrote", "not measured again")),
+        (Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND), ("✔ Wrote out.mkv", "Verified")),
+        (Exported(Path("/a/out.mkv"), CORRECTION, PLAN, None), ("✔ Wrote", "not measured again")),
         (
-            Exported(Path("/a/out.mkv"), CORRECTION, FOUND, Path("/a/out.mkv.certificate.json")),
+            Exported(
+                Path("/a/out.mkv"), CORRECTION, PLAN, FOUND, Path("/a/out.mkv.certificate.json")
+            ),
             ("Verified", "Certificate: out.mkv.certificate.json"),
         ),
         (
             Exported(
-                Path("/a/out.mkv"), CORRECTION, FOUND, certificate_problem="It is not written."
+                Path("/a/out.mkv"),
+                CORRECTION,
+                PLAN,
+                FOUND,
+                certificate_problem="It is not written.",
             ),
             ("Verified", "It is not written."),
         ),
         (
             Exported(
-                Path("/a/out.mkv"), CORRECTION, replace(FOUND, changed_metadata=("title", "date"))
+                Path("/a/out.mkv"),
+                CORRECTION,
+                PLAN,
+                replace(FOUND, changed_metadata=("title", "date")),
             ),
             ("These texts differ: title, date.",),
         ),

@@ -8,12 +8,19 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.result import Detection, Reason, Verdict
 from core.detection.syncmap.pieces import SyncMap
+from core.media.containers import MP4
 from core.media.correction import Correction
+from core.media.plan import CorrectionPlan
+from core.media.streams import StreamPlan
 from core.media.verify import Verification
 from synchformer_gui import map_wording, wording
 from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.result_panel import ResultPanel
+
+PLAN = CorrectionPlan(
+    StreamPlan(MP4, (), (), ()), (), Fraction(0), (), (), (), moved_s=Fraction(4, 25)
+)
 
 pytestmark = pytest.mark.gui
 
@@ -108,7 +115,7 @@ def test_export_says_how_it_was_found_to_be(
     verification = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
     correction = Correction((1,), Fraction(4, 25))
     panel.show_detection(make_detection())
-    panel.show_exported(Exported(Path("clip.synced.mp4"), correction, verification))
+    panel.show_exported(Exported(Path("clip.synced.mp4"), correction, PLAN, verification))
 
     assert panel.exported.isVisible()
     assert "clip.synced.mp4" in panel.exported.label.text()
@@ -116,7 +123,8 @@ def test_export_says_how_it_was_found_to_be(
 
 
 def test_a_file_that_was_not_measured_is_not_called_verified(panel: ResultPanel) -> None:
-    panel.show_exported(Exported(Path("clip.synced.mp4"), Correction((1,), Fraction(4, 25)), None))
+    correction = Correction((1,), Fraction(4, 25))
+    panel.show_exported(Exported(Path("clip.synced.mp4"), correction, PLAN, None))
 
     assert "Wrote clip.synced.mp4" in panel.exported.label.text()
     assert "not measured" in panel.exported.label.text()
