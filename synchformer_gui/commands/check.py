@@ -1,22 +1,27 @@
-"""`check`: judge all clips of a folder and list what is wrong with which."""
+"""`check`: judge all clips of a folder, list what is wrong with which, and correct them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.batch.correction import Outcome
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
 from core.detection.result import Stop
+from core.media.naming import DEFAULT_TEMPLATE
 from synchformer_gui import judges, map_wording, quantities
-from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.commands import extent, options
+from synchformer_gui.commands import extent, folder_export, options, writing
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
+from synchformer_gui.commands.folder_export import FolderExport, FolderWishes
+from synchformer_gui.commands.judging import Judge
 from synchformer_gui.console import watched
+from synchformer_gui.repairing import Repair
 
 
 def check(
@@ -42,38 +47,47 @@ def check(
     budget: extent.BudgetOption = None,
     crop: options.CropOption = options.CONFIG.crop,
     no_cache: options.NoCacheOption = False,
+    correct_to: folder_export.CorrectToOption = None,
+    retime: writing.RetimeOption = False,
+    keep_pitch: writing.KeepPitchOption = False,
+    move_all: folder_export.MoveAllOption = False,
+    inexact: writing.InexactOption = None,
+    template: writing.TemplateOption = DEFAULT_TEMPLATE,
+    overwrite: writing.OverwriteOption = False,
+    layout: writing.LayoutOption = None,
+    keep_times: writing.KeepTimesOption = False,
+    verify: writing.VerifyOption = True,
+    certificate: writing.CertificateOption = False,
+    dry_run: folder_export.DryRunOption = False,
 ) -> int:
-    """Judge every video file of a folder.
+    """Judge every video file of a folder; with --correct-to, write corrected copies as well.
 
-    Ends with 3 if a file failed, else 1 if one is out of sync, else 2 if one is uncertain, else 0.
+    Ends with 3 if a file failed, or its correction did, else 4 if a certificate could not be
+    written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
+    0.
     """
     config = options.detection_config(
         tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
     )
-    if folder.is_file():
-        raise typer.BadParameter(
-            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
-            param_hint="FOLDER",
-        )
-    if report is not None:
-        options.check_replaceable(report, "--report", ".csv", is_report)
-    paths = find_clips(folder, recursive)
+    wishes = FolderWishes(
+        template,
+        Repair(inexact, retime, keep_pitch),
+        move_all,
+        overwrite,
+        layout,
+        keep_times,
+        verify,
+        certificate,
+        dry_run,
+    )
+    _check_places(folder, report, correct_to, wishes)
+    paths = find_clips(folder, recursive, left_out=correct_to)
+    if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
+        typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
+    exports = FolderExport(folder, correct_to, wishes, paths) if correct_to else None
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    results: list[FileResult] = []
-    with watched() as monitor:
-        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
-        open_engine = partial(options.engine_for, choice, monitor)
-        for result in check_clips(paths, open_engine, inquiry, monitor):
-            results.append(result)
-            monitor.say(_row(result, folder))
-    typer.echo(_summary(results))
-    if names := {r.detection.opinion.engine_name for r in results if r.detection}:
-        typer.echo(f"Judged by: {', '.join(sorted(names))}.")
-    for line in _coverage_lines(results):
-        typer.echo(line)
-    if n_earlier := sum(result.is_earlier for result in results):
-        typer.echo(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
-    for line in _offer_lines(results):
+    results = _judge_all(paths, folder, Judge(choice, config, no_cache), exports)
+    for line in _closing_lines(results):
         typer.echo(line)
     if report is not None:
         write_csv(results, folder, report)
@@ -82,6 +96,63 @@ def check(
 
 
 check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
+
+
+def _check_places(
+    folder: Path, report: Path | None, correct_to: Path | None, wishes: FolderWishes
+) -> None:
+    """Check before any work that the folders and files named fit.
+
+    Raises:
+        typer.BadParameter: They do not.
+    """
+    if folder.is_file():
+        raise typer.BadParameter(
+            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
+            param_hint="FOLDER",
+        )
+    if report is not None:
+        options.check_replaceable(report, "--report", ".csv", is_report)
+    if correct_to is not None:
+        folder_export.check_goal(correct_to, folder)
+    elif wishes != FolderWishes():
+        raise typer.BadParameter(
+            "options about corrected clips need a folder for them", param_hint="--correct-to"
+        )
+
+
+def _judge_all(
+    paths: Sequence[Path], folder: Path, judge: Judge, exports: FolderExport | None
+) -> list[FileResult]:
+    """Judge all clips, and correct each that has to be right after that."""
+    results: list[FileResult] = []
+    with watched() as monitor:
+        inquiry = judge.inquiry(monitor)
+        open_engine = partial(options.engine_for, judge.choice, monitor)
+        for result in check_clips(paths, open_engine, inquiry, monitor):
+            monitor.say(_row(result, folder))
+            done = result
+            if exports is not None:
+                done = replace(result, correction=exports.correct(result, monitor))
+                for sentence in done.correction.sentences if done.correction else ():
+                    monitor.say(f"  {sentence}")
+            results.append(done)
+    return results
+
+
+def _closing_lines(results: list[FileResult]) -> list[str]:
+    """Say what was found in all, by whom, and on how much of it."""
+    lines = [_summary(results)]
+    outcomes = Counter(result.correction.outcome for result in results if result.correction)
+    if outcomes:
+        parts = (f"{count} {outcome}" for outcome, count in outcomes.most_common())
+        lines.append(f"Corrections: {', '.join(parts)}.")
+    if names := {r.detection.opinion.engine_name for r in results if r.detection}:
+        lines.append(f"Judged by: {', '.join(sorted(names))}.")
+    lines += _coverage_lines(results)
+    if n_earlier := sum(result.is_earlier for result in results):
+        lines.append(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
+    return [*lines, *_offer_lines(results)]
 
 
 def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
@@ -113,8 +184,11 @@ def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
 
 
 def _code(result: FileResult) -> ExitCode:
-    if result.detection is None:
+    correction = result.correction
+    if result.detection is None or (correction and correction.outcome is Outcome.FAILED):
         return ExitCode.FAILED
+    if correction and correction.outcome in (Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN):
+        return ExitCode.DONE if correction.is_certified else ExitCode.PARTLY_DONE
     return exit_code(result.detection.estimate.verdict)
 
 

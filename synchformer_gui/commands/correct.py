@@ -46,20 +46,6 @@ StretchOption = Annotated[
         "again, and its pitch follows.",
     ),
 ]
-RetimeOption = Annotated[
-    bool,
-    typer.Option(
-        "--retime",
-        help="Where --detect finds a drift or jumps, retime the audio, which encodes it again.",
-    ),
-]
-KeepPitchOption = Annotated[
-    bool,
-    typer.Option(
-        "--keep-pitch",
-        help="Let stretched audio keep its pitch; it is then in place to some 20 ms only.",
-    ),
-]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
 AudioStreamsOption = Annotated[
     list[str] | None,
@@ -70,14 +56,6 @@ AudioStreamsOption = Annotated[
         "if not given. --detect measures the first of those named.",
     ),
 ]
-InexactOption = Annotated[
-    Inexact | None,
-    typer.Option(
-        "--inexact",
-        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
-        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
-    ),
-]
 
 
 def correct(
@@ -86,10 +64,10 @@ def correct(
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
-    retime: RetimeOption = False,
-    keep_pitch: KeepPitchOption = False,
+    retime: writing.RetimeOption = False,
+    keep_pitch: writing.KeepPitchOption = False,
     audio_stream: AudioStreamsOption = None,
-    inexact: InexactOption = None,
+    inexact: writing.InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
     overwrite: writing.OverwriteOption = False,
     layout: writing.LayoutOption = None,

@@ -15,6 +15,7 @@ from core.media.certificate import Residual
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
+from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options
 from synchformer_gui.console import TerminalMonitor, watched
@@ -42,7 +43,16 @@ class Judge:
             CheckpointError: There is none.
         """
         with watched() as monitor:
-            open_cache(is_wanted=not self.no_cache).inquiry(self.choice, self.config, monitor)
+            self.inquiry(monitor)
+
+    def inquiry(self, monitor: Monitor) -> Inquiry:
+        """Return what asks about clips and knows earlier answers.
+
+        Raises:
+            CheckpointError: There is no such model.
+            Cancelled: The work is no longer wanted.
+        """
+        return open_cache(is_wanted=not self.no_cache).inquiry(self.choice, self.config, monitor)
 
     def judge(self, clip: Path) -> Detection:
         """Judge a clip; raises as the function of that name does."""

@@ -11,7 +11,7 @@ from core.detection.result import Detection, Verdict
 from core.errors import ExportError, SyncError
 from core.media.certificate import Residual
 from core.media.containers import Layout
-from core.media.correction import Correction
+from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, default_target
@@ -31,30 +31,57 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file beside CLIP, with {name} and {ext} of CLIP, {delay_ms}, and "
+        help="Name of the new file, with {name} and {ext} of the old one, {delay_ms}, and "
         "{stream}, the audio streams moved.",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file that has the name of the new one.")
+]
 LayoutOption = Annotated[
     Layout | None,
     typer.Option("--layout", help="Where MP4 and MOV get their index [at the end]."),
 ]
 KeepTimesOption = Annotated[
-    bool, typer.Option("--keep-times", help="Give OUT the file times and permissions of CLIP.")
+    bool,
+    typer.Option("--keep-times", help="Give the new file the times and permissions of the old."),
 ]
 VerifyOption = Annotated[
     bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
 ]
 CertificateOption = Annotated[
     bool,
-    typer.Option("--certificate", help="Write what was done and measured to OUT.certificate.json."),
+    typer.Option(
+        "--certificate", help="Write what was done and measured to NAME.certificate.json beside it."
+    ),
 ]
 DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
         help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
+    ),
+]
+RetimeOption = Annotated[
+    bool,
+    typer.Option(
+        "--retime",
+        help="Where a drift or jumps are found, retime the audio, which encodes it again.",
+    ),
+]
+KeepPitchOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-pitch",
+        help="Let stretched audio keep its pitch; it is then in place to some 20 ms only.",
+    ),
+]
+InexactOption = Annotated[
+    Inexact | None,
+    typer.Option(
+        "--inexact",
+        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
+        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
     ),
 ]
 RecheckOption = Annotated[
@@ -167,13 +194,27 @@ def write(
     _refuse(problems, info)
     with watched() as monitor:
         exported = write_export(request, monitor)
-    _tell_written(exported)
+    for line in written_lines(exported):
+        typer.echo(line)
     detection = _judged_again(info, exported, again)
     residual = None if detection is None else residual_of(detection)
     code = _certify(request, exported, residual)
     if detection is not None and detection.estimate.verdict is Verdict.OUT_OF_SYNC:
         return ExitCode.OUT_OF_SYNC
     return code
+
+
+def written_lines(exported: Exported) -> list[str]:
+    """Return what is said of a written file, its certificate aside."""
+    plan, found = exported.plan, exported.verification
+    moved = retiming_text(exported.correction, plan.moved_s)
+    lines = [f"Wrote {exported.path}: audio {moved}."]
+    lines += [f"Note: {sentence}" for sentence in exported.problems]
+    if found is None:
+        return lines
+    if found.changed_metadata:
+        lines.append(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
+    return [*lines, wording.verification_sentence(found, plan.moves)]
 
 
 def _request(
@@ -228,19 +269,6 @@ def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str])
     command = equivalent_command(info, target, correction, plan, request.layout)
     typer.echo(command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE
-
-
-def _tell_written(exported: Exported) -> None:
-    plan, found = exported.plan, exported.verification
-    moved = retiming_text(exported.correction, plan.moved_s)
-    typer.echo(f"Wrote {exported.path}: audio {moved}.")
-    for sentence in exported.problems:
-        typer.echo(f"Note: {sentence}")
-    if found is None:
-        return
-    if found.changed_metadata:
-        typer.echo(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
-    typer.echo(wording.verification_sentence(found, plan.moves))
 
 
 def _judged_again(
