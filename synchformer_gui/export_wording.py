@@ -5,10 +5,11 @@ from pathlib import Path
 
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
-from synchformer_gui import wording
+from synchformer_gui import map_wording
 from synchformer_gui.exporting import Exported, ExportRequest, Outlook
 from synchformer_gui.kept_wording import LEAST_REMAINDER_S
 from synchformer_gui.quantities import delay_text
+from synchformer_gui.verification_wording import verification_sentence
 
 
 def promise_sentence(plan: CorrectionPlan) -> str:
@@ -77,23 +78,29 @@ def command_sentence(outlook: Outlook) -> str:
     return "The ffmpeg program has no command that moves coded sound by whole packets."
 
 
-def exported_sentences(exported: Exported) -> str:
-    """Say what was written, how it was found to be, and where that is certified."""
+def exported_lines(exported: Exported, name: str) -> list[str]:
+    """Say what was written, how it was found to be, and where that is certified.
+
+    Args:
+        exported: What was written.
+        name: How the file is called here, with or without its folder.
+    """
     found = exported.verification
-    delay_s, plan = exported.correction.audio_delay_s, exported.plan
-    parts = [f"✔ {wording.written_sentence(exported.path.name, delay_s, plan.moved_s)}"]
+    said = map_wording.retiming_text(exported.correction, exported.plan)
+    lines = [f"Wrote {name}: audio {said}.", *exported.notes]
     if found is None:
-        parts.append("It was not measured again.")
+        lines.append("It was not compared with its source.")
     else:
-        parts.append(wording.verification_sentence(found, plan.moves))
+        lines.append(verification_sentence(found, exported.plan))
     if found is not None and found.changed_metadata:
-        parts.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
-    parts += exported.problems
+        lines.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
+    if exported.detected is not None:
+        lines.append(map_wording.recheck_sentence(exported.detected))
     if exported.certificate is not None:
-        parts.append(f"Certificate: {exported.certificate.name}, beside it.")
+        lines.append(f"Certificate: {exported.certificate.name}, beside it.")
     if exported.certificate_problem:
-        parts.append(exported.certificate_problem)
-    return " ".join(parts)
+        lines.append(exported.certificate_problem)
+    return lines
 
 
 def hint_action(delay_s: Fraction) -> str:

@@ -3,9 +3,11 @@
 Files are opened here, so all of it is work for a job.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.detection.result import Detection
 from core.errors import ExportError, SyncError
 from core.media.certificate import Residual, write_certificate
 from core.media.containers import Layout
@@ -15,6 +17,8 @@ from core.media.info import MediaInfo
 from core.media.naming import default_target
 from core.media.place import check_place
 from core.media.plan import Choice, CorrectionPlan, plan_correction
+from core.media.probe import probe
+from core.media.remux import check_correction
 from core.media.verify import Verification
 from core.progress import Monitor
 from synchformer_gui import __version__
@@ -80,18 +84,20 @@ class Exported:
         correction: What was asked for.
         plan: What was announced.
         verification: What was measured, and passed; None if that was not wanted.
+        notes: Sentences on what could not be kept although the file is complete.
+        detected: What a detection says about the file, if there was one.
         certificate: Where that was written down, if it was.
         certificate_problem: A sentence that says why it was not, although it was wanted.
-        problems: Sentences about what else could not be done although the file is complete.
     """
 
     path: Path
     correction: Correction
     plan: CorrectionPlan
     verification: Verification | None
+    notes: tuple[str, ...] = ()
+    detected: Detection | None = None
     certificate: Path | None = None
     certificate_problem: str = ""
-    problems: tuple[str, ...] = ()
 
 
 def proposed_target(info: MediaInfo, suffix: str, template: str, correction: Correction) -> Path:
@@ -130,9 +136,9 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     refused = plan.streams.refused if plan.choices else plan.refused
     if plan.choices:
         refused = (*refused, "Choose how the sound is to be moved.")
-    command = (
-        None if plan.refused else equivalent_command(info, target, correction, plan, request.layout)
-    )
+    command = None
+    if not plan.refused:
+        command = equivalent_command(info, target, correction, plan, request.layout)
     return Outlook(problem or "\n".join(refused), exists, plan, choices, command)
 
 
@@ -140,23 +146,22 @@ def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
     """Write a corrected file and do what else is wanted with it.
 
     Raises:
-        ExportError: The file cannot be written, or is not what was asked for.
+        ExportError: The file cannot be written, or is not what was asked for; there is none then.
         MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop.
+        Cancelled: The monitor asked to stop; there is no file then.
     """
-    return certify(request, write_export(request, monitor))
+    return certified(request, write_export(request, monitor))
 
 
 def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
-    """Write a corrected file, and measure it if wanted; that is not certified yet.
+    """Write a corrected file, and measure it if wanted; it is not certified yet.
 
     Raises:
         ExportError, MediaError, Cancelled: As `export_clip`.
     """
     info, correction, path = request.info, request.correction, request.target
     plan = plan_correction(info, correction, path)
-    problems: list[str] = []
-    found = write_checked(
+    written = write_checked(
         info,
         path,
         correction,
@@ -165,32 +170,75 @@ def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
         overwrite=request.overwrite,
         layout=request.layout,
         keeps_times=request.keeps_times,
-        tell=problems.append,
     )
-    return Exported(path, correction, plan, found, problems=tuple(problems))
+    return Exported(path, correction, plan, written.found, written.notes)
 
 
-def certify(
-    request: ExportRequest, exported: Exported, residual: Residual | None = None
-) -> Exported:
-    """Write down what was done and measured, if that is wanted; the file is complete anyway.
+def judged_again(exported: Exported, judge: Callable[[Exported], Detection]) -> Exported:
+    """Have a new file judged; what fails then becomes a note, since the file is complete.
 
     Args:
-        request: What was asked for.
         exported: What was written.
-        residual: What a detection of the new file found, if there was one.
+        judge: Judges it (`copied_stream` tells its stream).
+
+    Raises:
+        Cancelled: The user asked to stop; the file stays.
     """
+    try:
+        return replace(exported, detected=judge(exported))
+    except SyncError as error:
+        problem = f"The new file could not be judged again: {error.message}"
+        return replace(exported, notes=(*exported.notes, problem))
+
+
+def copied_stream(info: MediaInfo, exported: Exported) -> int:
+    """Return where the first audio stream that was moved is in the new file.
+
+    Raises:
+        MediaError: The new file cannot be read.
+    """
+    copied = {item.index for item in exported.plan.streams.copied}
+    indices = [audio.index for audio in info.audios if audio.index in copied]
+    position = indices.index(exported.correction.audio_stream_indices[0])
+    return probe(exported.path).audios[position].index
+
+
+def certified(request: ExportRequest, exported: Exported) -> Exported:
+    """Write down what was done and measured, if that is wanted; the file is complete anyway."""
     found = exported.verification
     if not request.certifies or found is None:
         return exported
-    tool = f"synchformer-gui {__version__}"
     try:
         certificate = write_certificate(
-            request.info, exported.path, exported.correction, exported.plan, found, tool, residual
+            request.info,
+            exported.path,
+            exported.correction,
+            exported.plan,
+            found,
+            f"synchformer-gui {__version__}",
+            notes=exported.notes,
+            residual=_residual(exported.detected),
         )
     except ExportError as error:
         return replace(exported, certificate_problem=error.message)
     return replace(exported, certificate=certificate)
+
+
+def _residual(detected: Detection | None) -> Residual | None:
+    """Return what a detection of the new file found; no offset where none can be told."""
+    if detected is None:
+        return None
+    estimate = detected.estimate
+    is_told = estimate.is_confident and detected.changing_map is None
+    return Residual(
+        engine=detected.opinion.engine_id,
+        verdict=estimate.verdict,
+        reason=estimate.reason,
+        tolerance=detected.config.tolerance.name,
+        offset_s=estimate.offset_s if is_told else None,
+        interval_s=estimate.interval_s if is_told else None,
+        level=estimate.level,
+    )
 
 
 def _is_source(request: ExportRequest) -> bool:
@@ -211,7 +259,8 @@ def _target_problem(request: ExportRequest) -> str:
     if target.exists() and not request.overwrite:
         return f"{target.name} already exists; choose another name or agree to replace it."
     try:
-        check_place(request.info, target, overwrite=True, layout=request.layout)
+        check_correction(request.info, request.correction)
+        check_place(request.info, target, overwrite=request.overwrite, layout=request.layout)
     except ExportError as error:
         return error.message
     return ""

@@ -25,24 +25,27 @@ def moved_text(asked_s: Fraction, moved_s: Fraction | None = None) -> str:
 
 
 def kept_text(moves: Sequence[Move]) -> str:
-    """Say what of picture and sound is as it was, where no sound was retimed.
+    """Say what of picture and sound is as it was.
 
     Args:
         moves: What happened to those audio streams that were moved or laid out anew.
     """
+    methods = {move.method for move in moves}
+    if Method.RETIMED in methods:
+        return "all but the audio encoded again is unchanged"
     heads_s = [move.delay_s if move.n_units else Fraction(0) for move in moves]
     cut_s, silence_s = min(heads_s, default=Fraction(0)), max(heads_s, default=Fraction(0))
-    if any(move.method is Method.DECODED for move in moves):
+    if Method.DECODED in methods:
         text = "the picture is unchanged, the moved sound was decoded to PCM"
         if cut_s < 0:
             text += f" and lost its first {_tenths(cut_s)}"
         return text
+    kept = "picture and sound are unchanged"
     if cut_s < 0:
-        kept = f"the sound after its first {_tenths(cut_s)}, which are cut off"
-        return f"the picture is unchanged, and so is {kept}"
+        return f"{kept} but for the first {_tenths(cut_s)} of the sound, which were cut off"
     if silence_s > 0:
-        return f"picture and sound are unchanged behind {_tenths(silence_s)} of silence in front"
-    return "picture and sound are unchanged"
+        return f"{kept} but for {_tenths(silence_s)} of silence in front"
+    return kept
 
 
 def _way_text(delay_s: Fraction) -> str:

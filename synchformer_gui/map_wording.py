@@ -3,12 +3,12 @@
 As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 """
 
-from fractions import Fraction
 from math import ceil
 
 from core.detection.result import Detection, Reason, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.media.correction import Correction
+from core.media.plan import CorrectionPlan
 from synchformer_gui import wording
 from synchformer_gui.kept_wording import moved_text
 from synchformer_gui.quantities import delay_text, duration_text
@@ -55,15 +55,15 @@ def answer_sentence(detection: Detection) -> str:
     )
 
 
-def retiming_text(correction: Correction, moved_s: Fraction | None = None) -> str:
+def retiming_text(correction: Correction, plan: CorrectionPlan | None = None) -> str:
     """Say what a correction does to the audio, as the end of a sentence about it.
 
     Args:
         correction: The correction.
-        moved_s: By how much the audio is later after it, where that is known.
+        plan: What becomes of it, which is told where it is not quite what was asked for.
     """
     retiming, delay_s = correction.retiming, correction.audio_delay_s
-    way = moved_text(delay_s, moved_s)
+    way = moved_text(delay_s, None if plan is None else plan.moved_s)
     if retiming is None:
         return way
     if not retiming.is_stretched:

@@ -1,8 +1,7 @@
 """Writing a corrected file that gets its name only when it was found to be what was asked for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import ExportError
 from core.media.containers import Layout
@@ -11,28 +10,19 @@ from core.media.info import MediaInfo
 from core.media.remux import write_corrected
 from core.media.verify import Verification, verify_corrected
 from core.progress import Monitor
-from synchformer_gui import wording
+from synchformer_gui.verification_wording import failed_verification_sentence
 
 
-@dataclass(slots=True)
-class _Inspection:
-    """Reads a file that has no name yet again, and refuses it if it is not what was asked for.
+class Written(NamedTuple):
+    """A file that got its name.
 
     Attributes:
-        found: What was found, once it was called.
+        found: What was found when it was read again, which passed; None if that was not wanted.
+        notes: Sentences on what could not be kept although the file is complete.
     """
 
-    info: MediaInfo
-    target: Path
-    correction: Correction
-    monitor: Monitor
-    found: Verification | None = None
-
-    def __call__(self, written: Path) -> None:
-        found = verify_corrected(self.info, self.target, self.correction, self.monitor, written)
-        if not found.passed:
-            raise ExportError(wording.failed_verification_sentence(self.target, found))
-        self.found = found
+    found: Verification | None
+    notes: tuple[str, ...]
 
 
 def write_checked(
@@ -45,19 +35,23 @@ def write_checked(
     overwrite: bool,
     layout: Layout | None,
     keeps_times: bool,
-    tell: Callable[[str], None] | None = None,
-) -> Verification | None:
+) -> Written:
     """Write a corrected file, as `core.media.remux.write_corrected`, and compare it if wanted.
-
-    Returns:
-        What was found, which passed; None if that was not wanted.
 
     Raises:
         ExportError: The file cannot be written, or is not what was asked for; there is none then.
         MediaError: The source, or what was written, cannot be read.
         Cancelled: The monitor asked to stop; there is no file then.
     """
-    inspection = _Inspection(info, target, correction, monitor)
+    found: Verification | None = None
+    notes: list[str] = []
+
+    def inspect(written: Path) -> None:
+        nonlocal found
+        found = verify_corrected(info, target, correction, monitor, written)
+        if not found.passed:
+            raise ExportError(failed_verification_sentence(target, found))
+
     write_corrected(
         info,
         target,
@@ -66,7 +60,7 @@ def write_checked(
         layout=layout,
         keeps_times=keeps_times,
         monitor=monitor,
-        inspect=inspection if verifies else None,
-        tell=tell,
+        inspect=inspect if verifies else None,
+        tell=notes.append,
     )
-    return inspection.found
+    return Written(found, tuple(notes))

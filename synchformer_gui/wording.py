@@ -7,22 +7,15 @@ Sentences never carry a sign: sound is *early* or *late*, and is moved *later* o
 """
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.media.info import MediaInfo
-from core.media.plan import Move
 from core.model.config import WINDOW_FRAMES
 from core.timing import TOLERANCES, VIDEO_FPS, Tolerance
-from synchformer_gui.kept_wording import kept_text, moved_text
 from synchformer_gui.quantities import delay_text, frames_text, milliseconds, rate_text
-
-if TYPE_CHECKING:
-    from core.media.verify import Verification
 
 NO_CLIP = "Open a clip to begin."
 """What to do while there is none."""
@@ -225,58 +218,10 @@ def correction_sentence(delay_s: float | Fraction) -> str:
     return f"Correction: move audio {delay_text(delay_s)} earlier."
 
 
-def written_sentence(
-    written: Path | str, delay_s: Fraction, moved_s: Fraction | None = None
-) -> str:
-    """Say what a written file is.
-
-    Args:
-        written: The file.
-        delay_s: What was asked for; positive seconds move the audio later.
-        moved_s: What came of it, where that is known.
-    """
-    return f"Wrote {written}: audio {moved_text(delay_s, moved_s)}."
-
-
 def other_container_sentence(source: Path, target: Path) -> str:
     """Say that a copy goes into another container than the source's, which cannot carry it."""
     name = source.suffix.removeprefix(".").upper() or "This container"
     return f"{name} cannot hold this; writing Matroska instead: {target.name}."
-
-
-def verification_sentence(found: "Verification", moves: Sequence[Move] = ()) -> str:
-    """Say how a written file that is what was asked for was found to be.
-
-    Args:
-        found: What was found.
-        moves: What happened to its audio streams.
-    """
-    error = _error_text(found)
-    place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
-    if found.remainder_s:
-        way = "late" if found.remainder_s > 0 else "early"
-        place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
-    if any(not check.n_places for check in found.retimed):
-        place = "too quiet, or in pieces too short, to be measured; listen to it"
-    kept = "all but the audio encoded again is unchanged" if found.retimed else kept_text(moves)
-    return f"Verified: {kept}, and the audio is {place}."
-
-
-def failed_verification_sentence(target: Path, found: "Verification") -> str:
-    """Say why a file was not kept."""
-    packets = "unchanged" if found.packets_equal else "changed"
-    lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
-    other = f", different: {', '.join(found.differing)}" if found.differing else ""
-    return (
-        f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
-        f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
-    )
-
-
-def _error_text(found: "Verification") -> str:
-    if isfinite(found.largest_error_s):
-        return f"{1000 * found.largest_error_s:.1f} ms"
-    return "an unknown time"
 
 
 def second_opinion_sentence(detection: Detection) -> str:

@@ -5,13 +5,36 @@ from fractions import Fraction
 from core.detection.result import Detection
 from core.detection.syncmap.pieces import MapKind, SyncMap
 from core.errors import ExportError
-from core.media.correction import Correction
+from core.media.correction import Correction, Inexact
 from core.media.info import MediaInfo, clip_start
 from core.media.retiming import Retiming
 from core.timing import delay_for
 
 _LARGEST_DENOMINATOR = 1_000_000
 """Lets known causes be exact, such as 1001/1000, and others to a millionth."""
+
+
+def detected_correction(
+    detection: Detection,
+    audio_stream_indices: tuple[int, ...],
+    inexact: Inexact | None = None,
+    *,
+    keeps_pitch: bool = False,
+) -> Correction:
+    """Return the correction that an answer asks for.
+
+    Args:
+        detection: The judged clip.
+        audio_stream_indices: Streams of the container that are corrected, all alike.
+        inexact: What may be done where the container cannot carry the exact shift.
+        keeps_pitch: As in `retiming_correction`.
+
+    Raises:
+        ExportError: The offset jumps, and its pieces are too short to be moved so far.
+    """
+    if detection.changing_map is not None:
+        return retiming_correction(detection, audio_stream_indices, keeps_pitch=keeps_pitch)
+    return Correction(audio_stream_indices, delay_for(detection.estimate.offset_s), inexact)
 
 
 def retiming_correction(

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,22 +25,22 @@ class Residual:
     """What a detection found in a corrected file.
 
     Attributes:
-        offset_s: What is left, as `core.timing` defines it; None where no one offset is the answer.
-        interval_s: Borders of the interval that holds it with probability `level`; likewise.
-        level: That probability.
+        engine: Who answered.
         verdict: The answer, in words.
         reason: Why nothing can be told, if so.
         tolerance: What counts as in sync, by name.
-        model: Who answered.
+        offset_s: What is left, as `core.timing` defines it; None where no one offset is told.
+        interval_s: Borders of the interval that holds it with probability `level`; likewise.
+        level: That probability.
     """
 
-    offset_s: float | None
-    interval_s: tuple[float, float] | None
-    level: float
+    engine: str
     verdict: str
     reason: str
     tolerance: str
-    model: str
+    offset_s: float | None
+    interval_s: tuple[float, float] | None
+    level: float
 
 
 def certificate_path(target: Path) -> Path:
@@ -54,6 +55,8 @@ def write_certificate(
     plan: CorrectionPlan,
     found: Verification,
     tool: str,
+    *,
+    notes: Sequence[str] = (),
     residual: Residual | None = None,
 ) -> Path:
     """Write what was done to a file, and what its verification found, as JSON.
@@ -65,6 +68,7 @@ def write_certificate(
         plan: What was announced.
         found: What was measured.
         tool: Name and version of the program.
+        notes: Sentences on what could not be kept.
         residual: What a detection of the target found, if there was one.
 
     Returns:
@@ -82,9 +86,9 @@ def write_certificate(
             "ffmpeg": av.ffmpeg_version_info,
             "source": {"name": info.path.name, "bytes": info.size_bytes},
             "target": {"name": target.name, "bytes": target.stat().st_size},
-            **_done_content(correction, plan),
+            **_done_content(correction, plan, notes),
             **_found_content(found),
-            "judged_again": None if residual is None else asdict(residual),
+            "detected_again": None if residual is None else asdict(residual),
         }
         with complete_or_absent(path) as partial:
             text = json.dumps(content, indent=2, ensure_ascii=False)
@@ -98,7 +102,9 @@ def write_certificate(
     return path
 
 
-def _done_content(correction: Correction, plan: CorrectionPlan) -> dict[str, object]:
+def _done_content(
+    correction: Correction, plan: CorrectionPlan, notes: Sequence[str]
+) -> dict[str, object]:
     """Say what was asked for and what was announced."""
     return {
         "correction": {
@@ -119,7 +125,7 @@ def _done_content(correction: Correction, plan: CorrectionPlan) -> dict[str, obj
             }
             for move in plan.moves
         ],
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *notes],
     }
 
 
@@ -143,6 +149,7 @@ def _found_content(found: Verification) -> dict[str, object]:
                 "largest_error_ms": _ms(check.error_s),
                 "accepted_error_ms": _ms(check.accepted_s),
                 "places": check.n_places,
+                "unmeasured_pieces": check.n_unmeasured,
             }
             for check in found.retimed
         ],

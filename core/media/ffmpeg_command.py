@@ -23,15 +23,14 @@ def equivalent_command(
     """Return a command line of ffmpeg 5.1 or newer for a POSIX shell.
 
     It moves the sound as the correction does. It keeps less of the rest: covers of Matroska,
-    timecode tracks and the like are what the program makes of them. Paths are absolute: the command
-    works in any folder, and no name is taken for an option or a protocol.
+    timecode tracks and the like are what the program makes of them.
 
     Args:
-        info: The probed source.
+        info: The source.
         target: The file to be written.
         correction: What is moved.
         plan: What becomes of it.
-        layout: Where MP4 and MOV get their index; at the end if None.
+        layout: Where MP4 and MOV get their index.
 
     Returns:
         The command; None where the program has none that does the same, as for shifts by whole
@@ -39,6 +38,7 @@ def equivalent_command(
     """
     if any(move.method in (Method.PACKETS, Method.RETIMED) for move in plan.moves):
         return None
+    # Absolute names begin neither with a dash nor with what could be a protocol.
     words = ["ffmpeg", "-i", str(info.path.absolute())]
     numbers = {item.index: number for number, item in enumerate(plan.streams.copied)}
     for index in numbers:

@@ -7,8 +7,9 @@ left to `core.media.source_packets`; files, names and failures of the drive, to 
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from fractions import Fraction
+from itertools import chain
 from typing import BinaryIO
 
 import av
@@ -50,7 +51,7 @@ def copy_packets(
     monitor: Monitor,
     layout: Layout | None = None,
     heads_s: Mapping[int, Fraction] | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write all that the plan copies to an open file.
 
     Args:
@@ -62,6 +63,9 @@ def copy_packets(
         monitor: Told the progress, and asked whether to go on.
         layout: Where MP4 and MOV get their index.
         heads_s: By how much more streams are put later, since so much of them gets hidden.
+
+    Returns:
+        Sentences that say what became of sound that was found to be damaged, or was clipped.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -82,18 +86,22 @@ def copy_packets(
         with ExitStack() as stack:
             retimed = {
                 move.stream_index: stack.enter_context(
-                    _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
+                    closing(
+                        _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
+                    )
                 )
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
             _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {})
+            notes = tuple(chain.from_iterable(packets.notes for packets in retimed.values()))
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
         raise
     writer.close()
+    return notes
 
 
 def hidden_heads_s(

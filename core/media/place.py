@@ -42,12 +42,12 @@ def check_place(
         )
     identity(info)
     try:
-        place, folder = target, target.parent
+        folder = target.parent
         while makes_folder and not folder.exists():
             folder = folder.absolute().parent
-            place = folder / target.name
-        check_target(info, place, overwrite)
-        _check_room(info, place)
+        if folder == target.parent or not folder.is_dir():
+            check_target(info, target, overwrite)
+        _check_room(info, target, folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     except OSError as error:
@@ -121,11 +121,11 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
     return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))
 
 
-def _check_room(info: MediaInfo, target: Path) -> None:
-    free = shutil.disk_usage(target.parent).free
+def _check_room(info: MediaInfo, target: Path, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
     if free < _ROOM_FACTOR * info.size_bytes:
         raise ExportError(
-            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {target.parent} has "
+            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {folder} has "
             f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
             path=target,
         )

@@ -143,6 +143,10 @@ class StreamReader(Generic[FrameT]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._container.close()
 
     def seek(self, time: Fraction) -> bool:

@@ -98,7 +98,8 @@ def write_corrected(
         monitor: Told the progress, and asked whether to go on.
         inspect: Called with the complete file before it gets its name; what this raises keeps it
             from getting that, and the file is deleted.
-        tell: Called with a sentence for what could not be done although the file is complete.
+        tell: Called with a sentence for each thing that could not be kept although the file is
+            complete: damaged sound, permissions that the drive does not take.
 
     Returns:
         `target`.
@@ -113,15 +114,14 @@ def write_corrected(
     check_place(info, target, overwrite=overwrite, layout=layout)
     try:
         before = identity(info)
-        plan = plan_correction(info, correction, target)
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+        plan = _possible_plan(info, correction, target)
         with complete_or_absent(target) as partial:
-            _write(info, partial, plan, correction, monitor, layout)
+            notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
             if inspect is not None:
                 inspect(partial)
-            problem = _keep_times(info, partial, target) if keeps_times else ""
+            if keeps_times:
+                notes += _keep_times(info, partial, target)
             # The name may have been taken in the meantime.
             check_target(info, target, overwrite)
         _sync_folder(target.parent)
@@ -129,9 +129,18 @@ def write_corrected(
         raise not_written(info, target, error) from error
     for sentence in plan.notes:
         log.info("%s", sentence)
-    if problem and tell is not None:
-        tell(problem)
+    for sentence in notes:
+        log.warning("%s", sentence)
+        if tell is not None:
+            tell(sentence)
     return target
+
+
+def _possible_plan(info: MediaInfo, correction: Correction, target: Path) -> CorrectionPlan:
+    plan = plan_correction(info, correction, target)
+    if plan.refused:
+        raise ExportError(plan.refused[0], path=info.path, details="\n".join(plan.refused))
+    return plan
 
 
 def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
@@ -144,8 +153,8 @@ def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
         )
 
 
-def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
-    """Copy times and permissions; say what the drive does not take, or nothing.
+def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
+    """Copy times and permissions; say what the drive does not take.
 
     Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
     finished file.
@@ -160,11 +169,11 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> str:
             os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
         except OSError:
             kept = "the times and permissions"
-        return (
+        return [
             f"{target.name} could not be given {kept} of {info.path.name}, which its drive does "
             "not take; the file itself is complete."
-        )
-    return ""
+        ]
+    return []
 
 
 def _write(
@@ -174,17 +183,18 @@ def _write(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None,
-) -> None:
-    """Write the file under its temporary name."""
+) -> tuple[str, ...]:
+    """Write the file under its temporary name; return what became of sound that was not kept."""
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     heads_s = hidden_heads_s(info, correction, plan)
     with open_container(info.path) as reader, partial.absolute().open("xb") as file:
-        copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
+        notes = copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
         file.flush()
         copied = {item.index for item in plan.streams.copied}
         sounds = [audio.index for audio in info.audios if audio.index in copied]
         hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
         os.fsync(file.fileno())
+    return notes
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,8 +4,6 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -15,16 +13,21 @@ from av.stream import Stream
 
 from core.errors import ExportError
 from core.media.correction import Correction
+from core.media.retimed_notes import damage_notes
 from core.media.retimed_sound import retimed_blocks
+from core.media.sound_coding import is_float
 from core.media.source_sound import SoundBlock, SourceSound
 from core.progress import Monitor
 
 _LARGEST_FRAME = 4096
 """Samples that are encoded at a time."""
 
+_FULL_SCALE = 1 + 2**-15
+"""Nobody hears that a sample is clipped which is louder than 1 by less."""
+
 
 class RetimedPackets:
-    """The packets of one stream.
+    """The packets of one stream; to be closed.
 
     It reads the source by itself, so that sound which moves far is never ahead of the picture, and
     nothing has to be kept.
@@ -59,39 +62,44 @@ class RetimedPackets:
             Cancelled: The monitor says so.
         """
         self._output = output
+        self._path, self._stream_index = path, stream_index
         self._sound = SourceSound(path, stream_index)
-        context = output.codec_context
-        if (self._sound.rate_hz, self._sound.layout) != (context.sample_rate, context.layout.name):
-            self._sound.__exit__(None, None, None)
-            raise ExportError(
-                f"The sound of {path.name} (stream {stream_index}) has another rate or other "
-                "channels than it states; export that file again.",
-                path=path,
-            )
-        assert correction.retiming is not None
-        blocks = retimed_blocks(self._sound, correction.retiming, correction.audio_delay_s, monitor)
-        if from_zero:
-            blocks = _from_zero(blocks)
-        self._end = 0
-        self._packets = self._encoded(blocks)
-        self._next: deque[Packet[Stream]] = deque()
         try:
+            self._check_output()
+            assert correction.retiming is not None
+            blocks = retimed_blocks(
+                self._sound, correction.retiming, correction.audio_delay_s, monitor
+            )
+            if from_zero:
+                blocks = _from_zero(blocks)
+            self._end = 0
+            self._n_clipped = 0
+            self._packets = self._encoded(blocks)
+            self._next: deque[Packet[Stream]] = deque()
             self._look_ahead()
         except BaseException:
-            self._sound.__exit__(None, None, None)
+            self.close()
             raise
         self.first_s = self._time_s() if self._next else Fraction(0)
 
-    def __enter__(self) -> Self:
-        return self
+    def _check_output(self) -> None:
+        context = self._output.codec_context
+        if (self._sound.rate_hz, self._sound.layout) != (context.sample_rate, context.layout.name):
+            raise ExportError(
+                f"The sound of {self._path.name} (stream {self._stream_index}) has another rate or "
+                "other channels than it states; export that file again.",
+                path=self._path,
+            )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._sound.__exit__(kind, error, traceback)
+    def close(self) -> None:
+        """Let go of the source."""
+        self._sound.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that say what became of sound that could not be kept; all of it is written."""
+        sound = f"the sound of {self._path.name} (stream {self._stream_index})"
+        return damage_notes(sound, self._sound.n_damaged, self._n_clipped)
 
     def before(self, time_s: Fraction) -> Iterator["Packet[Stream]"]:
         """Yield the packets before a time on the container's own timeline."""
@@ -127,9 +135,12 @@ class RetimedPackets:
                 yield from self._encode(SoundBlock(block.position + begin, samples))
 
     def _encode(self, block: SoundBlock) -> Iterator["Packet[Stream]"]:
-        samples = np.ascontiguousarray(np.clip(block.samples, -1, 1))
-        layout = self._output.codec_context.layout.name
-        frame = AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+        samples = np.ascontiguousarray(block.samples)
+        context = self._output.codec_context
+        if not is_float(context.format.name):
+            self._n_clipped += int((np.abs(samples).max(axis=0) > _FULL_SCALE).sum())
+            samples = np.clip(samples, -1, 1)
+        frame = AudioFrame.from_ndarray(samples, format="fltp", layout=context.layout.name)
         frame.sample_rate = self._sound.rate_hz
         frame.pts, frame.time_base = block.position, Fraction(1, self._sound.rate_hz)
         yield from self._output.encode(frame)

@@ -83,6 +83,11 @@ class Retiming:
         """Whether any sound gets longer or shorter."""
         return any(piece.ratio != 1 for piece in self.pieces)
 
+    @property
+    def is_rough(self) -> bool:
+        """Whether it is stretched so that its pitch stays, which puts it near its place only."""
+        return self.keeps_pitch and self.is_stretched
+
     def target_of(self, time_s: Fraction) -> Fraction:
         """Return where sound of the source is heard, or would be if it was not left out."""
         for piece in self.pieces[:-1]:

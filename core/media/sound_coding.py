@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.error import FFmpegError
 from av.stream import Stream
 
+from core.media.bit_rate import largest_bit_rate
 from core.media.containers import M2TS, TS, TS_CODECS, OutputFormat, is_statistic
 from core.media.reader import open_container
 from core.media.untimed import is_uncompressed
@@ -54,7 +54,6 @@ _LEAST_PER_CHANNEL = 2
 """Bits per sample: encoding again costs quality, which 96 kb/s at 48 kHz keep low."""
 
 _KBPS = 1000
-_N_PACKETS_MEASURED = 500
 
 _NAMES = {
     "aac": "AAC",
@@ -109,11 +108,16 @@ def sound_coding(path: Path, stream_index: int, output: OutputFormat) -> SoundCo
     with open_container(path) as reader:
         stream = reader.streams[stream_index]
         assert isinstance(stream, AudioStream)
-        bit_rate = _source_bit_rate(reader, stream)
+        bit_rate = largest_bit_rate(reader, stream)
         for coding in _candidates(stream, output, bit_rate):
             if _is_accepted(coding, stream, output):
                 return coding
     return None
+
+
+def is_float(sample_format: str) -> bool:
+    """Tell whether samples of a format can be louder than full scale."""
+    return sample_format.startswith(("flt", "dbl"))
 
 
 def add_sound(writer: OutputContainer, stream: Stream, coding: SoundCoding) -> AudioStream:
@@ -141,7 +145,8 @@ def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Ite
             yield _lossless(codec, is_short=is_short)
         else:
             wanted = _bit_rate(codec, bit_rate, context.sample_rate, context.layout.nb_channels)
-            yield SoundCoding(codec, _ENCODERS[codec], _format(_ENCODERS[codec], "fltp"), wanted)
+            sample_format = _format(_ENCODERS[codec], "fltp", "flt")
+            yield SoundCoding(codec, _ENCODERS[codec], sample_format, wanted)
     if not output.keeps_times:
         # Coded sound begins with samples of the encoder's own, which these containers would play.
         yield PCM_16
@@ -173,21 +178,6 @@ def _bit_rate(codec: str, source: int, rate_hz: int, n_channels: int) -> int:
     if rate_hz < _LOW_RATE_HZ:
         allowed = _LOW_RATES_KBPS
     return _KBPS * next((rate for rate in allowed if rate * _KBPS >= wanted), allowed[-1])
-
-
-def _source_bit_rate(reader: InputContainer, stream: AudioStream) -> int:
-    """Return the bit rate that a stream states, or that its first packets have, if higher.
-
-    The packets are read, so the stream does not stand at its beginning afterwards.
-    """
-    n_bytes, length_s = 0, Fraction(0)
-    with suppress(FFmpegError):
-        for packet in islice(reader.demux(stream), _N_PACKETS_MEASURED):
-            if packet.duration:
-                n_bytes += packet.size
-                length_s += packet.duration * packet.time_base
-    measured = int(8 * n_bytes / length_s) if length_s else 0
-    return max(stream.codec_context.bit_rate or 0, measured)
 
 
 def _is_accepted(coding: SoundCoding, stream: AudioStream, output: OutputFormat) -> bool:

@@ -1,32 +1,44 @@
 """The sound of a stream at its own rate, from first sample to last, without gaps or overlaps."""
 
-import logging
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.layout import AudioLayout
-from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from core.errors import ExportError
-from core.media.reader import StreamReader, time_of
+from core.media.sound_frames import SoundFrames, unsteadiness
 from core.progress import Monitor
 
-log = logging.getLogger(__name__)
+_STEP_S = Fraction(3, 4000)
+"""Times are followed that leave the line by more than this, and stay away from it: more than what
+rounding to a millisecond does, and less than what is accepted of retimed sound."""
 
-_JITTER_S = Fraction(20, 1000)
-"""How far timestamps may leave the count of samples before they are taken to mean it."""
+_ROUNDING = Fraction(3, 4)
+"""The same where the ticks of the file are coarser, in ticks."""
 
-_N_FRAMES_TIMED = 50
-"""Frames whose timestamps, together, tell the start more finely than the ticks of one."""
+_START_S = Fraction(5, 4000)
+"""Two times of steady sound, each rounded to a millisecond, differ by less."""
+
+_SMOOTH_S = Fraction(2, 1000)
+"""Steps up to this come from clocks that run apart, not from sound that is missing. They are made
+by stretching, where silence or a cut would click."""
+
+_LARGEST_BEND = 100
+"""A frame is stretched by one in so many samples at most."""
+
+_N_AROUND = 7
+"""Frames on either side of one that tell whether its time is steady."""
+
+_N_AHEAD = 50
+"""Frames whose times, together, tell a place more finely than the ticks of one."""
+
+_FINEST = 1000
+"""Parts of a sample that the start is told in."""
 
 
 class SoundBlock(NamedTuple):
@@ -47,10 +59,10 @@ class SoundBlock(NamedTuple):
 
 
 class SourceSound:
-    """Decodes an audio stream in a container of its own.
+    """Decodes an audio stream in a container of its own and lays it out; to be closed.
 
     What cannot be decoded, or is not there, is silence; where timestamps lead back, the earlier
-    sound counts.
+    sound counts. Timestamps count where several in a row agree; what a single one says does not.
 
     Attributes:
         rate_hz: Samples a second.
@@ -65,33 +77,25 @@ class SourceSound:
             MediaError: The file cannot be opened.
             ExportError: Nothing can be decoded.
         """
-        self._path = path
-        self._reader = StreamReader(path, stream_index, AudioFrame, threading.Event())
-        self._frames = self._reader.frames()
-        self._head = list(islice(self._frames, _N_FRAMES_TIMED))
-        if not self._head:
-            self._reader.__exit__(None, None, None)
-            raise ExportError(
-                f"The sound of {path.name} (stream {stream_index}) cannot be decoded; "
-                "choose another audio stream.",
-                path=path,
-            )
-        self.rate_hz = self._head[0].sample_rate
-        self.layout = self._head[0].layout.name
-        self.start_s = _start_s(self._head)
-        self._key = ("", "", 0)
-        self._resampler = AudioResampler("fltp", self.layout, self.rate_hz)
+        self._sound = SoundFrames(path, stream_index)
+        self.rate_hz, self.layout = self._sound.rate_hz, self._sound.layout
+        self._frames = self._sound.read()
+        try:
+            self._ahead = deque(islice(self._frames, _N_AHEAD))
+        except BaseException:
+            self._sound.close()
+            raise
+        self._start = _start(self._delays_ahead(), self.rate_hz)
+        self.start_s = Fraction(self._start).limit_denominator(_FINEST) / self.rate_hz
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def n_damaged(self) -> int:
+        """Pieces that could not be decoded so far."""
+        return self._sound.n_damaged
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._reader.__exit__(kind, error, traceback)
+    def close(self) -> None:
+        """Let go of the file."""
+        self._sound.close()
 
     def blocks(self, monitor: Monitor) -> Iterator[SoundBlock]:
         """Yield all of the sound, once.
@@ -101,63 +105,70 @@ class SourceSound:
             Cancelled: The monitor says so.
         """
         position = 0
-        for frame in self._frames_in_order():
+        for block in self._wanted():
             monitor.check()
-            time = time_of(frame)
-            expected_s = self.start_s + Fraction(position, self.rate_hz)
-            late_s = Fraction(0) if time is None else time - expected_s
-            n_late = round(late_s * self.rate_hz) if abs(late_s) > _JITTER_S else 0
-            while n_late > 0:
-                n_silent = min(n_late, self.rate_hz)
-                yield SoundBlock(position, self._silence(n_silent))
-                position += n_silent
-                n_late -= n_silent
-            for piece in self._resampled(frame):
-                samples = piece[:, max(-n_late, 0) :]
-                n_late = min(n_late + piece.shape[1], 0)
-                if samples.shape[1]:
-                    yield SoundBlock(position, samples)
-                    position += samples.shape[1]
-        if self._reader.failure:
-            raise ExportError(
-                f"{self._path.name} cannot be read to its end; copy it again from where it came "
-                "from.",
-                path=self._path,
-                details=self._reader.failure,
-            )
-        if self._reader.n_damaged:
-            log.warning("%s: %d damaged pieces", self._path.name, self._reader.n_damaged)
+            samples = block.samples
+            n_late = block.position - position
+            if abs(n_late) <= _SMOOTH_S * self.rate_hz:
+                samples = _stretched(samples, n_late)
+            elif n_late < 0:
+                samples = samples[:, -n_late:]
+            else:
+                for begin in range(position, block.position, self.rate_hz):
+                    n_silent = min(block.position - begin, self.rate_hz)
+                    silence = np.zeros((samples.shape[0], n_silent), np.float32)
+                    yield SoundBlock(begin, silence)
+                position = block.position
+            if samples.shape[1]:
+                yield SoundBlock(position, samples)
+                position += samples.shape[1]
 
-    def _frames_in_order(self) -> Iterator[AudioFrame]:
-        while self._head:
-            yield self._head.pop(0)
-        yield from self._frames
+    def _wanted(self) -> Iterator[SoundBlock]:
+        """Yield all frames where steady times put them; there may be gaps and overlaps."""
+        line = self._start
+        behind: deque[float] = deque(maxlen=_N_AHEAD)
+        while self._ahead:
+            line = self._line(line, behind)
+            n_before, delay, samples = self._ahead.popleft()
+            self._ahead.extend(islice(self._frames, 1))
+            yield SoundBlock(n_before + round(line - self._start), samples)
+            if delay is not None:
+                behind.append(delay)
 
-    def _silence(self, n_samples: int) -> NDArray[np.float32]:
-        return np.zeros((AudioLayout(self.layout).nb_channels, n_samples), np.float32)
+    def _line(self, line: float, behind: Sequence[float]) -> float:
+        """Return the delay of the next frame, which is that of the one before, or a steady one."""
+        ahead = self._delays_ahead()
+        n_around = min(len(behind), len(ahead) - 1, _N_AROUND)
+        if n_around < 0 or self._ahead[0].delay is None:
+            return line
+        around = [*list(behind)[len(behind) - n_around :], *ahead[: n_around + 1]]
+        middle = median(around)
+        step = float(max(_STEP_S, _ROUNDING * self._sound.tick_s) * self.rate_hz)
+        if abs(middle - line) <= step:
+            return line
+        step = max(step, unsteadiness([*behind, *ahead]))
+        if abs(middle - line) <= step:
+            return line
+        return median(delay for delay in ahead if abs(delay - middle) <= step)
 
-    def _resampled(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        """Yield a frame as floating point samples of the first frame's rate and layout."""
-        key = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if key != self._key:
-            self._key = key
-            # Where neither rate nor layout changes, nothing stays behind in it.
-            self._resampler = AudioResampler("fltp", self.layout, self.rate_hz)
-        frame.pts = None
-        for piece in filter(None, self._resampler.resample(frame)):
-            samples = piece.to_ndarray().astype(np.float32, copy=False)
-            is_sound = np.isfinite(samples)
-            yield samples if is_sound.all() else np.where(is_sound, samples, np.float32(0))
+    def _delays_ahead(self) -> list[float]:
+        return [frame.delay for frame in self._ahead if frame.delay is not None]
 
 
-def _start_s(frames: Sequence[AudioFrame]) -> Fraction:
-    """Return when sound starts: as most of its first frames say, of which each is rounded."""
-    first_s = time_of(frames[0]) or Fraction(0)
-    starts_s: list[Fraction] = []
-    length_s = Fraction(0)
-    for frame in frames:
-        time = time_of(frame)
-        if time is not None and abs(time - length_s - first_s) <= _JITTER_S:
-            starts_s.append(time - length_s)
-        length_s += Fraction(frame.samples, frame.sample_rate)
-    return median(starts_s) if starts_s else first_s
+def _start(delays: Sequence[float], rate_hz: int) -> float:
+    """Return the delay of the first frame: as those say that agree, of which each is rounded."""
+    if not delays:
+        return 0.0
+    step = max(float(_START_S * rate_hz), unsteadiness(delays))
+    return median(delay for delay in delays if abs(delay - delays[0]) <= step)
+
+
+def _stretched(samples: NDArray[np.float32], n_more: int) -> NDArray[np.float32]:
+    """Make a frame a little longer, by as many samples as are wanted and not heard as a bend."""
+    n = samples.shape[1]
+    n_most = max(n // _LARGEST_BEND, 1)
+    n_out = n + min(max(n_more, -n_most), n_most)
+    if n_out == n:
+        return samples
+    places = np.arange(n_out) * (n / n_out)
+    return np.stack([np.interp(places, np.arange(n), row) for row in samples]).astype(np.float32)

@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import AttachmentStream, DataStream, Stream
 
 from core.errors import ExportError
+from core.media.added_streams import codec_name
 from core.media.essence import essence
 from core.media.reader import time_of
 from core.media.streams import is_picture
@@ -23,6 +24,9 @@ from core.progress import Monitor, Progress
 
 _NO_TEXT = b"\0\0"
 """What fills the gaps between subtitles in MP4; the muxer adds one at the end."""
+
+_TEXT_CODECS = frozenset({"ass", "mov_text", "subrip", "text", "webvtt"})
+"""Subtitles that are shown as long as their packets say; pictures of texts say it themselves."""
 
 _CHECK_EVERY_PACKETS = 32
 _REPORT_EVERY_S = 0.1
@@ -60,7 +64,7 @@ class Track:
         rest_is_silent: Whether the uncompressed sound that does not count is silence.
         offsets: Bytes before each packet that has a time.
         times_s: Those times.
-        lengths_s: How long each packet of coded data lasts; 0 where that is not told.
+        lengths_s: How long each text of subtitles is shown; 0 where that is not told.
     """
 
     name: str
@@ -185,7 +189,8 @@ class _Taker:
         self._silence = b""
         self._limit = 0
         self._n_packets_to_skip = 0
-        codec = stream.codec_context.codec.canonical_name if stream.type == "audio" else ""
+        codec = codec_name(stream) if stream.type in {"audio", "subtitle"} else ""
+        self._has_length = codec in _TEXT_CODECS
         if self._decoder is not None:
             codec = "pcm_s16le"
         if is_uncompressed(codec):
@@ -208,8 +213,8 @@ class _Taker:
             payload = bytes(packet)
             payload = essence(payload, packet.stream) if self._wraps else payload
             if packet.stream.type != "subtitle" or payload != _NO_TEXT:
-                length_s = float((packet.duration or 0) * packet.time_base)
-                self._track.add_packet(payload, time_s, length_s)
+                n_ticks = (packet.duration or 0) if self._has_length else 0
+                self._track.add_packet(payload, time_s, float(n_ticks * packet.time_base))
 
     def finish(self) -> None:
         if self._decoder is not None:

@@ -17,7 +17,8 @@ from core.media.info import MediaInfo
 from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.media.reader import open_container
-from core.media.retimed_check import PITCH_ERROR_S, retimed_error_s
+from core.media.retimed_check import PITCH_ERROR_S, find_retimed
+from core.media.retimed_notes import held_span_s
 from core.media.times_check import displaced_streams, shift_errors_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
 from core.media.traits import OpenedFile, changed_traits
@@ -49,8 +50,9 @@ class RetimedCheck:
         name: The stream of the source.
         coding: How it was to be encoded, in words.
         error_s: Largest distance from where it was to be heard; infinite if it is another sound.
-        accepted_s: How large that may be.
+        accepted_s: How large that may be; more where the timestamps of the source are unsteady.
         n_places: At how many places it was measured.
+        n_unmeasured: Pieces, moved by themselves, in which it could not be measured.
     """
 
     name: str
@@ -58,6 +60,7 @@ class RetimedCheck:
     error_s: float
     accepted_s: float
     n_places: int
+    n_unmeasured: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +227,19 @@ def _retimed_check(
     """Measure one stream; a pair is its index in the source and in the target."""
     monitor.report(Progress("Comparing the retimed sound"))
     of_source, of_target = (source.path, pair[0]), (written, pair[1])
-    error_s, n_places = retimed_error_s(of_source, of_target, correction, common_s, monitor)
+    held_s = held_span_s(source, plan.streams.output)
+    found = find_retimed(of_source, of_target, correction, common_s, held_s, monitor)
     move, retiming = plan.move_of(pair[0]), correction.retiming
-    is_rough = retiming is not None and retiming.keeps_pitch and retiming.is_stretched
+    is_rough = retiming is not None and retiming.is_rough
     accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
-    coding = move.coding.words if move is not None and move.coding is not None else ""
-    return RetimedCheck(_sound_name(source, pair[0]), coding, error_s, accepted_s, n_places)
+    return RetimedCheck(
+        _sound_name(source, pair[0]),
+        move.coding.words if move is not None and move.coding is not None else "",
+        found.error_s,
+        max(accepted_s, found.unsteady_s),
+        found.n_places,
+        found.n_unmeasured,
+    )
 
 
 def _sound_name(source: MediaInfo, index: int) -> str:

@@ -21,7 +21,6 @@ from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.commands.folder_export import FolderExport, FolderWishes
 from synchformer_gui.commands.judging import Judge
 from synchformer_gui.console import watched
-from synchformer_gui.repairing import Repair
 
 
 def check(
@@ -71,7 +70,7 @@ def check(
     )
     wishes = FolderWishes(
         template,
-        Repair(inexact, retime, keep_pitch),
+        writing.Repair(inexact, retime, keep_pitch),
         move_all,
         overwrite,
         layout,

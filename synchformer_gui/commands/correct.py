@@ -1,6 +1,7 @@
 """`correct`: write a copy of a clip in which only the timing of the audio differs."""
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,6 @@ from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
 from synchformer_gui.commands.judging import Judge
 from synchformer_gui.coverage import part_sentence
-from synchformer_gui.repairing import Repair
 
 OutputOption = Annotated[
     Path | None,
@@ -75,7 +75,7 @@ def correct(
     verify: writing.VerifyOption = True,
     certificate: writing.CertificateOption = False,
     dry_run: writing.DryRunOption = False,
-    recheck: writing.RecheckOption = False,
+    detect_again: writing.DetectAgainOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
@@ -95,7 +95,7 @@ def correct(
 
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip and --retime is not given, or --recheck finds the new file out of sync, 2 if --detect
+    clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
     cannot tell, 3 if nothing could be written, 4 if only the certificate could not.
     """
     _check_options(delay, stretch, use_detection, retime, keep_pitch)
@@ -114,15 +114,15 @@ def correct(
     wanted = writing.Writing(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
-    again = judge.judge_again if recheck else None
+    again = partial(judge.judge_again, info) if detect_again else None
     if use_detection:
         _tell_hints(info)
-        repair = Repair(inexact, retime, keep_pitch)
+        repair = writing.Repair(inexact, retime, keep_pitch)
         moved = streams if audio_stream else ()
         return _correct_as_detected(info, judge, moved, repair, wanted, again)
     typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
     _tell_hints(info)
-    if recheck:
+    if detect_again:
         judge.check()
     return writing.write(info, typed, wanted, again)
 
@@ -131,7 +131,7 @@ def _correct_as_detected(
     info: MediaInfo,
     judge: Judge,
     moved: tuple[int, ...],
-    repair: Repair,
+    repair: writing.Repair,
     wanted: writing.Writing,
     again: writing.JudgeAgain | None,
 ) -> ExitCode:
@@ -189,7 +189,7 @@ def _offer_sentence(
     info: MediaInfo,
     detection: Detection,
     moved: tuple[int, ...],
-    repair: Repair,
+    repair: writing.Repair,
     wanted: writing.Writing,
 ) -> str:
     """Say what --retime would do."""

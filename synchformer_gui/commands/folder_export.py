@@ -21,10 +21,10 @@ from core.media.plan import CorrectionPlan, plan_correction
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.progress import Monitor
-from synchformer_gui.commands.writing import written_lines
+from synchformer_gui.commands.writing import Repair
+from synchformer_gui.export_wording import exported_lines
 from synchformer_gui.exporting import ExportRequest, export_clip
 from synchformer_gui.map_wording import retiming_text
-from synchformer_gui.repairing import Repair
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class FolderExport:
         notes = [f"Note: {sentence}" for sentence in plan.notes]
         if wishes.is_dry:
             self._taken[target] = info.path
-            moved = retiming_text(correction, plan.moved_s)
+            moved = retiming_text(correction, plan)
             said = (*notes, f"Would write {target}: audio {moved}.")
             return FileCorrection(Outcome.WOULD_BE_WRITTEN, target, moved_s, said)
         try:
@@ -166,9 +166,7 @@ class FolderExport:
         )
         exported = export_clip(request, monitor)
         self._taken[target] = info.path
-        said = (*notes, *written_lines(exported))
-        if exported.certificate_problem:
-            said = (*said, exported.certificate_problem)
+        said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
         return FileCorrection(Outcome.WRITTEN, target, moved_s, said, is_certified)
 

@@ -9,9 +9,9 @@ import typer
 from core.detection.cache.inquiry import Inquiry
 from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
+from core.detection.extent import choose_streams, scope_of
 from core.detection.pace import Part
-from core.detection.result import Detection, Reason
-from core.media.certificate import Residual
+from core.detection.result import Detection
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
@@ -19,7 +19,7 @@ from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options
 from synchformer_gui.console import TerminalMonitor, watched
-from synchformer_gui.exporting import Exported
+from synchformer_gui.exporting import Exported, copied_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +69,8 @@ class Judge:
             SyncError: The file or the model cannot be used.
             Cancelled: The user pressed Ctrl-C.
         """
-        # Copies keep the order of the streams, not their numbers where some are left out.
-        copied = {item.index for item in exported.plan.streams.copied}
-        sounds = [audio.index for audio in info.audios if audio.index in copied]
-        number = sounds.index(exported.correction.audio_stream_indices[0])
-        index = probe(exported.path).audios[number].index
-        config = replace(self.config, audio_stream_index=index)
+        config = replace(self.config, audio_stream_index=copied_stream(info, exported))
         return judge(exported.path, self.choice, config, no_cache=self.no_cache)
-
-
-def residual_of(detection: Detection) -> Residual:
-    """Return what a detection found in a corrected file, for its certificate."""
-    estimate = detection.estimate
-    is_one = detection.changing_map is None
-    is_one = is_one and estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
-    return Residual(
-        estimate.offset_s if is_one else None,
-        estimate.interval_s if is_one else None,
-        estimate.level,
-        estimate.verdict,
-        estimate.reason,
-        detection.config.tolerance.name,
-        detection.opinion.engine_id,
-    )
 
 
 def judge(
@@ -119,7 +98,7 @@ def judge(
         SyncError: The clip or the model cannot be used.
         Cancelled: The user pressed Ctrl-C.
     """
-    probe(clip)  # Loading a network takes seconds; a wrong file name need not wait for it.
+    _check_clip(clip, config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -147,7 +126,7 @@ def judge_streams(
     Raises:
         typer.BadParameter, SyncError, Cancelled: As in `judge`.
     """
-    probe(clip)
+    _check_clip(clip, config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -168,6 +147,17 @@ def _answers(
         earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found)))
         for index, (earlier, inquiry) in enumerate(zip(found, inquiries, strict=True))
     )
+
+
+def _check_clip(clip: Path, config: DetectionConfig) -> None:
+    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
+
+    Raises:
+        SyncError: The clip cannot be judged so.
+    """
+    info = probe(clip)
+    choose_streams(info, config)
+    scope_of(info, config)
 
 
 def _check_classes(choice: EngineChoice, *, needs_classes: bool) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from core.detection.repair import detected_correction
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError, SyncError
-from core.media.certificate import Residual
+from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
@@ -21,10 +21,16 @@ from core.media.remux import check_correction
 from synchformer_gui import wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
-from synchformer_gui.commands.judging import residual_of
 from synchformer_gui.console import watched
-from synchformer_gui.exporting import Exported, ExportRequest, certify, write_export
-from synchformer_gui.map_wording import recheck_sentence, retiming_text
+from synchformer_gui.export_wording import exported_lines
+from synchformer_gui.exporting import (
+    Exported,
+    ExportRequest,
+    certified,
+    judged_again,
+    write_export,
+)
+from synchformer_gui.map_wording import retiming_text
 
 TemplateOption = Annotated[
     str,
@@ -84,17 +90,47 @@ InexactOption = Annotated[
         "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
     ),
 ]
-RecheckOption = Annotated[
+DetectAgainOption = Annotated[
     bool,
     typer.Option(
-        "--recheck",
+        "--detect-again",
         help="Judge the new file as well, with the same model and options, and say what offset is "
         "left.",
     ),
 ]
 
-JudgeAgain = Callable[[MediaInfo, Exported], Detection]
-"""Judges what was written of a source."""
+JudgeAgain = Callable[[Exported], Detection]
+"""Judges a file that was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How offsets that were found are repaired.
+
+    Attributes:
+        inexact: What may be done where the container cannot carry the exact shift.
+        retimes: Whether sound is encoded again where its offset changes.
+        keeps_pitch: Whether stretched sound keeps its pitch.
+    """
+
+    inexact: Inexact | None = None
+    retimes: bool = False
+    keeps_pitch: bool = False
+
+    def applies_to(self, detection: Detection) -> bool:
+        """Tell whether a clip is known to be out of sync in a way that may be repaired."""
+        is_out = detection.estimate.verdict is Verdict.OUT_OF_SYNC
+        return is_out and (self.retimes or detection.changing_map is None)
+
+    def correction(self, detection: Detection, audio_stream_indices: tuple[int, ...]) -> Correction:
+        """Return the correction that a clip asks for.
+
+        Raises:
+            ExportError: The offset jumps, and its pieces are too short to be moved so far.
+        """
+        return detected_correction(
+            detection, audio_stream_indices, self.inexact, keeps_pitch=self.keeps_pitch
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +230,12 @@ def write(
     _refuse(problems, info)
     with watched() as monitor:
         exported = write_export(request, monitor)
-    for line in written_lines(exported):
+    if again is not None:
+        exported = judged_again(exported, again)
+    exported = certified(request, exported)
+    for line in exported_lines(exported, str(target)):
         typer.echo(line)
-    detection = _judged_again(info, exported, again)
-    residual = None if detection is None else residual_of(detection)
-    code = _certify(request, exported, residual)
-    if detection is not None and detection.estimate.verdict is Verdict.OUT_OF_SYNC:
-        return ExitCode.OUT_OF_SYNC
-    return code
-
-
-def written_lines(exported: Exported) -> list[str]:
-    """Return what is said of a written file, its certificate aside."""
-    plan, found = exported.plan, exported.verification
-    moved = retiming_text(exported.correction, plan.moved_s)
-    lines = [f"Wrote {exported.path}: audio {moved}."]
-    lines += [f"Note: {sentence}" for sentence in exported.problems]
-    if found is None:
-        return lines
-    if found.changed_metadata:
-        lines.append(f"Note: these texts differ: {', '.join(found.changed_metadata)}.")
-    return [*lines, wording.verification_sentence(found, plan.moves)]
+    return _code(exported)
 
 
 def _request(
@@ -265,35 +286,18 @@ def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str])
     if problems:
         return ExitCode.FAILED
     info, target, correction = request.info, request.target, request.correction
-    typer.echo(f"The audio would be {retiming_text(correction, plan.moved_s)}.")
+    typer.echo(f"{target} would be written: audio {retiming_text(correction, plan)}.")
     command = equivalent_command(info, target, correction, plan, request.layout)
     typer.echo(command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE
 
 
-def _judged_again(
-    info: MediaInfo, exported: Exported, again: JudgeAgain | None
-) -> Detection | None:
-    """Judge the new file, which is complete whatever comes of that."""
-    if again is None:
-        return None
-    try:
-        detection = again(info, exported)
-    except SyncError as error:
-        typer.echo(f"{exported.path.name} was not judged again: {error.message}", err=True)
-        return None
-    typer.echo(recheck_sentence(detection))
-    return detection
-
-
-def _certify(request: ExportRequest, exported: Exported, residual: Residual | None) -> ExitCode:
-    certified = certify(request, exported, residual)
-    if certified.certificate_problem:
-        typer.echo(certified.certificate_problem, err=True)
-        return ExitCode.PARTLY_DONE
-    if certified.certificate is not None:
-        typer.echo(f"Wrote {certified.certificate}.")
-    return ExitCode.DONE
+def _code(exported: Exported) -> ExitCode:
+    """Return the code for a written file: what was wanted with it may be missing."""
+    detected = exported.detected
+    if detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC:
+        return ExitCode.OUT_OF_SYNC
+    return ExitCode.PARTLY_DONE if exported.certificate_problem else ExitCode.DONE
 
 
 def _choice_hint(plan: CorrectionPlan) -> str:

@@ -186,7 +186,8 @@ class _ExportedNote(QFrame):
         layout.addWidget(self.folder_button)
 
     def show_exported(self, exported: Exported) -> None:
-        text = export_wording.exported_sentences(exported)
+        lines = export_wording.exported_lines(exported, exported.path.name)
+        text = "✔ " + " ".join(lines)
         self.label.setText(wording.breakable(wording.unbroken(text)))
         self.label.setStyleSheet(f"color: {theme.GOOD};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))

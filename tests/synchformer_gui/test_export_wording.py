@@ -16,7 +16,13 @@ from synchformer_gui.exporting import Exported, ExportRequest
 CORRECTION = Correction((1,), Fraction(4, 25))
 MOVE = Move(1, Method.TIMES, Fraction(4, 25))
 PLAN = CorrectionPlan(
-    StreamPlan(MKV, (), (), ()), (MOVE,), Fraction(0), (), (), ("A note.",), Fraction(4, 25)
+    StreamPlan(MKV, (), (), ()),
+    (MOVE,),
+    Fraction(0),
+    (),
+    (),
+    ("A note.",),
+    moved_s=Fraction(4, 25),
 )
 FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
 
@@ -84,42 +90,41 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
     assert export_wording.choices_sentence(Path("out.avi")).startswith(AVI.name.upper())
 
 
+def test_the_way_that_the_sound_went_is_told() -> None:
+    earlier = Correction((1,), Fraction(-1, 25))
+    near = replace(PLAN, remainder_s=Fraction(-1, 125), moved_s=Fraction(-6, 125))
+    (wrote, *_) = export_wording.exported_lines(
+        Exported(Path("/a/out.avi"), earlier, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
+    )
+    assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier, 8 ms earlier than asked for."
+
+
+WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)
+
+
 @pytest.mark.parametrize(
     ("exported", "phrases"),
     [
-        (Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND), ("✔ Wrote out.mkv", "Verified")),
-        (Exported(Path("/a/out.mkv"), CORRECTION, PLAN, None), ("✔ Wrote", "not measured again")),
+        (WROTE, ("Wrote out.mkv: audio moved 160 ms later.", "Verified")),
+        (replace(WROTE, verification=None), ("Wrote", "not compared with its source")),
         (
-            Exported(
-                Path("/a/out.mkv"), CORRECTION, PLAN, FOUND, Path("/a/out.mkv.certificate.json")
-            ),
+            replace(WROTE, certificate=Path("/a/out.mkv.certificate.json")),
             ("Verified", "Certificate: out.mkv.certificate.json"),
         ),
         (
-            Exported(
-                Path("/a/out.mkv"),
-                CORRECTION,
-                PLAN,
-                FOUND,
-                certificate_problem="It is not written.",
-            ),
+            replace(WROTE, certificate_problem="It is not written."),
             ("Verified", "It is not written."),
         ),
         (
-            Exported(
-                Path("/a/out.mkv"),
-                CORRECTION,
-                PLAN,
-                replace(FOUND, changed_metadata=("title", "date")),
-            ),
+            replace(WROTE, verification=replace(FOUND, changed_metadata=("title", "date"))),
             ("These texts differ: title, date.",),
         ),
     ],
 )
 def test_what_was_written_is_told(exported: Exported, phrases: tuple[str, ...]) -> None:
-    said = export_wording.exported_sentences(exported)
+    said = " ".join(export_wording.exported_lines(exported, exported.path.name))
 
-    assert said.startswith("✔ Wrote")
+    assert said.startswith("Wrote")
     assert all(phrase in said for phrase in phrases)
 
 

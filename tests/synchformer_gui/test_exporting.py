@@ -190,7 +190,7 @@ def test_times_that_a_drive_does_not_take_are_told(
     monkeypatch.setattr(shutil, "copystat", refuse)
     exported = export_clip(request, SILENT)
     assert exported.path.is_file()
-    assert "could not be given the permissions" in " ".join(exported.problems)
+    assert "could not be given the permissions" in " ".join(exported.notes)
 
 
 def test_the_command_has_the_layout(request_for: Callable[..., ExportRequest]) -> None:

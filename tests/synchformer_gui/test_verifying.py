@@ -35,10 +35,11 @@ def test_file_is_compared_before_it_gets_its_name(
 ) -> None:
     clip = make_clip(f"clip.{suffix}", duration_s=2.0, size=(64, 48))
     target = tmp_path / f"out.{suffix}"
-    found = write_checked(probe(clip), target, LATER, SILENT, verifies=True, **OPTIONS)
-    assert found is not None
-    assert found == verify_corrected(probe(clip), target, LATER)
-    assert write_checked(probe(clip), target, LATER, SILENT, verifies=False, **OPTIONS) is None
+    written = write_checked(probe(clip), target, LATER, SILENT, verifies=True, **OPTIONS)
+    assert written.found == verify_corrected(probe(clip), target, LATER)
+    assert written.notes == ()
+    unchecked = write_checked(probe(clip), target, LATER, SILENT, verifies=False, **OPTIONS)
+    assert unchecked.found is None
 
 
 def test_file_that_fails_leaves_what_was_there(

@@ -11,8 +11,6 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.windows import Window
 from core.media.info import AudioStream, MediaInfo, VideoStream
-from core.media.plan import Method, Move
-from core.media.verify import RetimedCheck, Verification
 from core.timing import TOLERANCES, parse_delay, tolerance_named
 from synchformer_gui import wording
 
@@ -271,18 +269,6 @@ def test_numbers_stay_with_their_units():
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "text"),
-    [
-        (Fraction(4, 25), "Wrote a.mp4: audio moved 160 ms later."),
-        (Fraction(-1, 25), "Wrote a.mp4: audio moved 40 ms earlier."),
-        (Fraction("0.0033"), "Wrote a.mp4: audio moved 3.3 ms later."),
-    ],
-)
-def test_a_written_file_is_told_with_the_way_its_sound_went(delay_s, text):
-    assert wording.written_sentence("a.mp4", delay_s) == text
-
-
-@pytest.mark.parametrize(
     ("second", "phrase"),
     [
         (estimate(0.165), "165 ms early ± 10 ms, which agrees."),
@@ -301,52 +287,3 @@ def test_without_a_second_opinion_nothing_is_said():
 @pytest.mark.parametrize("tolerance", TOLERANCES, ids=lambda t: t.name)
 def test_every_tolerance_can_be_put_into_words(tolerance):
     assert re.fullmatch(r"\d+ ms early to \d+ ms late", wording.tolerance_text(tolerance))
-
-
-def test_sound_that_could_not_be_measured_is_not_called_exact():
-    silent = RetimedCheck("stream 1", "AAC", 0.0, 0.001, n_places=0)
-    found = Verification(True, 0.0, (), retimed=(silent,))
-    assert "exactly" not in wording.verification_sentence(found)
-    assert "listen to it" in wording.verification_sentence(found)
-    measured = replace(found, retimed=(replace(silent, n_places=5),))
-    assert "exactly where it was to go" in wording.verification_sentence(measured)
-
-
-def test_what_differs_in_a_refused_file_is_named():
-    found = Verification(True, 0.0, (), differing=("the start of chapter 2",))
-    assert not found.passed
-    said = wording.failed_verification_sentence(Path("out.mp4"), found)
-    assert "packets unchanged, different: the start of chapter 2); choose another" in said
-
-
-@pytest.mark.parametrize(
-    ("asked_ms", "moved_ms", "text"),
-    [
-        (40, 48, "moved 48 ms later, 8 ms later than asked for"),
-        (-40, -48, "moved 48 ms earlier, 8 ms earlier than asked for"),
-        (7, 0, "not moved, 7 ms earlier than asked for"),
-        (40, "40.01", "moved 40 ms later"),
-        (0, 0, "not moved"),
-    ],
-)
-def test_a_written_file_is_told_with_what_came_of_its_delay(asked_ms, moved_ms, text):
-    asked_s, moved_s = (Fraction(ms) / 1000 for ms in (asked_ms, moved_ms))
-    said = wording.written_sentence("a.avi", asked_s, moved_s)
-    assert said == f"Wrote a.avi: audio {text}."
-
-
-@pytest.mark.parametrize(
-    ("method", "delay_ms", "n_units", "kept"),
-    [
-        (Method.TIMES, -160, 0, "picture and sound are unchanged, and"),
-        (Method.SAMPLES, -160, -7680, "so is the sound after its first 160 ms, which are cut off"),
-        (Method.SAMPLES, 40, 1920, "are unchanged behind 40 ms of silence in front"),
-        (Method.PACKETS, -48, -2, "so is the sound after its first 48 ms, which are cut off"),
-        (Method.DECODED, 40, 1920, "the picture is unchanged, the moved sound was decoded to PCM"),
-        (Method.DECODED, -40, -1920, "was decoded to PCM and lost its first 40 ms, and"),
-    ],
-)
-def test_nothing_is_called_unchanged_that_is_not(method, delay_ms, n_units, kept):
-    found = Verification(True, 0.0, ())
-    moves = (Move(1, method, Fraction(delay_ms, 1000), n_units),)
-    assert kept in wording.verification_sentence(found, moves)

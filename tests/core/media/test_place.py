@@ -19,7 +19,7 @@ def info(make_clip: Callable[..., Path]) -> MediaInfo:
 
 def test_a_free_name_is_fine_and_nothing_is_made(info: MediaInfo, tmp_path: Path) -> None:
     check_place(info, tmp_path / "out.mp4", layout=Layout.FASTSTART)
-    check_place(info, tmp_path / "day" / "cam" / "out.mp4", makes_folder=True)
+    check_place(info, tmp_path / "day" / "cam" / "clip.mp4", makes_folder=True)
     assert list(tmp_path.iterdir()) == [info.path]
 
 
@@ -28,7 +28,7 @@ def test_a_folder_that_will_be_made_needs_a_folder_to_be_made_in(
 ) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "day"):
-        with pytest.raises(ExportError, match=r"file does not exist|is no folder|report"):
+        with pytest.raises(ExportError, match="does not exist"):
             check_place(info, folder / "out.mp4", makes_folder=True)
 
 

@@ -11,6 +11,7 @@ from core.media.info import MediaInfo
 from core.media.plan import Method, plan_correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
+from core.media.source_packets import end_of
 from core.media.verify import verify_corrected
 
 MP3_AVI = {"video_codec": "mpeg4", "audio_codec": "libmp3lame", "rate_hz": 48000}
@@ -119,7 +120,7 @@ def test_another_length_of_an_avi_is_told(
 
 def end_s(path: Path) -> float:
     with av.open(str(path)) as container:
-        return max(float((p.pts + p.duration) * p.time_base) for p in container.demux() if p.size)
+        return float(max(end_of(packet) for packet in container.demux() if packet.size))
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,9 @@ def copy(
             if not packet.size:
                 continue
             if packet.stream.type == "subtitle":
-                packet.pts += round(later_s / packet.time_base)
+                packet.pts = (packet.pts or 0) + round(later_s / packet.time_base)
                 packet.dts = packet.pts
-                packet.duration += round(longer_s / packet.time_base)
+                packet.duration = (packet.duration or 0) + round(longer_s / packet.time_base)
             packet.stream = copies[packet.stream_index]
             writer.mux(packet)
 
@@ -224,3 +224,39 @@ def test_what_a_muxer_would_leave_undecodable_is_refused_before(
     refused = plan_correction(info, LATER, tmp_path / f"out{suffix}").refused
     assert refused[0].startswith(f"Stream 0 of clip.{kind} (video, {codec}) cannot be written to")
     assert plan_correction(info, LATER, tmp_path / f"out.{kind}").refused == ()
+
+
+def test_data_at_another_time_are_named(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    plain = make_clip("plain.mp4", duration_s=2, size=(96, 80))
+    write_with_data(plain, tmp_path / "clip.mp4")
+    info = probe(tmp_path / "clip.mp4")
+    whole = write_corrected(info, tmp_path / "whole.mp4", LATER)
+    assert differing(info, whole) == ()
+    with av.open(str(whole)) as reader, av.open(str(tmp_path / "out.mp4"), "w") as writer:
+        copies = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams[:2]]
+        copies.append(writer.add_stream_from_template(reader.streams.data[0]))
+        for packet in reader.demux():
+            if packet.size:
+                if packet.stream.type == "data":
+                    packet.pts = packet.dts = (packet.pts or 0) + round(0.1 / packet.time_base)
+                packet.stream = copies[packet.stream_index]
+                writer.mux(packet)
+    (told,) = differing(info, tmp_path / "out.mp4")
+    assert told.startswith("the times of stream 2 (data), by 100.")
+
+
+def write_with_data(source: Path, target: Path) -> None:
+    """Copy a file of picture and sound, with telemetry beside some pictures."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        copies = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams]
+        data = writer.add_data_stream("bin_data")
+        data.time_base = Fraction(1, 90000)
+        for number, packet in enumerate(p for p in reader.demux() if p.size):
+            if packet.stream.type == "video" and number % 5 == 0 and packet.dts is not None:
+                telemetry = av.Packet(b"telemetry %d" % number)
+                telemetry.time_base, telemetry.stream = packet.time_base, data
+                telemetry.pts = telemetry.dts = max(packet.dts, 0)
+                telemetry.duration = packet.duration
+                writer.mux(telemetry)
+            packet.stream = copies[packet.stream_index]
+            writer.mux(packet)
