@@ -16,10 +16,11 @@ from core.detection.engines import EngineChoice
 from core.detection.result import Stop
 from core.media.naming import DEFAULT_TEMPLATE
 from synchformer_gui import judges, map_wording, quantities
-from synchformer_gui.commands import extent, folder_export, options, writing
+from synchformer_gui.commands import extent, folder_export, options, repairing, writing
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.commands.folder_export import FolderExport, FolderWishes
 from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.console import watched
 
 
@@ -47,10 +48,10 @@ def check(
     crop: options.CropOption = options.CONFIG.crop,
     no_cache: options.NoCacheOption = False,
     correct_to: folder_export.CorrectToOption = None,
-    retime: writing.RetimeOption = False,
-    keep_pitch: writing.KeepPitchOption = False,
+    retime: repairing.RetimeOption = False,
+    keep_pitch: repairing.KeepPitchOption = False,
     move_all: folder_export.MoveAllOption = False,
-    inexact: writing.InexactOption = None,
+    inexact: repairing.InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
     overwrite: writing.OverwriteOption = False,
     layout: writing.LayoutOption = None,
@@ -70,7 +71,7 @@ def check(
     )
     wishes = FolderWishes(
         template,
-        writing.Repair(inexact, retime, keep_pitch),
+        Repair(inexact, retime, keep_pitch),
         move_all,
         overwrite,
         layout,

@@ -19,10 +19,11 @@ from core.media.probe import probe
 from core.media.remux import check_correction
 from core.timing import parse_delay, parse_stretch
 from synchformer_gui import map_wording
-from synchformer_gui.commands import extent, options, writing
+from synchformer_gui.commands import extent, options, repairing, writing
 from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
 from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.coverage import part_sentence
 
 OutputOption = Annotated[
@@ -64,10 +65,10 @@ def correct(
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
-    retime: writing.RetimeOption = False,
-    keep_pitch: writing.KeepPitchOption = False,
+    retime: repairing.RetimeOption = False,
+    keep_pitch: repairing.KeepPitchOption = False,
     audio_stream: AudioStreamsOption = None,
-    inexact: writing.InexactOption = None,
+    inexact: repairing.InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
     overwrite: writing.OverwriteOption = False,
     layout: writing.LayoutOption = None,
@@ -117,7 +118,7 @@ def correct(
     again = partial(judge.judge_again, info) if detect_again else None
     if use_detection:
         _tell_hints(info)
-        repair = writing.Repair(inexact, retime, keep_pitch)
+        repair = Repair(inexact, retime, keep_pitch)
         moved = streams if audio_stream else ()
         return _correct_as_detected(info, judge, moved, repair, wanted, again)
     typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
@@ -131,7 +132,7 @@ def _correct_as_detected(
     info: MediaInfo,
     judge: Judge,
     moved: tuple[int, ...],
-    repair: writing.Repair,
+    repair: Repair,
     wanted: writing.Writing,
     again: writing.JudgeAgain | None,
 ) -> ExitCode:
@@ -189,7 +190,7 @@ def _offer_sentence(
     info: MediaInfo,
     detection: Detection,
     moved: tuple[int, ...],
-    repair: writing.Repair,
+    repair: Repair,
     wanted: writing.Writing,
 ) -> str:
     """Say what --retime would do."""

@@ -21,7 +21,7 @@ from core.media.plan import CorrectionPlan, plan_correction
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.progress import Monitor
-from synchformer_gui.commands.writing import Repair
+from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.export_wording import exported_lines
 from synchformer_gui.exporting import ExportRequest, export_clip
 from synchformer_gui.map_wording import retiming_text
