@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError
+from core.errors import Cancelled, ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
@@ -178,7 +178,11 @@ def write(
     with watched() as monitor:
         exported = write_export(request, monitor)
     if again is not None:
-        exported = judged_again(exported, again)
+        try:
+            exported = judged_again(exported, again)
+        except Cancelled:
+            typer.echo(f"{target} is complete; it was not judged again.")
+            raise
     exported = certified(request, exported)
     for line in exported_lines(exported, str(target)):
         typer.echo(line)

@@ -90,6 +90,7 @@ def test_without_failures_all_corrected_is_done(make, clips, tmp_path):
 def test_a_dry_run_writes_nothing_and_finds_the_same_faults(make, clips, tmp_path, capsys):
     make("a.mp4")
     make("b.mp4")
+    (tmp_path / "a.synced.mp4").touch()
     before, goal = files(tmp_path), tmp_path / "deep" / "fixed"
     assert check(clips, goal, "--dry-run") == 0
     out = capsys.readouterr().out

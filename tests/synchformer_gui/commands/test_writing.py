@@ -9,6 +9,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
+from core.errors import Cancelled
 from core.media.naming import default_target
 from core.media.probe import probe
 from core.timing import TimeSpan
@@ -179,6 +180,18 @@ def test_a_new_file_that_cannot_be_judged_is_no_failure(make_clip, capsys):
     assert default_target(probe(short)).is_file()
     shown = capsys.readouterr()
     assert re.search("Judged again: cannot tell|could not be judged again", shown.out)
+
+
+def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise Cancelled
+
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.setattr(judging, "judge", stop)
+    assert main(["correct", str(clip), "--delay", "40", "--detect-again", *CLASSICAL]) == 130
+    target = default_target(probe(clip))
+    assert f"{target} is complete" in capsys.readouterr().out
+    assert probe(target).audios
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_written(make_clip, tmp_path, capsys):
