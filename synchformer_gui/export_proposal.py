@@ -11,6 +11,7 @@ from synchformer_gui.quantities import delay_text
 
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
 _CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
+_ON_TIME = "The sound was found on time; type a delay to move it all the same."
 _UNTYPED = "Type by how much the sound is to move."
 _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
 
@@ -43,8 +44,8 @@ def propose(
     Args:
         info: The clip.
         audio_stream_index: The chosen stream of the container.
-        detection: The answer, if there is one; it proposes no delay if it was "cannot tell" or
-            if the offset changes.
+        detection: The answer, if there is one; it proposes no delay if it was "cannot tell", if
+            the sound is on time, or if the offset changes.
         hint: What the user took instead.
     """
     if hint is not None:
@@ -59,6 +60,8 @@ def propose(
     if estimate.verdict is Verdict.CANNOT_TELL:
         return ExportProposal(info, index, "", _UNTOLD)
     delay_ms = round(1000 * delay_for(estimate.offset_s))
+    if not delay_ms:
+        return ExportProposal(info, index, "", _ON_TIME)
     return ExportProposal(info, index, f"{delay_ms}ms", _UNTYPED)
 
 

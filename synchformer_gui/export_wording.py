@@ -3,16 +3,13 @@
 from fractions import Fraction
 from pathlib import Path
 
-from core.media.containers import Layout
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
 from synchformer_gui import map_wording
 from synchformer_gui.exporting import Exported, ExportRequest, Outlook
+from synchformer_gui.kept_wording import LEAST_REMAINDER_S
 from synchformer_gui.quantities import delay_text
 from synchformer_gui.verification_wording import verification_sentence
-
-_LEAST_REMAINDER_S = Fraction(1, 20_000)
-"""A sample or two; nobody asks for more."""
 
 
 def promise_sentence(plan: CorrectionPlan) -> str:
@@ -37,7 +34,7 @@ def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, .
     """Say what will differ from the source, and from what was asked for."""
     source, target = request.info.path, request.target
     notes = list(plan.notes)
-    if abs(plan.remainder_s) >= _LEAST_REMAINDER_S and not plan.choices:
+    if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not plan.choices:
         way = "later" if plan.remainder_s > 0 else "earlier"
         steps = "whole packets get" if not plan.is_exact else f"{_container(target)} gets"
         notes.insert(
@@ -69,13 +66,12 @@ def choice_text(choice: Choice) -> str:
             return "Another container, MKV (exact), nothing encoded again"
 
 
-def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
+def command_sentence(outlook: Outlook) -> str:
     """Say that the ffmpeg command was copied, or why there is none."""
     if outlook.command:
-        place = " It leaves the index at the end." if layout else ""
         return (
             "The command is on the clipboard. It moves the sound alike; covers, timecode and the "
-            f"like are what ffmpeg makes of them.{place}"
+            "like are what ffmpeg makes of them."
         )
     if outlook.plan is None or outlook.plan.refused:
         return f"There is no command yet. {outlook.problem}"
@@ -99,7 +95,7 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
     if found is not None and found.changed_metadata:
         lines.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
     if exported.detected is not None:
-        lines.append(f"Judged again: {map_wording.answer_sentence(exported.detected)}")
+        lines.append(map_wording.recheck_sentence(exported.detected))
     if exported.certificate is not None:
         lines.append(f"Certificate: {exported.certificate.name}, beside it.")
     if exported.certificate_problem:

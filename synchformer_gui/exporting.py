@@ -9,15 +9,16 @@ from pathlib import Path
 
 from core.detection.result import Detection
 from core.errors import ExportError, SyncError
-from core.media.certificate import write_certificate
+from core.media.certificate import Residual, write_certificate
 from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import default_target
+from core.media.place import check_place
 from core.media.plan import Choice, CorrectionPlan, plan_correction
 from core.media.probe import probe
-from core.media.remux import check_writable
+from core.media.remux import check_correction
 from core.media.verify import Verification
 from core.progress import Monitor
 from synchformer_gui import __version__
@@ -141,23 +142,22 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     return Outlook(problem or "\n".join(refused), exists, plan, choices, command)
 
 
-def export_clip(
-    request: ExportRequest,
-    monitor: Monitor,
-    detect_again: Callable[[Exported], Detection] | None = None,
-) -> Exported:
+def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
     """Write a corrected file and do what else is wanted with it.
-
-    Args:
-        request: What is written.
-        monitor: Told the progress, and asked whether to go on.
-        detect_again: Judges the new file (`copied_stream` tells its stream); what it raises becomes
-            a note, since the file is complete.
 
     Raises:
         ExportError: The file cannot be written, or is not what was asked for; there is none then.
         MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop; there is no file unless it is being judged again.
+        Cancelled: The monitor asked to stop; there is no file then.
+    """
+    return certified(request, write_export(request, monitor))
+
+
+def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
+    """Write a corrected file, and measure it if wanted; it is not certified yet.
+
+    Raises:
+        ExportError, MediaError, Cancelled: As `export_clip`.
     """
     info, correction, path = request.info, request.correction, request.target
     plan = plan_correction(info, correction, path)
@@ -171,14 +171,24 @@ def export_clip(
         layout=request.layout,
         keeps_times=request.keeps_times,
     )
-    exported = Exported(path, correction, plan, written.found, written.notes)
-    if detect_again is not None:
-        try:
-            exported = replace(exported, detected=detect_again(exported))
-        except SyncError as error:
-            problem = f"The new file could not be judged again: {error.message}"
-            exported = replace(exported, notes=(*exported.notes, problem))
-    return _certified(request, exported) if request.certifies else exported
+    return Exported(path, correction, plan, written.found, written.notes)
+
+
+def judged_again(exported: Exported, judge: Callable[[Exported], Detection]) -> Exported:
+    """Have a new file judged; what fails then becomes a note, since the file is complete.
+
+    Args:
+        exported: What was written.
+        judge: Judges it (`copied_stream` tells its stream).
+
+    Raises:
+        Cancelled: The user asked to stop; the file stays.
+    """
+    try:
+        return replace(exported, detected=judge(exported))
+    except SyncError as error:
+        problem = f"The new file could not be judged again: {error.message}"
+        return replace(exported, notes=(*exported.notes, problem))
 
 
 def copied_stream(info: MediaInfo, exported: Exported) -> int:
@@ -193,10 +203,11 @@ def copied_stream(info: MediaInfo, exported: Exported) -> int:
     return probe(exported.path).audios[position].index
 
 
-def _certified(request: ExportRequest, exported: Exported) -> Exported:
-    """Write down beside a file what was done and measured; the file itself is complete anyway."""
+def certified(request: ExportRequest, exported: Exported) -> Exported:
+    """Write down what was done and measured, if that is wanted; the file is complete anyway."""
     found = exported.verification
-    assert found is not None
+    if not request.certifies or found is None:
+        return exported
     try:
         certificate = write_certificate(
             request.info,
@@ -206,26 +217,28 @@ def _certified(request: ExportRequest, exported: Exported) -> Exported:
             found,
             f"synchformer-gui {__version__}",
             notes=exported.notes,
-            detected_again=_detected_content(exported.detected),
+            residual=_residual(exported.detected),
         )
     except ExportError as error:
         return replace(exported, certificate_problem=error.message)
     return replace(exported, certificate=certificate)
 
 
-def _detected_content(detected: Detection | None) -> dict[str, object] | None:
-    """Say what a detection of the new file found; no offset where none can be told."""
+def _residual(detected: Detection | None) -> Residual | None:
+    """Return what a detection of the new file found; no offset where none can be told."""
     if detected is None:
         return None
     estimate = detected.estimate
     is_told = estimate.is_confident and detected.changing_map is None
-    return {
-        "engine": detected.opinion.engine_id,
-        "verdict": str(estimate.verdict),
-        "tolerance": detected.config.tolerance.name,
-        "offset_ms": round(1000 * estimate.offset_s, 1) if is_told else None,
-        "interval_ms": [round(1000 * x, 1) for x in estimate.interval_s] if is_told else None,
-    }
+    return Residual(
+        engine=detected.opinion.engine_id,
+        verdict=estimate.verdict,
+        reason=estimate.reason,
+        tolerance=detected.config.tolerance.name,
+        offset_s=estimate.offset_s if is_told else None,
+        interval_s=estimate.interval_s if is_told else None,
+        level=estimate.level,
+    )
 
 
 def _is_source(request: ExportRequest) -> bool:
@@ -246,13 +259,8 @@ def _target_problem(request: ExportRequest) -> str:
     if target.exists() and not request.overwrite:
         return f"{target.name} already exists; choose another name or agree to replace it."
     try:
-        check_writable(
-            request.info,
-            target,
-            request.correction,
-            overwrite=request.overwrite,
-            layout=request.layout,
-        )
+        check_correction(request.info, request.correction)
+        check_place(request.info, target, overwrite=request.overwrite, layout=request.layout)
     except ExportError as error:
         return error.message
     return ""

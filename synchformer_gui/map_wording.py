@@ -5,11 +5,12 @@ As everywhere, no sentence carries a sign: drifting sound runs *slow* or *fast*.
 
 from math import ceil
 
-from core.detection.result import Detection, Verdict
+from core.detection.result import Detection, Reason, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.media.correction import Correction
 from core.media.plan import CorrectionPlan
 from synchformer_gui import wording
+from synchformer_gui.kept_wording import moved_text
 from synchformer_gui.quantities import delay_text, duration_text
 
 MOST_PIECES = 6
@@ -61,11 +62,8 @@ def retiming_text(correction: Correction, plan: CorrectionPlan | None = None) ->
         correction: The correction.
         plan: What becomes of it, which is told where it is not quite what was asked for.
     """
-    retiming = correction.retiming
-    delay_s = correction.audio_delay_s
-    if plan is not None and not plan.is_exact:  # Ticks of a container are not worth a word.
-        delay_s = plan.moved_s
-    way = f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"
+    retiming, delay_s = correction.retiming, correction.audio_delay_s
+    way = moved_text(delay_s, None if plan is None else plan.moved_s)
     if retiming is None:
         return way
     if not retiming.is_stretched:
@@ -107,6 +105,20 @@ def verdict_row(detection: Detection) -> str:
     return f"{detection.estimate.verdict}  {map_label(detection)}"
 
 
+def recheck_sentence(detection: Detection) -> str:
+    """Say what is left in a corrected file; an answer that cannot tell is no failure of it."""
+    estimate = detection.estimate
+    if estimate.verdict is Verdict.CANNOT_TELL and estimate.reason is not Reason.TOO_COARSE:
+        return (
+            f"Judged again: cannot tell ({estimate.reason}), which says nothing against the new "
+            "file."
+        )
+    said = f"Judged again: {answer_sentence(detection)} {margin_sentence(detection)}".rstrip()
+    if estimate.verdict is Verdict.OUT_OF_SYNC:
+        return f"{said} Watch the new file before you use it."
+    return said
+
+
 def margin_sentence(detection: Detection) -> str:
     """Say how sure the answer is; empty where the answer does so itself."""
     return "" if detection.changing_map else wording.margin_sentence(detection.estimate)
@@ -131,8 +143,8 @@ def correction_sentence(detection: Detection) -> str:
         return wording.correction_sentence(detection.estimate.offset_s)
     if found.kind is MapKind.DRIFT:
         return (
-            f"Correction: retime the audio to {100 * found.stretch:.3f} % of its length, then"
-            f" {_moved_text(found.delay_s)}. A constant delay cannot repair a drift."
+            f"Correction: retime the audio to {100 * found.stretch:.3f} % of its length"
+            f"{_then_moved_text(found.delay_s)}. A constant delay cannot repair a drift."
         )
     moves = [f"{_shift(found.pieces[0])} up to {duration_text(found.pieces[0].span.end_s)}"]
     moves += [f"{_shift(piece)} {_from(piece)}" for piece in found.pieces[1:MOST_PIECES]]
@@ -175,9 +187,12 @@ def _cause_text(cause: DriftCause) -> str:
     return f", as if {what} had been taken for {taken_for}"
 
 
-def _moved_text(delay_s: float) -> str:
-    text = delay_text(round(delay_s, 3))
-    return f"delay it by {text}" if delay_s > 0 else f"move it {text} earlier"
+def _then_moved_text(delay_s: float) -> str:
+    rounded_s = round(delay_s, 3)
+    if not rounded_s:
+        return ""
+    text = delay_text(rounded_s)
+    return f", then delay it by {text}" if delay_s > 0 else f", then move it {text} earlier"
 
 
 def _shift(piece: Piece) -> str:

@@ -3,8 +3,9 @@
 from math import isfinite
 from pathlib import Path
 
-from core.media.plan import CorrectionPlan, Method
+from core.media.plan import CorrectionPlan
 from core.media.verify import Verification
+from synchformer_gui.kept_wording import kept_text
 
 
 def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
@@ -20,7 +21,7 @@ def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
     elif n_unmeasured:
         pieces = "1 piece, which is" if n_unmeasured == 1 else f"{n_unmeasured} pieces, which are"
         place += f", but for {pieces} too quiet or too short to be measured; listen to the changes"
-    return f"Verified: {_kept_text(plan)}, and the audio is {place}."
+    return f"Verified: {kept_text(plan.moves)}, and the audio is {place}."
 
 
 def failed_verification_sentence(target: Path, found: Verification) -> str:
@@ -32,20 +33,6 @@ def failed_verification_sentence(target: Path, found: Verification) -> str:
         f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
         f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
     )
-
-
-def _kept_text(plan: CorrectionPlan) -> str:
-    """Say what is as in the source, and what of the sound is not."""
-    methods = {move.method for move in plan.moves}
-    if Method.RETIMED in methods:
-        return "all but the audio encoded again is unchanged"
-    if Method.DECODED in methods:
-        return "all but the audio stored as PCM is unchanged"
-    if any(move.n_units < 0 for move in plan.moves):
-        return "picture and sound are unchanged but for the head that was cut off"
-    if any(move.n_units > 0 for move in plan.moves):
-        return "picture and sound are unchanged but for the silence in front"
-    return "picture and sound are unchanged"
 
 
 def _error_text(found: Verification) -> str:

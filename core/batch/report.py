@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from core.batch.runner import CorrectedCopy, FileResult
+from core.batch.correction import FileCorrection
+from core.batch.runner import FileResult
 from core.detection.result import Detection, Reason
 from core.detection.syncmap.pieces import MapKind
 from core.errors import ExportError
@@ -30,11 +31,11 @@ COLUMNS = (
     "stopped",
     "model",
     "notes",
-    "corrected_copy",
-    "correction",
-    "not_corrected",
     "error",
 )
+CORRECTION_COLUMNS = ("correction", "corrected_file", "moved_s", "correction_notes")
+"""What comes after the others where clips were to be corrected."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -44,7 +45,8 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
     Offsets follow `core.timing`: positive seconds mean that the audio is early. Where the offset
     drifts or jumps, no single one is stated but those at both ends, and the rate of the drift or
     the time and size of each jump, separated by blanks; a positive size makes the audio earlier.
-    Text that a spreadsheet would run as a formula is preceded by an apostrophe.
+    Text that a spreadsheet would run as a formula is preceded by an apostrophe. Where clips were to
+    be corrected, `CORRECTION_COLUMNS` say what was done.
 
     Args:
         results: The rows, in their order.
@@ -54,6 +56,8 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
     Raises:
         ExportError: The table cannot be written.
     """
+    rows = tuple(results)
+    is_corrected = any(result.correction for result in rows)
     try:
         with (
             complete_or_absent(target) as partial,
@@ -61,8 +65,10 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
             partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out,
         ):
             writer = csv.writer(out)
-            writer.writerow(COLUMNS)
-            writer.writerows(_row(result, folder) for result in results)
+            writer.writerow(COLUMNS + CORRECTION_COLUMNS * is_corrected)
+            for result in rows:
+                cells = _correction_cells(result.correction) if is_corrected else ()
+                writer.writerow(_row(result, folder) + cells)
     except OSError as error:
         raise ExportError(
             f"{target} cannot be written ({error.strerror}); choose another place.", path=target
@@ -75,9 +81,9 @@ def is_report(path: Path) -> bool:
     Raises:
         OSError: It cannot be read.
     """
-    header = ",".join(COLUMNS).encode()
+    headers = [",".join(columns).encode() for columns in (COLUMNS, COLUMNS + CORRECTION_COLUMNS)]
     with path.open("rb") as file:
-        return file.read(len(header) + 1).rstrip() == header
+        return file.readline(len(headers[-1]) + 2).rstrip() in headers
 
 
 def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
@@ -97,8 +103,20 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
         coverage.stop,
         _safe(detection.opinion.engine_id),
         _safe(" ".join(detection.warnings)),
-        *_copy_cells(result.copy),
         "",
+    )
+
+
+def _correction_cells(correction: FileCorrection | None) -> tuple[str, ...]:
+    """Write what was done about a file."""
+    if correction is None:
+        return ("",) * len(CORRECTION_COLUMNS)
+    moved_s = correction.moved_s
+    return (
+        correction.outcome,
+        "" if correction.target is None else _safe(str(correction.target)),
+        "" if moved_s is None else f"{float(moved_s):.6f}",
+        _safe(" ".join(correction.sentences)),
     )
 
 
@@ -109,14 +127,6 @@ def _offset_cells(detection: Detection) -> tuple[str, ...]:
         return ("",) * 4
     offsets = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
     return (*offsets, f"{estimate.confidence:.3f}")
-
-
-def _copy_cells(copy: CorrectedCopy | None) -> tuple[str, ...]:
-    """Write where the corrected copy is and what was done, or why there is none."""
-    if copy is None:
-        return ("",) * 3
-    path = "" if copy.path is None else str(copy.path)
-    return tuple(map(_safe, (path, " ".join([copy.words, *copy.notes]), copy.why_not)))
 
 
 def _map_cells(detection: Detection) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.batch.correction import FileCorrection
 from core.detection.cache.inquiry import Inquiry
 from core.detection.engine import Engine
 from core.detection.pace import Part
@@ -25,27 +26,6 @@ CLIP_SUFFIXES = frozenset({
 """Containers that hold moving pictures; sound files are not clips."""
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectedCopy:
-    """The corrected copy of a file that was out of sync.
-
-    Attributes:
-        path: Where it is, or would be if nothing was to be written; None if there is none.
-        words: What was done to the audio, as the end of a sentence about it.
-        notes: Sentences on what differs from the source besides.
-        why_not: Why there is none, as one sentence; empty otherwise.
-        is_written: Whether it was written.
-        has_failed: Whether it should have been.
-    """
-
-    path: Path | None
-    words: str = ""
-    notes: tuple[str, ...] = ()
-    why_not: str = ""
-    is_written: bool = False
-    has_failed: bool = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class FileResult:
     """What became of one file.
@@ -55,22 +35,27 @@ class FileResult:
         detection: The judged clip; None if it could not be judged.
         error: Why not, as one sentence; empty otherwise.
         is_earlier: Whether the answer was found earlier and kept.
-        copy: What became of its corrected copy; None if none was wanted.
+        correction: What was done about it; None if nothing was to be done.
     """
 
     path: Path
     detection: Detection | None
     error: str = ""
     is_earlier: bool = False
-    copy: CorrectedCopy | None = None
+    correction: FileCorrection | None = None
 
 
-def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
+def find_clips(folder: Path, recursive: bool, left_out: Path | None = None) -> tuple[Path, ...]:
     """List the clips of a folder by their suffix, sorted by path.
 
     Hidden files and folders are left out: systems keep notes about clips there that bear the
     clip's own name (`._clip.mov`). Links to folders are not followed. A sub-folder that cannot be
     read is listed itself, so that it fails in sight instead of looking checked.
+
+    Args:
+        folder: Where to look.
+        recursive: Whether to look into sub-folders.
+        left_out: A sub-folder that is not looked into; there need not be one.
 
     Raises:
         MediaError: The folder is missing or cannot be read, or there is no clip in it.
@@ -89,7 +74,11 @@ def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
         clips.append(unread)
 
     for parent, folders, files in os.walk(folder, onerror=on_error):
-        visible = [name for name in folders if not name.startswith(".")]
+        visible = [
+            name
+            for name in folders
+            if not name.startswith(".") and not _is_same(Path(parent, name), left_out)
+        ]
         has_sub_folders = has_sub_folders or bool(visible)
         folders[:] = visible if recursive else []
         clips += [
@@ -103,6 +92,10 @@ def find_clips(folder: Path, recursive: bool) -> tuple[Path, ...]:
             hint = "look into its sub-folders as well with --recursive"
         raise MediaError(f"{folder} holds no video files; {hint}.", path=folder)
     return tuple(sorted(clips))
+
+
+def _is_same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
 
 
 def check_clips(

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,29 @@ from core.paths import complete_or_absent
 _VERSION = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What a detection found in a corrected file.
+
+    Attributes:
+        engine: Who answered.
+        verdict: The answer, in words.
+        reason: Why nothing can be told, if so.
+        tolerance: What counts as in sync, by name.
+        offset_s: What is left, as `core.timing` defines it; None where no one offset is told.
+        interval_s: Borders of the interval that holds it with probability `level`; likewise.
+        level: That probability.
+    """
+
+    engine: str
+    verdict: str
+    reason: str
+    tolerance: str
+    offset_s: float | None
+    interval_s: tuple[float, float] | None
+    level: float
+
+
 def certificate_path(target: Path) -> Path:
     """Return where the certificate of a corrected file goes."""
     return target.with_name(f"{target.name}.certificate.json")
@@ -33,7 +57,7 @@ def write_certificate(
     tool: str,
     *,
     notes: Sequence[str] = (),
-    detected_again: Mapping[str, object] | None = None,
+    residual: Residual | None = None,
 ) -> Path:
     """Write what was done to a file, and what its verification found, as JSON.
 
@@ -45,7 +69,7 @@ def write_certificate(
         found: What was measured.
         tool: Name and version of the program.
         notes: Sentences on what could not be kept.
-        detected_again: What a detection says about the target, if there was one.
+        residual: What a detection of the target found, if there was one.
 
     Returns:
         The certificate; an older one of the same target is replaced.
@@ -64,7 +88,7 @@ def write_certificate(
             "target": {"name": target.name, "bytes": target.stat().st_size},
             **_done_content(correction, plan, notes),
             **_found_content(found),
-            "detected_again": detected_again,
+            "detected_again": None if residual is None else asdict(residual),
         }
         with complete_or_absent(path) as partial:
             text = json.dumps(content, indent=2, ensure_ascii=False)

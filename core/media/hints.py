@@ -35,7 +35,9 @@ def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
     """
     hints: list[DelayHint] = []
     name = info.path.name
-    if match := _DELAY_IN_NAME.search(info.path.stem):
+    match = _DELAY_IN_NAME.search(info.path.stem)
+    # Demuxing programs state a delay of 0 as well.
+    if match and int(match[1]):
         sentence = f"The name of {name} states a delay of {match[1]} ms; it is not applied."
         hints.append(DelayHint(sentence, Fraction(int(match[1]), 1000)))
     if info.picture is None:

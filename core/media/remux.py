@@ -2,11 +2,11 @@
 
 Packets are copied as they are, and only times change, but for sound that is retimed;
 `core.media.plan` tells beforehand where a container needs more than that. Which streams a container
-can carry is decided in `core.media.streams`, the copying is done in `core.media.packets`;
-`core.media.verify` measures the result.
+can carry is decided in `core.media.streams`, whether a file can be written there in
+`core.media.place`, the copying is done in `core.media.packets`; `core.media.verify` measures the
+result.
 """
 
-import errno
 import logging
 import os
 import shutil
@@ -18,11 +18,12 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.errors import ExportError
-from core.media.containers import Layout, output_format
+from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.edit_lists import hide_heads
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets, hidden_heads_s
+from core.media.place import check_place, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
@@ -30,9 +31,6 @@ from core.paths import complete_or_absent
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
-
-_ROOM_FACTOR = 1.15
-"""Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
 
 
 def check_streams(info: MediaInfo, target: Path) -> None:
@@ -74,30 +72,6 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
         )
 
 
-def check_writable(
-    info: MediaInfo,
-    target: Path,
-    correction: Correction,
-    *,
-    overwrite: bool = False,
-    layout: Layout | None = None,
-) -> None:
-    """Check all that a look at both places tells, as `write_corrected` does first.
-
-    Raises:
-        ExportError: The file cannot be written so.
-        OSError: The target's folder cannot be looked at.
-    """
-    check_correction(info, correction)
-    _check_target(info, target, overwrite)
-    if layout is not None and not output_format(target, info.container).is_mp4:
-        raise ExportError(
-            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
-            path=target,
-        )
-    _check_room(info, target)
-
-
 def write_corrected(
     info: MediaInfo,
     target: Path,
@@ -136,9 +110,10 @@ def write_corrected(
         MediaError: The source cannot be opened.
         Cancelled: The monitor says so; nothing is left behind.
     """
+    check_correction(info, correction)
+    check_place(info, target, overwrite=overwrite, layout=layout)
     try:
-        check_writable(info, target, correction, overwrite=overwrite, layout=layout)
-        before = _identity(info)
+        before = identity(info)
         plan = _possible_plan(info, correction, target)
         with complete_or_absent(target) as partial:
             notes = list(_write(info, partial, plan, correction, monitor, layout))
@@ -148,10 +123,10 @@ def write_corrected(
             if keeps_times:
                 notes += _keep_times(info, partial, target)
             # The name may have been taken in the meantime.
-            _check_target(info, target, overwrite)
+            check_target(info, target, overwrite)
         _sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
-        raise _not_written(info, target, error) from error
+        raise not_written(info, target, error) from error
     for sentence in plan.notes:
         log.info("%s", sentence)
     for sentence in notes:
@@ -170,7 +145,7 @@ def _possible_plan(info: MediaInfo, correction: Correction, target: Path) -> Cor
 
 def _check_unchanged(info: MediaInfo, before: tuple[int, int]) -> None:
     """Check that nobody wrote to the source since it had that identity."""
-    if _identity(info) != before:
+    if identity(info) != before:
         raise ExportError(
             f"{info.path.name} changed while it was copied; "
             "wait until nothing writes to it and export again.",
@@ -237,69 +212,3 @@ def _sync_folder(folder: Path) -> None:
 
 def _seconds(seconds: Fraction | float) -> str:
     return f"{f'{abs(float(seconds)):.3f}'.rstrip('0').rstrip('.')} s"
-
-
-def _check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
-    if target.is_dir():
-        raise ExportError(f"{target} is a folder; name a file in it.", path=target)
-    if not target.parent.is_dir():
-        raise ExportError(
-            f"{target.name} cannot be written because the folder {target.parent} does not exist; "
-            "create it or choose another.",
-            path=target,
-        )
-    if target.exists() and target.samefile(info.path):
-        raise ExportError(
-            f"{target.name} is the source itself, which is never changed; choose another name.",
-            path=target,
-        )
-    if target.exists() and not overwrite:
-        raise ExportError(
-            f"{target.name} exists already; choose another name or allow replacing it.",
-            path=target,
-        )
-
-
-def _check_room(info: MediaInfo, target: Path) -> None:
-    free = shutil.disk_usage(target.parent).free
-    if free < _ROOM_FACTOR * info.size_bytes:
-        raise ExportError(
-            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {target.parent} has "
-            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
-            path=target,
-        )
-
-
-def _identity(info: MediaInfo) -> tuple[int, int]:
-    """Return size and time of change of the source, which tell whether somebody writes to it."""
-    try:
-        status = info.path.stat()
-    except OSError as error:
-        raise ExportError(
-            f"{info.path.name} cannot be reached any more; check its drive and open it again.",
-            path=info.path,
-        ) from error
-    if status.st_size != info.size_bytes:
-        raise ExportError(
-            f"{info.path.name} has changed since it was opened; open it again.", path=info.path
-        )
-    return status.st_size, status.st_mtime_ns
-
-
-def _not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
-    advice = {
-        errno.ENOSPC: "there is no room left; free some space or choose another drive",
-        errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
-        errno.EFBIG: "the drive takes no file as large as this; choose another drive",
-        errno.EACCES: f"you may not write to {target.parent}; choose another folder",
-        errno.EPERM: f"you may not write to {target.parent}; choose another folder",
-        errno.EROFS: f"{target.parent} is read-only; choose another folder",
-        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    }.get(error.errno or 0)
-    if advice is None and isinstance(error, OSError):
-        advice = "the drive reports an error; choose another drive"
-    elif advice is None and target.suffix.lower() == ".mkv":
-        advice = f"{info.path.name} has packets without times or of no use; export that file again"
-    elif advice is None:
-        advice = "its container does not take these times or streams; choose a name ending in .mkv"
-    return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))

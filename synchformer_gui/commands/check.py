@@ -1,23 +1,26 @@
-"""`check`: judge all clips of a folder and list what is wrong with which."""
+"""`check`: judge all clips of a folder, list what is wrong with which, and correct them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.batch.correction import Outcome
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.engines import EngineChoice
 from core.detection.result import Stop
-from core.media.correction import Inexact
 from core.media.naming import DEFAULT_TEMPLATE
 from synchformer_gui import judges, map_wording, quantities
-from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.commands import correcting, extent, options, writing
+from synchformer_gui.commands import extent, folder_export, options, repairing, writing
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
+from synchformer_gui.commands.folder_export import FolderExport, FolderWishes
+from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.console import watched
 
 
@@ -44,60 +47,47 @@ def check(
     budget: extent.BudgetOption = None,
     crop: options.CropOption = options.CONFIG.crop,
     no_cache: options.NoCacheOption = False,
-    correct_to: correcting.CorrectToOption = None,
-    retime: correcting.RetimeOption = False,
-    keep_pitch: correcting.KeepPitchOption = False,
-    inexact: correcting.InexactOption = None,
+    correct_to: folder_export.CorrectToOption = None,
+    retime: repairing.RetimeOption = False,
+    keep_pitch: repairing.KeepPitchOption = False,
+    move_all: folder_export.MoveAllOption = False,
+    inexact: repairing.InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
     overwrite: writing.OverwriteOption = False,
     layout: writing.LayoutOption = None,
     keep_times: writing.KeepTimesOption = False,
     verify: writing.VerifyOption = True,
     certificate: writing.CertificateOption = False,
-    dry_run: writing.DryRunOption = False,
+    dry_run: folder_export.DryRunOption = False,
 ) -> int:
-    """Judge every video file of a folder; with --correct-to, write corrected copies.
+    """Judge every video file of a folder; with --correct-to, write corrected copies as well.
 
-    Ends with 3 if a file failed, else 1 if one is out of sync and was not corrected, else 2 if one
-    is uncertain, else 0.
+    Ends with 3 if a file failed, or its correction did, else 4 if a certificate could not be
+    written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
+    0.
     """
     config = options.detection_config(
         tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
     )
-    if folder.is_file():
-        raise typer.BadParameter(
-            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
-            param_hint="FOLDER",
-        )
-    if report is not None:
-        options.check_replaceable(report, "--report", ".csv", is_report)
-    wanted = writing.Writing(
-        None, template, overwrite, layout, keep_times, verify, certificate, dry_run
+    wishes = FolderWishes(
+        template,
+        Repair(inexact, retime, keep_pitch),
+        move_all,
+        overwrite,
+        layout,
+        keep_times,
+        verify,
+        certificate,
+        dry_run,
     )
-    correction = _correction(folder, correct_to, wanted, retime, keep_pitch, inexact)
-    paths = find_clips(folder, recursive)
-    if correction is not None:
-        paths = tuple(path for path in paths if not correction.is_own(path))
+    _check_places(folder, report, correct_to, wishes)
+    paths = find_clips(folder, recursive, left_out=correct_to)
+    if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
+        typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
+    exports = FolderExport(folder, correct_to, wishes, paths) if correct_to else None
     choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    results: list[FileResult] = []
-    with watched() as monitor:
-        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
-        open_engine = partial(options.engine_for, choice, monitor)
-        for result in check_clips(paths, open_engine, inquiry, monitor):
-            monitor.say(_row(result, folder))
-            if correction is not None:
-                result = correction.correct(result, monitor, monitor.say)
-            results.append(result)
-    typer.echo(_summary(results))
-    if correct_to is not None:
-        typer.echo(_copies_line(results, correct_to))
-    if names := {r.detection.opinion.engine_name for r in results if r.detection}:
-        typer.echo(f"Judged by: {', '.join(sorted(names))}.")
-    for line in _coverage_lines(results):
-        typer.echo(line)
-    if n_earlier := sum(result.is_earlier for result in results):
-        typer.echo(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
-    for line in _offer_lines(results):
+    results = _judge_all(paths, folder, Judge(choice, config, no_cache), exports)
+    for line in _closing_lines(results):
         typer.echo(line)
     if report is not None:
         write_csv(results, folder, report)
@@ -108,33 +98,61 @@ def check(
 check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFFIXES))}."
 
 
-def _correction(
-    folder: Path,
-    target: Path | None,
-    wanted: writing.Writing,
-    retime: bool,
-    keep_pitch: bool,
-    inexact: Inexact | None,
-) -> correcting.FolderCorrection | None:
-    """Return how clips are corrected, if they are.
+def _check_places(
+    folder: Path, report: Path | None, correct_to: Path | None, wishes: FolderWishes
+) -> None:
+    """Check before any work that the folders and files named fit.
 
     Raises:
-        typer.BadParameter: Options do not go together, or the folder is of no use.
+        typer.BadParameter: They do not.
     """
-    if target is None:
-        if wanted != writing.Writing() or retime or keep_pitch or inexact:
-            raise typer.BadParameter(
-                "what says how copies are written needs it", param_hint="--correct-to"
-            )
-        return None
-    if keep_pitch and not retime:
-        raise typer.BadParameter("needs --retime", param_hint="--keep-pitch")
-    if target.is_file() or target.resolve() == folder.resolve():
+    if folder.is_file():
         raise typer.BadParameter(
-            f"{target} has to be a folder of its own, so that no copy is taken for a clip to check",
-            param_hint="--correct-to",
+            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
+            param_hint="FOLDER",
         )
-    return correcting.FolderCorrection(folder, target, wanted, retime, keep_pitch, inexact)
+    if report is not None:
+        options.check_replaceable(report, "--report", ".csv", is_report)
+    if correct_to is not None:
+        folder_export.check_goal(correct_to, folder)
+    elif wishes != FolderWishes():
+        raise typer.BadParameter(
+            "options about corrected clips need a folder for them", param_hint="--correct-to"
+        )
+
+
+def _judge_all(
+    paths: Sequence[Path], folder: Path, judge: Judge, exports: FolderExport | None
+) -> list[FileResult]:
+    """Judge all clips, and correct each that has to be right after that."""
+    results: list[FileResult] = []
+    with watched() as monitor:
+        inquiry = judge.inquiry(monitor)
+        open_engine = partial(options.engine_for, judge.choice, monitor)
+        for result in check_clips(paths, open_engine, inquiry, monitor):
+            monitor.say(_row(result, folder))
+            done = result
+            if exports is not None:
+                done = replace(result, correction=exports.correct(result, monitor))
+                for sentence in done.correction.sentences if done.correction else ():
+                    monitor.say(f"  {sentence}")
+            results.append(done)
+    return results
+
+
+def _closing_lines(results: list[FileResult]) -> list[str]:
+    """Say what was found in all, by whom, and on how much of it."""
+    lines = [_summary(results)]
+    outcomes = Counter(result.correction.outcome for result in results if result.correction)
+    if outcomes:
+        parts = (f"{count} {outcome}" for outcome, count in outcomes.most_common())
+        lines.append(f"Corrections: {', '.join(parts)}.")
+    if names := {r.detection.opinion.engine_name for r in results if r.detection}:
+        lines.append(f"Judged by: {', '.join(sorted(names))}.")
+    lines += _coverage_lines(results)
+    if n_earlier := sum(result.is_earlier for result in results):
+        lines.append(f"{n_earlier} of {len(results)}: {options.FROM_CACHE}")
+    return [*lines, *_offer_lines(results)]
 
 
 def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
@@ -155,17 +173,6 @@ def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
     return lines
 
 
-def _copies_line(results: Iterable[FileResult], target: Path) -> str:
-    """Say how many copies were written."""
-    copies = [result.copy for result in results if result.copy is not None]
-    n_written = sum(copy.is_written for copy in copies)
-    n_foretold = sum(copy.path is not None for copy in copies) - n_written
-    foretold = f", {n_foretold} would be" if n_foretold else ""
-    n_left = sum(copy.path is None for copy in copies)
-    left = f"; {n_left} out of sync without a copy" if n_left else ""
-    return f"Corrected copies in {target}: {n_written} written{foretold}{left}."
-
-
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
     """Say once when a published model would be the better judge of a file."""
     offers = (
@@ -177,12 +184,11 @@ def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
 
 
 def _code(result: FileResult) -> ExitCode:
-    if result.detection is None:
+    correction = result.correction
+    if result.detection is None or (correction and correction.outcome is Outcome.FAILED):
         return ExitCode.FAILED
-    if result.copy is not None and result.copy.has_failed:
-        return ExitCode.FAILED
-    if result.copy is not None and result.copy.is_written:
-        return ExitCode.DONE
+    if correction and correction.outcome in (Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN):
+        return ExitCode.DONE if correction.is_certified else ExitCode.PARTLY_DONE
     return exit_code(result.detection.estimate.verdict)
 
 

@@ -1,6 +1,5 @@
 """`correct`: write a copy of a clip in which only the timing of the audio differs."""
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from core.detection.config import DetectionConfig
 from core.detection.engines import EngineChoice
-from core.detection.repair import detected_correction, stretch_correction
+from core.detection.repair import stretch_correction
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
 from core.media.correction import Correction, Inexact
@@ -21,12 +19,12 @@ from core.media.probe import probe
 from core.media.remux import check_correction
 from core.timing import parse_delay, parse_stretch
 from synchformer_gui import map_wording
-from synchformer_gui.commands import extent, options, writing
+from synchformer_gui.commands import extent, options, repairing, writing
 from synchformer_gui.commands.detect import answer_lines
-from synchformer_gui.commands.exit_codes import exit_code
-from synchformer_gui.commands.judging import judge
+from synchformer_gui.commands.exit_codes import ExitCode, exit_code
+from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.coverage import part_sentence
-from synchformer_gui.exporting import Exported, copied_stream
 
 OutputOption = Annotated[
     Path | None,
@@ -49,20 +47,6 @@ StretchOption = Annotated[
         "again, and its pitch follows.",
     ),
 ]
-RetimeOption = Annotated[
-    bool,
-    typer.Option(
-        "--retime",
-        help="Where --detect finds a drift or jumps, retime the audio, which encodes it again.",
-    ),
-]
-KeepPitchOption = Annotated[
-    bool,
-    typer.Option(
-        "--keep-pitch",
-        help="Let stretched audio keep its pitch; it is then in place to some 20 ms only.",
-    ),
-]
 DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
 AudioStreamsOption = Annotated[
     list[str] | None,
@@ -73,14 +57,6 @@ AudioStreamsOption = Annotated[
         "if not given. --detect measures the first of those named.",
     ),
 ]
-InexactOption = Annotated[
-    Inexact | None,
-    typer.Option(
-        "--inexact",
-        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
-        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
-    ),
-]
 
 
 def correct(
@@ -89,18 +65,18 @@ def correct(
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
-    retime: RetimeOption = False,
-    keep_pitch: KeepPitchOption = False,
+    retime: repairing.RetimeOption = False,
+    keep_pitch: repairing.KeepPitchOption = False,
     audio_stream: AudioStreamsOption = None,
-    inexact: InexactOption = None,
+    inexact: repairing.InexactOption = None,
     template: writing.TemplateOption = DEFAULT_TEMPLATE,
     overwrite: writing.OverwriteOption = False,
     layout: writing.LayoutOption = None,
     keep_times: writing.KeepTimesOption = False,
     verify: writing.VerifyOption = True,
     certificate: writing.CertificateOption = False,
-    detect_again: writing.DetectAgainOption = False,
     dry_run: writing.DryRunOption = False,
+    detect_again: writing.DetectAgainOption = False,
     model: options.ModelOption = options.CHOICE.model,
     device: options.DeviceOption = options.CHOICE.device,
     precision: options.PrecisionOption = options.CHOICE.precision,
@@ -120,49 +96,77 @@ def correct(
 
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip and --retime is not given or --detect-again finds OUT out of sync, 2 if --detect cannot
-    tell, 3 if it failed.
+    clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
+    cannot tell, 3 if nothing could be written, 4 if only the certificate could not.
     """
     _check_options(delay, stretch, use_detection, retime, keep_pitch)
     info = probe(clip)
-    moved = _moved_streams(info, audio_stream or [])
+    streams = _moved_streams(info, audio_stream or [])
     config = options.detection_config(
         tolerance,
         hop_s,
         range_s,
-        audio_stream_index=moved[0] if audio_stream else options.CONFIG.audio_stream_index,
+        audio_stream_index=streams[0] if audio_stream else options.CONFIG.audio_stream_index,
         extent=extent.Extent(start, end, until, budget),
         crop=crop,
     )
+    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
+    judge = Judge(choice, config, no_cache)
     wanted = writing.Writing(
         output, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
-    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    again = partial(_judged_again, info, choice, config, no_cache) if detect_again else None
-    for hint in delay_hints(info):
-        typer.echo(f"Hint: {hint.sentence}")
-    if not use_detection:
-        typed = _typed_correction(info, moved, delay, stretch, inexact, keep_pitch)
-        return writing.write(info, typed, wanted, again)
-    if wanted.is_named:
-        # Looking here spares a detection whose result could not be written.
-        writing.checked_target(info, Correction(moved, Fraction(0), inexact), wanted)
-    detection = judge(clip, choice, config, no_cache=no_cache)
+    again = partial(judge.judge_again, info) if detect_again else None
+    if use_detection:
+        _tell_hints(info)
+        repair = Repair(inexact, retime, keep_pitch)
+        moved = streams if audio_stream else ()
+        return _correct_as_detected(info, judge, moved, repair, wanted, again)
+    typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
+    _tell_hints(info)
+    if detect_again:
+        judge.check()
+    return writing.write(info, typed, wanted, again)
+
+
+def _correct_as_detected(
+    info: MediaInfo,
+    judge: Judge,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: writing.Writing,
+    again: writing.JudgeAgain | None,
+) -> ExitCode:
+    """Judge a clip and repair what is found.
+
+    Args:
+        info: The clip.
+        judge: Who judges it.
+        moved: Audio streams that are moved; the one that is judged if there are none.
+        repair: How it is repaired.
+        wanted: What is wanted of the new file.
+        again: Judges that.
+    """
+    # Looking here spares a detection whose result could not be written.
+    likely = moved or (info.audios[0].index,)
+    writing.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
+    detection = judge.judge(info.path)
     for line in answer_lines(detection):
         typer.echo(line)
-    if not audio_stream:
-        moved = (detection.audio_stream_index,)
-    is_repaired = detection.changing_map is None or retime
-    if not is_repaired:
-        typer.echo(_offer_sentence(detection, moved, keep_pitch, wanted))
-    if detection.estimate.verdict is not Verdict.OUT_OF_SYNC or not is_repaired:
+    moved = moved or (detection.audio_stream_index,)
+    if not repair.applies_to(detection):
+        if detection.changing_map:
+            typer.echo(_offer_sentence(info, detection, moved, repair, wanted))
         typer.echo(_unwritten_sentence(detection))
         return exit_code(detection.estimate.verdict)
-    correction = detected_correction(detection, moved, inexact, keeps_pitch=keep_pitch)
-    code = writing.write(info, correction, wanted, again)
+    code = writing.write(info, repair.correction(detection, moved), wanted, again)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
+
+
+def _tell_hints(info: MediaInfo) -> None:
+    for hint in delay_hints(info):
+        typer.echo(f"Hint: {hint.sentence}")
 
 
 def _check_options(
@@ -183,32 +187,24 @@ def _check_options(
 
 
 def _offer_sentence(
-    detection: Detection, moved: tuple[int, ...], keep_pitch: bool, wanted: writing.Writing
+    info: MediaInfo,
+    detection: Detection,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: writing.Writing,
 ) -> str:
     """Say what --retime would do."""
     try:
-        correction = detected_correction(detection, moved, keeps_pitch=keep_pitch)
-        coding = writing.coding_words(detection.info, correction, wanted)
+        correction = repair.correction(detection, moved)
+        coding = writing.coding_words(info, correction, wanted)
     except ExportError as error:
-        return f"--retime cannot repair it: {error.message}"
+        return f"--retime cannot repair this: {error.message}"
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
         f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
         f"again as {coding}; all else is copied."
     )
-
-
-def _judged_again(
-    info: MediaInfo,
-    choice: EngineChoice,
-    config: DetectionConfig,
-    no_cache: bool,
-    exported: Exported,
-) -> Detection:
-    """Judge a written file as its source was, or would have been."""
-    again = replace(config, audio_stream_index=copied_stream(info, exported))
-    return judge(exported.path, choice, again, no_cache=no_cache)
 
 
 def _unwritten_sentence(detection: Detection) -> str:
@@ -234,6 +230,8 @@ def _typed_correction(
 ) -> Correction:
     delay_s = _typed_delay(delay, info) if delay is not None else Fraction(0)
     if stretch is None:
+        if delay_s == 0:
+            raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
         return Correction(moved, delay_s, inexact)
     try:
         ratio = parse_stretch(stretch)
@@ -245,12 +243,9 @@ def _typed_correction(
 
 def _typed_delay(text: str, info: MediaInfo) -> Fraction:
     try:
-        delay_s = parse_delay(text, info.frame_rate)
+        return parse_delay(text, info.frame_rate)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--delay") from error
-    if delay_s == 0:
-        raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
-    return delay_s
 
 
 def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:

@@ -7,12 +7,16 @@ from core.detection.result import Verdict
 
 
 class ExitCode(IntEnum):
-    """The same for every command."""
+    """The same for every command.
+
+    PARTLY_DONE: the corrected file is complete, but its certificate could not be written.
+    """
 
     DONE = 0
     OUT_OF_SYNC = 1
     CANNOT_TELL = 2
     FAILED = 3
+    PARTLY_DONE = 4
     USAGE = 64
     CANCELLED = 130
 
@@ -29,7 +33,15 @@ def exit_code(verdict: Verdict) -> ExitCode:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code for many clips: a failure outweighs "out of sync", that "cannot tell"."""
-    order = (ExitCode.FAILED, ExitCode.OUT_OF_SYNC, ExitCode.CANNOT_TELL)
+    """Return the code for many clips: a failure outweighs "out of sync", that "cannot tell".
+
+    A certificate that is missing stands between a failure and "out of sync".
+    """
+    order = (
+        ExitCode.FAILED,
+        ExitCode.PARTLY_DONE,
+        ExitCode.OUT_OF_SYNC,
+        ExitCode.CANNOT_TELL,
+    )
     found = set(codes)
     return next((code for code in order if code in found), ExitCode.DONE)

@@ -1,6 +1,7 @@
 """What commands do to judge a clip: look for an earlier answer, else load an engine and ask it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -11,11 +12,65 @@ from core.detection.engines import EngineChoice
 from core.detection.extent import choose_streams, scope_of
 from core.detection.pace import Part
 from core.detection.result import Detection
+from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.model.catalog import CLASSICAL
+from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.commands import options
 from synchformer_gui.console import TerminalMonitor, watched
+from synchformer_gui.exporting import Exported, copied_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who answers, and how: the same for a clip and for what is made of it.
+
+    Attributes:
+        choice: What is to answer.
+        config: How clips are judged.
+        no_cache: Whether neither to look for earlier answers nor to keep these.
+    """
+
+    choice: EngineChoice
+    config: DetectionConfig
+    no_cache: bool = False
+
+    def check(self) -> None:
+        """Check before any work that there is such a model.
+
+        Raises:
+            CheckpointError: There is none.
+        """
+        with watched() as monitor:
+            self.inquiry(monitor)
+
+    def inquiry(self, monitor: Monitor) -> Inquiry:
+        """Return what asks about clips and knows earlier answers.
+
+        Raises:
+            CheckpointError: There is no such model.
+            Cancelled: The work is no longer wanted.
+        """
+        return open_cache(is_wanted=not self.no_cache).inquiry(self.choice, self.config, monitor)
+
+    def judge(self, clip: Path) -> Detection:
+        """Judge a clip; raises as the function of that name does."""
+        return judge(clip, self.choice, self.config, no_cache=self.no_cache)
+
+    def judge_again(self, info: MediaInfo, exported: Exported) -> Detection:
+        """Judge the sound of a corrected file that was moved, the first if several were.
+
+        Args:
+            info: The source.
+            exported: What was written.
+
+        Raises:
+            SyncError: The file or the model cannot be used.
+            Cancelled: The user pressed Ctrl-C.
+        """
+        config = replace(self.config, audio_stream_index=copied_stream(info, exported))
+        return judge(exported.path, self.choice, config, no_cache=self.no_cache)
 
 
 def judge(

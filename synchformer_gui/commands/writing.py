@@ -1,27 +1,34 @@
-"""How a corrected file is written and checked once it is known what is to be done."""
+"""How `correct` writes and checks a file once it is known what is to be done."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError
+from core.errors import Cancelled, ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
 from core.media.info import MediaInfo
 from core.media.naming import DEFAULT_TEMPLATE, default_target
+from core.media.place import check_place
 from core.media.plan import CorrectionPlan, plan_correction
-from core.media.remux import check_streams, check_writable
+from core.media.remux import check_correction
 from synchformer_gui import wording
 from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode
 from synchformer_gui.console import watched
 from synchformer_gui.export_wording import exported_lines
-from synchformer_gui.exporting import Exported, ExportRequest, export_clip
+from synchformer_gui.exporting import (
+    Exported,
+    ExportRequest,
+    certified,
+    judged_again,
+    write_export,
+)
 from synchformer_gui.map_wording import retiming_text
 
 TemplateOption = Annotated[
@@ -29,29 +36,28 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file beside CLIP, with {name} and {ext} of CLIP, {delay_ms}, and "
+        help="Name of the new file, with {name} and {ext} of the old one, {delay_ms}, and "
         "{stream}, the audio streams moved.",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file that has the name of the new one.")
+]
 LayoutOption = Annotated[
     Layout | None,
     typer.Option("--layout", help="Where MP4 and MOV get their index [at the end]."),
 ]
 KeepTimesOption = Annotated[
-    bool, typer.Option("--keep-times", help="Give OUT the file times and permissions of CLIP.")
+    bool,
+    typer.Option("--keep-times", help="Give the new file the times and permissions of the old."),
 ]
 VerifyOption = Annotated[
     bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
 ]
 CertificateOption = Annotated[
     bool,
-    typer.Option("--certificate", help="Write what was done and measured to OUT.certificate.json."),
-]
-DetectAgainOption = Annotated[
-    bool,
     typer.Option(
-        "--detect-again", help="Judge OUT like a clip of its own, with the same options as CLIP."
+        "--certificate", help="Write what was done and measured to NAME.certificate.json beside it."
     ),
 ]
 DryRunOption = Annotated[
@@ -61,6 +67,17 @@ DryRunOption = Annotated[
         help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
     ),
 ]
+DetectAgainOption = Annotated[
+    bool,
+    typer.Option(
+        "--detect-again",
+        help="Judge the new file as well, with the same model and options, and say what offset is "
+        "left.",
+    ),
+]
+
+JudgeAgain = Callable[[Exported], Detection]
+"""Judges a file that was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,48 +103,39 @@ class Writing:
         depends = any(field in self.template for field in ("{delay_ms", "{stream"))
         return self.output is not None or not depends
 
-    def request(self, info: MediaInfo, correction: Correction, target: Path) -> ExportRequest:
-        """Return the request for a file."""
-        return ExportRequest(
-            info,
-            target,
-            correction,
-            self.overwrite,
-            self.layout,
-            self.keeps_times,
-            self.verifies,
-            self.certifies,
-        )
 
-
-def named_target(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
-    """Return the file to be written beside the source, unless it is named.
+def target_of(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
+    """Return the file to be written.
 
     Raises:
-        typer.BadParameter: The name is of no use.
+        typer.BadParameter: Its name is of no use.
     """
     try:
         usual = default_target(info, correction.inexact, writing.template, correction)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--name-template") from error
-    return writing.output or usual
+    target = writing.output or usual
+    options.check_target(target, "--output")
+    return target
 
 
-def checked_target(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
-    """Return the same, having checked that it can be written; the writer looks again.
+def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
+    """Check before a detection that a file could be written, whatever the delay.
+
+    Args:
+        info: The probed source.
+        unmoved: The correction, with a delay of 0 in place of the one to be found.
+        writing: What is wanted of the file.
 
     Raises:
-        typer.BadParameter: The name is of no use.
-        ExportError: The container cannot be written from this source, or the file exists.
+        typer.BadParameter: The name of the file is of no use.
+        ExportError: It cannot be written.
     """
-    target = named_target(info, correction, writing)
-    options.check_target(target, "--output")
-    check_streams(info, target)
-    if target.exists() and not writing.overwrite:
-        raise ExportError(
-            f"{target} exists already; choose another name with -o or add --overwrite.", path=target
-        )
-    return target
+    free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
+    request = _request(info, target_of(info, unmoved, writing), unmoved, free)
+    plan, problems = _look_at(request)
+    # How the sound can be moved exactly depends on the delay.
+    _refuse(problems[: len(problems) - bool(plan.choices)], info)
 
 
 def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
@@ -137,64 +145,100 @@ def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> s
         typer.BadParameter: The name of the file is of no use.
         ExportError: The container cannot be written from this source.
     """
-    moves = plan_correction(info, correction, named_target(info, correction, writing)).moves
+    moves = plan_correction(info, correction, target_of(info, correction, writing)).moves
     return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
 
 
 def write(
-    info: MediaInfo,
-    correction: Correction,
-    writing: Writing,
-    detect_again: Callable[[Exported], Detection] | None = None,
+    info: MediaInfo, correction: Correction, writing: Writing, again: JudgeAgain | None = None
 ) -> ExitCode:
     """Write and check a file, telling what happens.
 
     Args:
         info: The probed source.
         correction: What is moved.
-        writing: What else is wanted.
-        detect_again: Judges the new file.
+        writing: What is wanted of the file.
+        again: Judges the new file; None does not.
 
     Raises:
         typer.BadParameter: Its name is of no use.
         ExportError: It cannot be written, or is not what was asked for.
+        Cancelled: The user pressed Ctrl-C.
     """
-    target = checked_target(info, correction, writing)
+    target = target_of(info, correction, writing)
     if target.suffix != info.path.suffix and writing.output is None:
         typer.echo(wording.other_container_sentence(info.path, target))
-    check_writable(info, target, correction, overwrite=writing.overwrite, layout=writing.layout)
-    plan = plan_correction(info, correction, target)
+    request = _request(info, target, correction, writing)
+    plan, problems = _look_at(request)
     for sentence in plan.notes:
         typer.echo(f"Note: {sentence}")
     if writing.is_dry:
-        return _foretell(info, target, correction, plan, writing)
-    if plan.refused:
-        raise ExportError(refusal(plan), path=info.path)
+        return _tell_dry(request, plan, problems)
+    _refuse(problems, info)
     with watched() as monitor:
-        request = writing.request(info, correction, target)
-        exported = export_clip(request, monitor, detect_again)
+        exported = write_export(request, monitor)
+    if again is not None:
+        try:
+            exported = judged_again(exported, again)
+        except Cancelled:
+            typer.echo(f"{target} is complete; it was not judged again.")
+            raise
+    exported = certified(request, exported)
     for line in exported_lines(exported, str(target)):
         typer.echo(line)
     return _code(exported)
 
 
-def refusal(plan: CorrectionPlan) -> str:
-    """Say why a plan cannot be carried out, and how to choose where there is a choice."""
-    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
-    choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    # Where there are choices, they are what is said last.
-    return f"{plan.refused[-1]} Choose with {choices}, or -o." if choices else plan.refused[0]
+def _request(
+    info: MediaInfo, target: Path, correction: Correction, writing: Writing
+) -> ExportRequest:
+    return ExportRequest(
+        info,
+        target,
+        correction,
+        overwrite=writing.overwrite,
+        layout=writing.layout,
+        keeps_times=writing.keeps_times,
+        verifies=writing.verifies,
+        certifies=writing.certifies,
+    )
 
 
-def _foretell(
-    info: MediaInfo, target: Path, correction: Correction, plan: CorrectionPlan, writing: Writing
-) -> ExitCode:
-    """Say what would be done."""
-    if plan.refused:
-        typer.echo(f"Not possible: {refusal(plan)}")
+def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
+    """Return what a file would be, and why it cannot be written.
+
+    Raises:
+        ExportError: The correction does not fit the source, or there is no such container.
+    """
+    info, target, correction = request.info, request.target, request.correction
+    check_correction(info, correction)
+    plan = plan_correction(info, correction, target)
+    problems = [f"{sentence}{_choice_hint(plan)}" for sentence in plan.refused]
+    try:
+        is_source = target.exists() and target.samefile(info.path)
+        if target.exists() and not is_source and not request.overwrite:
+            problems.insert(
+                0, f"{target} exists already; choose another name with -o or add --overwrite."
+            )
+        check_place(info, target, overwrite=True, layout=request.layout)
+    except ExportError as error:
+        problems.insert(0, error.message)
+    return plan, problems
+
+
+def _refuse(problems: list[str], info: MediaInfo) -> None:
+    if problems:
+        raise ExportError(problems[0], path=info.path, details="\n".join(problems))
+
+
+def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str]) -> ExitCode:
+    for sentence in problems:
+        typer.echo(f"Not possible: {sentence}")
+    if problems:
         return ExitCode.FAILED
+    info, target, correction = request.info, request.target, request.correction
     typer.echo(f"{target} would be written: audio {retiming_text(correction, plan)}.")
-    command = equivalent_command(info, target, correction, plan, writing.layout)
+    command = equivalent_command(info, target, correction, plan, request.layout)
     typer.echo(command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE
 
@@ -202,8 +246,13 @@ def _foretell(
 def _code(exported: Exported) -> ExitCode:
     """Return the code for a written file: what was wanted with it may be missing."""
     detected = exported.detected
-    if exported.certificate_problem:
-        return ExitCode.FAILED
     if detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC:
         return ExitCode.OUT_OF_SYNC
-    return ExitCode.DONE
+    return ExitCode.PARTLY_DONE if exported.certificate_problem else ExitCode.DONE
+
+
+def _choice_hint(plan: CorrectionPlan) -> str:
+    """Say how to choose, where there is a choice."""
+    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
+    options = " or ".join(f"--inexact {inexact}" for inexact in chosen)
+    return f" Choose with {options}, or -o." if options else ""

@@ -292,7 +292,7 @@ class ExportDialog(QDialog):
     def _on_command(self) -> None:
         if self._outlook.command is not None:
             QGuiApplication.clipboard().setText(self._outlook.command)
-        sentence = export_wording.command_sentence(self._outlook, self.options.media_layout)
+        sentence = export_wording.command_sentence(self._outlook)
         self.command_label.setText(wording.breakable(sentence))
         self.command_label.show()
         self._fitting.start()

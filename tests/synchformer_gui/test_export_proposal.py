@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from core.detection.config import DetectionConfig
+from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.media.hints import delay_hints
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -32,3 +34,25 @@ def test_nothing_is_proposed_unmeasured(late: MediaInfo) -> None:
 
     assert proposal.delay == ""
     assert "Nothing was measured yet" in proposal.advice
+
+
+def test_no_delay_of_0_is_proposed(late: MediaInfo) -> None:
+    estimate = OffsetEstimate(
+        0.0003, (-0.03, 0.03), 0.9, 0.99, Verdict.IN_SYNC, Reason.NONE, windows_used=9
+    )
+    detection = Detection(
+        info=late,
+        config=DetectionConfig(),
+        opinion=Opinion("built-in model", "builtin", estimate),
+        second_opinion=None,
+        evidence=(),
+        video_stream_index=0,
+        audio_stream_index=1,
+        warnings=(),
+        elapsed_s=1.0,
+        coverage=Coverage(()),
+    )
+    proposal = propose(late, 1, detection)
+
+    assert proposal.delay == ""
+    assert "found on time" in proposal.advice

@@ -91,11 +91,12 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
 
 
 def test_the_way_that_the_sound_went_is_told() -> None:
+    earlier = Correction((1,), Fraction(-1, 25))
     near = replace(PLAN, remainder_s=Fraction(-1, 125), moved_s=Fraction(-6, 125))
     (wrote, *_) = export_wording.exported_lines(
-        Exported(Path("/a/out.avi"), CORRECTION, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
+        Exported(Path("/a/out.avi"), earlier, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
     )
-    assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier."
+    assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier, 8 ms earlier than asked for."
 
 
 WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)

@@ -1,10 +1,13 @@
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.plan import Method
 from core.media.probe import probe
@@ -167,3 +170,30 @@ def test_nothing_is_certified_unmeasured(request_for: Callable[..., ExportReques
         ExportRequest(
             request.info, request.target, request.correction, verifies=False, certifies=True
         )
+
+
+def test_no_room_is_said_before(
+    request_for: Callable[..., ExportRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_for()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    assert "free some space" in foresee(request, SILENT).problem
+
+
+def test_times_that_a_drive_does_not_take_are_told(
+    request_for: Callable[..., ExportRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    request = replace(request_for(), keeps_times=True)
+    monkeypatch.setattr(shutil, "copystat", refuse)
+    exported = export_clip(request, SILENT)
+    assert exported.path.is_file()
+    assert "could not be given the permissions" in " ".join(exported.notes)
+
+
+def test_the_command_has_the_layout(request_for: Callable[..., ExportRequest]) -> None:
+    command = foresee(replace(request_for(), layout=Layout.FASTSTART), SILENT).command
+    assert command is not None
+    assert "-movflags faststart" in command

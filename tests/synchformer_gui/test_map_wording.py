@@ -11,6 +11,7 @@ from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.windows import Window
+from core.media.correction import Correction
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.timing import TimeSpan
 from synchformer_gui import map_wording, wording
@@ -173,3 +174,33 @@ def test_no_sentence_carries_a_sign(cause, ppm):
     ]
 
     assert not [s for s in sentences if re.search(r"[-+−]\s*\d", s)]
+
+
+def test_a_drift_without_a_delay_is_told_without_one():
+    found = replace(DRIFT, pieces=(piece(0.0, 300.0, 0.0, -0.3),))
+    said = map_wording.correction_sentence(detection(found))
+    assert said.startswith("Correction: retime the audio to 99.900 % of its length. A constant")
+
+
+def test_sound_that_stays_is_not_said_to_be_moved():
+    assert map_wording.retiming_text(Correction((1,), Fraction(0))) == "not moved"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "phrase"),
+    [
+        (Verdict.IN_SYNC, Reason.NONE, "25 fps) ± 10 ms. In sync by"),
+        (Verdict.OUT_OF_SYNC, Reason.NONE, "Watch the new file before you use it."),
+        (Verdict.CANNOT_TELL, Reason.TOO_COARSE, "25 fps) ± 10 ms. Cannot tell whether"),
+        (Verdict.CANNOT_TELL, Reason.SILENCE, "cannot tell (silence), which says nothing against"),
+    ],
+)
+def test_what_is_left_in_a_new_file_is_told(verdict, reason, phrase):
+    judged = detection(None)
+    estimate = replace(judged.estimate, verdict=verdict, reason=reason)
+    said = map_wording.recheck_sentence(
+        replace(judged, opinion=replace(judged.opinion, estimate=estimate))
+    )
+    assert said.startswith("Judged again: ")
+    assert phrase in said
+    assert ("90 % interval: 150 to 170 ms early" in said) == (reason is not Reason.SILENCE)

@@ -17,7 +17,7 @@ EXACT = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
 
 
 def plan(method: Method = Method.TIMES, n_units: int = 0) -> CorrectionPlan:
-    move = Move(1, method, Fraction(4, 25), n_units)
+    move = Move(1, method, Fraction(-4 if n_units < 0 else 4, 25), n_units)
     return CorrectionPlan(StreamPlan(AVI, (), (), ()), (move,), Fraction(0), (), (), ())
 
 
@@ -25,9 +25,9 @@ def plan(method: Method = Method.TIMES, n_units: int = 0) -> CorrectionPlan:
     ("method", "n_units", "kept"),
     [
         (Method.TIMES, 0, "picture and sound are unchanged, and the audio is exactly"),
-        (Method.SAMPLES, -7, "unchanged but for the head that was cut off"),
-        (Method.PACKETS, 3, "unchanged but for the silence in front"),
-        (Method.DECODED, 0, "all but the audio stored as PCM is unchanged"),
+        (Method.SAMPLES, -7, "unchanged but for the first 160 ms of the sound, which were cut off"),
+        (Method.PACKETS, 3, "unchanged but for 160 ms of silence in front"),
+        (Method.DECODED, 0, "the picture is unchanged, the moved sound was decoded to PCM"),
         (Method.RETIMED, 0, "all but the audio encoded again is unchanged"),
     ],
 )

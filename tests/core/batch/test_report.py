@@ -1,10 +1,12 @@
 import csv
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from core.batch.report import COLUMNS, is_report, write_csv
+from core.batch.correction import FileCorrection, Outcome
+from core.batch.report import COLUMNS, CORRECTION_COLUMNS, is_report, write_csv
 from core.batch.runner import FileResult
 from core.detection.config import DetectionConfig
 from core.detection.result import (
@@ -93,9 +95,6 @@ def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path
         "stopped": "precise enough",
         "model": "builtin",
         "notes": "",
-        "corrected_copy": "",
-        "correction": "",
-        "not_corrected": "",
         "error": "",
     }
     assert row_of(detection(), tmp_path) == row | {"sync_map": ""}
@@ -175,3 +174,23 @@ def test_a_report_is_recognised_by_its_header(tmp_path):
     for other in (b"", b"name", target.read_bytes()[:-2] + b",more\r\n", b"\0\0\0 ftypisom"):
         target.write_bytes(other)
         assert not is_report(target)
+
+
+def test_what_was_corrected_is_stated_behind_the_rest(tmp_path):
+    target = tmp_path / "fixed" / "a.mp4"
+    written = FileCorrection(Outcome.WRITTEN, target, Fraction(-1, 25), ("Wrote it.", "Verified."))
+    results = [
+        FileResult(tmp_path / "a.mp4", detection(), correction=written),
+        FileResult(tmp_path / "b.mp4", None, "b.mp4 is empty."),
+    ]
+    write_csv(results, tmp_path, tmp_path / "out.csv")
+    first, second = rows(tmp_path / "out.csv")
+    assert tuple(first) == COLUMNS + CORRECTION_COLUMNS
+    assert [first[name] for name in CORRECTION_COLUMNS] == [
+        "written",
+        str(target),
+        "-0.040000",
+        "Wrote it. Verified.",
+    ]
+    assert [second[name] for name in CORRECTION_COLUMNS] == [""] * 4
+    assert is_report(tmp_path / "out.csv")

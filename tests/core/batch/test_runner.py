@@ -132,3 +132,13 @@ def test_a_run_goes_on_where_an_earlier_one_ended_and_opens_no_engine_in_vain(ma
     assert len(opened) == 2
     assert [r.is_earlier for r in check_clips([old, new], open_engine, inquire())] == [True, True]
     assert len(opened) == 2
+
+
+def test_a_folder_for_results_is_left_out(tmp_path):
+    for name in ("a.mp4", "fixed/a.mp4", "day/fixed/b.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = {"a.mp4", "day/fixed/b.mp4"}
+    found = find_clips(tmp_path, recursive=True, left_out=tmp_path / "day" / ".." / "fixed")
+    assert {path.relative_to(tmp_path).as_posix() for path in found} == names
+    assert len(find_clips(tmp_path, recursive=True, left_out=tmp_path / "none")) == 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExportError
-from core.media.certificate import certificate_path, write_certificate
+from core.media.certificate import Residual, certificate_path, write_certificate
 from core.media.correction import Correction
 from core.media.plan import plan_correction
 from core.media.probe import probe
@@ -34,7 +34,13 @@ def test_a_certificate_says_what_was_done_and_found(
     assert said["changed_metadata"] == said["lost_streams"] == said["differing"] == []
     assert [stream["equal"] for stream in said["streams"]] == [True, True]
     assert len({stream["blake2b"] for stream in said["streams"]}) == 2
+    assert said["detected_again"] is None
     assert not list(tmp_path.glob(".*partial~"))
+    residual = Residual("builtin", "in sync", "", "bt1359", 0.004, (-0.03, 0.035), 0.9)
+    path = write_certificate(info, target, correction, plan, found, "Tool 1.0", residual=residual)
+    again = json.loads(path.read_text(encoding="utf-8"))["detected_again"]
+    assert (again["offset_s"], again["interval_s"]) == (0.004, [-0.03, 0.035])
+    assert (again["verdict"], again["engine"]) == ("in sync", "builtin")
 
 
 def test_a_certificate_that_cannot_be_written_is_told(

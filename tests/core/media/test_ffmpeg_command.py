@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
 from core.media.plan import plan_correction
@@ -53,3 +54,31 @@ def test_there_is_no_command_for_a_shift_by_packets(
     correction = Correction((1,), Fraction(7, 1000), Inexact.NEAREST)
     plan = plan_correction(info, correction, tmp_path / "out.avi")
     assert equivalent_command(info, tmp_path / "out.avi", correction, plan) is None
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
+@pytest.mark.parametrize(
+    ("layout", "flag"), [(Layout.FASTSTART, "faststart"), (Layout.FRAGMENTED, "frag_keyframe")]
+)
+def test_odd_names_and_the_layout_survive(
+    layout: Layout,
+    flag: str,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_clip("-it's 10:30.mp4", duration_s=2, size=(96, 80))
+    monkeypatch.chdir(tmp_path)
+    info, target = probe(Path("-it's 10:30.mp4")), Path("-out: $HOME.mp4")
+    correction = Correction((1,), Fraction(4, 25))
+    plan = plan_correction(info, correction, target)
+    command = equivalent_command(info, target, correction, plan, layout)
+    assert command is not None
+    assert flag in command
+    monkeypatch.chdir("/")
+    subprocess.run(["sh", "-c", f"{command} -y -loglevel error"], check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    content = target.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    assert (b"moof" in content) == (layout is Layout.FRAGMENTED)
+    assert verify_corrected(info, target, correction).passed

@@ -35,7 +35,7 @@ def test_a_delay_in_the_name_is_a_hint(late: MediaInfo, name: str, delay_ms: int
 
 def test_names_that_state_no_delay_give_no_hint(make_clip: MakeClip) -> None:
     plain = probe(make_clip("film.mkv", duration_s=2.0, size=(96, 80)))
-    for name in ("film.mkv", "delayed 33ms.mkv"):
+    for name in ("film.mkv", "delayed 33ms.mkv", "film DELAY 0ms.mkv"):
         assert delay_hints(replace(plain, path=Path(name))) == ()
 
 

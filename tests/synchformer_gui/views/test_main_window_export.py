@@ -86,7 +86,7 @@ def test_how_files_are_written_is_remembered(
     with qtbot.waitSignal(window.session.exported, timeout=10_000):
         dialog.export_button.click()
 
-    assert "not measured" in window.result_panel.exported.label.text()
+    assert "not compared with its source" in window.result_panel.exported.label.text()
     again = ready_dialog(qtbot, window, is_ready=False)
     assert again.options.template == "{name}.moved{ext}"
     assert again.options.verifies
