@@ -3,7 +3,8 @@
 from fractions import Fraction
 from pathlib import Path
 
-from core.media.containers import Layout
+from core.detection.result import Detection
+from core.detection.syncmap.pieces import MapKind
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
 from synchformer_gui import map_wording
@@ -18,7 +19,7 @@ _LEAST_REMAINDER_S = Fraction(1, 20_000)
 def promise_sentence(plan: CorrectionPlan) -> str:
     """Say what stays as it is."""
     methods = {move.method for move in plan.moves}
-    if Method.DECODED in methods:
+    if methods & {Method.DECODED, Method.RETIMED}:
         kept = "The picture is copied as it is; of the sound, what is named above is encoded again."
     elif methods <= {Method.TIMES}:
         kept = (
@@ -50,6 +51,24 @@ def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, .
     return tuple(notes)
 
 
+def retiming_title(detection: Detection) -> str:
+    """Offer to repair an offset that changes, as the text of a button."""
+    found = detection.changing_map
+    is_drift = found is not None and found.kind is MapKind.DRIFT
+    return f"Ret&ime the sound, as the {'drift was' if is_drift else 'jumps were'} measured"
+
+
+def encoded_again_sentence(plan: CorrectionPlan | None) -> str:
+    """Say that retiming encodes sound again, and how if a plan of that tells.
+
+    Args:
+        plan: Of a retiming; any other tells nothing.
+    """
+    codings = [move.coding.words for move in plan.moves if move.coding] if plan else []
+    how = f", as {', '.join(dict.fromkeys(codings))}" if codings else ""
+    return f"It is encoded again{how}; all else is copied."
+
+
 def choices_sentence(target: Path) -> str:
     """Ask what to do where a container cannot carry the exact shift."""
     return (
@@ -69,16 +88,17 @@ def choice_text(choice: Choice) -> str:
             return "Another container, MKV (exact), nothing encoded again"
 
 
-def command_sentence(outlook: Outlook, layout: Layout | None) -> str:
+def command_sentence(outlook: Outlook) -> str:
     """Say that the ffmpeg command was copied, or why there is none."""
     if outlook.command:
-        place = " It leaves the index at the end." if layout else ""
         return (
             "The command is on the clipboard. It moves the sound alike; covers, timecode and the "
-            f"like are what ffmpeg makes of them.{place}"
+            "like are what ffmpeg makes of them."
         )
     if outlook.plan is None or outlook.plan.refused:
         return f"There is no command yet. {outlook.problem}"
+    if any(move.method is Method.RETIMED for move in outlook.plan.moves):
+        return "The ffmpeg program has no command that retimes the sound alike."
     return "The ffmpeg program has no command that moves coded sound by whole packets."
 
 
@@ -99,12 +119,17 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
     if found is not None and found.changed_metadata:
         lines.append(f"These texts differ: {', '.join(found.changed_metadata)}.")
     if exported.detected is not None:
-        lines.append(f"Judged again: {map_wording.answer_sentence(exported.detected)}")
+        lines.append(judged_again_sentence(exported.detected))
     if exported.certificate is not None:
         lines.append(f"Certificate: {exported.certificate.name}, beside it.")
     if exported.certificate_problem:
         lines.append(exported.certificate_problem)
     return lines
+
+
+def judged_again_sentence(detected: Detection) -> str:
+    """Say what a detection of a corrected file found."""
+    return f"Judged again: {map_wording.answer_sentence(detected)}"
 
 
 def hint_action(delay_s: Fraction) -> str:

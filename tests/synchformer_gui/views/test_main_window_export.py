@@ -66,7 +66,7 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
 
     button.click()
     dialog = window.findChildren(ExportDialog)[-1]
-    assert dialog.audio_delay_s == Fraction(-33, 1000)
+    assert dialog.correction_form.audio_delay_s == Fraction(-33, 1000)
     dialog.reject()
 
     open_clip(qtbot, window, make_clip("plain.mp4", duration_s=2.0))
@@ -81,7 +81,7 @@ def test_how_files_are_written_is_remembered(
     dialog.options.template_field.setText("{name}.moved{ext}")
     dialog.options.certificate_box.setChecked(True)
     dialog.options.verify_box.setChecked(False)
-    dialog.delay_field.setText("40ms")
+    dialog.correction_form.delay_field.setText("40ms")
     qtbot.waitUntil(dialog.export_button.isEnabled, timeout=5000)
     with qtbot.waitSignal(window.session.exported, timeout=10_000):
         dialog.export_button.click()
