@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Reason, Verdict
-from core.detection.syncmap.pieces import SyncMap
 from core.media.containers import Layout
 from synchformer_gui.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
@@ -79,12 +78,16 @@ def test_undecided_answer_proposes_no_delay(make_dialog: MakeDialog, settle: Set
     assert settle(dialog) == ""
 
 
-def test_an_offset_that_changes_proposes_no_delay(make_dialog: MakeDialog, drift: SyncMap) -> None:
-    dialog = make_dialog(sync_map=drift)
-
+def test_sound_on_time_proposes_no_delay_and_claims_nothing(
+    make_dialog: MakeDialog, settle: Settle
+) -> None:
+    dialog = make_dialog(Verdict.IN_SYNC, offset_s=0.0)
     assert dialog.correction_form.delay_field.text() == ""
-    assert "no one delay repairs it" in dialog.problem_label.text()
-    assert not dialog.export_button.isEnabled()
+    assert "found on time" in dialog.problem_label.text()
+
+    dialog.correction_form.delay_field.setText("0")
+    assert settle(dialog) == "A delay of 0 changes nothing."
+    assert not dialog.correction_form.sentence_label.isVisible()
 
 
 def test_source_is_refused(make_dialog: MakeDialog, settle: Settle, tmp_path: Path) -> None:
