@@ -29,12 +29,15 @@ from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views import theme
 from synchformer_gui.views.correction_form import CorrectionForm
 from synchformer_gui.views.export_options import ExportOptions
+from synchformer_gui.views.fitting_area import FittingArea
 from synchformer_gui.views.foresight import Foresight
 from synchformer_gui.views.outlook_view import OutlookView
 from synchformer_gui.views.target_chooser import TargetChooser
 from synchformer_gui.views.text_label import text_label
 
 _MIN_WIDTH_PX = 600
+_FRAME_PX = 60
+"""For the title bar, and so that the dialog does not touch the edges of the screen."""
 _LOOKING = "Looking at the file…"
 
 
@@ -63,6 +66,8 @@ class ExportDialog(QDialog):
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
+        content = QVBoxLayout()
+        self._area = FittingArea(content, self)
         self.correction_form = CorrectionForm(proposal, self)
         self.target_chooser = TargetChooser(self)
         self.options = ExportOptions(self._info, preferences, self)
@@ -78,7 +83,7 @@ class ExportDialog(QDialog):
         self.export_button = QPushButton("&Export", self)
         self.export_button.setObjectName("primary")
         self.export_button.setDefault(True)
-        self._arrange()
+        self._arrange(content, QVBoxLayout(self))
         self._propose_name()
         self._connect()
         self._review(is_typing=False)
@@ -111,7 +116,13 @@ class ExportDialog(QDialog):
         self.foresight.forget()
         super().done(result)
 
-    def _arrange(self) -> None:
+    def _arrange(self, content: QVBoxLayout, layout: QVBoxLayout) -> None:
+        """Lay the dialog out.
+
+        Args:
+            content: Of what scrolls where the screen is low.
+            layout: Of the dialog.
+        """
         target_label = QLabel("&New file", self)
         target_label.setBuddy(self.target_chooser)
         # The label stands beside the first line of what it names.
@@ -127,13 +138,15 @@ class ExportDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.export_button)
-        layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 18)
         layout.setSpacing(12)
-        layout.addWidget(self.correction_form)
-        layout.addLayout(target_row)
-        layout.addWidget(self.options)
-        layout.addWidget(self.outlook_view)
+        content.setSpacing(12)
+        content.addWidget(self.correction_form)
+        content.addLayout(target_row)
+        content.addWidget(self.options)
+        content.addWidget(self.outlook_view)
+        content.addStretch(1)
+        layout.addWidget(self._area)
         layout.addWidget(self.problem_label)
         layout.addStretch(1)
         layout.addWidget(self.command_label)
@@ -242,12 +255,17 @@ class ExportDialog(QDialog):
         self._fitting.start()
 
     def _fit(self) -> None:
-        """Be as high as what is shown."""
-        layout = self.layout()
-        if layout is not None:
-            # Else the least height is still that of what was shown before.
-            layout.activate()
-            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+        """Be as high as what is shown, if the screen is."""
+        layout, width_px = self.layout(), self.width()
+        if layout is None:
+            return
+        margins = layout.contentsMargins()
+        layout.activate()
+        others_px = layout.totalHeightForWidth(width_px) - self._area.minimumHeight()
+        most_px = self.screen().availableGeometry().height() - _FRAME_PX - others_px
+        self._area.fit(width_px - margins.left() - margins.right(), most_px)
+        layout.activate()
+        self.resize(width_px, layout.totalHeightForWidth(width_px))
 
     def _on_command(self) -> None:
         if self._outlook.command is not None:

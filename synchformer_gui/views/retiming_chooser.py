@@ -29,12 +29,12 @@ class RetimingChooser(QWidget):
         self._detection = detection
         self.retime_button = QRadioButton(export_wording.retiming_title(detection), self)
         self.retime_button.setToolTip(map_wording.correction_sentence(detection))
-        self.delay_button = QRadioButton("&One delay for all of the sound", self)
         body = QWidget(self)
         self.what_label = text_label(body, "muted")
         self.coding_label = text_label(body, "warning")
         self.pitch_box = QCheckBox("Keep the pitc&h; in place to some 20 ms only", body)
         self.pitch_box.setToolTip("Else the pitch follows, which is right after a wrong rate")
+        self.delay_button = QRadioButton("&One delay for all of the sound", self)
         lines = QVBoxLayout(body)
         lines.setContentsMargins(24, 0, 0, 6)
         lines.setSpacing(4)

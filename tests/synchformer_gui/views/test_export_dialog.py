@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Reason, Verdict
+from core.detection.syncmap.pieces import SyncMap
 from core.media.containers import Layout
 from synchformer_gui.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
@@ -223,18 +224,40 @@ def test_closed_dialog_looks_no_further(
         dialog.reject()
 
 
-def test_keys_reach_everything_in_the_order_of_reading(
-    make_dialog: MakeDialog, settle: Settle
+def test_a_dialog_of_much_stays_on_the_screen(
+    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap, tmp_path: Path
 ) -> None:
-    dialog = make_dialog(name="two.mkv", n_sounds=2)
+    (tmp_path / "five.synced.mkv").touch()
+    dialog = make_dialog(name="five.mkv", n_sounds=5, sync_map=drift)
+    dialog.options.fold_button.click()
+    dialog.correction_form.stream_list.all_button.click()
+    assert "already exists" in settle(dialog)
+    dialog.command_button.click()
+    screen_px = dialog.screen().availableGeometry().height()
+    qtbot.waitUntil(lambda: screen_px - 100 < dialog.height() <= screen_px, timeout=1000)
+
+    assert dialog.minimumSizeHint().height() <= screen_px
+    for widget in (dialog.problem_label, dialog.export_button):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
+
+
+def test_keys_reach_everything_in_the_order_of_reading(
+    make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = make_dialog(name="two.mkv", n_sounds=2, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
     settle(dialog)
     dialog.options.fold_button.click()
     order: list[QWidget] = []
-    widget: QWidget | None = dialog.correction_form.delay_field
+    widget: QWidget | None = chooser.retime_button
     while widget is not None and widget not in order:
         order.append(widget)
         widget = widget.nextInFocusChain()
     stops = [
+        chooser.retime_button,
+        chooser.pitch_box,
+        chooser.delay_button,
         dialog.correction_form.delay_field,
         dialog.correction_form.stream_list.list,
         dialog.target_chooser.field,
@@ -242,6 +265,7 @@ def test_keys_reach_everything_in_the_order_of_reading(
         dialog.options.fold_button,
         dialog.options.container_combo,
         dialog.options.verify_box,
+        dialog.options.detect_box,
         dialog.options.times_box,
         dialog.command_button,
         dialog.cancel_button,
