@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
 from core.media.correction import Correction
+from core.media.retiming import Retiming
 from synchformer_gui.exporting import Exported, ExportRequest
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
@@ -128,3 +129,24 @@ def test_the_stream_that_was_moved_is_judged(
     detected = heard[-1].detected
     assert detected is not None
     assert detected.audio_stream_index == detected.info.audios[1].index
+
+
+def test_cancel_while_sound_is_retimed_leaves_nothing(
+    qtbot: QtBot,
+    session: Session,
+    make_request: Callable[..., ExportRequest],
+    heard: list[Exported],
+    tmp_path: Path,
+) -> None:
+    request = make_request()
+    retiming = Retiming.stretched(Fraction(1001, 1000), Fraction(0))
+    before = set(tmp_path.iterdir())
+    session.export(
+        replace(request, correction=replace(request.correction, retiming=retiming)), CLASSICAL
+    )
+    with qtbot.waitSignal(session.stopped):
+        session.cancel()
+    qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
+
+    assert not heard
+    assert set(tmp_path.iterdir()) == before
