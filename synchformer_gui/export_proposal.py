@@ -7,6 +7,7 @@ from core.detection.result import Detection, Verdict
 from core.media.hints import DelayHint
 from core.media.info import MediaInfo
 from core.timing import delay_for
+from synchformer_gui import map_wording
 from synchformer_gui.quantities import delay_text
 
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
@@ -25,12 +26,16 @@ class ExportProposal:
         audio_stream_index: Stream of the container that is moved.
         delay: As it would be typed; empty if none is proposed.
         advice: What to do where no delay is typed.
+        changing: The answer that the offset drifts or jumps, which retiming can follow.
+        retimes: Whether it is proposed that retiming does; it encodes sound again.
     """
 
     info: MediaInfo
     audio_stream_index: int
     delay: str
     advice: str
+    changing: Detection | None = None
+    retimes: bool = False
 
 
 def propose(
@@ -48,15 +53,17 @@ def propose(
             the sound is on time, or if the offset changes.
         hint: What the user took instead.
     """
+    changing = detection if detection is not None and detection.changing_map else None
     if hint is not None:
         index = hint.audio_stream_index
         chosen = audio_stream_index if index is None else index
-        return ExportProposal(info, chosen, _typed(hint.delay_s), _UNTYPED)
+        return ExportProposal(info, chosen, _typed(hint.delay_s), _UNTYPED, changing)
     if detection is None:
         return ExportProposal(info, audio_stream_index, "", _UNMEASURED)
     index, estimate = detection.audio_stream_index, detection.estimate
-    if detection.changing_map is not None:
-        return ExportProposal(info, index, "", _CHANGING)
+    if changing is not None:
+        is_known = map_wording.is_known_to_change(changing)
+        return ExportProposal(info, index, "", _CHANGING, changing, is_known)
     if estimate.verdict is Verdict.CANNOT_TELL:
         return ExportProposal(info, index, "", _UNTOLD)
     delay_ms = round(1000 * delay_for(estimate.offset_s))

@@ -3,6 +3,8 @@
 from fractions import Fraction
 from pathlib import Path
 
+from core.detection.result import Detection
+from core.detection.syncmap.pieces import MapKind
 from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
 from synchformer_gui import map_wording
@@ -15,7 +17,7 @@ from synchformer_gui.verification_wording import verification_sentence
 def promise_sentence(plan: CorrectionPlan) -> str:
     """Say what stays as it is."""
     methods = {move.method for move in plan.moves}
-    if Method.DECODED in methods:
+    if methods & {Method.DECODED, Method.RETIMED}:
         kept = "The picture is copied as it is; of the sound, what is named above is encoded again."
     elif methods <= {Method.TIMES}:
         kept = (
@@ -47,6 +49,24 @@ def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, .
     return tuple(notes)
 
 
+def retiming_title(detection: Detection) -> str:
+    """Offer to repair an offset that changes, as the text of a button."""
+    found = detection.changing_map
+    is_drift = found is not None and found.kind is MapKind.DRIFT
+    return f"Ret&ime the sound, as the {'drift was' if is_drift else 'jumps were'} measured"
+
+
+def encoded_again_sentence(plan: CorrectionPlan | None) -> str:
+    """Say that retiming encodes sound again, and how if a plan of that tells.
+
+    Args:
+        plan: Of a retiming; any other tells nothing.
+    """
+    codings = [move.coding.words for move in plan.moves if move.coding] if plan else []
+    how = f", as {', '.join(dict.fromkeys(codings))}" if codings else ""
+    return f"It is encoded again{how}; all else is copied."
+
+
 def choices_sentence(target: Path) -> str:
     """Ask what to do where a container cannot carry the exact shift."""
     return (
@@ -75,6 +95,8 @@ def command_sentence(outlook: Outlook) -> str:
         )
     if outlook.plan is None or outlook.plan.refused:
         return f"There is no command yet. {outlook.problem}"
+    if any(move.method is Method.RETIMED for move in outlook.plan.moves):
+        return "The ffmpeg program has no command that retimes the sound alike."
     return "The ffmpeg program has no command that moves coded sound by whole packets."
 
 

@@ -23,6 +23,8 @@ _CAUSES = {
     DriftCause.NONE: "",
     DriftCause.CLOCK: ", as recorders do whose clocks differ",
 }
+_LARGEST_COMMON = 2000
+"""Denominators of ratios that people know as such end here: 1001/1000, 960/1001."""
 _TIMES = {1: "once", 2: "twice"}
 _VERDICTS = {
     Verdict.IN_SYNC: "All of it is in sync by {}.",
@@ -70,7 +72,9 @@ def retiming_text(correction: Correction, plan: CorrectionPlan | None = None) ->
         return f"moved in {len(retiming.pieces)} pieces"
     ratio = retiming.pieces[0].ratio
     pitch = ", its pitch kept" if retiming.keeps_pitch else ""
-    stretched = f"made {ratio.numerator}/{ratio.denominator} times as long{pitch}"
+    is_common = ratio.denominator <= _LARGEST_COMMON
+    times = str(ratio) if is_common else f"{float(ratio):.6f}"
+    stretched = f"made {times} times as long{pitch}"
     return f"{stretched}, then {way}" if delay_s else stretched
 
 

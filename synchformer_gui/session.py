@@ -7,13 +7,14 @@ from PySide6.QtCore import QObject, Signal
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
-from core.detection.verdict import judge_again
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import tasks
-from synchformer_gui.exporting import Exported, ExportRequest, export_clip
+from synchformer_gui.export_job import WrittenCopy, export_job
+from synchformer_gui.exporting import Exported, ExportRequest
 from synchformer_gui.jobs import Job, JobQueue
+from synchformer_gui.reconsideration import Reconsideration
 from synchformer_gui.settings import Preferences
 from synchformer_gui.wording import detection_obstacle
 
@@ -27,6 +28,8 @@ class Activity(Enum):
     OPENING = auto()
     DETECTING = auto()
     EXPORTING = auto()
+    JUDGING_COPY = auto()
+    """The corrected file is complete; it is judged again."""
 
 
 class Session(QObject):
@@ -50,7 +53,7 @@ class Session(QObject):
     detected = Signal(object)
     """Carries a Detection, again after it was judged by another tolerance."""
     exported = Signal(object)
-    """Carries an Exported."""
+    """Carries an Exported, again after it was judged, or after that was cancelled."""
     stopped = Signal()
     """The user cancelled."""
     failed = Signal(object)
@@ -60,10 +63,14 @@ class Session(QObject):
         super().__init__(parent)
         self.worker = JobQueue(1, self)
         self.probers = JobQueue(N_PROBERS, self)
+        self._reconsideration = Reconsideration(self.probers, self)
+        self._reconsideration.recalled.connect(self._on_recalled)
+        self._reconsideration.judged_again.connect(self._on_judged_again)
+        self._reconsideration.failed.connect(self.failed)
         self._detector = tasks.Detector()
         self._job: Job | None = None
         self._opening: Job | None = None
-        self._judging: Job | None = None
+        self._written: WrittenCopy | None = None
         self._is_earlier = False
         self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
@@ -122,38 +129,26 @@ class Session(QObject):
         """Judge and move this stream of the container from now on."""
         if stream_index != self._audio_stream_index:
             self._audio_stream_index = stream_index
-            if self._activity is Activity.DETECTING:
-                self._stop()
             self._drop_detection()
 
     def choose_region(self, span: TimeSpan | None) -> None:
         """Judge this part of the clip from now on, None for all of it."""
         self._region = span
-        if self._activity is Activity.DETECTING:
-            self._stop()
         self._drop_detection()
 
     def choose_tolerance(self, name: str) -> None:
         """Judge by this tolerance from now on, also the answer that there may be."""
         self._tolerance = tolerance_named(name)
-        detection, tolerance = self._detection, self._tolerance
-        self._judging = None
-        if detection is None or detection.config.tolerance == tolerance:
-            return
-        self._judging = Job(lambda _: judge_again(detection, tolerance))
-        self._judging.succeeded.connect(self._on_judged_again)
-        self._judging.failed.connect(self.failed)
-        self.probers.submit(self._judging)
+        self._reconsideration.forget()
+        detection = self._detection
+        if detection is not None and detection.config.tolerance != self._tolerance:
+            self._reconsideration.judge_again(detection, self._tolerance)
 
     def recall(self, preferences: Preferences) -> None:
         """Answer at once if the open clip was judged before in the same way."""
         if self._info is None or not self.can_detect or self._detection is not None:
             return
-        request = self._request(self._info, preferences)
-        self._judging = Job(lambda job: tasks.earlier_detection(request, job))
-        self._judging.succeeded.connect(self._on_recalled)
-        self._judging.failed.connect(self.failed)
-        self.probers.submit(self._judging)
+        self._reconsideration.recall(self._request(self._info, preferences))
 
     def detect(self, preferences: Preferences) -> None:
         """Find the offset of the open clip, whatever is known of it."""
@@ -166,11 +161,18 @@ class Session(QObject):
         job.succeeded.connect(self._on_detected)
         self._begin(job, Activity.DETECTING)
 
-    def export(self, request: ExportRequest) -> None:
-        """Write a copy of the open clip with its sound moved; ignored for another clip."""
+    def export(self, request: ExportRequest, judged_by: Preferences | None = None) -> None:
+        """Write a copy of the open clip with its sound moved; ignored for another clip.
+
+        Args:
+            request: What is written.
+            judged_by: Judge the new file by these preferences, as the clip; None does not.
+        """
         if not self.can_export or request.info is not self._info:
             return
-        job = Job(lambda job: export_clip(request, job))
+        again = self._request(request.info, judged_by) if judged_by else None
+        job = export_job(request, self._detector, again)
+        job.published.connect(self._on_written)
         job.succeeded.connect(self._on_exported)
         self._begin(job, Activity.EXPORTING)
 
@@ -186,11 +188,8 @@ class Session(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait for the workers."""
-        self._opening = None
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
-        self._judging = None
+        self._opening = self._job = None
+        self._reconsideration.forget()
         self.probers.close()
         self.worker.close()
 
@@ -209,11 +208,14 @@ class Session(QObject):
     def _stop(self) -> None:
         if self._job is not None:
             self._job.cancel()
+            written = self._written
             self._end()
             self.stopped.emit()
+            if written is not None:
+                self.exported.emit(written.unjudged)
 
     def _end(self) -> None:
-        self._job = None
+        self._job = self._written = None
         self._activity = Activity.NONE
         self._announce()
 
@@ -223,9 +225,11 @@ class Session(QObject):
             self.activity_changed.emit(self._announced)
 
     def _drop_detection(self) -> None:
+        if self._activity is Activity.DETECTING:
+            self._stop()
         self._detection = None
         self._is_earlier = False
-        self._judging = None
+        self._reconsideration.forget()
         self.detection_dropped.emit()
 
     def _is_stale(self) -> bool:
@@ -258,16 +262,13 @@ class Session(QObject):
             self.failed.emit(error)
 
     def _on_detected(self, detection: Detection) -> None:
-        if self._is_stale():
-            return
-        self._detection = detection
-        self._end()
-        self.detected.emit(detection)
-        self.choose_tolerance(self._tolerance.name)
+        if not self._is_stale():
+            self._detection = detection
+            self._end()
+            self.detected.emit(detection)
+            self.choose_tolerance(self._tolerance.name)
 
-    def _on_recalled(self, detection: Detection | None) -> None:
-        if self.sender() is not self._judging or detection is None:
-            return
+    def _on_recalled(self, detection: Detection) -> None:
         self._detection = detection
         self._is_earlier = True
         # What can be done now is more than before.
@@ -277,10 +278,15 @@ class Session(QObject):
         self.choose_tolerance(self._tolerance.name)
 
     def _on_judged_again(self, detection: Detection) -> None:
-        if self.sender() is self._judging:
-            self._judging = None
-            self._detection = detection
-            self.detected.emit(detection)
+        self._detection = detection
+        self.detected.emit(detection)
+
+    def _on_written(self, values: tuple[WrittenCopy, ...]) -> None:
+        if not self._is_stale():
+            self._written = values[-1]
+            self._activity = Activity.JUDGING_COPY
+            self._announce()
+            self.exported.emit(self._written.exported)
 
     def _on_exported(self, exported: Exported) -> None:
         if not self._is_stale():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
+from core.detection.extent import choose_streams, scope_of
 from core.detection.result import Detection
 from core.errors import CheckpointError
 from core.media.info import MediaInfo
@@ -81,6 +82,7 @@ class Detector:
         """
         from synchformer_gui.cache_settings import open_cache
 
+        _check_clip(request)
         engine = self._engine_for(request, monitor)
         inquiry = open_cache().inquiry(request.choice, request.config, monitor)
         return inquiry.judge(request.path, engine, monitor, on_evidence)
@@ -97,6 +99,18 @@ class Detector:
             self._engine = open_engine(choice, monitor)
             self._loaded_for = wanted
         return self._engine
+
+
+def _check_clip(request: DetectRequest) -> None:
+    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
+
+    Raises:
+        MediaError: The file cannot be read, or lacks picture or sound.
+        DetectionError: It ends before the part that is to be judged.
+    """
+    info = probe(request.path)
+    choose_streams(info, request.config)
+    scope_of(info, request.config)
 
 
 def detect_request(

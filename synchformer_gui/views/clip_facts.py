@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from synchformer_gui.codec_names import codec_name
 from synchformer_gui.quantities import duration_text, rate_text, size_text
 
 _NAME_PX = 360
@@ -29,7 +30,7 @@ class FactsLabel(QLabel):
 
 
 def facts_text(info: MediaInfo) -> str:
-    """Write what a file contains: "0:10 · 2.3 MB · h264 340×256, 25 fps · audio: aac 16 kHz"."""
+    """Write what a file contains: "0:10 · 2.3 MB · H.264 340×256, 25 fps · audio: AAC 16 kHz"."""
     parts = [duration_text(info.duration_s), size_text(info.size_bytes)]
     parts.append(_picture_text(info.picture) if info.picture else "no picture")
     if not info.audios:
@@ -43,13 +44,13 @@ def facts_text(info: MediaInfo) -> str:
 
 
 def audio_title(number: int, audio: AudioStream) -> str:
-    """Write which stream one is, counted from 1: "2: aac, 6 ch, eng"."""
+    """Write which stream one is, counted from 1: "2: AAC, 6 ch, eng"."""
     language = f", {audio.language}" if audio.language else ""
-    return f"{number}: {audio.codec}, {audio.n_channels} ch{language}"
+    return f"{number}: {codec_name(audio.codec)}, {audio.n_channels} ch{language}"
 
 
 def _picture_text(video: VideoStream) -> str:
-    text = f"{video.codec} {video.width_px}×{video.height_px}"
+    text = f"{codec_name(video.codec)} {video.width_px}×{video.height_px}"
     if video.frame_rate:
         text += f", {rate_text(video.frame_rate)}"
     if video.is_variable_rate:
@@ -61,4 +62,4 @@ def _picture_text(video: VideoStream) -> str:
 
 def _audio_text(audio: AudioStream) -> str:
     channels = {1: "mono", 2: "stereo"}.get(audio.n_channels, f"{audio.n_channels} channels")
-    return f"{audio.codec} {audio.sample_rate_hz / 1000:g} kHz {channels}"
+    return f"{codec_name(audio.codec)} {audio.sample_rate_hz / 1000:g} kHz {channels}"

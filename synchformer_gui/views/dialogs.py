@@ -22,8 +22,9 @@ class Dialogs(QObject):
 
     clip_chosen = Signal(object)
     """Carries a Path."""
-    export_chosen = Signal(object, object)
-    """Carries an ExportRequest, and the ExportPreferences that were chosen with it."""
+    export_chosen = Signal(object, object, bool)
+    """Carries an ExportRequest, the ExportPreferences that were chosen with it, and whether the new
+    file is to be judged again."""
     models_changed = Signal()
 
     def __init__(self, window: QWidget, probers: JobQueue) -> None:
@@ -57,4 +58,5 @@ class Dialogs(QObject):
     def _on_export_accepted(self) -> None:
         dialog = self.sender()
         if isinstance(dialog, ExportDialog):
-            self.export_chosen.emit(dialog.request, dialog.options.preferences)
+            options = dialog.options
+            self.export_chosen.emit(dialog.request, options.preferences, options.detects_again)

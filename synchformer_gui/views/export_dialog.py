@@ -1,9 +1,11 @@
-"""Asks where the corrected file goes, what is moved and by how much, and says what will come of it.
+"""Asks where the corrected file goes, and says what will come of it.
+
+What is done to the sound is asked by `correction_form`.
 
 What has to be read from files is found out by jobs while the user types.
 """
 
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -13,30 +15,29 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from core.errors import ExportError
-from core.media.correction import Correction, Inexact
-from core.media.remux import check_correction
-from core.timing import parse_delay
+from core.media.correction import Inexact
 from synchformer_gui import export_wording, wording
 from synchformer_gui.export_proposal import ExportProposal
 from synchformer_gui.exporting import ExportRequest, Outlook, proposed_target
 from synchformer_gui.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views import theme
+from synchformer_gui.views.correction_form import CorrectionForm
 from synchformer_gui.views.export_options import ExportOptions
+from synchformer_gui.views.fitting_area import FittingArea
 from synchformer_gui.views.foresight import Foresight
 from synchformer_gui.views.outlook_view import OutlookView
-from synchformer_gui.views.stream_list import StreamList
 from synchformer_gui.views.target_chooser import TargetChooser
 from synchformer_gui.views.text_label import text_label
 
 _MIN_WIDTH_PX = 600
+_FRAME_PX = 60
+"""For the title bar, and so that the dialog does not touch the edges of the screen."""
 _LOOKING = "Looking at the file…"
 
 
@@ -57,7 +58,7 @@ class ExportDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._info, self._advice = proposal.info, proposal.advice
+        self._info = proposal.info
         self._inexact: Inexact | None = None
         self._outlook = Outlook(_LOOKING)
         self.foresight = Foresight(queue, self)
@@ -65,10 +66,9 @@ class ExportDialog(QDialog):
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
-        self.delay_field = QLineEdit(proposal.delay, self)
-        self.delay_field.setPlaceholderText("160ms, 0.16s, 4f (frames); negative moves it earlier")
-        self.sentence_label = text_label(self)
-        self.stream_list = StreamList(self._info.audios, proposal.audio_stream_index, self)
+        content = QVBoxLayout()
+        self._area = FittingArea(content, self)
+        self.correction_form = CorrectionForm(proposal, self)
         self.target_chooser = TargetChooser(self)
         self.options = ExportOptions(self._info, preferences, self)
         self._suffix = str(self.options.container_combo.itemData(0))
@@ -83,20 +83,12 @@ class ExportDialog(QDialog):
         self.export_button = QPushButton("&Export", self)
         self.export_button.setObjectName("primary")
         self.export_button.setDefault(True)
-        self._arrange()
+        self._arrange(content, QVBoxLayout(self))
         self._propose_name()
         self._connect()
         self._review(is_typing=False)
-        self.delay_field.selectAll()
-
-    @property
-    def audio_delay_s(self) -> Fraction:
-        """Exact seconds; positive moves the sound later.
-
-        Raises:
-            ValueError: What is typed is not a delay.
-        """
-        return parse_delay(self.delay_field.text(), self._info.frame_rate)
+        self.correction_form.delay_field.selectAll()
+        self.correction_form.setFocus()
 
     @property
     def request(self) -> ExportRequest:
@@ -111,7 +103,7 @@ class ExportDialog(QDialog):
         return ExportRequest(
             self._info,
             target,
-            Correction(self.stream_list.indices, self.audio_delay_s, self._inexact),
+            replace(self.correction_form.correction, inexact=self._inexact),
             overwrite=self.target_chooser.overwrite,
             layout=self.options.media_layout,
             keeps_times=self.options.keeps_times,
@@ -124,45 +116,44 @@ class ExportDialog(QDialog):
         self.foresight.forget()
         super().done(result)
 
-    def _arrange(self) -> None:
-        form = QGridLayout()
-        form.setVerticalSpacing(8)
-        form.setHorizontalSpacing(14)
-        form.setColumnStretch(1, 1)
-        streams_label = QLabel("&Audio streams", self)
-        rows: tuple[tuple[int, QLabel, QWidget], ...] = (
-            (0, QLabel("Audio &delay", self), self.delay_field),
-            (2, streams_label, self.stream_list),
-            (3, QLabel("&New file", self), self.target_chooser),
-        )
-        for row, label, widget in rows:
-            label.setBuddy(widget)
-            # The label stands beside the first line of what it names.
-            label.setFixedHeight(self.delay_field.sizeHint().height())
-            form.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
-            form.addWidget(widget, row, 1)
-        form.addWidget(self.sentence_label, 1, 1)
-        for part in (streams_label, self.stream_list):
-            part.setVisible(len(self._info.audios) > 1)
+    def _arrange(self, content: QVBoxLayout, layout: QVBoxLayout) -> None:
+        """Lay the dialog out.
+
+        Args:
+            content: Of what scrolls where the screen is low.
+            layout: Of the dialog.
+        """
+        target_label = QLabel("&New file", self)
+        target_label.setBuddy(self.target_chooser)
+        # The label stands beside the first line of what it names.
+        target_label.setFixedHeight(self.target_chooser.field.sizeHint().height())
+        target_row = QGridLayout()
+        target_row.setHorizontalSpacing(14)
+        target_row.setColumnStretch(1, 1)
+        target_row.setColumnMinimumWidth(0, self.correction_form.label_width_px)
+        target_row.addWidget(target_label, 0, 0, Qt.AlignmentFlag.AlignTop)
+        target_row.addWidget(self.target_chooser, 0, 1)
         buttons = QHBoxLayout()
         buttons.addWidget(self.command_button)
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.export_button)
-        layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 18)
         layout.setSpacing(12)
-        layout.addLayout(form)
-        layout.addWidget(self.options)
-        layout.addWidget(self.outlook_view)
+        content.setSpacing(12)
+        content.addWidget(self.correction_form)
+        content.addLayout(target_row)
+        content.addWidget(self.options)
+        content.addWidget(self.outlook_view)
+        content.addStretch(1)
+        layout.addWidget(self._area)
         layout.addWidget(self.problem_label)
         layout.addStretch(1)
         layout.addWidget(self.command_label)
         layout.addLayout(buttons)
 
     def _connect(self) -> None:
-        self.delay_field.textChanged.connect(self._on_moved)
-        self.stream_list.edited.connect(self._on_moved)
+        self.correction_form.edited.connect(self._on_moved)
         self.target_chooser.edited.connect(self._on_target)
         self.options.container_chosen.connect(self._on_container)
         self.options.template_edited.connect(self._on_template)
@@ -216,12 +207,7 @@ class ExportDialog(QDialog):
         self.options.show_container(target.suffix if target else "")
 
     def _template_target(self) -> Path:
-        try:
-            delay_s = self.audio_delay_s
-        except ValueError:
-            delay_s = Fraction(0)
-        indices = self.stream_list.indices or (self._info.audios[0].index,)
-        correction = Correction(indices, delay_s)
+        correction = self.correction_form.likely_correction
         return proposed_target(self._info, self._suffix, self.options.template, correction)
 
     def _review(self, *, is_typing: bool = True) -> None:
@@ -239,26 +225,12 @@ class ExportDialog(QDialog):
             self.foresight.look(self.request, is_typing=is_typing)
 
     def _typed_problem(self) -> str:
-        self.sentence_label.hide()
-        if not self.delay_field.text().strip():
-            return self._advice
-        try:
-            delay_s = self.audio_delay_s
-        except ValueError as error:
-            return f"{error}."
-        self.sentence_label.setText(wording.correction_sentence(delay_s))
-        self.sentence_label.show()
-        if not delay_s:
-            return "A delay of 0 changes nothing."
-        if not self.stream_list.indices:
-            return "Choose one audio stream at least."
+        if problem := self.correction_form.review():
+            return problem
         if self.target_chooser.target is None:
             return "Name the new file."
         try:
             self._template_target()
-            check_correction(self._info, self.request.correction)
-        except ExportError as error:
-            return error.message
         except ValueError as error:
             return f"{error}."
         return ""
@@ -267,6 +239,7 @@ class ExportDialog(QDialog):
         self._outlook = outlook
         self.target_chooser.offer_replacing(target_exists=outlook.target_exists)
         self.outlook_view.show_outlook(request, outlook)
+        self.correction_form.show_plan(outlook.plan)
         self.export_button.setEnabled(not outlook.problem)
         self._show_problem(outlook.problem)
 
@@ -276,18 +249,23 @@ class ExportDialog(QDialog):
     def _show_problem(self, problem: str) -> None:
         self.problem_label.setText(wording.breakable(problem))
         self.problem_label.setVisible(bool(problem))
-        theme.rename(
-            self.problem_label, "muted" if problem in {self._advice, _LOOKING} else "error"
-        )
+        is_advice = problem in {self.correction_form.advice, _LOOKING}
+        theme.rename(self.problem_label, "muted" if is_advice else "error")
+        self.export_button.setToolTip(problem)
         self._fitting.start()
 
     def _fit(self) -> None:
-        """Be as high as what is shown."""
-        layout = self.layout()
-        if layout is not None:
-            # Else the least height is still that of what was shown before.
-            layout.activate()
-            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+        """Be as high as what is shown, if the screen is."""
+        layout, width_px = self.layout(), self.width()
+        if layout is None:
+            return
+        margins = layout.contentsMargins()
+        layout.activate()
+        others_px = layout.totalHeightForWidth(width_px) - self._area.minimumHeight()
+        most_px = self.screen().availableGeometry().height() - _FRAME_PX - others_px
+        self._area.fit(width_px - margins.left() - margins.right(), most_px)
+        layout.activate()
+        self.resize(width_px, layout.totalHeightForWidth(width_px))
 
     def _on_command(self) -> None:
         if self._outlook.command is not None:

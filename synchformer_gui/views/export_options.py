@@ -69,6 +69,8 @@ class ExportOptions(QWidget):
             self.layout_combo.addItem(text, layout)
         self.verify_box = QCheckBox("&Verify: read the new file and compare it", self._body)
         self.verify_box.setChecked(True)
+        self.detect_box = QCheckBox("Mea&sure the offset of the new file again", self._body)
+        self.detect_box.setToolTip("By the same model and tolerance, and the same part of the clip")
         self.certificate_box = QCheckBox("Write a ce&rtificate beside it (JSON)", self._body)
         self.certificate_box.setChecked(preferences.certifies)
         self.times_box = QCheckBox("&Keep the times and permissions of the original", self._body)
@@ -98,6 +100,11 @@ class ExportOptions(QWidget):
     @property
     def verifies(self) -> bool:
         return self.verify_box.isChecked()
+
+    @property
+    def detects_again(self) -> bool:
+        """Whether the new file is judged as the clip was."""
+        return self.detect_box.isChecked()
 
     @property
     def certifies(self) -> bool:
@@ -134,7 +141,8 @@ class ExportOptions(QWidget):
             label.setBuddy(widget)
             form.addWidget(label, row, 0)
             form.addWidget(widget, row, 1)
-        for row, box in enumerate((self.verify_box, self.certificate_box, self.times_box)):
+        boxes = (self.verify_box, self.detect_box, self.certificate_box, self.times_box)
+        for row, box in enumerate(boxes):
             form.addWidget(box, len(rows) + row, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -39,6 +39,7 @@ from synchformer_gui.views.timeline import Timeline
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)
 _TIMELINE_PX = 230
+_TOLD_MS = 6000
 
 
 class MainWindow(QMainWindow):
@@ -190,6 +191,7 @@ class MainWindow(QMainWindow):
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
         self.playback.follow(self.session)
+        self.playback.told.connect(self._on_told)
         self.session.opening.connect(self._on_opening)
         self.session.opened.connect(self._on_opened)
         self.session.progressed.connect(self.detect_panel.progress.show_progress)
@@ -257,17 +259,22 @@ class MainWindow(QMainWindow):
     def _on_export(self) -> None:
         self.export()
 
-    def _on_export_chosen(self, request: ExportRequest, preferences: ExportPreferences) -> None:
+    def _on_export_chosen(
+        self, request: ExportRequest, preferences: ExportPreferences, detects_again: bool
+    ) -> None:
         self._settings.export_preferences = preferences
         self.banner.hide()
         self.result_panel.clear_exported()
-        self.session.export(request)
+        self.session.export(request, self._preferences if detects_again else None)
 
     def _on_escape(self) -> None:
         if self.session.activity is Activity.NONE:
             self.banner.hide()
         else:
             self.session.cancel()
+
+    def _on_told(self, text: str) -> None:
+        self.statusBar().showMessage(text, _TOLD_MS)
 
     def _on_open(self) -> None:
         self.dialogs.open_clip(self._settings.last_folder)

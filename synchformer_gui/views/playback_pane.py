@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.detection.result import Detection
@@ -18,10 +19,14 @@ _SEEK_S = 1.0
 class PlaybackPane(QWidget):
     """Plays the open clip and offers every way to move in it."""
 
+    told = Signal(str)
+    """Carries a sentence for the user."""
+
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._player = player
         self._is_open = False
+        self._detection: Detection | None = None
         self.video = VideoView(self)
         self.transport = TransportBar(self)
         layout = QVBoxLayout(self)
@@ -40,7 +45,7 @@ class PlaybackPane(QWidget):
     def follow(self, session: Session) -> None:
         """Show on the picture where the engine looked, as long as its answer stands."""
         session.detected.connect(self._on_detected)
-        session.detection_dropped.connect(self.video.hide_squares)
+        session.detection_dropped.connect(self._on_detection_dropped)
 
     def show_opening(self, path: Path) -> None:
         """Say that the first clip is being read."""
@@ -67,7 +72,7 @@ class PlaybackPane(QWidget):
             Command("One second back", ("Left",), self.second_back),
             Command("One second forward", ("Right",), self.second_forward),
             Command("To the &start", ("Home",), self.to_start),
-            Command("Show or hide the s&quare that was judged", ("Q",), self.video.toggle_squares),
+            Command("Show or hide the s&quare that was judged", ("Q",), self.toggle_squares),
         )
 
     def toggle(self) -> None:
@@ -99,8 +104,25 @@ class PlaybackPane(QWidget):
     def to_start(self) -> None:
         self.seek(0.0)
 
+    def toggle_squares(self) -> None:
+        """Show or hide the squares that were judged, and say which, or why there are none."""
+        if self._detection is None:
+            self.told.emit("There is no answer yet, so no square was judged.")
+        elif not self._detection.crops:
+            engine = self._detection.opinion.engine_name
+            self.told.emit(f"The {engine} saw the whole picture, so there is no square to show.")
+        else:
+            self.video.toggle_squares()
+            shown = "shown" if self.video.is_framed else "hidden"
+            self.told.emit(f"The square that was judged is {shown}.")
+
     def _on_detected(self, detection: Detection) -> None:
+        self._detection = detection
         self.video.show_squares(detection.crops)
+
+    def _on_detection_dropped(self) -> None:
+        self._detection = None
+        self.video.hide_squares()
 
     def _release(self) -> None:
         self._is_open = False

@@ -1,5 +1,7 @@
 """The answer in words, who gave it, and what was written."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
@@ -59,10 +61,11 @@ class ResultPanel(QScrollArea):
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
+        # What was just done stands where nobody has to scroll for it.
+        layout.addWidget(self.exported)
         layout.addWidget(self.hint_label, 100)
         for widget in self._answer_widgets():
             layout.addWidget(widget)
-        layout.addWidget(self.exported)
         layout.addStretch(1)
         layout.addWidget(self.clip_hints)
         self.show_no_answer(wording.NO_CLIP)
@@ -111,6 +114,7 @@ class ResultPanel(QScrollArea):
         """Show what was written and whether it is what was asked for."""
         self.exported.show_exported(exported)
         self.exported.show()
+        self.verticalScrollBar().setValue(0)
 
     def clear_exported(self) -> None:
         """Forget what was written; something else is about to be."""
@@ -178,18 +182,27 @@ class _ExportedNote(QFrame):
         super().__init__(parent)
         self._path_url = QUrl()
         self.label = text_label(self)
+        self.label.setStyleSheet(f"color: {theme.GOOD};")
+        self.again_label = text_label(self)
         self.folder_button = QPushButton("Show in folder", self)
         self.folder_button.clicked.connect(self._on_folder)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 8, 0, 0)
+        layout.setContentsMargins(0, 0, 0, 8)
         layout.addWidget(self.label)
+        layout.addWidget(self.again_label)
         layout.addWidget(self.folder_button)
 
     def show_exported(self, exported: Exported) -> None:
-        lines = export_wording.exported_lines(exported, exported.path.name)
+        again = exported.detected
+        lines = export_wording.exported_lines(replace(exported, detected=None), exported.path.name)
         text = "✔ " + " ".join(lines)
         self.label.setText(wording.breakable(wording.unbroken(text)))
-        self.label.setStyleSheet(f"color: {theme.GOOD};")
+        self.again_label.setVisible(again is not None)
+        if again is not None:
+            said = map_wording.recheck_sentence(again)
+            self.again_label.setText(wording.unbroken(said))
+            colour = theme.VERDICT_COLOURS[again.estimate.verdict]
+            self.again_label.setStyleSheet(f"color: {colour};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))
 
     def _on_folder(self) -> None:

@@ -11,10 +11,13 @@ from synchformer_gui.views.result_panel import ResultPanel
 from synchformer_gui.wording import NO_CLIP, detection_obstacle
 
 _WIDTH_PX = 356
+_EXPORT = "Write a copy with the sound moved (E)"
+_BUSY = "Something else is being done; wait for it or cancel it (Esc)"
 _STAGES = {
     Activity.OPENING: "Reading the file",
     Activity.DETECTING: "Starting",
     Activity.EXPORTING: "Writing",
+    Activity.JUDGING_COPY: "Measuring the new file",
 }
 
 
@@ -29,7 +32,6 @@ class SidePanel(QWidget):
         self.detect_panel = DetectPanel(self)
         self.result_panel = ResultPanel(self)
         self.export_button = QPushButton("Export corrected…", self)
-        self.export_button.setToolTip("Write a copy with the sound moved (E)")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
@@ -51,6 +53,7 @@ class SidePanel(QWidget):
         is_idle = activity is Activity.NONE
         obstacle = NO_CLIP if info is None else detection_obstacle(info)
         self.export_button.setEnabled(is_idle and not obstacle)
+        self.export_button.setToolTip((obstacle or _EXPORT) if is_idle else _BUSY)
         self.result_panel.clip_hints.setEnabled(is_idle)
         if not is_idle:
             self.detect_panel.set_busy(_STAGES[activity])

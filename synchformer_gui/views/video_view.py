@@ -38,6 +38,11 @@ class VideoView(QStackedWidget):
     def is_empty(self) -> bool:
         return self.currentWidget() is self._invitation
 
+    @property
+    def is_framed(self) -> bool:
+        """Whether squares are shown, if there are any."""
+        return self._picture.is_framed
+
     def show_frame(self, frame: QVideoFrame) -> None:
         """Show a frame at the next repaint."""
         self._picture.show_frame(frame)

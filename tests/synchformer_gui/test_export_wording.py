@@ -39,6 +39,7 @@ def request_to(target: str, source: str = "talk.mkv") -> ExportRequest:
         (Method.SAMPLES, "the sound gets silence in front or loses its beginning"),
         (Method.PACKETS, "the sound gets silence in front or loses its beginning"),
         (Method.DECODED, "is encoded again"),
+        (Method.RETIMED, "is encoded again"),
     ],
 )
 def test_promise_holds_for_each_way_of_moving(method: Method, phrase: str) -> None:

@@ -13,6 +13,7 @@ from core.detection.syncmap.pieces import DriftCause, MapKind, Piece, SyncMap
 from core.detection.windows import Window
 from core.media.correction import Correction
 from core.media.info import AudioStream, MediaInfo, VideoStream
+from core.media.retiming import Retiming
 from core.timing import TimeSpan
 from synchformer_gui import map_wording, wording
 
@@ -204,3 +205,17 @@ def test_what_is_left_in_a_new_file_is_told(verdict, reason, phrase):
     assert said.startswith("Judged again: ")
     assert phrase in said
     assert ("90 % interval: 150 to 170 ms early" in said) == (reason is not Reason.SILENCE)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (Fraction(1001, 1000), "made 1001/1000 times as long"),
+        (Fraction(960, 1001), "made 960/1001 times as long"),
+        (Fraction(845951, 842559), "made 1.004026 times as long"),
+    ],
+)
+def test_measured_ratios_are_said_as_decimals(ratio: Fraction, said: str) -> None:
+    retiming = Retiming.stretched(ratio, Fraction(0))
+
+    assert map_wording.retiming_text(Correction((1,), Fraction(0), retiming=retiming)) == said

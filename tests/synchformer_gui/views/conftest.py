@@ -157,13 +157,15 @@ def make_dialog(
         verdict: Verdict = Verdict.OUT_OF_SYNC,
         *,
         reason: Reason = Reason.NONE,
+        offset_s: float = 0.16,
         sync_map: SyncMap | None = None,
         preferences: ExportPreferences | None = None,
         name: str = "clip.mp4",
         **clip: object,
     ) -> ExportDialog:
         info = probe(make_clip(name, duration_s=2.0, size=(96, 80), **clip))
-        detection = replace(make_detection(verdict, reason, sync_map=sync_map), info=info)
+        found = make_detection(verdict, reason, offset_s=offset_s, sync_map=sync_map)
+        detection = replace(found, info=info)
         proposal = propose(info, info.audios[0].index, detection)
         dialog = ExportDialog(proposal, preferences or ExportPreferences(), queue)
         qtbot.addWidget(dialog)

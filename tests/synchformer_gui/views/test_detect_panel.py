@@ -116,5 +116,5 @@ def test_audio_is_a_choice_only_where_there_is_one(panel: DetectPanel) -> None:
     panel.set_audios((english, german))
 
     assert panel.audio_combo.isVisible()
-    assert panel.audio_combo.itemText(1) == "2: ac3, 6 ch, deu"
+    assert panel.audio_combo.itemText(1) == "2: AC-3, 6 ch, deu"
     assert panel.audio_combo.itemData(1) == 2

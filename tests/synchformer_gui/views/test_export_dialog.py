@@ -30,7 +30,7 @@ def test_estimate_and_name_are_proposed(make_dialog: MakeDialog, settle: Settle)
     request = dialog.request
     assert request.correction.audio_delay_s == Fraction(160, 1000)
     assert request.target.name == "clip.synced.mp4"
-    assert dialog.sentence_label.text() == "Correction: delay audio by 160 ms."
+    assert dialog.correction_form.sentence_label.text() == "Correction: delay audio by 160 ms."
     assert dialog.export_button.isEnabled()
     assert dialog.export_button.isDefault()
     assert not request.overwrite
@@ -49,9 +49,9 @@ def test_delay_is_taken_as_people_write_it(
     make_dialog: MakeDialog, text: str, delay_s: str
 ) -> None:
     dialog = make_dialog()
-    dialog.delay_field.setText(text)
+    dialog.correction_form.delay_field.setText(text)
 
-    assert dialog.audio_delay_s == Fraction(delay_s)
+    assert dialog.correction_form.audio_delay_s == Fraction(delay_s)
 
 
 @pytest.mark.parametrize("text", ["soon", "4 bananas", "0", "0ms", "2s", "-10000"])
@@ -60,31 +60,35 @@ def test_what_is_no_delay_cannot_be_exported(
 ) -> None:
     dialog = make_dialog()
     settle(dialog)
-    dialog.delay_field.setText(text)
+    dialog.correction_form.delay_field.setText(text)
 
     assert not dialog.export_button.isEnabled()
     assert dialog.problem_label.isVisible()
     assert dialog.problem_label.text().endswith(".")
-    dialog.delay_field.setText("1.9s")
+    dialog.correction_form.delay_field.setText("1.9s")
     assert settle(dialog) == ""
 
 
 def test_undecided_answer_proposes_no_delay(make_dialog: MakeDialog, settle: Settle) -> None:
     dialog = make_dialog(Verdict.CANNOT_TELL, reason=Reason.NOT_CONFIDENT)
 
-    assert dialog.delay_field.text() == ""
+    assert dialog.correction_form.delay_field.text() == ""
     assert "could not tell" in dialog.problem_label.text()
     assert not dialog.export_button.isEnabled()
-    dialog.delay_field.setText("2f")
+    dialog.correction_form.delay_field.setText("2f")
     assert settle(dialog) == ""
 
 
-def test_an_offset_that_changes_proposes_no_delay(make_dialog: MakeDialog, drift: SyncMap) -> None:
-    dialog = make_dialog(sync_map=drift)
+def test_sound_on_time_proposes_no_delay_and_claims_nothing(
+    make_dialog: MakeDialog, settle: Settle
+) -> None:
+    dialog = make_dialog(Verdict.IN_SYNC, offset_s=0.0)
+    assert dialog.correction_form.delay_field.text() == ""
+    assert "found on time" in dialog.problem_label.text()
 
-    assert dialog.delay_field.text() == ""
-    assert "no one delay repairs it" in dialog.problem_label.text()
-    assert not dialog.export_button.isEnabled()
+    dialog.correction_form.delay_field.setText("0")
+    assert settle(dialog) == "A delay of 0 changes nothing."
+    assert not dialog.correction_form.sentence_label.isVisible()
 
 
 def test_source_is_refused(make_dialog: MakeDialog, settle: Settle, tmp_path: Path) -> None:
@@ -116,7 +120,7 @@ def test_existing_file_is_replaced_only_with_consent_to_that_file(
 
 def test_a_delay_that_was_erased_is_asked_for(make_dialog: MakeDialog) -> None:
     dialog = make_dialog()
-    dialog.delay_field.clear()
+    dialog.correction_form.delay_field.clear()
 
     assert dialog.problem_label.text() == "Type by how much the sound is to move."
     assert not dialog.export_button.isEnabled()
@@ -146,14 +150,14 @@ def test_name_follows_template_delay_and_container_until_one_is_typed(
     dialog = make_dialog(preferences=ExportPreferences("{name}.{delay_ms}{ext}"))
     field, combo = dialog.target_chooser.field, dialog.options.container_combo
     assert Path(field.text()).name == "clip.+160.mp4"
-    dialog.delay_field.setText("-40ms")
+    dialog.correction_form.delay_field.setText("-40ms")
     combo.setCurrentIndex(combo.findData(".mkv"))
     combo.activated.emit(combo.currentIndex())
     assert Path(field.text()).name == "clip.-40.mkv"
 
     field.setText(str(tmp_path / "mine.mov"))
     assert combo.currentData() == ".mov"
-    dialog.delay_field.setText("80ms")
+    dialog.correction_form.delay_field.setText("80ms")
     assert Path(field.text()).name == "mine.mov"
     combo.setCurrentIndex(combo.findData(".mp4"))
     combo.activated.emit(combo.currentIndex())
@@ -195,21 +199,21 @@ def test_certificate_needs_the_verification(make_dialog: MakeDialog) -> None:
 def test_one_several_or_all_sounds_are_moved(make_dialog: MakeDialog, settle: Settle) -> None:
     dialog = make_dialog(name="three.mkv", n_sounds=3)
     assert settle(dialog) == ""
-    assert dialog.stream_list.isVisible()
+    assert dialog.correction_form.stream_list.isVisible()
     assert dialog.request.correction.audio_stream_indices == (1,)
 
-    dialog.stream_list.all_button.click()
+    dialog.correction_form.stream_list.all_button.click()
     assert dialog.request.correction.audio_stream_indices == (1, 2, 3)
     for row in range(3):
-        dialog.stream_list.list.item(row).setCheckState(Qt.CheckState.Unchecked)
+        dialog.correction_form.stream_list.list.item(row).setCheckState(Qt.CheckState.Unchecked)
     assert dialog.problem_label.text() == "Choose one audio stream at least."
-    dialog.stream_list.list.item(2).setCheckState(Qt.CheckState.Checked)
+    dialog.correction_form.stream_list.list.item(2).setCheckState(Qt.CheckState.Checked)
     assert settle(dialog) == ""
     assert dialog.request.correction.audio_stream_indices == (3,)
 
 
 def test_a_single_sound_is_no_question(make_dialog: MakeDialog) -> None:
-    assert not make_dialog().stream_list.isVisible()
+    assert not make_dialog().correction_form.stream_list.isVisible()
 
 
 def test_closed_dialog_looks_no_further(
@@ -220,25 +224,48 @@ def test_closed_dialog_looks_no_further(
         dialog.reject()
 
 
-def test_keys_reach_everything_in_the_order_of_reading(
-    make_dialog: MakeDialog, settle: Settle
+def test_a_dialog_of_much_stays_on_the_screen(
+    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap, tmp_path: Path
 ) -> None:
-    dialog = make_dialog(name="two.mkv", n_sounds=2)
+    (tmp_path / "five.synced.mkv").touch()
+    dialog = make_dialog(name="five.mkv", n_sounds=5, sync_map=drift)
+    dialog.options.fold_button.click()
+    dialog.correction_form.stream_list.all_button.click()
+    assert "already exists" in settle(dialog)
+    dialog.command_button.click()
+    screen_px = dialog.screen().availableGeometry().height()
+    qtbot.waitUntil(lambda: screen_px - 100 < dialog.height() <= screen_px, timeout=1000)
+
+    assert dialog.minimumSizeHint().height() <= screen_px
+    for widget in (dialog.problem_label, dialog.export_button):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
+
+
+def test_keys_reach_everything_in_the_order_of_reading(
+    make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = make_dialog(name="two.mkv", n_sounds=2, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
     settle(dialog)
     dialog.options.fold_button.click()
     order: list[QWidget] = []
-    widget: QWidget | None = dialog.delay_field
+    widget: QWidget | None = chooser.retime_button
     while widget is not None and widget not in order:
         order.append(widget)
         widget = widget.nextInFocusChain()
     stops = [
-        dialog.delay_field,
-        dialog.stream_list.list,
+        chooser.retime_button,
+        chooser.pitch_box,
+        chooser.delay_button,
+        dialog.correction_form.delay_field,
+        dialog.correction_form.stream_list.list,
         dialog.target_chooser.field,
         dialog.target_chooser.browse_button,
         dialog.options.fold_button,
         dialog.options.container_combo,
         dialog.options.verify_box,
+        dialog.options.detect_box,
         dialog.options.times_box,
         dialog.command_button,
         dialog.cancel_button,

@@ -49,7 +49,7 @@ def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, c
     qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
 
     assert "talk.mp4" in window.windowTitle()
-    assert "h264 320×256, 25 fps" in window.facts_label.text()
+    assert "H.264 320×256, 25 fps" in window.facts_label.text()
     assert window.detect_panel.button.isEnabled()
     assert window.detect_panel.audio_combo.isHidden()
     picture = window.playback.video.grab().toImage()

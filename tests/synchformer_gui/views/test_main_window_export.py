@@ -3,8 +3,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from synchformer_gui.session import Activity
 from synchformer_gui.views.export_dialog import ExportDialog
 from synchformer_gui.views.main_window import MainWindow
 
@@ -30,6 +32,11 @@ def ready_dialog(
     return dialog
 
 
+def is_seen(widget: QWidget) -> bool:
+    """Tell whether all of a widget is on screen, with nothing to scroll."""
+    return widget.visibleRegion().boundingRect() == widget.rect()
+
+
 def test_export_writes_a_verified_file_beside_the_source(
     qtbot: QtBot, judged: MainWindow, clip: Path
 ) -> None:
@@ -45,6 +52,7 @@ def test_export_writes_a_verified_file_beside_the_source(
     assert clip.read_bytes() == before
     assert "Verified" in judged.result_panel.exported.label.text()
     assert judged.result_panel.exported.isVisible()
+    assert is_seen(judged.result_panel.exported.folder_button)
 
     again = ready_dialog(qtbot, judged, clip.with_name("again.mp4"))
     with qtbot.waitSignal(judged.session.failed, timeout=10_000):
@@ -61,12 +69,12 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     assert button.isVisible()
     assert button.text() == "Move the sound 33 ms earlier…"
     plain = ready_dialog(qtbot, window, is_ready=False)
-    assert plain.delay_field.text() == ""
+    assert plain.correction_form.delay_field.text() == ""
     plain.reject()
 
     button.click()
     dialog = window.findChildren(ExportDialog)[-1]
-    assert dialog.audio_delay_s == Fraction(-33, 1000)
+    assert dialog.correction_form.audio_delay_s == Fraction(-33, 1000)
     dialog.reject()
 
     open_clip(qtbot, window, make_clip("plain.mp4", duration_s=2.0))
@@ -81,7 +89,7 @@ def test_how_files_are_written_is_remembered(
     dialog.options.template_field.setText("{name}.moved{ext}")
     dialog.options.certificate_box.setChecked(True)
     dialog.options.verify_box.setChecked(False)
-    dialog.delay_field.setText("40ms")
+    dialog.correction_form.delay_field.setText("40ms")
     qtbot.waitUntil(dialog.export_button.isEnabled, timeout=5000)
     with qtbot.waitSignal(window.session.exported, timeout=10_000):
         dialog.export_button.click()
@@ -92,3 +100,25 @@ def test_how_files_are_written_is_remembered(
     assert again.options.verifies
     assert again.options.certifies
     again.reject()
+
+
+def test_the_new_file_is_judged_when_asked(qtbot: QtBot, judged: MainWindow, clip: Path) -> None:
+    dialog = ready_dialog(qtbot, judged)
+    assert not dialog.options.detects_again
+    dialog.options.detect_box.setChecked(True)
+    note = judged.result_panel.exported
+    dialog.export_button.click()
+    qtbot.waitUntil(lambda: judged.session.activity is Activity.JUDGING_COPY, timeout=10_000)
+    assert "Wrote talk.synced.mp4" in note.label.text()
+    assert note.again_label.isHidden()
+    assert judged.detect_panel.button.text() == "Cancel"
+    qtbot.waitUntil(lambda: judged.session.activity is Activity.NONE, timeout=40_000)
+
+    said = note.again_label.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert said.startswith("Judged again: Audio is ")
+    assert "± " in said
+    assert judged.session.detection is not None, "the answer about the clip stays"
+    assert is_seen(note.folder_button)
+    dialog = ready_dialog(qtbot, judged, clip.with_name("next.mp4"))
+    assert not dialog.options.detects_again, "it is chosen anew each time"
+    dialog.reject()

@@ -86,7 +86,7 @@ def test_long_notes_scroll_and_keys_reach_them(
     monkeypatch.setattr(
         "synchformer_gui.export_wording.note_sentences", lambda *_: ("A note.",) * 40
     )
-    dialog.delay_field.setText("80ms")
+    dialog.correction_form.delay_field.setText("80ms")
     settle(dialog)
     assert short_px < notes.height() < 200
     assert notes.focusPolicy() is Qt.FocusPolicy.StrongFocus

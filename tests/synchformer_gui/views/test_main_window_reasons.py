@@ -1,0 +1,61 @@
+"""What the window says of something that cannot be done, or has nothing to show."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QToolTip
+from pytestqt.qtbot import QtBot
+
+from core.detection.crop.plan import CENTRE
+from synchformer_gui import wording
+from synchformer_gui.views.main_window import MainWindow
+
+pytestmark = pytest.mark.gui
+
+MakeClip = Callable[..., Path]
+
+
+def open_clip(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    with qtbot.waitSignal(window.session.opened, timeout=5000):
+        window.open_clip(path)
+
+
+def test_buttons_that_are_off_say_why(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip
+) -> None:
+    buttons = (window.detect_panel.button, window.side.export_button)
+    for button in buttons:
+        place = button.mapTo(window, button.rect().center())
+        qtbot.mouseMove(window, place)
+        qtbot.wait(50)
+        qtbot.mouseMove(window, place + QPoint(2, 1))
+        qtbot.waitUntil(QToolTip.isVisible, timeout=5000)
+        assert QToolTip.text() == wording.NO_CLIP
+        QToolTip.hideText()
+    open_clip(qtbot, window, make_clip("mute.mp4", duration_s=1.0, audio=False))
+    assert all("no sound" in button.toolTip() for button in buttons)
+    open_clip(qtbot, window, make_clip("long.mp4", duration_s=20.0))
+    window.detect()
+    assert "cancel it" in window.side.export_button.toolTip()
+    window.session.cancel()
+    assert "(E)" in window.side.export_button.toolTip()
+
+
+def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, judged: MainWindow) -> None:
+    qtbot.keyClick(judged, Qt.Key.Key_Q)
+    told = judged.statusBar().currentMessage()
+    assert told == "The classical estimate saw the whole picture, so there is no square to show."
+
+    detection = judged.session.detection
+    assert detection is not None
+    judged.session.detected.emit(replace(detection, crops=(CENTRE,)))
+    qtbot.keyClick(judged, Qt.Key.Key_Q)
+    assert judged.statusBar().currentMessage() == "The square that was judged is hidden."
+    qtbot.keyClick(judged, Qt.Key.Key_Q)
+    assert judged.statusBar().currentMessage() == "The square that was judged is shown."
+    judged.session.choose_audio(99)
+    qtbot.keyClick(judged, Qt.Key.Key_Q)
+    assert "no answer yet" in judged.statusBar().currentMessage()
