@@ -25,7 +25,7 @@ from core.media.packets import copy_packets
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
-from core.paths import complete_or_absent
+from core.paths import complete_or_absent, remove_left_over
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ def write_corrected(
     check_correction(info, correction)
     try:
         _check_target(info, target, overwrite)
+        remove_left_over(target.parent)
         _check_room(info, target)
         before = _identity(info)
         plan = plan_correction(info, correction, target)
@@ -153,7 +154,7 @@ def _write(
             path=info.path,
         )
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
-    with open_container(info.path) as reader, partial.absolute().open("xb") as file:
+    with open_container(info.path) as reader, partial.absolute().open("r+b") as file:
         copy_packets(reader, file, info, plan, correction, monitor, layout)
         file.flush()
         os.fsync(file.fileno())
