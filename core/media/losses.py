@@ -165,8 +165,11 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
 
 
 def _index_of(info: MediaInfo) -> bytes:
-    """Return the part of a file that describes its streams; empty for other containers."""
-    with info.path.open("rb") as file:
+    """Return the part of a file that describes its streams; empty for other containers.
+
+    It is empty as well where that cannot be read, which copying the file tells.
+    """
+    with suppress(OSError), info.path.open("rb") as file:
         if info.container.startswith("matroska"):
             return file.read(_MATROSKA_HEAD_BYTES)
         if not info.container.startswith("mov"):
