@@ -19,6 +19,7 @@ _TRANSPORT_PACKETS = ((0, 188), (4, 192), (0, 204))
 _SYNC = 0x47
 _N_PACKETS_TRIED = 5
 _FLV_TAGS = frozenset({8, 9, 18})
+_HEAD_BYTES = 1 << 20
 _MXF_HEAD_BYTES = 1 << 16
 _MXF_KEY = bytes.fromhex("060e2b34")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d010201")
@@ -44,6 +45,33 @@ def is_cut_short(path: Path, container: str) -> bool:
             except OSError:
                 return False
     return False
+
+
+def read_index(path: Path, container: str) -> None:
+    """Read what describes the streams of a file.
+
+    Demuxers go on after a failure in there, with those streams that they have heard of until then.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of its format.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        file.read(_HEAD_BYTES)
+        if not container.startswith("mov"):
+            return
+        file.seek(0)
+        while len(head := file.read(16)) == 16:
+            n_bytes = int.from_bytes(head[:4], "big")
+            n_bytes = int.from_bytes(head[8:], "big") if n_bytes == 1 else n_bytes
+            if head[4:8] == b"moov":
+                file.read(n_bytes)
+            if n_bytes < 8 or head[4:8] == b"moov":
+                return
+            file.seek(n_bytes - len(head), os.SEEK_CUR)
 
 
 def _is_mov_cut(file: BinaryIO, size: int) -> bool:

@@ -68,7 +68,7 @@ def _read_head(path: Path) -> bytes:
             f"{path} may not be read; change its permissions or copy it elsewhere.", path=path
         ) from error
     except OSError as error:
-        raise _failed_drive(path, error) from error
+        raise failed_drive(path, error) from error
     if not head:
         raise MediaError(f"{path.name} is empty; copy or export it again.", path=path)
     return head
@@ -88,10 +88,11 @@ def _check_readable(path: Path) -> None:
             file.seek(max(file.seek(0, os.SEEK_END) - _END_BYTES, 0))
             file.read(_END_BYTES)
     except OSError as error:
-        raise _failed_drive(path, error) from error
+        raise failed_drive(path, error) from error
 
 
-def _failed_drive(path: Path, error: OSError) -> MediaError:
+def failed_drive(path: Path, error: OSError) -> MediaError:
+    """Return the failure to read what is there."""
     return MediaError(
         f"{path.name} cannot be read ({error.strerror}); check its drive, and copy it again from "
         "where it came from.",

@@ -225,6 +225,13 @@ def _identity(info: MediaInfo) -> tuple[int, int]:
 
 
 def _not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
+    if isinstance(error, FFmpegError) and error.errno == errno.EIO:
+        # Failures of the target are those of Python's files.
+        return ExportError(
+            f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
+            path=info.path,
+            details=str(error),
+        )
     advice = {
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
