@@ -1,16 +1,29 @@
 """Where shipped data and the application's own files lie; files written whole or not at all."""
 
+import logging
 import os
+import re
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
 
+if sys.platform != "win32":
+    import fcntl
+
+log = logging.getLogger(__name__)
+
 _APP = "synchformer-gui"
 _ROOT = Path(__file__).resolve().parent.parent
+
+_PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.partial~", re.DOTALL)
+
+_IDLE_S = 600
+"""Whoever writes a file does not leave it alone for so long, unless its drive hangs."""
 
 
 def resources_dir() -> Path:
@@ -70,18 +83,67 @@ def cache_dir() -> Path:
 
 @contextmanager
 def complete_or_absent(target: Path) -> Iterator[Path]:
-    """Give a name beside `target` to write to; the file takes the name of `target` at the end.
+    """Give an empty file beside `target` to write to; it takes the name of `target` at the end.
 
-    If the block fails, what it wrote is deleted and `target` stays as it was.
+    If the block fails, what it wrote is deleted and `target` stays as it was. Where the process is
+    killed, the file is left to `remove_left_over`.
 
     Raises:
-        OSError: The file cannot be renamed.
+        OSError: The file cannot be created, or not be renamed.
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial~")
     try:
-        yield partial
-        partial.replace(target)
+        with _claimed(partial):
+            yield partial
+            partial.replace(target)
     finally:
         # On a drive that is gone this fails as well; the failure to tell is the first one.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def remove_left_over(folder: Path) -> None:
+    """Delete what `complete_or_absent` could not, because its process was killed.
+
+    That is a file which no process holds and which has not changed for some time, since not every
+    drive tells other machines who holds what.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if not _PARTIAL_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+                continue
+            idle_s = time.time() - path.stat().st_mtime
+            if idle_s > _IDLE_S and not _is_held(path):
+                path.unlink()
+                log.info("%s was left over by a process that was killed; deleted", path)
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Create a file and hold it, as far as the system can, until the block ends."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    if sys.platform == "win32":
+        # What is open there can be neither renamed nor deleted.
+        os.close(descriptor)
+        yield
+    else:
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _is_held(path: Path) -> bool:
+    """Tell whether a process holds a file, or may do so."""
+    if sys.platform == "win32":
+        return False
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -127,6 +127,12 @@ class LogFile(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         self.is_broken = True
 
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError:
+            self.is_broken = True
+
     def _open(self) -> TextIOWrapper:
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
         return super()._open()

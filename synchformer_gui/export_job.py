@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.progress import Monitor, Progress
-from synchformer_gui.exporting import Exported, ExportRequest, copied_stream, export_clip
+from synchformer_gui.exporting import (
+    Exported,
+    ExportRequest,
+    certified,
+    copied_stream,
+    export_clip,
+    judged_again,
+    write_export,
+)
 from synchformer_gui.jobs import Job
 from synchformer_gui.tasks import Detector, DetectRequest
 
@@ -63,7 +71,10 @@ def export_job(
             request_again = replace(again, path=exported.path, config=config)
             return detector.detect(request_again, _OfCopy(job), _ignore)
 
-        return export_clip(request, job, judge_copy if again else None)
+        if again is None:
+            return export_clip(request, job)
+        exported = write_export(request, job)
+        return certified(request, judged_again(exported, judge_copy))
 
     return Job(work)
 

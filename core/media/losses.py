@@ -212,11 +212,13 @@ def index_of(path: Path, container: str) -> bytes:
 
     Of MP4 and MOV, it is what the box of that name holds.
 
+    It is empty as well where that cannot be read, which copying the file tells.
+
     Args:
         path: The file.
         container: FFmpeg's name of its format.
     """
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:
         if container.startswith("matroska"):
             return file.read(_MATROSKA_HEAD_BYTES)
         if not container.startswith("mov"):

@@ -29,6 +29,7 @@ from core.media.retimed_packets import RetimedPackets
 from core.media.sound_coding import PCM_16, SoundCoding
 from core.media.source_packets import copied_packets, end_of
 from core.media.streams import StreamPlan, describe
+from core.media.target_file import TargetFile
 from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
 from core.progress import Monitor, Progress
 
@@ -74,8 +75,9 @@ def copy_packets(
         Cancelled: The monitor says so.
     """
     output = plan.streams.output
+    target = TargetFile(file)
     writer = av.open(
-        file,
+        target,
         "w",
         output.name,
         container_options=muxer_options(output, layout),
@@ -99,8 +101,10 @@ def copy_packets(
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
+        target.raise_failure()
         raise
     writer.close()
+    target.raise_failure()
     return notes
 
 

@@ -103,6 +103,13 @@ def identity(info: MediaInfo) -> tuple[int, int]:
 
 def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
     """Return what to tell a user about the failure to write a file."""
+    if isinstance(error, FFmpegError) and error.errno == errno.EIO:
+        # Failures of the target are those of Python's files.
+        return ExportError(
+            f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
+            path=info.path,
+            details=str(error),
+        )
     advice = {
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",

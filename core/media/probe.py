@@ -13,8 +13,9 @@ from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from core.media.cut_short import read_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
-from core.media.reader import open_container
+from core.media.reader import failed_drive, open_container
 from core.media.untimed import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
@@ -40,6 +41,10 @@ def probe(path: Path) -> MediaInfo:
         MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
     """
     with open_container(path) as container:
+        try:
+            read_index(path, container.format.name)
+        except OSError as error:
+            raise failed_drive(path, error) from error
         videos: list[VideoStream] = []
         audios: list[AudioStream] = []
         others: list[OtherStream] = []

@@ -1,6 +1,7 @@
 """One stream of a file, decoded frame by frame: the only place that deals with PyAV's errors."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -26,6 +27,8 @@ _LISTS = frozenset({"concat", "dash", "hls", "imf"})
 _EXACT_BEHIND_SEEKS = frozenset({"matroska", "mov", "mpegts"})
 """Formats with a timestamp in each block of sound; others, such as AVI, count or guess."""
 
+_END_BYTES = 16 << 20
+
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
@@ -40,6 +43,7 @@ def open_container(path: Path) -> InputContainer:
         # An absolute path keeps FFmpeg from reading a name with a colon as a network address.
         container = av.open(str(path.absolute()))
     except (OSError, FFmpegError) as error:
+        _check_readable(path)
         raise MediaError(_unreadable(path, head), path=path, details=str(error)) from error
     if container.format.name == "tty":
         container.close()
@@ -64,14 +68,37 @@ def _read_head(path: Path) -> bytes:
             f"{path} may not be read; change its permissions or copy it elsewhere.", path=path
         ) from error
     except OSError as error:
-        raise MediaError(
-            f"{path.name} cannot be read ({error.strerror}); check the disk and copy it elsewhere.",
-            path=path,
-            details=str(error),
-        ) from error
+        raise failed_drive(path, error) from error
     if not head:
         raise MediaError(f"{path.name} is empty; copy or export it again.", path=path)
     return head
+
+
+def _check_readable(path: Path) -> None:
+    """Check that a drive gives out both ends of a file, where its description stands.
+
+    Demuxers take what cannot be read for damage to the content.
+
+    Raises:
+        MediaError: It does not.
+    """
+    try:
+        with path.open("rb") as file:
+            file.read(_END_BYTES)
+            file.seek(max(file.seek(0, os.SEEK_END) - _END_BYTES, 0))
+            file.read(_END_BYTES)
+    except OSError as error:
+        raise failed_drive(path, error) from error
+
+
+def failed_drive(path: Path, error: OSError) -> MediaError:
+    """Return the failure to read what is there."""
+    return MediaError(
+        f"{path.name} cannot be read ({error.strerror}); check its drive, and copy it again from "
+        "where it came from.",
+        path=path,
+        details=str(error),
+    )
 
 
 def _unreadable(path: Path, head: bytes) -> str:

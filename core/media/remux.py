@@ -27,7 +27,7 @@ from core.media.place import check_place, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.media.streams import plan_streams
-from core.paths import complete_or_absent
+from core.paths import complete_or_absent, remove_left_over
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ def write_corrected(
         Cancelled: The monitor says so; nothing is left behind.
     """
     check_correction(info, correction)
+    remove_left_over(target.parent)
     check_place(info, target, overwrite=overwrite, layout=layout)
     try:
         before = identity(info)
@@ -187,7 +188,7 @@ def _write(
     """Write the file under its temporary name; return what became of sound that was not kept."""
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     heads_s = hidden_heads_s(info, correction, plan)
-    with open_container(info.path) as reader, partial.absolute().open("xb") as file:
+    with open_container(info.path) as reader, partial.absolute().open("r+b") as file:
         notes = copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
         file.flush()
         copied = {item.index for item in plan.streams.copied}

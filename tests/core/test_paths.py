@@ -1,4 +1,6 @@
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from core.paths import (
     data_dir,
     log_dir,
     models_dir,
+    remove_left_over,
     resources_dir,
 )
 
@@ -86,3 +89,36 @@ def test_a_file_that_was_not_finished_leaves_nothing_behind(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_half()
     assert list(tmp_path.iterdir()) == []
+
+
+def left_over(folder: Path, idle_s: float) -> Path:
+    path = folder / ".table.csv.0123abcd.partial~"
+    path.write_text("half")
+    moment_s = time.time() - idle_s
+    os.utime(path, (moment_s, moment_s))
+    return path
+
+
+def test_what_a_killed_process_left_is_deleted_after_some_time(tmp_path):
+    mine = tmp_path / "table.csv.0123abcd.partial~"
+    mine.write_text("of somebody else")
+    left = left_over(tmp_path, idle_s=60)
+    remove_left_over(tmp_path)
+    assert left.exists()
+
+    left_over(tmp_path, idle_s=1000)
+    remove_left_over(tmp_path)
+
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are held on POSIX")
+def test_what_somebody_writes_is_not_deleted_however_long_it_takes(tmp_path):
+    with complete_or_absent(tmp_path / "table.csv") as partial:
+        os.utime(partial, (0, 0))
+        remove_left_over(tmp_path)
+        assert partial.exists()
+
+
+def test_a_folder_that_is_gone_has_nothing_left_over(tmp_path):
+    remove_left_over(tmp_path / "gone")
