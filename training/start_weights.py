@@ -67,7 +67,7 @@ def start_visual_tower(tower: nn.Module, path: Path) -> Loaded:
             path=path,
             details=f"found {', '.join(list(weights)[:N_LISTED]) or 'no tensors'}",
         )
-    return _load(tower, weights, path, new=("spatial_attn_agg.",))
+    return load_matching(tower, weights, path, new=("spatial_attn_agg.",))
 
 
 def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
@@ -99,7 +99,7 @@ def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
         )
     n_positions = tower.state_dict()[_POSITIONS].shape[1]
     weights[_POSITIONS] = weights[_POSITIONS][:, :n_positions]
-    return _load(tower, weights, path, new=("freq_attn_agg.",))
+    return load_matching(tower, weights, path, new=("freq_attn_agg.",))
 
 
 def start_towers(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> Loaded:
@@ -126,13 +126,23 @@ def start_towers(network: nn.Module, weights: Mapping[str, torch.Tensor], path: 
         }
     towers = tuple(STAGE_1_TOWERS if is_contrastive else STAGE_1_TOWERS.values())
     others = tuple(name for name in own if not name.startswith(towers))
-    return _load(network, named, path, new=others)
+    return load_matching(network, named, path, new=others)
 
 
-def _load(
+def load_matching(
     network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path, new: tuple[str, ...]
 ) -> Loaded:
-    """Copy what fits by name; everything but what begins like `new` has to be there."""
+    """Copy weights by name.
+
+    Args:
+        network: Gets the weights.
+        weights: What it has no place for is left out.
+        path: Where they come from, for the message.
+        new: How the names of those parameters begin that may be missing.
+
+    Raises:
+        CheckpointError: Anything else is missing, or a shape is another.
+    """
     own = network.state_dict()
     missing = [name for name in own if name not in weights]
     unexpected_gaps = [name for name in missing if not name.startswith(new)]

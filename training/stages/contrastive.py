@@ -4,10 +4,12 @@ Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. 
 parameter names are those of the published checkpoints.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from einops import rearrange
+from matplotlib.figure import Figure
 from torch import nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
@@ -16,9 +18,16 @@ from core.model.audio import AudioTower
 from core.model.config import WIDTH
 from core.model.synchformer import segment_embeddings
 from core.model.visual import VisualTower
+from training.data.samples import Samples, loader
+from training.distributed import gather_rows
+from training.evaluation.plots import similarity_figure
+from training.loop import Metrics, Tensors
+from training.stages.feed import Share
 
 START_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.001, 0.5)
+
+N_SHOWN = 8
 
 VALIDATION_WINDOW_SEGMENTS = 8
 """Segments in a row that are looked for among the other runs of a clip."""
@@ -95,6 +104,71 @@ def contrastive_loss(
     seen = F.cross_entropy(visual @ all_audio.T / temperature, own)
     heard = F.cross_entropy(audio @ all_visual.T / temperature, own)
     return (seen + heard) / 2
+
+
+class ContrastiveTask:
+    """Tells segments apart; what it has learned shows in which windows find their own."""
+
+    def __init__(
+        self,
+        train: Samples,
+        validation: Samples,
+        share: Share,
+        *,
+        n_workers: int = 0,
+        gather_negatives: bool = False,
+        show: Callable[[Figure], None] | None = None,
+    ) -> None:
+        """Take the samples.
+
+        Args:
+            train: Drawn by position.
+            validation: The same clips every time.
+            share: Which of both this process takes.
+            n_workers: Processes that make samples; 0 makes them here.
+            gather_negatives: As in `contrastive_loss`.
+            show: Gets a picture of the similarities within the first clips with each validation.
+        """
+        self._train, self._validation = train, validation
+        self._share, self._n_workers = share, n_workers
+        self._gather_negatives, self._show = gather_negatives, show
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this rank's micro batches of some steps."""
+        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
+
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+        """Return the loss over all segments of the batch."""
+        visual, audio = network(batch["video"], batch["mel"])
+        temperature = network.get_parameter("logit_scale")
+        loss = contrastive_loss(
+            visual.flatten(0, 1),
+            audio.flatten(0, 1),
+            temperature,
+            gather_negatives=self._gather_negatives,
+        )
+        return loss, {"temperature": float(temperature.detach())}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Metrics:
+        """Compare windows and segments within each clip; the numbers are those of all ranks."""
+        network.eval()
+        device = next(network.parameters()).device
+        questions = self._share.questions(len(self._validation))
+        precisions, losses, shown = [], [], list[torch.Tensor]()
+        for batch in loader(self._validation, questions, self._n_workers):
+            visual, audio = network(batch["video"].to(device), batch["mel"].to(device))
+            precisions.append(compare_windows(visual, audio).precision.cpu())
+            temperature = network.get_parameter("logit_scale")
+            for seen, heard in zip(visual, audio, strict=True):
+                losses.append(contrastive_loss(seen, heard, temperature).cpu())
+                if len(shown) < N_SHOWN:
+                    shown.append((heard @ seen.T).cpu())
+        if self._show is not None and shown:
+            self._show(similarity_figure(shown, [f"clip {i}" for i in range(len(shown))]))
+        found = (torch.cat(precisions), torch.stack(losses)) if losses else 2 * (torch.zeros(0),)
+        precision, loss = map(gather_rows, found)
+        return {"precision": float(precision.mean()), "loss": float(loss.mean())}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,17 +1,25 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.multiprocessing as mp
+from matplotlib.figure import Figure
+from torch import nn
 from torch.nn import functional as F
 
 from tests.golden.stand_in import GOLDEN_FOLDER, published_shapes
+from tests.training.stages.conftest import FixedSamples
+from training.data.clip import Clip
+from training.loop import Tensors
 from training.stages.contrastive import (
     ContrastiveModel,
+    ContrastiveTask,
     compare_windows,
     contrastive_loss,
 )
+from training.stages.feed import Share
 
 TINY = {"width": 24, "depth": 1}
 
@@ -112,3 +120,42 @@ def one_rank(rank: int, meeting: str, folder: Path) -> None:
     found = {"loss": loss.item(), "visual": visual.grad, "audio": audio.grad}
     torch.save(found, folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
+
+
+def test_segments_of_a_clip_become_tellable_apart(
+    salient_clip: Callable[..., Clip],
+    contrastive_item: Callable[[Clip, int], Tensors],
+    learn: Callable[..., list[float]],
+) -> None:
+    torch.manual_seed(0)
+    network = ContrastiveModel(**TINY, stochastic_depth=0.0)
+    samples = FixedSamples([contrastive_item(salient_clip(3), 4)])
+    task = ContrastiveTask(samples, samples, Share(batch_size=1))
+    losses = learn(network, task.loss, list(task.batches(0, 20)), learning_rate=1e-2)
+    chance = float(np.log(4))
+    assert losses[0] == pytest.approx(chance, rel=0.1)
+    assert losses[-1] < 0.65 * chance
+
+
+class AsGiven(nn.Module):
+    """Takes the first values of what it is shown for its embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logit_scale = nn.Parameter(torch.tensor(0.07))
+
+    def forward(self, video: torch.Tensor, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return video, mel
+
+
+def test_validation_tells_how_many_windows_find_their_own() -> None:
+    rows = unit_rows(0, 2, 14, 32)
+    samples = FixedSamples(
+        [{"video": rows[0], "mel": rows[0]}, {"video": rows[1], "mel": rows[1].roll(3, 0)}]
+    )
+    shown: list[Figure] = []
+    task = ContrastiveTask(samples, samples, Share(batch_size=2), show=shown.append)
+    found = task.validate(AsGiven())
+    assert 0.5 <= found["precision"] < 0.8
+    assert found["loss"] > 1
+    assert len(shown) == 1
