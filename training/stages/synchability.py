@@ -11,7 +11,7 @@ import torch
 
 from core.errors import CheckpointError
 from core.model.synchformer import Synchformer
-from training.start_weights import Loaded, load_matching
+from training.weights import Loaded, load_matching
 
 _POSITIONS = "transformer.pos_emb_cfg.pos_emb"
 _NEW_HEAD = "transformer.sync_head."

@@ -1,0 +1,108 @@
+"""The command `features`: the features of all clips in a folder, one file a clip."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from core.errors import MediaError
+from core.model.hashing import hash_file
+from core.model.synchformer import Synchformer
+from core.progress import Monitor, Progress
+from training.data.clip import read_clip
+from training.features import (
+    SUFFIX,
+    FeatureError,
+    FeaturePlan,
+    claim_folder,
+    clip_features,
+    write_features,
+)
+from training.terminal import TerminalMonitor
+from training.weights import network_of, read_weights
+
+_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+_PLAIN = FeaturePlan(n_views=0, audio_hop_frames=8)
+
+
+def features(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clips, also in sub-folders.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Gets a file for each clip.")],
+    weights: Annotated[
+        Path, typer.Option("--weights", metavar="FILE", help="A checkpoint of any stage.")
+    ],
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 …")] = "cpu",
+) -> None:
+    """Write the segment features of clips; those that are there already are kept."""
+    clips = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not clips:
+        raise FeatureError(f"{folder} holds no clips; choose another folder.", path=folder)
+    network = network_of(read_weights(weights), weights).to(torch.device(device))
+    claim_folder(out, _PLAIN, hash_file(weights).sha256)
+    targets = {out / path.relative_to(folder).with_suffix(SUFFIX): path for path in clips}
+    with TerminalMonitor() as monitor:
+        skipped = ensure_features(network, targets, _PLAIN, monitor)
+    for reason in skipped:
+        typer.echo(reason, err=True)
+    typer.echo(f"Features of {len(targets) - len(skipped)} clips are in {out}")
+
+
+def ensure_features(
+    network: Synchformer,
+    clips: Mapping[Path, Path],
+    plan: FeaturePlan,
+    monitor: Monitor,
+    longest_s: float | None = None,
+) -> list[str]:
+    """Make what is missing.
+
+    Args:
+        network: Its towers encode.
+        clips: The clip behind each file of features; the order numbers the clips.
+        plan: Which segments.
+        monitor: Told how far it is, and asked after each clip whether to go on.
+        longest_s: So much of the beginning of each clip; all of it if None.
+
+    Returns:
+        A sentence for each clip of which there are none: it cannot be read or is too short.
+
+    Raises:
+        FeatureError: A file cannot be written.
+        Cancelled: The monitor asked to stop.
+    """
+    network.eval()
+    skipped = []
+    for item, (target, path) in enumerate(clips.items()):
+        monitor.check()
+        monitor.report(Progress("Encoding clips", item / len(clips)))
+        if target.exists():
+            continue
+        try:
+            found = clip_features(network, read_clip(path, longest_s), plan, item)
+        except MediaError as error:
+            skipped.append(error.message)
+            continue
+        except ValueError as error:
+            skipped.append(f"{path.name} is too short: {error}.")
+            continue
+        write_features(found, target)
+    monitor.report(Progress("Encoding clips", 1.0))
+    return skipped
+
+
+def towers_digest(network: Synchformer) -> str:
+    """Return a SHA-256 of the towers' weights, which tells whose features there are."""
+    digest = hashlib.sha256()
+    for tower in (network.vfeat_extractor, network.afeat_extractor):
+        for name, weight in tower.state_dict().items():
+            digest.update(name.encode())
+            digest.update(weight.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def feature_files(folder: Path, keys: Sequence[str]) -> list[Path]:
+    """Return the file of each clip by its key, which may contain folders."""
+    return [folder / f"{key}{SUFFIX}" for key in keys]
