@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,6 @@ import torch
 import typer
 
 from core.errors import MediaError
-from core.model.hashing import hash_file
 from core.model.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from training.data.clip import read_clip
@@ -41,7 +41,7 @@ def features(
     if not clips:
         raise FeatureError(f"{folder} holds no clips; choose another folder.", path=folder)
     network = network_of(read_weights(weights), weights).to(torch.device(device))
-    claim_folder(out, _PLAIN, hash_file(weights).sha256)
+    claim_folder(out, {"towers": towers_digest(network), **asdict(_PLAIN)})
     targets = {out / path.relative_to(folder).with_suffix(SUFFIX): path for path in clips}
     with TerminalMonitor() as monitor:
         skipped = ensure_features(network, targets, _PLAIN, monitor)

@@ -1,8 +1,8 @@
 """Segment features of clips, kept on disk so that frozen towers run once and not in every epoch."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -195,28 +195,32 @@ def write_features(features: dict[str, torch.Tensor], path: Path) -> None:
         ) from error
 
 
-def claim_folder(folder: Path, plan: FeaturePlan, weights_sha256: str) -> None:
+def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
     """Note what the features of a folder are of, or see that they are of the same.
 
+    Args:
+        folder: Made if missing.
+        facts: Everything that the features depend on, in plain JSON data.
+
     Raises:
-        FeatureError: The folder holds features of other weights or of another plan.
+        FeatureError: The folder holds features of something else, or cannot be used.
     """
-    notes = {"weights_sha256": weights_sha256, **asdict(plan)}
     path = folder / NOTES
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+            with complete_or_absent(path) as partial:
+                partial.write_text(json.dumps(dict(facts), indent=2) + "\n", encoding="utf-8")
             return
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FeatureError(
             f"{path} cannot be used; choose another folder.", path=path, details=str(error)
         ) from error
-    if found != notes:
+    if found != json.loads(json.dumps(dict(facts))):
         raise FeatureError(
-            f"{folder} holds features of other weights or other views; choose another folder, or"
+            f"{folder} holds features of other weights, views or clips; choose another folder, or"
             " delete it to make them anew.",
             path=folder,
-            details=f"{found} instead of {notes}",
+            details=f"{found} instead of {dict(facts)}",
         )

@@ -80,10 +80,10 @@ def test_features_come_back_as_they_were_written(tmp_path: Path) -> None:
         read_features(path)
 
 
-def test_a_folder_keeps_to_its_weights_and_views(tmp_path: Path) -> None:
-    plan = FeaturePlan(n_views=2)
-    claim_folder(tmp_path / "cache", plan, "abc")
-    claim_folder(tmp_path / "cache", plan, "abc")
-    for other_plan, weights in ((FeaturePlan(n_views=3), "abc"), (plan, "xyz")):
-        with pytest.raises(FeatureError, match="other weights or other views"):
-            claim_folder(tmp_path / "cache", other_plan, weights)
+def test_a_folder_keeps_to_what_its_features_are_of(tmp_path: Path) -> None:
+    facts = {"towers": "abc", "views": (1, 2)}
+    claim_folder(tmp_path / "cache", facts)
+    claim_folder(tmp_path / "cache", facts)
+    for other in ({**facts, "towers": "xyz"}, {**facts, "views": (1, 3)}):
+        with pytest.raises(FeatureError, match="other weights, views or clips"):
+            claim_folder(tmp_path / "cache", other)

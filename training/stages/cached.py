@@ -1,11 +1,12 @@
-"""Windows cut from features that lie on the disk, for the stages whose towers are frozen.
+"""Windows of features that lie on the disk, for the stages whose towers are frozen.
 
-A window begins where one of the clip's views has a segment, and sound is moved in whole frames of
-40 ms. Otherwise it is drawn like a window of pictures: the offset evenly among the classes, the
-place evenly among those that the offset leaves, and the sound up to 40 ms to either side.
+A training window begins where one of the clip's views has a segment, and sound is moved in whole
+frames of 40 ms. Otherwise it is drawn like a window of pictures: the offset evenly among the
+classes, the place evenly among those that the offset leaves, and the sound up to 40 ms to either
+side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from torch.utils.data import Dataset
 from core.model.config import SEGMENT_FRAMES, SEGMENT_HOP_FRAMES, SYNC_SEGMENTS, WINDOW_SEGMENTS
 from core.model.fusion import Head
 from core.model.grid import N_CLASSES, OFFSET_GRID_S, class_of
+from core.model.synchformer import Synchformer
+from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
-from training.features import read_features
+from training.data.samples import Samples, loader
+from training.features import SUFFIX, read_features, write_features
 from training.loop import Tensors
 
 FOREIGN_OFFSET_FRAMES = 112
@@ -126,3 +130,54 @@ def _draw_offset(rng: np.random.Generator, stage: Head) -> tuple[int, int]:
     if rng.random() < 0.5:
         return offset_frames, 1
     return FOREIGN_OFFSET_FRAMES * int(rng.choice((-1, 1))), 0
+
+
+class StoredSamples(Dataset[Tensors]):
+    """Fixed samples, such as the questions of a validation, by their features."""
+
+    def __init__(self, folder: Path, n_items: int) -> None:
+        self._folder, self.n_items = folder, n_items
+
+    def __len__(self) -> int:
+        return self.n_items
+
+    def __getitem__(self, index: int) -> Tensors:
+        return read_features(self.path(index))
+
+    def path(self, index: int) -> Path:
+        """Return the file of a sample."""
+        return self._folder / f"{index:06d}{SUFFIX}"
+
+
+@torch.inference_mode()
+def store_samples(
+    network: Synchformer,
+    samples: Samples,
+    stored: StoredSamples,
+    indices: Iterable[int],
+    n_workers: int,
+    monitor: Monitor,
+) -> None:
+    """Encode fixed samples whose files are missing.
+
+    Args:
+        network: Its towers encode.
+        samples: Pictures and spectrograms of windows.
+        stored: Where their features are to be.
+        indices: Which of them.
+        n_workers: Processes that make samples; 0 makes them here.
+        monitor: Told how far it is, and asked after each sample whether to go on.
+    """
+    network.eval()
+    device = network.vfeat_extractor.cls_token.device
+    missing = [index for index in indices if not stored.path(index).exists()]
+    batches = loader(samples, [[index] for index in missing], n_workers)
+    for number, (index, batch) in enumerate(zip(missing, batches, strict=True)):
+        monitor.check()
+        monitor.report(Progress("Encoding validation clips", number / len(missing)))
+        features = {
+            "visual": network.encode_video(batch.pop("video").to(device))[0].half().cpu(),
+            "audio": network.encode_audio(batch.pop("mel").to(device))[0].half().cpu(),
+        }
+        kept = {name: value[0] for name, value in batch.items()}
+        write_features(features | kept, stored.path(index))

@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 import torch
 
+from core.progress import SILENT
+from tests.training.stages.conftest import FixedSamples
+from training.data.samples import loader
 from training.features import write_features
-from training.stages.cached import CachedSamples, draw_cached_window
+from training.stages.cached import (
+    CachedSamples,
+    StoredSamples,
+    draw_cached_window,
+    store_samples,
+)
+from training.stages.sync import answer, build_learner
 
 N_FRAMES = 250
 N_SEGMENTS = (N_FRAMES - 16 - 7) // 8 + 1
@@ -76,3 +85,25 @@ def test_a_clip_that_is_too_short_for_any_window_is_refused() -> None:
     features["audio"] = features["audio"][:90]
     with pytest.raises(ValueError, match="no window at"):
         draw_cached_window(np.random.default_rng(0), features, "sync")
+
+
+def test_stored_samples_are_the_features_of_the_fixed_ones(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_learner("sync", width=24, depth=1)
+    window = {
+        "video": torch.randn(14, 16, 3, 224, 224).half(),
+        "mel": torch.randn(14, 1, 128, 66),
+        "label": torch.tensor(4),
+    }
+    samples = FixedSamples([window])
+    stored = StoredSamples(tmp_path, 1)
+    store_samples(network, samples, stored, range(1), 0, SILENT)
+    before = stored.path(0).stat().st_mtime_ns
+    store_samples(network, samples, stored, range(1), 0, SILENT)
+    assert stored.path(0).stat().st_mtime_ns == before
+    (asked,) = loader(stored, [[0]], 0)
+    (full,) = loader(samples, [[0]], 0)
+    assert int(asked["label"][0]) == 4
+    with torch.no_grad():
+        expected, found = answer(network.eval(), full), answer(network, asked)
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
