@@ -57,6 +57,8 @@ def ask_both(
         The answers of both, in the same order. The target of an offset that cannot be found is the
         nearest class.
     """
+    offsets.eval()
+    synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
     for batch in _all_batches(passes, batch_size, n_workers, monitor):
