@@ -1,7 +1,7 @@
 """The command `features`: the features of all clips in a folder, one file a clip."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,8 @@ from core.errors import MediaError
 from core.model.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from training.data.clip import read_clip
+from training.data.sets.folder import clips_below
+from training.distributed import SINGLE, Ranks
 from training.features import (
     SUFFIX,
     FeatureError,
@@ -24,7 +26,6 @@ from training.features import (
 from training.terminal import TerminalMonitor
 from training.weights import network_of, read_weights
 
-_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 _PLAIN = FeaturePlan(n_views=0, audio_hop_frames=8)
 
 
@@ -37,7 +38,7 @@ def features(
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 …")] = "cpu",
 ) -> None:
     """Write the segment features of clips; those that are there already are kept."""
-    clips = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    clips = clips_below(folder)
     if not clips:
         raise FeatureError(f"{folder} holds no clips; choose another folder.", path=folder)
     network = network_of(read_weights(weights), weights).to(torch.device(device))
@@ -55,7 +56,10 @@ def ensure_features(
     clips: Mapping[Path, Path],
     plan: FeaturePlan,
     monitor: Monitor,
+    *,
     longest_s: float | None = None,
+    legacy_priming: bool = False,
+    ranks: Ranks = SINGLE,
 ) -> list[str]:
     """Make what is missing.
 
@@ -65,6 +69,8 @@ def ensure_features(
         plan: Which segments.
         monitor: Told how far it is, and asked after each clip whether to go on.
         longest_s: So much of the beginning of each clip; all of it if None.
+        legacy_priming: As in `read_clip`.
+        ranks: This process among those that share the work.
 
     Returns:
         A sentence for each clip of which there are none: it cannot be read or is too short.
@@ -78,10 +84,11 @@ def ensure_features(
     for item, (target, path) in enumerate(clips.items()):
         monitor.check()
         monitor.report(Progress("Encoding clips", item / len(clips)))
-        if target.exists():
+        if item % ranks.n_ranks != ranks.rank or target.exists():
             continue
         try:
-            found = clip_features(network, read_clip(path, longest_s), plan, item)
+            clip = read_clip(path, longest_s, legacy_priming=legacy_priming)
+            found = clip_features(network, clip, plan, item)
         except MediaError as error:
             skipped.append(error.message)
             continue
@@ -101,8 +108,3 @@ def towers_digest(network: Synchformer) -> str:
             digest.update(name.encode())
             digest.update(weight.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def feature_files(folder: Path, keys: Sequence[str]) -> list[Path]:
-    """Return the file of each clip by its key, which may contain folders."""
-    return [folder / f"{key}{SUFFIX}" for key in keys]

@@ -170,11 +170,20 @@ def read_features(path: Path) -> dict[str, torch.Tensor]:
         with safe_open(path, "pt") as stored:
             return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
-        raise FeatureError(
-            f"{path.name} is missing or damaged; delete it and make the features again.",
-            path=path,
-            details=str(error),
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def n_frames_of(path: Path) -> int:
+    """Return how many frames the clip behind a file of features has, if its sound is complete.
+
+    Raises:
+        FeatureError: The file is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as stored:
+            return int(stored.get_slice("audio").get_shape()[0]) + SEGMENT_FRAMES - 1
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
 
 
 def write_features(features: dict[str, torch.Tensor], path: Path) -> None:
@@ -224,3 +233,11 @@ def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
             path=folder,
             details=f"{found} instead of {dict(facts)}",
         )
+
+
+def _unreadable(path: Path, error: Exception) -> FeatureError:
+    return FeatureError(
+        f"{path.name} is missing or damaged; delete it and make the features again.",
+        path=path,
+        details=str(error),
+    )

@@ -41,7 +41,7 @@ def save_reliability(calibration: Calibration, path: Path) -> None:
     )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="stated confidence", ylabel="share of right answers")
     axes.set_title(f"Expected calibration error {calibration.error:.3f}")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_confusion(counts: torch.Tensor, path: Path) -> None:
@@ -59,7 +59,7 @@ def save_confusion(counts: torch.Tensor, path: Path) -> None:
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.set(xlabel="answered", ylabel="true")
     figure.colorbar(image, ax=axes, label="share of the true class")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_similarities(matrices: Sequence[torch.Tensor], path: Path, titles: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ def save_similarities(matrices: Sequence[torch.Tensor], path: Path, titles: Sequ
         OSError: The file cannot be written.
     """
     figure = similarity_figure(matrices, titles)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def similarity_figure(matrices: Sequence[torch.Tensor], titles: Sequence[str]) -> Figure:
@@ -86,6 +86,11 @@ def similarity_figure(matrices: Sequence[torch.Tensor], titles: Sequence[str]) -
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     with complete_or_absent(path) as partial:
         figure.savefig(partial, dpi=_DPI, format="png")

@@ -132,6 +132,16 @@ def _draw_offset(rng: np.random.Generator, stage: Head) -> tuple[int, int]:
     return FOREIGN_OFFSET_FRAMES * int(rng.choice((-1, 1))), 0
 
 
+def enough_frames(stage: Head) -> int:
+    """Return how long a clip has to be for a window at any offset, whatever the view."""
+    if stage == "sync":
+        n_segments, furthest = WINDOW_SEGMENTS, _STEP_FRAMES * (N_CLASSES // 2)
+    else:
+        n_segments, furthest = SYNC_SEGMENTS, FOREIGN_OFFSET_FRAMES
+    n_window = SEGMENT_FRAMES + SEGMENT_HOP_FRAMES * (n_segments - 1)
+    return n_window + furthest + SEGMENT_HOP_FRAMES
+
+
 class StoredSamples(Dataset[Tensors]):
     """Fixed samples, such as the questions of a validation, by their features."""
 

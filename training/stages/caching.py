@@ -1,0 +1,122 @@
+"""From a data set to features on the disk, for the stages whose towers are frozen."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from core.model.fusion import Head
+from core.model.synchformer import Synchformer
+from core.progress import Monitor
+from training.data.recipe import SampleRecipe
+from training.data.samples import Samples
+from training.data.sets.data_set import DataSet
+from training.distributed import Ranks
+from training.feature_folder import ensure_features, towers_digest
+from training.features import SUFFIX, FeatureError, FeaturePlan, claim_folder, n_frames_of
+from training.stages.cached import CachedSamples, StoredSamples, enough_frames, store_samples
+
+log = logging.getLogger(__name__)
+
+
+def cache_clips(
+    network: Synchformer,
+    data_set: DataSet,
+    recipe: SampleRecipe,
+    plan: FeaturePlan,
+    folder: Path,
+    ranks: Ranks,
+    monitor: Monitor,
+) -> list[Path]:
+    """Make the features of the clips of a data set as far as they are missing.
+
+    Args:
+        network: Its towers encode.
+        data_set: The clips.
+        recipe: How they are read.
+        plan: Which segments.
+        folder: Gets a file for each clip.
+        ranks: This process among those that share the work.
+        monitor: Told how far it is, and asked after each clip whether to go on.
+
+    Returns:
+        The files of the clips that can be used, in order.
+
+    Raises:
+        FeatureError: The folder holds features of something else, or no clip can be used.
+        Cancelled: The monitor asked to stop.
+    """
+    read_as = {"longest_s": recipe.longest_s, "legacy_priming": recipe.legacy_priming}
+    facts = {"towers": towers_digest(network), "clips": data_set.name, **asdict(plan), **read_as}
+    if ranks.is_first:
+        claim_folder(folder, facts)
+    clips = {folder / f"{item.key}{SUFFIX}": item.path for item in data_set.items}
+    skipped = ensure_features(
+        network,
+        clips,
+        plan,
+        monitor,
+        longest_s=recipe.longest_s,
+        legacy_priming=recipe.legacy_priming,
+        ranks=ranks,
+    )
+    for reason in skipped:
+        log.warning("%s It is left out.", reason)
+    _wait(ranks, folder)
+    return [path for path in clips if path.exists()]
+
+
+def cached_training(paths: list[Path], stage: Head, seed: int, n_easy: int) -> CachedSamples:
+    """Return training windows of the clips that are long enough.
+
+    Raises:
+        FeatureError: None is.
+    """
+    needed = enough_frames(stage)
+    usable = [path for path in paths if n_frames_of(path) >= needed]
+    if len(usable) < len(paths):
+        log.warning("%d clips are too short and left out.", len(paths) - len(usable))
+    if not usable:
+        raise FeatureError(
+            f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
+            " clips."
+        )
+    return CachedSamples(usable, stage, seed, n_easy=n_easy)
+
+
+def cached_questions(
+    network: Synchformer,
+    samples: Samples,
+    about: dict[str, object],
+    folder: Path,
+    n_workers: int,
+    ranks: Ranks,
+    monitor: Monitor,
+) -> StoredSamples:
+    """Store the features of fixed samples as far as they are missing.
+
+    Args:
+        network: Its towers encode.
+        samples: The questions of a validation.
+        about: What decides on the questions, in plain data.
+        folder: Gets a file for each.
+        n_workers: Processes that make samples; 0 makes them here.
+        ranks: This process among those that share the work.
+        monitor: Told how far it is, and asked after each question whether to go on.
+
+    Raises:
+        FeatureError: The folder holds features of something else.
+        Cancelled: The monitor asked to stop.
+    """
+    if ranks.is_first:
+        claim_folder(folder, {"towers": towers_digest(network), **about})
+    stored = StoredSamples(folder, len(samples))
+    own = range(ranks.rank, len(samples), ranks.n_ranks)
+    store_samples(network, samples, stored, own, n_workers, monitor)
+    _wait(ranks, folder)
+    return stored
+
+
+def _wait(ranks: Ranks, folder: Path) -> None:
+    """Let all processes finish their part before one reads that of another."""
+    message = "The processes do not share a folder for features; name the same one for all."
+    ranks.require_same(str(folder), message)
