@@ -1,6 +1,6 @@
 """Putting the questions of an evaluation to one network, or to two about the same windows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 
@@ -11,34 +11,30 @@ from core.progress import Monitor, Progress
 from training.data.samples import Samples, loader
 from training.evaluation.figures import Answers
 from training.loop import Tensors
+from training.stages.feed import Share
 from training.stages.sync import answer, ask
 
 
-def ask_passes(
-    network: Synchformer,
-    passes: Sequence[Samples],
-    batch_size: int,
-    n_workers: int,
-    monitor: Monitor,
+def ask_samples(
+    network: Synchformer, samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
 ) -> Answers:
-    """Go through the clips several times and return all answers.
+    """Put all questions to a network of either head.
 
     Args:
-        network: Of either head.
-        passes: The questions of each pass: the same clips at other offsets.
+        network: The network.
+        samples: The questions.
         batch_size: Windows at once.
         n_workers: Processes that make samples; 0 makes them here.
         monitor: Told how far it is, and asked after each batch whether to go on.
     """
-    batches = _all_batches(passes, batch_size, n_workers, monitor)
-    return ask(network, batches)
+    return ask(network, _batches(samples, batch_size, n_workers, monitor))
 
 
 @torch.no_grad()
 def ask_both(
     offsets: Synchformer,
     synchability: Synchformer,
-    passes: Sequence[Samples],
+    samples: Samples,
     batch_size: int,
     n_workers: int,
     monitor: Monitor,
@@ -48,7 +44,7 @@ def ask_both(
     Args:
         offsets: Sees the 14 segments of each window.
         synchability: Sees the first 13 of them.
-        passes: Windows whose label tells whether there is an offset to find.
+        samples: Windows whose label tells whether there is an offset to find.
         batch_size: Windows at once.
         n_workers: Processes that make samples; 0 makes them here.
         monitor: Told how far it is, and asked after each batch whether to go on.
@@ -61,7 +57,7 @@ def ask_both(
     synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
-    for batch in _all_batches(passes, batch_size, n_workers, monitor):
+    for batch in _batches(samples, batch_size, n_workers, monitor):
         on_device = {name: value.to(device) for name, value in batch.items()}
         fewer = {
             name: value[:, :SYNC_SEGMENTS] if name in {"video", "mel", "visual", "audio"} else value
@@ -78,17 +74,13 @@ def ask_both(
     return Answers.pooled(first), Answers.pooled(second)
 
 
-def _all_batches(
-    passes: Sequence[Samples], batch_size: int, n_workers: int, monitor: Monitor
+def _batches(
+    samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
 ) -> Iterator[Tensors]:
-    n_asked, n_all = 0, sum(len(samples) for samples in passes)
-    for samples in passes:
-        for batch in loader(samples, _in_batches(len(samples), batch_size), n_workers):
-            monitor.check()
-            yield batch
-            n_asked += len(batch["label"])
-            monitor.report(Progress("Asking for offsets", n_asked / n_all))
-
-
-def _in_batches(n: int, size: int) -> Iterable[list[int]]:
-    return (list(range(first, min(first + size, n))) for first in range(0, n, size))
+    n_asked = 0
+    positions = Share(batch_size).questions(len(samples))
+    for batch in loader(samples, positions, n_workers):
+        monitor.check()
+        yield batch
+        n_asked += len(batch["label"])
+        monitor.report(Progress("Asking", n_asked / len(samples)))

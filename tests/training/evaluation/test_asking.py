@@ -2,7 +2,7 @@ import torch
 
 from core.progress import SILENT, Progress
 from tests.training.stages.conftest import FixedSamples
-from training.evaluation.asking import ask_both, ask_passes
+from training.evaluation.asking import ask_both, ask_samples
 from training.loop import Tensors
 from training.stages.sync import answer, build_learner
 
@@ -28,13 +28,13 @@ class Watcher:
         SILENT.check()
 
 
-def test_passes_are_pooled_in_order() -> None:
+def test_all_questions_are_asked_in_order() -> None:
     network = build_learner("sync", width=24, depth=1)
-    passes = [FixedSamples([window(k, 0.2 * k) for k in some]) for some in ((1, 2, 3), (4, 5, 6))]
+    samples = FixedSamples([window(k, 0.2 * k) for k in (1, 2, 3)])
     watcher = Watcher()
-    answers = ask_passes(network, passes, 2, 0, watcher)
-    assert answers.targets.tolist() == [1, 2, 3, 4, 5, 6]
-    assert answers.items.tolist() == [0, 1, 2, 0, 1, 2]
+    answers = ask_samples(network, samples, 2, 0, watcher)
+    assert answers.targets.tolist() == [1, 2, 3]
+    assert answers.items.tolist() == [0, 1, 2]
     assert watcher.fractions[-1] == 1.0
 
 
@@ -42,7 +42,7 @@ def test_two_networks_judge_the_same_windows() -> None:
     offsets = build_learner("sync", width=24, depth=1)
     synchability = build_learner("synchability", width=24, depth=1)
     windows = [window(1, -0.4), window(0, 4.8), window(1, 2.0)]
-    first, second = ask_both(offsets, synchability, [FixedSamples(windows)], 2, 0, SILENT)
+    first, second = ask_both(offsets, synchability, FixedSamples(windows), 2, 0, SILENT)
     assert first.targets.tolist() == [8, 20, 20]
     assert second.targets.tolist() == [1, 0, 1]
     assert first.items.equal(second.items)
