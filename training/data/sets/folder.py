@@ -4,15 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.sets.data_set import (
-    SPLITS,
-    DataConfig,
-    DataSet,
-    DataSetError,
-    Item,
-    existing,
-    read_lines,
-)
+from training.data.sets.data_set import SPLITS, DataConfig, DataSet, DataSetError, Item
+from training.data.sets.lists import gathered, read_excluded, read_fixed, read_split
 
 CLIP_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 
@@ -21,12 +14,12 @@ _SEED = 1337
 
 
 def open_folder(config: DataConfig, split: str) -> DataSet:
-    """List the clips of a split.
+    """List the clips of a split; a clip is named like its path below the root.
 
-    Folders `train`, `valid` and `test` in the root are the splits; otherwise the lists
-    `train.txt`, … in `config.lists` are, with one path below the root in each line; otherwise
-    eight tenths of the folders of the root, or of its clips if they lie in it directly, are for
-    training, and one tenth each for validation and test.
+    The lists `train.txt` and so on in `config.lists` are the splits, with a name in each line. If
+    no lists are given, folders `train`, `valid` and `test` in the root are; otherwise eight tenths
+    of the folders of the root, or of its clips if they lie in it directly, are for training, and
+    one tenth each for validation and test.
 
     Raises:
         DataSetError: There are no clips, or a list cannot be read.
@@ -36,23 +29,24 @@ def open_folder(config: DataConfig, split: str) -> DataSet:
         raise DataSetError(
             f"{root} is no folder; name the folder of the clips with data.root.", path=root
         )
-    name = f"{root.name} ({split})"
     if config.lists is not None:
-        lines = read_lines(config.lists / f"{split}.txt")
-        items = [Item(line, root / line) for _, line in lines]
-        found, notes = existing(name, items, root, [])
-        return DataSet(name, found, notes=notes)
-    if any((root / one).is_dir() for one in SPLITS):
-        clips = clips_below(root / split)
+        names = read_split(config.lists / f"{split}.txt")
     else:
-        clips = _share_of(root, split)
-    if not clips:
+        names = {path.relative_to(root).as_posix() for path in _clips_of(root, split)}
+    if not names:
         raise DataSetError(
             f"There are no clips for {split} in {root}; put some there, or give lists with "
             "data.lists.",
             path=root,
         )
-    return DataSet(name, tuple(Item(str(path.relative_to(root)), path) for path in clips))
+    excluded, notes = read_excluded(config, usual=())
+    items = [
+        Item(name, root / name)
+        for name in names
+        if excluded.isdisjoint((name, str(Path(name).with_suffix(""))))
+    ]
+    fixed = read_fixed(config, "") if config.fixed_offsets else {}
+    return gathered(f"{root.name} ({split})", config, items, fixed, notes)
 
 
 def clips_below(folder: Path) -> list[Path]:
@@ -66,9 +60,11 @@ def clips_below(folder: Path) -> list[Path]:
     )
 
 
-def _share_of(root: Path, split: str) -> list[Path]:
-    """Return the clips of a split; those of one folder, mostly one film, stay together."""
+def _clips_of(root: Path, split: str) -> list[Path]:
+    if any((root / one).is_dir() for one in SPLITS):
+        return clips_below(root / split)
     clips = clips_below(root)
+    # Those of one folder, mostly of one film, stay together.
     group_of = {path: path.relative_to(root).parts[0] for path in clips}
     groups = sorted(set(group_of.values()))
     order = np.random.default_rng(_SEED).permutation(len(groups))

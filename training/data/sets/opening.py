@@ -3,11 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from training.data.sets.audioset import open_audioset
 from training.data.sets.data_set import DataConfig, DataSet, DataSetError, checked_split
 from training.data.sets.folder import open_folder
+from training.data.sets.lrs3 import open_lrs3
+from training.data.sets.vggsound import (
+    open_sparse,
+    open_sparse_clean,
+    open_sparse_fixed,
+    open_vggsound,
+)
 
 _READERS: Mapping[str, Callable[[DataConfig, str], DataSet]] = {
     "folder": open_folder,
+    "lrs3": open_lrs3,
+    "vggsound": open_vggsound,
+    "vggsound-sparse": open_sparse,
+    "vggsound-sparse-clean": open_sparse_clean,
+    "vggsound-sparse-fixed": open_sparse_fixed,
+    "audioset": open_audioset,
 }
 
 KINDS = tuple(_READERS)
