@@ -11,6 +11,7 @@ from core.errors import Cancelled, SyncError
 from training.benchmark import benchmark
 from training.builtin import builtin, recalibrate
 from training.data.synthetic.samples import write_samples
+from training.prepare import prepare
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64
@@ -53,6 +54,7 @@ def _commands() -> typer.Typer:
     app.command("recalibrate")(recalibrate)
     app.command("benchmark")(benchmark)
     app.command("samples")(samples)
+    app.command("prepare")(prepare)
     return app
 
 
