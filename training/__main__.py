@@ -13,6 +13,7 @@ from training.builtin import builtin, recalibrate
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
 from training.feature_folder import features
+from training.prepare import prepare
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64
@@ -57,6 +58,7 @@ def _commands() -> typer.Typer:
     app.command("samples")(samples)
     app.command("salient")(salient)
     app.command("features")(features)
+    app.command("prepare")(prepare)
     return app
 
 
