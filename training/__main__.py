@@ -12,8 +12,10 @@ from training.benchmark import benchmark
 from training.builtin import builtin, recalibrate
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
+from training.evaluation.command import evaluate
 from training.feature_folder import features
 from training.prepare import prepare
+from training.stages.commands import contrastive, sync, synchability
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64
@@ -57,6 +59,10 @@ def _commands() -> typer.Typer:
     app.command("benchmark")(benchmark)
     app.command("samples")(samples)
     app.command("salient")(salient)
+    app.command("contrastive")(contrastive)
+    app.command("sync")(sync)
+    app.command("synchability")(synchability)
+    app.command("evaluate")(evaluate)
     app.command("features")(features)
     app.command("prepare")(prepare)
     return app

@@ -1,7 +1,7 @@
 """From a data set to features on the disk, for the stages whose towers are frozen."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.model.fusion import Head
@@ -16,6 +16,28 @@ from training.features import SUFFIX, FeatureError, FeaturePlan, claim_folder, n
 from training.stages.cached import CachedSamples, StoredSamples, enough_frames, store_samples
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """How features on the disk are used, where a folder for them is named.
+
+    Attributes:
+        n_views: Ways of looking at each clip, each with a square, a direction and a first frame of
+            its own.
+        n_easy: Windows over which training spreads from the middle of the clips to all of them; 0
+            begins with all. Where every clip has an event in its middle, the sound alone tells the
+            offset at first, which gets a small network going.
+    """
+
+    n_views: int = 4
+    n_easy: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_views < 1:
+            raise ValueError(f"n_views is to be 1 or more, not {self.n_views}")
+        if self.n_easy < 0:
+            raise ValueError(f"n_easy is to be 0 or more, not {self.n_easy}")
 
 
 def cache_clips(

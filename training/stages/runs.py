@@ -17,6 +17,7 @@ from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
 from training.distributed import Ranks
 from training.evaluation.plots import save_figure
+from training.features import FeaturePlan
 from training.loop import Metrics, train
 from training.stages.caching import cache_clips, cached_questions, cached_training
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
@@ -103,10 +104,9 @@ def run_windows(
     questions: Samples = make(asked, recipe, seed, for_test=True)
     samples: Samples = make(learned, recipe, seed, n_used=_n_used(len(learned.items), share))
     if cache is not None:
-        paths = cache_clips(
-            network, learned, recipe, config.features, cache / "train", ranks, monitor
-        )
-        samples = cached_training(paths, head, seed, config.n_easy)
+        plan = FeaturePlan(n_views=config.cache.n_views, seed=seed)
+        paths = cache_clips(network, learned, recipe, plan, cache / "train", ranks, monitor)
+        samples = cached_training(paths, head, seed, config.cache.n_easy)
         about = {"clips": asked.name, "head": head, "seed": seed, **asdict(recipe)}
         questions = cached_questions(
             network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor
