@@ -40,11 +40,13 @@ class FeaturePlan:
             or not) and a first frame of its own; 0 is one plain look: the centre, not mirrored,
             from frame 0.
         audio_hop_frames: Frames of 40 ms from one piece of sound to the next.
+        flip: Share of the views that are mirrored.
         seed: Of what the views are.
     """
 
     n_views: int = 4
     audio_hop_frames: int = 1
+    flip: float = 0.5
     seed: int = 0
 
 
@@ -87,7 +89,7 @@ def plan_views(plan: FeaturePlan, size_px: tuple[int, int], item: int) -> tuple[
             first_frame=int(first),
             top_px=int(rng.integers(height - FRAME_SIDE_PX + 1)),
             left_px=int(rng.integers(width - FRAME_SIDE_PX + 1)),
-            is_mirrored=bool(rng.random() < 0.5),
+            is_mirrored=bool(rng.random() < plan.flip),
         )
         for first in firsts[: plan.n_views]
     )

@@ -46,6 +46,7 @@ class CachedSamples(Dataset[Tensors]):
         *,
         n_used: int = 0,
         n_easy: int = 0,
+        jitter: bool = True,
     ) -> None:
         """Take the features of clips.
 
@@ -57,10 +58,11 @@ class CachedSamples(Dataset[Tensors]):
             n_used: Clips of an epoch; all of them if 0.
             n_easy: Positions over which windows spread from the middle of the clip to all of it.
                 Where all clips have an event there, the sound alone tells the offset at first.
+            jitter: Move the sound by up to 40 ms besides its offset.
         """
         self._paths, self.stage, self._seed = tuple(paths), stage, seed
         self.n_items, self._n_used = len(paths), n_used or len(paths)
-        self._n_easy = n_easy
+        self._n_easy, self._jitter = n_easy, jitter
 
     def __len__(self) -> int:
         return self.n_items
@@ -78,12 +80,17 @@ class CachedSamples(Dataset[Tensors]):
         rng = np.random.default_rng([self._seed, 2, position])
         features = read_features(self._paths[item])
         spread = min(1.0, position / self._n_easy) if self._n_easy else 1.0
-        window = draw_cached_window(rng, features, self.stage, spread)
+        window = draw_cached_window(rng, features, self.stage, spread, jitter=self._jitter)
         return window | {"item": torch.tensor(item)}
 
 
 def draw_cached_window(
-    rng: np.random.Generator, features: Tensors, stage: Head, spread: float = 1.0
+    rng: np.random.Generator,
+    features: Tensors,
+    stage: Head,
+    spread: float = 1.0,
+    *,
+    jitter: bool = True,
 ) -> Tensors:
     """Cut a window at an offset that is drawn, as `CachedSamples.__getitem__` describes.
 
@@ -92,6 +99,7 @@ def draw_cached_window(
         features: Of the clip.
         stage: What is asked.
         spread: Share of the way from the middle to the ends that a window may be away from it.
+        jitter: Move the sound by up to 40 ms besides its offset.
 
     Raises:
         ValueError: The clip is too short for that offset.
@@ -110,7 +118,8 @@ def draw_cached_window(
     from_middle = np.abs(2 * fitting - (n_places - 1)) / max(1, n_places - 1)  # 0..1
     place = int(rng.choice(fitting[from_middle <= max(spread, from_middle.min())]))
     heard = int(firsts[place]) + offset_frames
-    heard += int(rng.integers(-_JITTER_FRAMES, _JITTER_FRAMES + 1))
+    if jitter:
+        heard += int(rng.integers(-_JITTER_FRAMES, _JITTER_FRAMES + 1))
     heard = int(np.clip(heard, 0, n_sounds - 1))
     rows = heard + SEGMENT_HOP_FRAMES * torch.arange(n_segments)
     return {

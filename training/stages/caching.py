@@ -1,7 +1,7 @@
 """From a data set to features on the disk, for the stages whose towers are frozen."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.model.fusion import Head
@@ -87,8 +87,18 @@ def cache_clips(
     return [path for path in clips if path.exists()]
 
 
-def cached_training(paths: list[Path], stage: Head, seed: int, n_easy: int) -> CachedSamples:
+def cached_training(
+    paths: list[Path], stage: Head, recipe: SampleRecipe, seed: int, n_used: int, n_easy: int
+) -> CachedSamples:
     """Return training windows of the clips that are long enough.
+
+    Args:
+        paths: Features of clips.
+        stage: What is asked of a window.
+        recipe: How windows are drawn, as far as features allow.
+        seed: Of order, offsets and places.
+        n_used: Clips of an epoch, if there are as many.
+        n_easy: As in `CacheConfig`.
 
     Raises:
         FeatureError: None is.
@@ -102,7 +112,11 @@ def cached_training(paths: list[Path], stage: Head, seed: int, n_easy: int) -> C
             f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
             " clips."
         )
-    return CachedSamples(usable, stage, seed, n_easy=n_easy)
+    changes = replace(recipe.augmentation, flip=0.0, smaller_crop=0.0)
+    if any(asdict(changes).values()):
+        log.warning("Colour and sound are not changed where features come from the disk.")
+    n_used = min(n_used, len(usable))
+    return CachedSamples(usable, stage, seed, n_used=n_used, n_easy=n_easy, jitter=recipe.jitter)
 
 
 def cached_questions(

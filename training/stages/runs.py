@@ -102,11 +102,13 @@ def run_windows(
     make = SyncSamples if head == "sync" else SynchabilitySamples
     seed, recipe = config.loop.seed, config.samples
     questions: Samples = make(asked, recipe, seed, for_test=True)
-    samples: Samples = make(learned, recipe, seed, n_used=_n_used(len(learned.items), share))
+    n_used = _n_used(len(learned.items), share)
+    samples: Samples = make(learned, recipe, seed, n_used=n_used)
     if cache is not None:
-        plan = FeaturePlan(n_views=config.cache.n_views, seed=seed)
+        flip = recipe.augmentation.flip
+        plan = FeaturePlan(n_views=config.cache.n_views, flip=flip, seed=seed)
         paths = cache_clips(network, learned, recipe, plan, cache / "train", ranks, monitor)
-        samples = cached_training(paths, head, seed, config.cache.n_easy)
+        samples = cached_training(paths, head, recipe, seed, n_used, config.cache.n_easy)
         about = {"clips": asked.name, "head": head, "seed": seed, **asdict(recipe)}
         questions = cached_questions(
             network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor

@@ -50,6 +50,9 @@ def test_sound_is_as_far_from_the_picture_as_the_label_says(stage: str, n_segmen
         else:
             assert (abs(float(window["offset_s"])) > 4) == (label == 0)
     assert shifts == {-1, 0, 1}
+    still = draw_cached_window(np.random.default_rng(0), numbered(), stage, jitter=False)  # type: ignore[arg-type]
+    shift = float(still["audio"][0, 0, 0] - still["visual"][0, 0, 0])
+    assert shift == pytest.approx(25 * float(still["offset_s"]))
     if stage == "sync":
         assert set(labels) == set(range(21))
     else:
