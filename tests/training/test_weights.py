@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from core.model.synchformer import Synchformer
 from training.stages.contrastive import ContrastiveModel
 from training.weights import network_of, read_weights
 
-TINY = {"width": 24, "depth": 2}
+TINY: dict[str, Any] = {"width": 24, "depth": 2}
 
 
 @pytest.mark.parametrize("key", ["network", "model", "state_dict", ""])

@@ -60,7 +60,8 @@ class CachedSamples(Dataset[Tensors]):
                 Where all clips have an event there, the sound alone tells the offset at first.
             jitter: Move the sound by up to 40 ms besides its offset.
         """
-        self._paths, self.stage, self._seed = tuple(paths), stage, seed
+        self._paths, self._seed = tuple(paths), seed
+        self.stage: Head = stage
         self.n_items, self._n_used = len(paths), n_used or len(paths)
         self._n_easy, self._jitter = n_easy, jitter
 
@@ -160,8 +161,8 @@ class StoredSamples(Dataset[Tensors]):
     def __len__(self) -> int:
         return self.n_items
 
-    def __getitem__(self, index: int) -> Tensors:
-        return read_features(self.path(index))
+    def __getitem__(self, position: int) -> Tensors:
+        return read_features(self.path(position))
 
     def path(self, index: int) -> Path:
         """Return the file of a sample."""

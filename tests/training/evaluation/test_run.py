@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from training.evaluation.run import Question, evaluate_checkpoint
 from training.loop_config import LoopConfig
 from training.stages.contrastive import ContrastiveModel
 
-TINY = {"width": 24, "depth": 1}
+TINY: dict[str, Any] = {"width": 24, "depth": 1}
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as mp
 from matplotlib.figure import Figure
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 from torch.nn import functional as F
 
 from tests.golden.stand_in import GOLDEN_FOLDER, published_shapes
@@ -100,7 +100,7 @@ def test_gathered_negatives_are_those_of_one_rank_with_all_clips(tmp_path: Path)
     loss = contrastive_loss(visual, audio, torch.tensor(0.1))
     loss.backward()
     meeting = (tmp_path / "meeting").as_uri()
-    mp.start_processes(one_rank, args=(meeting, tmp_path), nprocs=2, start_method="spawn")
+    spawn(one_rank, args=(meeting, tmp_path), nprocs=2)
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     # Ranks average: each has half of the rows.
     assert sum(part["loss"] for part in parts) / 2 == pytest.approx(loss.item(), abs=1e-6)

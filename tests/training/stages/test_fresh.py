@@ -27,7 +27,7 @@ def test_narrow_layers_get_larger_weights() -> None:
     for width in (48, 192):
         network = build_learner("sync", width=width, depth=1)
         begin_small(network)
-        spreads.append(network.transformer.blocks[0].mlp[0].weight.std().item())
+        spreads.append(network.transformer.state_dict()["blocks.0.mlp.0.weight"].std().item())
         assert network.vproj.bias.abs().max() == 0
     assert spreads[0] == pytest.approx(0.08, rel=0.05)
     assert spreads[1] == pytest.approx(0.04, rel=0.05)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from core.model.synchformer import Synchformer
 from training.stages.contrastive import ContrastiveModel
 from training.stages.synchability import start_from_sync
 
-TINY = {"width": 24, "depth": 1}
+TINY: dict[str, Any] = {"width": 24, "depth": 1}
 
 
 def test_all_but_the_head_goes_on_from_the_second_stage() -> None:

@@ -12,11 +12,8 @@ def test_what_is_seen_is_heard_at_the_same_time(tmp_path: Path) -> None:
     style = SalientStyle(shortest_gap_s=0.6, longest_gap_s=0.9, duration_s=4.0)
     (path,) = write_salient_clips(tmp_path, 1, seed=3, style=style)
     info = probe(path)
-    indices = {
-        "video_stream_index": info.videos[0].index,
-        "audio_stream_index": info.audios[0].index,
-    }
-    with ClipDecoder(info, **indices) as decoder:
+    video, audio = info.videos[0].index, info.audios[0].index
+    with ClipDecoder(info, video_stream_index=video, audio_stream_index=audio) as decoder:
         chunks = list(decoder)
     frames = np.concatenate([chunk.frames for chunk in chunks]).astype(float)
     loudness = np.concatenate([chunk.waveform for chunk in chunks]).reshape(len(frames), -1)
