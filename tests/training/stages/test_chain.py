@@ -32,12 +32,12 @@ def test_each_stage_goes_on_from_the_one_before(
         assert main([command, *words, "--out", str(out), "--device", "cpu", *data]) == 0
         return out
 
-    few = ["loop.n_steps=2", "loop.batch_size=1", "loop.validate_every=2", "loop.log_every=1"]
+    few = ["loop.n_steps=1", "loop.batch_size=1", "loop.log_every=1"]
     first = call("contrastive", "--preset", "stage1-tiny", "samples.n_segments=8", *few)
     assert (first / "similarity.png").is_file()
     cache = ["--cache-features", str(tmp_path / "cache")]
     start = f"start.checkpoint={first / 'latest.pt'}"
-    many = ["loop.n_steps=30", "loop.batch_size=8", "loop.validate_every=30", "loop.log_every=1"]
+    many = ["loop.n_steps=4", "loop.batch_size=8", "loop.validate_every=4", "loop.log_every=1"]
     second = call("sync", "--preset", "stage2-tiny", *cache, start, *many)
     start = f"start.checkpoint={second / 'latest.pt'}"
     third = call("synchability", "--preset", "stage3-tiny", *cache, start, *many)
