@@ -44,6 +44,7 @@ def run_contrastive(
     """
     learned, asked = _open_sets(config)
     model = config.model
+    torch.manual_seed(config.loop.seed)
     network = ContrastiveModel(
         width=model.width, depth=model.depth, stochastic_depth=model.stochastic_depth
     )
@@ -95,6 +96,8 @@ def run_windows(
     """
     learned, asked = _open_sets(config)
     model = config.model
+    # Also the processes of one run begin with the same weights.
+    torch.manual_seed(config.loop.seed)
     network = build_learner(head, width=model.width, depth=model.depth, dropout=model.dropout)
     _start(network, config)
     network.to(ranks.device)
