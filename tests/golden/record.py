@@ -20,6 +20,12 @@ PLAIN = (
     "grid/offsets",
     "grid/class_of_offset",
     "geometry/center_crop_start",
+    "geometry/starts",
+    *(
+        f"geometry/stage{stage}/{stream}_ranges"
+        for stage in (1, 2, 3)
+        for stream in ("audio", "video")
+    ),
     "mel/filterbank_nonzero",
     "synthetic/video_at",
     "synthetic/audio_features",

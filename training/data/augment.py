@@ -107,7 +107,7 @@ def cut_square(frames: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
     cut = frames[:, rows, columns]
     if square.side == FRAME_SIDE_PX:
         return cut
-    channels_first = torch.from_numpy(cut).movedim(-1, 1)
+    channels_first = torch.from_numpy(np.ascontiguousarray(cut)).movedim(-1, 1)
     larger: torch.Tensor = functional.resize(
         channels_first, [FRAME_SIDE_PX, FRAME_SIDE_PX], antialias=False
     )

@@ -22,6 +22,7 @@ from training.data.recipe import SampleRecipe
 from training.data.sets.data_set import DataSet, Item
 from training.data.source import ClipSource
 from training.loop import Tensors
+from training.workers import end_with_parent
 
 _AHEAD_PER_WORKER = 2
 
@@ -212,18 +213,23 @@ def loader(samples: Samples, positions: Iterable[list[int]], n_workers: int) -> 
             num_workers=n_workers,
             prefetch_factor=_AHEAD_PER_WORKER,
             collate_fn=_unchanged,
+            worker_init_fn=_begin_worker,
             multiprocessing_context=_worker_context(),
         )
     )
     waiting: list[Tensors] = []
-    for sample in arriving:
-        if isinstance(sample, SyncError):
-            raise sample
-        waiting.append(sample)
-        if len(waiting) == sizes[0]:
-            sizes.popleft()
-            yield stacked(waiting)
-            waiting = []
+    try:
+        for sample in arriving:
+            if isinstance(sample, SyncError):
+                raise sample
+            waiting.append(sample)
+            if len(waiting) == sizes[0]:
+                sizes.popleft()
+                yield stacked(waiting)
+                waiting = []
+    finally:
+        # The workers end with it, but the traceback of a failure would keep it.
+        del arriving
 
 
 def stacked(samples: list[Tensors]) -> Tensors:
@@ -253,6 +259,11 @@ def _worker_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
+
+
+def _begin_worker(number: int) -> None:
+    del number
+    end_with_parent()
 
 
 def _unchanged(sample: Any) -> Any:
