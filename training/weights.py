@@ -24,8 +24,8 @@ from core.progress import SILENT
 N_LISTED = 5
 """So many differences are named before the rest is counted."""
 
-_NESTED = ("network", "model", "state_dict")
-"""Under what key training checkpoints have their weights: our own and both published layouts."""
+_NESTED = ("model", "state_dict")
+"""Under what key training checkpoints have their weights: of stages 2 and 3 and our own, of stage 1."""
 
 
 @dataclass(frozen=True, slots=True)

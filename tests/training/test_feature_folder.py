@@ -14,7 +14,7 @@ from training.features import read_features
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "latest.pt"
-    torch.save({"network": Synchformer(width=24, depth=1).state_dict()}, path)
+    torch.save({"model": Synchformer(width=24, depth=1).state_dict()}, path)
     return path
 
 
@@ -54,7 +54,7 @@ def test_other_weights_do_not_mix_with_features_that_are_there(
     make_clip("one.mp4", duration_s=1.2)
     command = ["features", str(tmp_path), str(tmp_path / "out"), "--weights", str(weights)]
     assert main(command) == 0
-    torch.save({"network": Synchformer(width=24, depth=1).state_dict()}, weights)
+    torch.save({"model": Synchformer(width=24, depth=1).state_dict()}, weights)
     assert main(command) == EXIT_FAILED
     assert "other weights" in capsys.readouterr().err
 

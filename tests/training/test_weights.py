@@ -13,7 +13,7 @@ from training.weights import network_of, read_weights
 TINY: dict[str, Any] = {"width": 24, "depth": 2}
 
 
-@pytest.mark.parametrize("key", ["network", "model", "state_dict", ""])
+@pytest.mark.parametrize("key", ["model", "state_dict", ""])
 def test_checkpoints_of_all_layouts_are_read(key: str, tmp_path: Path) -> None:
     weights = Synchformer(**TINY).state_dict()
     path = tmp_path / "any.pt"

@@ -5,6 +5,7 @@ import pytest
 
 from core.media.decode import ClipDecoder
 from core.media.probe import probe
+from training.__main__ import main
 from training.data.synthetic.salient import SalientStyle, draw_events, write_salient_clips
 
 
@@ -42,3 +43,9 @@ def test_a_single_event_is_near_the_middle(seed: int) -> None:
     events = draw_events(np.random.default_rng(seed), SalientStyle(is_single=True))
     assert len(events.frames) == 1
     assert 117 <= events.frames[0] <= 133
+
+
+def test_the_command_writes_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["salient", str(tmp_path), "--clips", "1", "--single"]) == 0
+    assert "1 clips are in" in capsys.readouterr().out
+    assert len(list(tmp_path.glob("*.mp4"))) == 1
