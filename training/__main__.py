@@ -90,7 +90,7 @@ def salient(
 ) -> None:
     """Write clips that are easy to synchronize, to see whether training works."""
     paths = write_salient_clips(folder, n_clips, seed, SalientStyle(is_single=is_single))
-    typer.echo(f"{len(paths)} clips are in {folder}.")
+    typer.echo(f"Clips in {folder}: {len(paths)}")
 
 
 if __name__ == "__main__":

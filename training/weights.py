@@ -25,7 +25,7 @@ N_LISTED = 5
 """So many differences are named before the rest is counted."""
 
 _NESTED = ("model", "state_dict")
-"""Under what key training checkpoints have their weights: of stages 2 and 3 and our own, of stage 1."""
+"""Where training checkpoints have their weights: our own and published ones."""
 
 
 @dataclass(frozen=True, slots=True)
