@@ -68,10 +68,14 @@ def _summary(evaluation: Evaluation) -> Table:
             ("Among the five best", _percent(figures.accuracy_5), _percent(5 / n_classes)),
             ("Mean absolute error", f"{figures.error_ms:.0f} ms", ""),
         ]
+    # Averages over classes say nothing where one was never asked for.
+    if all(one.n_answers for one in figures.classes):
+        rows += [
+            ("Mean average precision", f"{figures.mean_average_precision:.3f}", ""),
+            ("Area under the ROC curve", f"{figures.roc_auc:.3f}", "0.500"),
+            ("d'", f"{figures.d_prime:.2f}", "0.00"),
+        ]
     rows += [
-        ("Mean average precision", f"{figures.mean_average_precision:.3f}", ""),
-        ("Area under the ROC curve", f"{figures.roc_auc:.3f}", "0.500"),
-        ("d'", f"{figures.d_prime:.2f}", "0.00"),
         ("Cross-entropy", f"{figures.loss:.3f}", f"{math.log(n_classes):.3f}"),
         ("Expected calibration error", f"{figures.calibration.error:.3f}", ""),
     ]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -52,6 +53,17 @@ def test_the_table_states_figures_beside_chance(evaluation: Evaluation) -> None:
     assert "13.8 %" in shown
     assert "2 clips are missing." in shown
     assert "probability above" in shown
+    assert "Mean average precision" in shown
+
+
+def test_averages_over_classes_are_left_out_where_one_was_not_asked_for(
+    evaluation: Evaluation, answers: Answers
+) -> None:
+    some = Answers(answers.logits[:5], answers.targets[:5], answers.items[:5])
+    console = Console(width=100, force_terminal=False)
+    with console.capture() as capture:
+        console.print(tables(replace(evaluation, figures=figures_of(some))))
+    assert "Mean average precision" not in capture.get()
 
 
 def test_plots_are_pictures(evaluation: Evaluation, answers: Answers, tmp_path: Path) -> None:
