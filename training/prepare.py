@@ -75,7 +75,8 @@ def prepare_folder(
         monitor: Told how far it is, and asked after each clip whether to go on.
 
     Raises:
-        PrepareError: The folder is missing or empty, or is the target.
+        PrepareError: The folder is missing or empty, or is the target, or the target cannot be
+            written to.
         Cancelled: The monitor asked to stop; what is written is complete.
     """
     sources = _sources(folder, target)
@@ -93,11 +94,19 @@ def prepare_folder(
             n_kept += 1
         else:
             waiting[source] = goal
-    target.mkdir(parents=True, exist_ok=True)
-    failures = dict(_encoded(waiting, least_s, n_workers, monitor))
-    skipped += [(source, failures[source]) for source in waiting if failures[source]]
-    skipped.sort()
-    _write_report(target / REPORT, folder, skipped)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        failures = dict(_encoded(waiting, least_s, n_workers, monitor))
+        skipped += [(source, failures[source]) for source in waiting if failures[source]]
+        skipped.sort()
+        _write_report(target / REPORT, folder, skipped)
+    except OSError as error:
+        raise PrepareError(
+            f"{target} cannot be written to ({error.strerror}); make room there or choose another "
+            "folder. What is written stays, and the same command goes on from there.",
+            path=target,
+            details=str(error),
+        ) from error
     n_written = sum(not failure for failure in failures.values())
     return Prepared(n_written, n_kept, tuple(skipped))
 

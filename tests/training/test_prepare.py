@@ -93,3 +93,12 @@ def test_folders_that_cannot_be_prepared_are_refused(tmp_path: Path) -> None:
         prepare_folder(tmp_path, tmp_path / "out")
     with pytest.raises(PrepareError, match="cannot get its own clips"):
         prepare_folder(tmp_path, tmp_path)
+
+
+def test_target_that_cannot_be_written_to_is_named(tmp_path: Path, make_clip: MakeClip) -> None:
+    (tmp_path / "footage").mkdir()
+    make_clip("footage/take.mkv", duration_s=1.0, size=(160, 120))
+    taken = tmp_path / "out"
+    taken.write_text("a file, no folder")
+    with pytest.raises(PrepareError, match=f"{taken} cannot be written to"):
+        prepare_folder(tmp_path / "footage", taken, 1, 0.5)

@@ -167,7 +167,7 @@ def change_sound(
         waveform = low_passed(waveform)
     if rng.random() < augmentation.noise:
         noise = rng.standard_normal(len(waveform), dtype=np.float32)
-        waveform = waveform + np.float32(_NOISE) * noise
+        waveform = np.add(waveform, np.float32(_NOISE) * noise, dtype=np.float32)
     return waveform
 
 

@@ -4,6 +4,7 @@ Pictures and sound go through FFmpeg's filters, with its default quality, as tho
 did. Both begin at the clip's time 0, so that what is early or late in the source stays so.
 """
 
+import errno
 import shutil
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ _GAP_S = 0.02
 """Timestamps that leave the count of samples by more mean that sound is missing."""
 
 _AAC_SAMPLES = 1024
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
 _TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
 _MUX_OPTIONS = {"movie_timescale": "16000", "video_track_timescale": "12800"}
 
@@ -73,6 +75,8 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
             try:
                 length_s = _transcode(source, partial, video, audio)
             except (MediaError, FFmpegError) as error:
+                if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                    raise
                 raise ClipFileError("cannot be decoded", path=source, details=str(error)) from error
         if length_s < least_s:
             raise ClipFileError(f"too short: {length_s:.2f} s", path=source)

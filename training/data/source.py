@@ -52,7 +52,8 @@ class ClipSource:
     def sample(self, position: int, cutter: Cutter, *, apart: bool) -> Tensors:
         """Make the sample of the first clip, from the position's on, that can be used."""
         if position < 0 or (self.for_test and position >= len(self)):
-            raise IndexError(f"positions are from 0 to {len(self) - 1}, got {position}")
+            last = f"to {len(self) - 1}" if self.for_test else "on"
+            raise IndexError(f"positions are from 0 {last}, got {position}")
         items = self.data_set.items
         order = self._order_at(position)
         first = position % (len(items) if self.for_test else self._n_used)

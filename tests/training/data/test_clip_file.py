@@ -55,6 +55,10 @@ def test_offset_survives_preparation(
     assert is_prepared(info)
     clip = read_clip(target)
     assert measured_offset_s(clip, 0.2) == pytest.approx(0.2, abs=0.021)
+    if "rotation_deg" in options:
+        upright = read_clip(source)
+        difference = clip.frames[:50].astype(int) - upright.frames[:50]
+        assert np.abs(difference).mean() < 4
 
 
 def test_what_is_prepared_is_copied(make_clip: MakeClip, tmp_path: Path) -> None:
