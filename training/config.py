@@ -7,14 +7,19 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
+import tomli_w
+
 from core.errors import SyncError
 from core.model.config import WIDTH
+from core.paths import complete_or_absent
 from training.data.recipe import SampleRecipe
 from training.data.sets.data_set import DataConfig
 from training.loop_config import LoopConfig
 from training.stages.caching import CacheConfig
 
 PRESETS = Path(__file__).parent / "presets"
+
+CONFIG_NAME = "config.toml"
 
 _T = TypeVar("_T")
 
@@ -87,6 +92,37 @@ def resolved(config: RunConfig) -> str:
     return json.dumps(asdict(config), sort_keys=True, default=str)
 
 
+def save_config(config: RunConfig, folder: Path) -> Path:
+    """Write all of a configuration into a folder, which is made, as a preset to be used again.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with complete_or_absent(path) as partial:
+            partial.write_text(tomli_w.dumps(_plain(asdict(config))), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror}); choose another folder.", path=path
+        ) from error
+    return path
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Return values as TOML has them, which knows no None: what is left out is not there."""
+    plain: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            plain[key] = _plain(value)
+        elif isinstance(value, tuple):
+            plain[key] = [str(one) if isinstance(one, Path) else one for one in value]
+        elif value is not None:
+            plain[key] = str(value) if isinstance(value, Path) else value
+    return plain
+
+
 def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:
     """Read a preset by its name or path, and change some of it.
 
@@ -119,6 +155,10 @@ def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:
     return _built(RunConfig, values, "")
 
 
+def _row(values: list[object], hint: object) -> tuple[object, ...]:
+    return tuple(Path(str(one)) if "Path" in str(hint) else one for one in values)
+
+
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -139,7 +179,7 @@ def _built(kind: type[_T], values: Mapping[str, object], section: str) -> _T:
         elif isinstance(value, str) and "Path" in str(hint):
             made[name] = Path(value)
         else:
-            made[name] = tuple(value) if isinstance(value, list) else value
+            made[name] = _row(value, hint) if isinstance(value, list) else value
     try:
         return kind(**made)
     except (TypeError, ValueError) as error:

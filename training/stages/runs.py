@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from core.model.fusion import Head
 from core.model.synchformer import Synchformer
 from core.progress import Monitor
-from training.config import RunConfig, resolved
+from training.config import RunConfig, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
@@ -43,6 +43,8 @@ def run_contrastive(
         Cancelled: The monitor asked to stop.
     """
     learned, asked = _open_sets(config)
+    if ranks.is_first:
+        save_config(config, folder)
     model = config.model
     torch.manual_seed(config.loop.seed)
     network = ContrastiveModel(
@@ -95,6 +97,8 @@ def run_windows(
         Cancelled: The monitor asked to stop.
     """
     learned, asked = _open_sets(config)
+    if ranks.is_first:
+        save_config(config, folder)
     model = config.model
     # Also the processes of one run begin with the same weights.
     torch.manual_seed(config.loop.seed)
