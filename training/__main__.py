@@ -10,7 +10,12 @@ import typer
 from core.errors import Cancelled, SyncError
 from training.benchmark import benchmark
 from training.builtin import builtin, recalibrate
+from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
+from training.evaluation.command import evaluate
+from training.feature_folder import features
+from training.prepare import prepare
+from training.stages.commands import contrastive, sync, synchability
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64
@@ -53,6 +58,13 @@ def _commands() -> typer.Typer:
     app.command("recalibrate")(recalibrate)
     app.command("benchmark")(benchmark)
     app.command("samples")(samples)
+    app.command("salient")(salient)
+    app.command("contrastive")(contrastive)
+    app.command("sync")(sync)
+    app.command("synchability")(synchability)
+    app.command("evaluate")(evaluate)
+    app.command("features")(features)
+    app.command("prepare")(prepare)
     return app
 
 
@@ -66,6 +78,19 @@ def samples(
     """Write generated clips to look at, and a contact sheet."""
     sheet = write_samples(folder, n_per_scene, seed)
     typer.echo(f"Contact sheet: {sheet}")
+
+
+def salient(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
+    n_clips: Annotated[int, typer.Option("--clips", metavar="N", min=1)] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
+    is_single: Annotated[
+        bool, typer.Option("--single", help="Only one event a clip, near its middle.")
+    ] = False,
+) -> None:
+    """Write clips that are easy to synchronize, to see whether training works."""
+    paths = write_salient_clips(folder, n_clips, seed, SalientStyle(is_single=is_single))
+    typer.echo(f"Clips in {folder}: {len(paths)}")
 
 
 if __name__ == "__main__":

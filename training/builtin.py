@@ -18,7 +18,8 @@ from core.progress import Monitor
 from training.calibrate import calibrate, fit_temperature
 from training.data.synthetic.cache import ensure_rendered, render_split_files
 from training.lag_task import LagTask, LagTaskConfig
-from training.loop import LoopConfig, Metrics, train
+from training.loop import Metrics, train
+from training.loop_config import LoopConfig
 from training.terminal import TerminalMonitor
 
 WEIGHTS = "weights.safetensors"
@@ -52,8 +53,9 @@ class BuiltinRecipe:
     def loop(self) -> LoopConfig:
         return LoopConfig(
             n_steps=self.n_steps,
+            batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            bfloat16=True,
+            precision="bfloat16",
             validate_every=max(1, min(150, self.n_steps)),
             seed=self.seed,
         )
@@ -167,10 +169,10 @@ def make_builtin(
     torch.manual_seed(recipe.seed)
     network = LagNet(LagSizes())
     task_config = LagTaskConfig(batch_size=recipe.batch_size)
-    task = LagTask(network, train_clips, validation, task_config, recipe.seed)
+    task = LagTask(train_clips, validation, task_config, recipe.seed)
     parts = [asdict(part) for part in (recipe, task_config, network.sizes)]
     metrics = train(network, task, recipe.loop, folder, monitor, json.dumps(parts))
-    temperature = fit_temperature(*task.judged_windows())
+    temperature = fit_temperature(*task.judged_windows(network))
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
     files = _calibration_files(clips, recipe.n_calibration, recipe.n_unfamiliar)

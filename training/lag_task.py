@@ -1,6 +1,6 @@
 """What the built-in network learns from: windows of rendered clips, shifted by known offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 from core.detection.lag_engine import TRAINED_REACH_TOKENS
@@ -16,6 +17,7 @@ from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 from core.model.lag import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Heard, LagNet, Seen
 from core.model.lag_inputs import log_mel
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
+from training.ahead import made_ahead
 from training.data.synthetic.cache import CachedClip, load_clip
 from training.loop import Metrics, Tensors
 from training.metrics import roc_auc
@@ -56,14 +58,17 @@ class LagTask:
 
     def __init__(
         self,
-        network: LagNet,
         train: Sequence[Path],
         validation: Sequence[Path],
         config: LagTaskConfig,
         seed: int,
     ) -> None:
-        self._network, self._train, self._validation = network, train, validation
+        self._train, self._validation = train, validation
         self._config, self._seed = config, seed
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield the batches of some steps, made ahead."""
+        return made_ahead(self.batch, first, end)
 
     def batch(self, step: int) -> Tensors:
         """Draw the windows of a step; every clip comes once before any comes again."""
@@ -78,9 +83,9 @@ class LagTask:
             items.append(draw_window(rng, clip, other.waveform, self._config))
         return collate(items)
 
-    def loss(self, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
         """Cross-entropy over all lags and "unrelated", for true and for foreign pairs."""
-        network, n = self._network, len(batch["grey"])
+        network, n = _lag_net(network), len(batch["grey"])
         seen = network.encode_video(batch["grey"])
         heard = network.encode_audio(log_mel(batch["waveform"]), batch["is_heard"])
         n_crowded = round(n * self._config.crowd_share)
@@ -111,20 +116,20 @@ class LagTask:
                 )
         return torch.cat(losses).mean(), metrics
 
-    def validate(self) -> Metrics:
+    def validate(self, network: nn.Module) -> Metrics:
         """Judge one window of each clip at one offset, and once with foreign sound."""
-        logits, foreign, offset_s = self._judge_validation()
+        logits, foreign, offset_s = self._judge_validation(_lag_net(network))
         return summary(logits, foreign, offset_s)
 
-    def judged_windows(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def judged_windows(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the logits (N, L) of true and foreign pairs and the true lags (N,), L for none."""
-        logits, foreign, offset_s = self._judge_validation()
+        logits, foreign, offset_s = self._judge_validation(network)
         truth = torch.cat([_nearest_lag(offset_s), torch.full((len(foreign),), N_LAGS)])
         return torch.cat([logits, foreign]), truth
 
     @torch.no_grad()
-    def _judge_validation(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        network, size = self._network, self._config.batch_size
+    def _judge_validation(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        size = self._config.batch_size
         found, foreign = [], []
         for first in range(0, len(self._validation), size):
             items = [
@@ -143,6 +148,12 @@ class LagTask:
                 foreign.append(network.compare(seen, turned, there, is_heard.roll(1, 0)))
         logits, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
         return logits, torch.cat(foreign), offset_s
+
+
+def _lag_net(network: nn.Module) -> LagNet:
+    if not isinstance(network, LagNet):
+        raise TypeError(f"expected LagNet, got {type(network).__name__}")
+    return network
 
 
 def summary(logits: torch.Tensor, foreign: torch.Tensor, offset_s: torch.Tensor) -> Metrics:

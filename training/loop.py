@@ -1,28 +1,38 @@
-"""The one loop that trains every network here."""
+"""The one loop that trains every network here.
 
-import json
-import logging
-import math
-import pickle
+Whatever is random in a run is a function of its seed and the position in it, so a run that is
+stopped and goes on becomes what it would have become without the stop. `updating` does a single
+step, `checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
+"""
+
 import time
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import nn
 
-from core.errors import CheckpointError
-from core.paths import complete_or_absent
 from core.progress import Monitor, Progress
-
-log = logging.getLogger(__name__)
-
-LATEST = "latest.pt"
-LOG = "log.jsonl"
+from training.checkpoints import (
+    BEST,
+    LATEST,
+    UNFIT,
+    About,
+    Standing,
+    damaged,
+    read_state,
+    remove_partial,
+    standing_fields,
+    write_state,
+)
+from training.distributed import SINGLE, Ranks
+from training.loop_config import LoopConfig
+from training.run_log import RunLog, Values
+from training.updating import Numbers, Updater
 
 Tensors = dict[str, torch.Tensor]
 Metrics = dict[str, float]
@@ -31,55 +41,21 @@ Metrics = dict[str, float]
 class Task(Protocol):
     """What is learned from what."""
 
-    def batch(self, step: int) -> Tensors:
-        """Return the batch of a step; a function of the step alone, so that runs can resume."""
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this process's batches of the steps from `first` until before `end`, in order.
+
+        Each batch is a function of its position alone, so that runs can resume. There are as many
+        for each step as the configuration accumulates.
+        """
         ...
 
-    def loss(self, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
-        """Return the loss of a batch and numbers to log."""
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Numbers]:
+        """Return the loss of a batch, a mean over its samples, and numbers to log."""
         ...
 
-    def validate(self) -> Metrics:
-        """Measure on clips that are not trained on."""
+    def validate(self, network: nn.Module) -> Metrics:
+        """Measure on clips that are not trained on; all processes return the same."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LoopConfig:
-    """How a network is trained.
-
-    Attributes:
-        n_steps: Updates of the weights.
-        learning_rate: At its highest, after `warm_up_steps`; falls to 0 as a half cosine.
-        warm_up_steps: Steps of linear rise.
-        weight_decay: Of AdamW, on matrices only.
-        betas: Of AdamW.
-        clip_norm: Gradients are scaled down to this norm.
-        bfloat16: Multiply in bfloat16 where PyTorch's autocast deems it safe.
-        log_every: Steps between lines of the log.
-        validate_every: Steps between validations.
-        save_every: Steps between checkpoints.
-        seed: Of whatever is random inside the network.
-    """
-
-    n_steps: int
-    learning_rate: float = 1e-3
-    warm_up_steps: int = 50
-    weight_decay: float = 0.02
-    betas: tuple[float, float] = (0.9, 0.98)
-    clip_norm: float = 1.0
-    bfloat16: bool = False
-    log_every: int = 10
-    validate_every: int = 200
-    save_every: int = 50
-    seed: int = 0
-
-    def factor(self, step: int) -> float:
-        """Return the share of the learning rate that a step uses."""
-        if step < self.warm_up_steps:
-            return (step + 1) / self.warm_up_steps
-        share = (step - self.warm_up_steps) / max(1, self.n_steps - self.warm_up_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
 def train(
@@ -89,166 +65,184 @@ def train(
     folder: Path,
     monitor: Monitor,
     recipe: str = "",
+    *,
+    ranks: Ranks = SINGLE,
+    wandb_project: str = "",
 ) -> Metrics:
     """Train a network in place, going on from the folder's checkpoint if there is one.
 
     Args:
-        network: Its weights are changed; the task's loss uses it.
+        network: Its weights are changed where they require gradients; moved to the device.
         task: Batches, loss and validation.
         config: The schedule.
-        folder: Gets `latest.pt` and `log.jsonl`.
+        folder: Gets `latest.pt`, `best.pt` and the log; the same for all processes.
         monitor: Told about the progress and asked whether to go on.
-        recipe: What else decides what the weights become; a run only goes on under the same.
+        recipe: What else decides what the weights become; a run only goes on under the same. A text
+            in JSON is compared part by part.
+        ranks: This process among those that train together.
+        wandb_project: As in `RunLog`.
 
     Returns:
         The last validation's metrics.
 
     Raises:
         CheckpointError: The folder holds a run of another configuration, or a damaged checkpoint.
+        RanksError: The processes do not see the same folder.
+        RunLogError: A log cannot be kept as asked for.
         Cancelled: The monitor asked to stop.
     """
-    torch.manual_seed(config.seed)
-    optimizer = _optimizer(network, config)
-    identity = _identity(config, recipe)
-    first_step = _resume(network, optimizer, identity, folder)
-    _forget_after(folder, first_step)
-    started_s, metrics = time.monotonic(), dict[str, float]()
-    # A batch that is still being made is waited for also when the run ends early.
-    with closing(_ahead(task.batch, first_step, config.n_steps)) as batches:
-        for step, batch in batches:
-            monitor.check()
-            numbers = _update(network, optimizer, task, batch, config, step)
-            done = step + 1
-            if done % config.log_every == 0:
-                seconds = (time.monotonic() - started_s) / (done - first_step)
-                _write_line(folder, done, {"seconds_per_step": seconds, **numbers})
-                stage = f"Training, loss {numbers['loss']:.3f}"
-                monitor.report(Progress(stage, done / config.n_steps))
-            if done % config.validate_every == 0 or done == config.n_steps:
-                network.eval()
-                metrics = task.validate()
-                _write_line(folder, done, {"validation": metrics})
-            if done % config.save_every == 0 or done == config.n_steps:
-                _save(network, optimizer, identity, folder, done)
-    network.eval()
-    return metrics or task.validate()  # A run that had reached its end has no metrics yet.
-
-
-def _optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=config.betas,
-    )
-
-
-def _update(
-    network: nn.Module,
-    optimizer: torch.optim.AdamW,
-    task: Task,
-    batch: Tensors,
-    config: LoopConfig,
-    step: int,
-) -> Metrics:
-    network.train()
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * config.factor(step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-        loss, numbers = task.loss(batch)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-    if not math.isfinite(float(norm)):
-        log.warning("step %d has a gradient of norm %s and is left out", step, float(norm))
-        return {"loss": float(loss.detach()), "norm": float(norm), **numbers}
-    optimizer.step()
-    return {"loss": float(loss.detach()), "norm": float(norm), **numbers}
-
-
-def _ahead(
-    make: Callable[[int], Tensors], first: int, end: int, n_ahead: int = 3
-) -> Generator[tuple[int, Tensors], None, None]:
-    """Yield steps and their batches, made ahead in a thread."""
-    with ThreadPoolExecutor(1) as executor:
-        waiting: dict[int, Future[Tensors]] = {}
-        for step in range(first, end):
-            for wanted in range(step, min(step + n_ahead, end)):
-                if wanted not in waiting:
-                    waiting[wanted] = executor.submit(make, wanted)
-            yield step, waiting.pop(step).result()
-
-
-def _resume(network: nn.Module, optimizer: torch.optim.AdamW, identity: str, folder: Path) -> int:
-    path = folder / LATEST
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["identity"] != identity:
-            raise CheckpointError(
-                f"{path} belongs to a run with another configuration; choose another folder, or"
-                " delete it to begin anew.",
-                path=path,
+    run = _Run(network, task, config, folder, ranks, recipe)
+    run.resume()
+    if run.has_ended:
+        network.eval()
+        return run.standing.metrics
+    with ExitStack() as open_until_end:
+        if ranks.is_first:
+            run.log = open_until_end.enter_context(
+                RunLog(folder, run.standing.step, wandb_project, run.about)
             )
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        return int(state["step"])
-    except OSError as error:
-        raise CheckpointError.unreadable(path, error) from error
-    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError, ValueError) as e:
-        raise CheckpointError(
-            f"{path} is damaged or no checkpoint of this program; delete it to begin anew.",
-            path=path,
-            details=str(e),
-        ) from e
+        batches = task.batches(run.standing.step, config.n_steps)
+        # A batch that is still being made is waited for also when the run ends early.
+        open_until_end.callback(getattr(batches, "close", lambda: None))
+        run.go_on(batches, monitor)
+    network.eval()
+    return run.standing.metrics
 
 
-def _save(
-    network: nn.Module, optimizer: torch.optim.AdamW, identity: str, folder: Path, step: int
-) -> None:
-    state = {
-        "step": step,
-        "identity": identity,
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": torch.get_rng_state(),
-    }
-    with complete_or_absent(folder / LATEST) as partial:
-        torch.save(state, partial)
+class _Run:
+    """A run of training between its beginning, or the last checkpoint, and its end."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        config: LoopConfig,
+        folder: Path,
+        ranks: Ranks,
+        recipe: str,
+    ) -> None:
+        self._network, self._task, self._config = network, task, config
+        self._folder, self._ranks = folder, ranks
+        self._updater = Updater(network, task, config, ranks)
+        self.about: About = {"loop": asdict(config), "n_ranks": ranks.n_ranks, "recipe": recipe}
+        self.standing = Standing()
+        self.log: RunLog | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        patience = self._config.patience
+        has_lost_patience = 0 < patience <= self.standing.n_since_best
+        return self.standing.step >= self._config.n_steps or has_lost_patience
+
+    def resume(self) -> None:
+        """Take over what the folder's checkpoint says, in all processes."""
+        path = self._folder / LATEST
+        state = read_state(path, self.about)
+        if state is not None:
+            try:
+                self._network.load_state_dict(state["model"])
+                self._updater.load_state(state)
+                self.standing = Standing(**standing_fields(state))
+            except UNFIT as error:
+                raise damaged(path, error) from error
+        self._ranks.require_same(
+            self.standing.step,
+            f"The processes do not see the same checkpoint in {self._folder}; all machines have to"
+            " share this folder.",
+        )
+        if self._ranks.is_first:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            remove_partial(self._folder)
+
+    def go_on(self, batches: Iterator[Tensors], monitor: Monitor) -> None:
+        """Take the steps that are left."""
+        config, clock = self._config, _Clock()
+        for step in range(self.standing.step, config.n_steps):
+            if self.has_ended:
+                break
+            monitor.check()
+            with clock.running():
+                of_step = islice(clock.waiting(batches), config.accumulate)
+                numbers = self._updater.step(step, of_step)
+            done = self.standing.step = step + 1
+            is_last = done == config.n_steps
+            if done % config.log_every == 0:
+                self._tell(self._ranks.mean(numbers), clock, monitor)
+            is_validated = done % config.validate_every == 0 or is_last
+            if is_validated:
+                self._validate()
+            if is_validated or done % config.save_every == 0:
+                self._save(LATEST)
+
+    def _tell(self, numbers: Metrics, clock: "_Clock", monitor: Monitor) -> None:
+        speed = clock.read(self._config.log_every, self._ranks.n_ranks)
+        self._write(speed | numbers)
+        stage = (
+            f"Training, loss {numbers['loss']:.3f}, {speed['samples_per_s']:.3g} samples/s,"
+            f" {speed['waiting']:.0%} waiting for data"
+        )
+        monitor.report(Progress(stage, self.standing.step / self._config.n_steps))
+
+    def _validate(self) -> None:
+        """Measure, and keep the weights if they are the best so far."""
+        self._network.eval()
+        metrics = self._task.validate(self._network)
+        self._write({"validation": metrics})
+        self.standing.metrics = metrics
+        name = self._config.best_by
+        if not name:
+            return
+        if name not in metrics:
+            raise ValueError(f"best_by names {name!r}; known are {', '.join(metrics)}")
+        if self._config.is_better(metrics[name], self.standing.best):
+            self.standing.best, self.standing.n_since_best = metrics[name], 0
+            self._save(BEST)
+        else:
+            self.standing.n_since_best += 1
+
+    def _save(self, name: str) -> None:
+        if not self._ranks.is_first:
+            return
+        state = {"model": self._network.state_dict(), "args": self.about} | self.standing.as_plain
+        if name == LATEST:
+            state |= self._updater.state()
+        write_state(self._folder / name, state)
+
+    def _write(self, values: Values) -> None:
+        if self.log is not None:
+            self.log.write(self.standing.step, values)
 
 
-def _identity(config: LoopConfig, recipe: str) -> str:
-    return json.dumps({"loop": asdict(config), "recipe": recipe}, sort_keys=True)
+class _Clock:
+    """Measures the time of steps, the part of it that is spent waiting for data, and samples."""
 
+    def __init__(self) -> None:
+        self._busy_s, self._waited_s, self._n_samples = 0.0, 0.0, 0
 
-def _write_line(folder: Path, step: int, values: Mapping[str, float | Metrics]) -> None:
-    with (folder / LOG).open("a") as file:
-        file.write(json.dumps({"step": step, **_finite(values)}) + "\n")
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time of the block; validations and checkpoints are left out."""
+        started_s = time.monotonic()
+        yield
+        self._busy_s += time.monotonic() - started_s
 
+    def waiting(self, batches: Iterator[Tensors]) -> Iterator[Tensors]:
+        """Yield the batches and measure how long each lets itself be waited for."""
+        while True:
+            started_s = time.monotonic()
+            batch = next(batches, None)
+            self._waited_s += time.monotonic() - started_s
+            if batch is None:
+                return
+            self._n_samples += len(next(iter(batch.values())))
+            yield batch
 
-def _finite(values: Mapping[str, float | Metrics]) -> dict[str, object]:
-    """Return the values with None for what JSON cannot hold."""
-    return {
-        key: _finite(value)
-        if isinstance(value, dict)
-        else (value if math.isfinite(value) else None)
-        for key, value in values.items()
-    }
-
-
-def _forget_after(folder: Path, step: int) -> None:
-    """Drop the lines of steps that are done again, and one that was cut off."""
-    path = folder / LOG
-    if not path.is_file():
-        return
-    lines = path.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    with complete_or_absent(path) as partial:
-        partial.write_text("".join(kept))
+    def read(self, n_steps: int, n_ranks: int) -> Metrics:
+        """Return the speed since the last reading and begin anew."""
+        found = {
+            "seconds_per_step": self._busy_s / n_steps,
+            "samples_per_s": self._n_samples * n_ranks / self._busy_s,
+            "waiting": self._waited_s / self._busy_s,
+        }
+        self._busy_s, self._waited_s, self._n_samples = 0.0, 0.0, 0
+        return found

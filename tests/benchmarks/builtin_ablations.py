@@ -18,7 +18,8 @@ import torch
 from core.model.lag import Heard, LagNet, LagSizes, Seen
 from core.progress import SILENT
 from training.lag_task import LagTask, LagTaskConfig
-from training.loop import LoopConfig, train
+from training.loop import train
+from training.loop_config import LoopConfig
 
 N_TRAIN, N_VALIDATION = 600, 185
 FINEST, WHOLE = 0, 3
@@ -92,9 +93,9 @@ def main() -> None:
         build, config = VARIANTS[name]
         torch.manual_seed(0)
         network = build()
-        task = LagTask(network, train_clips, validation, config, seed=0)
+        task = LagTask(train_clips, validation, config, seed=0)
         loop = LoopConfig(
-            n_steps=n_steps, learning_rate=1.5e-3, bfloat16=True, validate_every=n_steps
+            n_steps=n_steps, learning_rate=1.5e-3, precision="bfloat16", validate_every=n_steps
         )
         with tempfile.TemporaryDirectory() as folder:
             metrics = train(network, task, loop, Path(folder), SILENT)

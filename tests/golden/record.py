@@ -20,6 +20,12 @@ PLAIN = (
     "grid/offsets",
     "grid/class_of_offset",
     "geometry/center_crop_start",
+    "geometry/starts",
+    *(
+        f"geometry/stage{stage}/{stream}_ranges"
+        for stage in (1, 2, 3)
+        for stream in ("audio", "video")
+    ),
     "mel/filterbank_nonzero",
     "synthetic/video_at",
     "synthetic/audio_features",
@@ -29,8 +35,20 @@ PLAIN = (
     f"{WINDOW}_offset+1.60/audio_features",
     f"{WINDOW}_offset+1.60/logits",
     f"{WINDOW}_offset+1.60/sync_logits",
+    "stage1/similarity_v2a",
+    "stage1/loss",
+    "shift_case/visual",
+    "shift_case/audio",
+    "shift_case/predictions_dim_audio",
+    "shift_case/predictions_dim_visual",
+    "shift_case/precision",
+    "metrics/logits",
+    "metrics/targets",
+    "metrics/binary_logits",
+    "metrics/binary_targets",
 )
 N_MEL_SEGMENTS = 2
+N_CLASSES_OF = {"sync": 21, "synchability": 2}
 
 
 def main() -> None:
@@ -49,6 +67,7 @@ def main() -> None:
     np.savez_compressed(GOLDEN_FOLDER / "goldens.npz", **arrays)
     facts = {
         "synthetic_pixels_sha256": about["meta"]["synthetic"]["window_uint8_sha256"],
+        "metrics": {kind: about["meta"][f"metrics_{n}"] for kind, n in N_CLASSES_OF.items()},
         "tolerances": {name: about["arrays"][name]["tolerance"] for name in sorted(arrays)},
     }
     (GOLDEN_FOLDER / "goldens.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -172,10 +172,8 @@ def stored(tmp_path: Path) -> Callable[[int], list[Path]]:
     return store
 
 
-def _task(
-    train: list[Path], network: LagNet | None = None, config: LagTaskConfig = CLEAN, seed: int = 0
-) -> LagTask:
-    return LagTask(network or LagNet(SIZES), train, train, config, seed)
+def _task(train: list[Path], config: LagTaskConfig = CLEAN, seed: int = 0) -> LagTask:
+    return LagTask(train, train, config, seed)
 
 
 def test_batch_is_a_function_of_the_step_alone(stored: Callable[[int], list[Path]]) -> None:
@@ -202,8 +200,8 @@ def test_every_clip_comes_once_in_an_epoch(stored: Callable[[int], list[Path]]) 
 
 def test_foreign_sound_is_to_be_called_unrelated(stored: Callable[[int], list[Path]]) -> None:
     network = AlwaysNet(-40.0, -40.0)
-    task = _task(stored(4), network)
-    loss, metrics = task.loss(task.batch(0))
+    task = _task(stored(4))
+    loss, metrics = task.loss(network, task.batch(0))
     # Two crowded windows, two others, and two pairs with foreign sound, which alone are right.
     assert network.sizes_seen == [2, 2, 2]
     assert metrics["foreign"] == 1.0
@@ -215,8 +213,8 @@ def test_a_sure_peak_is_right_for_its_own_sound_only(stored: Callable[[int], lis
     lag = round(float(batch["offset_s"][0]) / LAG_STEP_S) + REACH_TOKENS
     batch["offset_s"] = batch["offset_s"][:1].repeat(4)
     batch["target"] = torch.eye(N_LAGS + 1)[[lag] * 4]
-    task = _task([], AlwaysNet(40.0, 0.0, lag), replace(CLEAN, crowd_share=0.0))
-    loss, metrics = task.loss(batch)
+    task = _task([], replace(CLEAN, crowd_share=0.0))
+    loss, metrics = task.loss(AlwaysNet(40.0, 0.0, lag), batch)
     assert metrics == {"accuracy": 1.0, "foreign": 0.0}
     # A third of the pairs has foreign sound.
     assert float(loss) == pytest.approx(40 / 3, rel=0.01)
@@ -224,15 +222,15 @@ def test_a_sure_peak_is_right_for_its_own_sound_only(stored: Callable[[int], lis
 
 def test_loss_reaches_every_weight(stored: Callable[[int], list[Path]]) -> None:
     network = LagNet(SIZES)
-    task = _task(stored(4), network, LagTaskConfig(batch_size=3))
-    loss, _ = task.loss(task.batch(0))
+    task = _task(stored(4), LagTaskConfig(batch_size=3))
+    loss, _ = task.loss(network, task.batch(0))
     loss.backward()  # type: ignore[no-untyped-call]
     without = [name for name, weight in network.named_parameters() if weight.grad is None]
     assert without == []
 
 
 def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(4), AlwaysNet(5.0, 0.0)).judged_windows()
+    logits, truth = _task(stored(4)).judged_windows(AlwaysNet(5.0, 0.0))
     assert logits.shape == (8, N_LAGS)
     assert (truth[4:] == N_LAGS).all()
     offsets_s = lag_axis()[truth[:4]]
@@ -240,15 +238,15 @@ def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[
 
 
 def test_clip_left_over_alone_is_foreign_to_none(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(5), AlwaysNet(5.0, 0.0)).judged_windows()
+    logits, truth = _task(stored(5)).judged_windows(AlwaysNet(5.0, 0.0))
     assert (truth < N_LAGS).sum() == 5
     assert (truth == N_LAGS).sum() == 4
     assert len(logits) == len(truth)
 
 
 def test_validation_is_the_same_every_time(stored: Callable[[int], list[Path]]) -> None:
-    task = _task(stored(4), AlwaysNet(5.0, 0.0))
-    assert task.validate() == task.validate()
+    task, network = _task(stored(4)), AlwaysNet(5.0, 0.0)
+    assert task.validate(network) == task.validate(network)
 
 
 def test_summary_of_a_network_that_knows() -> None:

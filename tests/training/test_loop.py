@@ -1,10 +1,10 @@
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -13,8 +13,12 @@ from torch import nn
 
 from core.errors import Cancelled, CheckpointError
 from core.progress import SILENT, Progress
-from training import loop
-from training.loop import LATEST, LOG, LoopConfig, Metrics, Tensors, train
+from training import checkpoints
+from training.ahead import made_ahead
+from training.checkpoints import LATEST
+from training.loop import Metrics, Tensors, train
+from training.loop_config import LoopConfig
+from training.run_log import CURVES, LOG
 
 CONFIG = LoopConfig(
     n_steps=24,
@@ -42,14 +46,17 @@ class Line:
         x[:, 0] *= np.float32(np.nan) if step in self.broken_steps else 1
         return {"x": torch.from_numpy(x)}
 
-    def loss(self, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
-        error = self.network(batch["x"])[:, 0] - batch["x"].sum(1)
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        return made_ahead(self.batch, first, end)
+
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+        error = network(batch["x"])[:, 0] - batch["x"].sum(1)
         return error.square().mean(), {"largest": float(error.detach().abs().max())}
 
-    def validate(self) -> Metrics:
-        assert not self.network.training
+    def validate(self, network: nn.Module) -> Metrics:
+        assert not network.training
         with torch.no_grad():
-            return {"loss": float(self.loss(self.batch(10_000))[0])}
+            return {"loss": float(self.loss(network, self.batch(10_000))[0])}
 
     def weights(self) -> list[torch.Tensor]:
         return [weight.detach().clone() for weight in self.network.parameters()]
@@ -94,7 +101,7 @@ def _stopped(folder: Path, step: int, config: LoopConfig = CONFIG, recipe: str =
 def test_loss_falls(tmp_path: Path) -> None:
     task = Line()
     task.network.eval()
-    before = task.validate()["loss"]
+    before = task.validate(task.network)["loss"]
     after = task.train(tmp_path, replace(CONFIG, n_steps=150))["loss"]
     assert after < before / 4
 
@@ -114,7 +121,7 @@ def test_stopped_run_ends_as_if_it_had_not_been_stopped(tmp_path: Path, stop: in
     torch.rand(5)
 
     assert resumed.train(tmp_path / "parts") == expected
-    assert min(resumed.made) == stop // 5 * 5
+    assert min(resumed.made) == max(stop // every * every for every in (5, 6))
     for one, other in zip(whole.weights(), resumed.weights(), strict=True):
         assert torch.equal(one, other)
 
@@ -135,7 +142,7 @@ def test_finished_run_is_not_trained_on(tmp_path: Path) -> None:
     lines = _log(tmp_path)
 
     assert again.train(tmp_path) == expected
-    assert again.made == [10_000]
+    assert again.made == []
     assert torch.equal(again.weights()[0], first.weights()[0])
     assert _log(tmp_path) == lines
 
@@ -146,7 +153,7 @@ def test_last_metrics_are_those_of_the_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"n_steps": 25}, {"learning_rate": 0.01}, {"seed": 4}, {"bfloat16": True}],
+    [{"n_steps": 25}, {"learning_rate": 0.01}, {"seed": 4}, {"precision": "bfloat16"}],
     ids=lambda change: next(iter(change)),
 )
 def test_run_of_another_configuration_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -196,17 +203,17 @@ def test_end_in_the_middle_of_a_save_leaves_the_checkpoint_before(
     _stopped(tmp_path, 7)
     before = (tmp_path / LATEST).read_bytes()
 
-    def write_half(state: object, path: Path) -> None:
-        path.write_bytes(before[: len(before) // 2])
+    def write_half(state: object, file: IO[bytes]) -> None:
+        file.write(before[: len(before) // 2])
         raise failure
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop.torch, "save", write_half)
+        patched.setattr(checkpoints.torch, "save", write_half)
         with pytest.raises(type(failure)):
             Line().train(tmp_path)
 
     assert (tmp_path / LATEST).read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == [LATEST, LOG]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LATEST, LOG, CURVES]
     whole, resumed = Line(), Line()
     whole.train(tmp_path / "whole")
     resumed.train(tmp_path)
@@ -217,7 +224,7 @@ def test_gradient_that_is_not_finite_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = Line(broken_steps=[9])
-    with caplog.at_level(logging.WARNING, "training.loop"):
+    with caplog.at_level(logging.WARNING, "training.updating"):
         task.train(tmp_path)
     assert all(torch.isfinite(weight).all() for weight in task.weights())
     (record,) = caplog.records

@@ -5,13 +5,11 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +23,7 @@ from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
 from training.data.synthetic.performance import Scene
 from training.data.synthetic.recipe import CLIP_S, ClipRecipe, draw_recipe, recipe_of, split_scenes
 from training.data.synthetic.render import produce, render_once
+from training.workers import calm_worker
 
 SIDE_PX = SHORT_SIDE_PX // 2
 N_FRAMES = round(CLIP_S * VIDEO_FPS)
@@ -95,7 +94,7 @@ def ensure_rendered(
     if not missing:
         return paths
     with ProcessPoolExecutor(
-        n_workers, multiprocessing.get_context("spawn"), initializer=_calm_worker
+        n_workers, multiprocessing.get_context("spawn"), initializer=calm_worker
     ) as pool:
         tasks = [pool.submit(_render_one, split, recipe.index, path) for recipe, path in missing]
         try:
@@ -205,22 +204,6 @@ def _check_space(folder: Path, n_clips: int, n_missing: int, budget_gb: float) -
             "ask for fewer clips.",
             path=folder,
         )
-
-
-def _calm_worker() -> None:
-    """Keep a worker to one thread, since there is one per core, and let it end with its parent.
-
-    The workers of a pool whose process was killed would wait for ever.
-    """
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _render_one(split: str, index: int, path: Path) -> None:

@@ -1,0 +1,39 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from training.config import PRESETS, ConfigError, RunConfig, read_config, save_config
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
+def test_each_preset_is_one_and_can_be_saved_as_it_is(preset: Path, tmp_path: Path) -> None:
+    config = read_config(Path(preset.stem), [])
+    assert config == read_config(preset, [])
+    assert config.loop.n_steps > 0
+    assert read_config(save_config(config, tmp_path / "run"), []) == config
+
+
+def test_paths_survive_being_saved(tmp_path: Path) -> None:
+    overrides = ["data.exclude=['a.txt', 'b']", "start.checkpoint=c.pt", "data.root=clips/of mine"]
+    config = read_config(Path("stage2-tiny"), overrides)
+    assert config.data.exclude == (Path("a.txt"), Path("b"))
+    assert config.start.checkpoint == Path("c.pt")
+    assert read_config(save_config(config, tmp_path), []) == config
+
+
+def test_unknown_keys_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"There is no loop\.learn_rate; known are n_steps"):
+        read_config(Path("stage2-tiny"), ["loop.learn_rate=1"])
+    with pytest.raises(ConfigError, match=r"n_steps is to be 0 or more"):
+        read_config(Path("stage2-tiny"), ["loop.n_steps=-1"])
+    with pytest.raises(ConfigError, match=r"there are .*stage1-lrs3.*stage3-tiny"):
+        read_config(Path("stage9"), [])
+
+
+def test_published_recipes_have_the_published_numbers() -> None:
+    first, second = (read_config(Path(name), []) for name in ("stage1-vggsound", "stage2-lrs3"))
+    assert (first.loop.learning_rate, first.loop.batch_size) == (1e-4, 2)
+    assert first.samples.augmentation.colour == 0.2
+    assert (second.loop.eps, second.loop.learning_rate, second.loop.patience) == (1e-7, 2e-6, 20)
+    assert replace(second, stage="", data=RunConfig().data).model == RunConfig().model

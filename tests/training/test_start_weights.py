@@ -1,0 +1,113 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from core.errors import CheckpointError
+from core.model.audio import AudioTower
+from core.model.synchformer import Synchformer
+from core.model.visual import VisualTower
+from training.stages.contrastive import ContrastiveModel
+from training.start_weights import start_audio_tower, start_towers, start_visual_tower
+
+N_AST_POSITIONS = 2 + 12 * 101
+
+TINY: dict[str, Any] = {"width": 24, "depth": 1}
+
+
+def renumbered(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return weights that are all different, so that none is mistaken for another."""
+    return {
+        name: torch.full_like(weight, number + 1)
+        for number, (name, weight) in enumerate(network.state_dict().items())
+    }
+
+
+@pytest.fixture
+def motionformer_file(tmp_path: Path) -> Path:
+    """A file laid out like the published one: trunk and classifier, among other things."""
+    trunk = renumbered(VisualTower(**TINY))
+    weights = {n: w for n, w in trunk.items() if not n.startswith("spatial_attn_agg.")}
+    weights |= {"head.weight": torch.zeros(174, 24), "head.bias": torch.zeros(174)}
+    path = tmp_path / "ssv2_divided_224_16x4.pyth"
+    torch.save({"epoch": 34, "model_state": weights, "cfg": "TRAIN: 1"}, path)
+    return path
+
+
+@pytest.fixture
+def ast_file(tmp_path: Path) -> Path:
+    trunk = renumbered(AudioTower(**TINY).ast)
+    positions = torch.arange(N_AST_POSITIONS * 24.0).reshape(1, N_AST_POSITIONS, 24)
+    trunk["embeddings.position_embeddings"] = positions
+    weights = {f"audio_spectrogram_transformer.{name}": w for name, w in trunk.items()}
+    path = tmp_path / "model.safetensors"
+    save_file(weights | {"classifier.dense.weight": torch.zeros(527, 24)}, path)
+    return path
+
+
+def test_the_visual_tower_takes_all_but_its_aggregator(motionformer_file: Path) -> None:
+    tower = VisualTower(**TINY)
+    before = tower.spatial_attn_agg.cls_token.clone()
+    expected = renumbered(tower)
+    loaded = start_visual_tower(tower, motionformer_file)
+    for name, weight in tower.state_dict().items():
+        if not name.startswith("spatial_attn_agg."):
+            assert weight.equal(expected[name]), name
+    assert tower.spatial_attn_agg.cls_token.equal(before)
+    assert set(loaded.unused) == {"head.weight", "head.bias"}
+    assert all(name.startswith("spatial_attn_agg.") for name in loaded.left_new)
+
+
+def test_the_audio_tower_takes_the_first_positions(ast_file: Path) -> None:
+    tower = AudioTower(**TINY)
+    loaded = start_audio_tower(tower, ast_file)
+    positions = tower.ast.embeddings.position_embeddings
+    assert positions.equal(torch.arange(74 * 24.0).reshape(1, 74, 24))
+    assert all(name.startswith("freq_attn_agg.") for name in loaded.left_new)
+    query = tower.state_dict()["ast.encoder.layer.0.attention.attention.query.weight"]
+    assert query.std() == 0
+    assert query.mean() > 1
+
+
+def test_joint_attention_is_refused_with_the_address_of_the_right_file(tmp_path: Path) -> None:
+    path = tmp_path / "ssv2_joint_224_16x4.pyth"
+    torch.save({"model_state": {"blocks.0.attn.qkv.weight": torch.zeros(72, 24)}}, path)
+    with pytest.raises(CheckpointError, match=r"ssv2_joint.*divided attention; get https://"):
+        start_visual_tower(VisualTower(**TINY), path)
+
+
+def test_another_audio_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"encoder.weight": torch.zeros(2)}, path)
+    with pytest.raises(CheckpointError, match=r"other\.safetensors does not hold"):
+        start_audio_tower(AudioTower(**TINY), path)
+
+
+def test_another_width_is_refused_with_both_sizes(ast_file: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"\(1, 1, 24\) instead of \(1, 1, 48\)"):
+        start_audio_tower(AudioTower(width=48, depth=1), ast_file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"none\.pt cannot be read"):
+        start_visual_tower(VisualTower(**TINY), tmp_path / "none.pt")
+
+
+def test_towers_pass_from_stage_to_stage(tmp_path: Path) -> None:
+    contrastive, sync = ContrastiveModel(**TINY), Synchformer(**TINY)
+    start_towers(sync, contrastive.state_dict(), tmp_path)
+    again = ContrastiveModel(**TINY)
+    start_towers(again, sync.state_dict(), tmp_path)
+    for name, weight in contrastive.state_dict().items():
+        if name != "logit_scale":
+            assert again.state_dict()[name].equal(weight), name
+
+
+def test_an_incomplete_tower_is_refused(tmp_path: Path) -> None:
+    weights = ContrastiveModel(**TINY).state_dict()
+    del weights["v_encoder.norm.weight"]
+    with pytest.raises(CheckpointError, match=r"vfeat_extractor\.norm\.weight is missing"):
+        start_towers(Synchformer(**TINY), weights, tmp_path / "half.pt")

@@ -1,0 +1,238 @@
+"""Writing a clip as the published data sets have it: 25 fps, a short side of 256 px, 16 kHz.
+
+Pictures and sound go through FFmpeg's filters, with its default quality, as those of the data sets
+did. Both begin at the clip's time 0, so that what is early or late in the source stays so.
+"""
+
+import errno
+import shutil
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream as AvAudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.filter import Graph
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as AvVideoStream
+
+from core.errors import MediaError, SyncError
+from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start, start_of
+from core.media.picture import SHORT_SIDE_PX
+from core.media.probe import probe
+from core.media.reader import StreamReader
+from core.paths import complete_or_absent
+from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
+
+MIN_LENGTH_S = 9.0
+"""The published data sets leave out shorter clips; segments of the first stage take 8.96 s."""
+
+_GAP_S = 0.02
+"""Timestamps that leave the count of samples by more mean that sound is missing."""
+
+_AAC_SAMPLES = 1024
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
+_TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
+_MUX_OPTIONS = {"movie_timescale": "16000", "video_track_timescale": "12800"}
+
+_Packet: TypeAlias = "Packet[AvAudioStream] | Packet[AvVideoStream]"  # Generic in its stub only.
+
+_Frame = TypeVar("_Frame", VideoFrame, AudioFrame)
+
+
+class ClipFileError(SyncError):
+    """A clip cannot be learned from; the message is why, without its name."""
+
+
+def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) -> None:
+    """Write a clip as MP4; one that has the form already is copied.
+
+    Sound keeps one or two channels; more become two.
+
+    Raises:
+        ClipFileError: It has no picture or no sound, cannot be decoded, or is too short. Nothing is
+            written.
+        OSError: The target cannot be written.
+    """
+    try:
+        info = probe(source)
+    except MediaError as error:
+        raise ClipFileError(error.message, path=source, details=error.details) from error
+    if info.picture is None or not info.audios:
+        raise ClipFileError("no picture" if info.picture is None else "no sound", path=source)
+    video, audio = info.picture, info.audios[0]
+    with complete_or_absent(target) as partial:
+        if is_prepared(info):
+            shutil.copyfile(source, partial)
+            length_s = min(video.duration_s or 0.0, audio.duration_s or 0.0)
+        else:
+            try:
+                length_s = _transcode(source, partial, video, audio)
+            except (MediaError, FFmpegError) as error:
+                if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                    raise
+                raise ClipFileError("cannot be decoded", path=source, details=str(error)) from error
+        if length_s < least_s:
+            raise ClipFileError(f"too short: {length_s:.2f} s", path=source)
+
+
+def is_prepared(info: MediaInfo) -> bool:
+    """Tell whether a clip has the form already."""
+    picture = info.picture
+    if picture is None or len(info.videos) != 1 or len(info.audios) != 1:
+        return False
+    audio = info.audios[0]
+    return (
+        "mp4" in info.container
+        and picture.codec == "h264"
+        and picture.frame_rate == VIDEO_FPS
+        and not picture.is_variable_rate
+        and min(picture.width_px, picture.height_px) == SHORT_SIDE_PX
+        and not picture.rotation_deg
+        and audio.codec == "aac"
+        and audio.sample_rate_hz == AUDIO_RATE_HZ
+        and audio.n_channels <= 2
+        and start_of(picture) == start_of(audio) == 0
+    )
+
+
+def _transcode(source: Path, target: Path, video: VideoStream, audio: AudioStream) -> float:
+    """Return how long both picture and sound are, in seconds."""
+    zero = clip_start(video, audio)
+    with av.open(str(target), "w", format="mp4", options=_MUX_OPTIONS) as container:
+        packets: list[_Packet] = []
+        n_samples = n_frames = 0
+        # Streams are declared before the first of them is encoded.
+        sound = _sound(source, audio, zero)
+        pictures = _pictures(source, video, zero)
+        first_sound, first_picture = next(sound, None), next(pictures, None)
+        if first_sound is None or first_picture is None:
+            what = "sound" if first_sound is None else "picture"
+            raise MediaError(f"the {what} of {source} cannot be decoded", path=source)
+        picture_stream = _add_picture(container, first_picture)
+        sound_stream = container.add_stream(
+            "aac", rate=AUDIO_RATE_HZ, layout=first_sound.layout.name
+        )
+        for block in _chained(first_sound, sound):
+            block.pts, block.time_base = n_samples, Fraction(1, AUDIO_RATE_HZ)
+            n_samples += block.samples
+            packets += sound_stream.encode(block)
+        packets += sound_stream.encode(None)
+        for picture in _chained(first_picture, pictures):
+            picture.pts, picture.time_base = n_frames, Fraction(1, VIDEO_FPS)
+            n_frames += 1
+            packets += picture_stream.encode(picture)
+        packets += picture_stream.encode(None)
+        packets.sort(key=_decoding_time)
+        for packet in packets:
+            container.mux(packet)
+    return min(n_frames / VIDEO_FPS, n_samples / AUDIO_RATE_HZ)
+
+
+def _add_picture(container: OutputContainer, first: VideoFrame) -> AvVideoStream:
+    stream = container.add_stream("libx264", rate=VIDEO_FPS)
+    stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
+    # There is a process for each core.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _pictures(source: Path, video: VideoStream, zero: Fraction) -> Iterator[VideoFrame]:
+    """Yield the pictures from time 0 on, upright and of their size."""
+    with StreamReader(source, video.index, VideoFrame, threading.Event()) as reader:
+        frames = reader.frames()
+        first = next(frames, None)
+        if first is None:
+            return
+        graph = _picture_graph(first, video, zero)
+        for frame in _filtered(graph, _chained(first, frames)):
+            if isinstance(frame, VideoFrame):
+                yield frame
+
+
+def _sound(source: Path, audio: AudioStream, zero: Fraction) -> Iterator[AudioFrame]:
+    """Yield the sound from time 0 on; what is missing before or between is silence."""
+    with StreamReader(source, audio.index, AudioFrame, threading.Event()) as reader:
+        frames = reader.frames()
+        first = next(frames, None)
+        if first is None:
+            return
+        graph = _sound_graph(first, zero)
+        for frame in _filtered(graph, _chained(first, frames)):
+            if isinstance(frame, AudioFrame):
+                yield frame
+
+
+def _picture_graph(first: VideoFrame, video: VideoStream, zero: Fraction) -> Graph:
+    graph = Graph()
+    graph.threads = 1
+    buffer = graph.add_buffer(
+        width=first.width, height=first.height, format=first.format, time_base=first.time_base
+    )
+    short = min(first.width, first.height)
+    width, height = (side * SHORT_SIDE_PX // short for side in (first.width, first.height))
+    filters = [
+        ("fps", f"fps={VIDEO_FPS}:start_time={float(zero)}"),
+        ("scale", f"{width}:{height}"),
+        ("crop", f"{width // 2 * 2}:{height // 2 * 2}"),
+        *(("transpose", turn) for turn in _TURNS.get(video.rotation_deg, ())),
+        ("format", "yuv420p"),
+    ]
+    nodes = [graph.add(name, arguments) for name, arguments in filters]
+    graph.link_nodes(buffer, *nodes, graph.add("buffersink")).configure()
+    return graph
+
+
+def _sound_graph(first: AudioFrame, zero: Fraction) -> Graph:
+    graph = Graph()
+    graph.threads = 1
+    buffer = graph.add_abuffer(
+        sample_rate=first.sample_rate,
+        format=first.format.name,
+        layout=first.layout.name,
+        time_base=first.time_base,
+    )
+    begin = round(zero * AUDIO_RATE_HZ)
+    layout = "mono" if first.layout.nb_channels == 1 else "stereo"
+    filters = [
+        ("aresample", f"{AUDIO_RATE_HZ}:async=1:min_hard_comp={_GAP_S}:first_pts={begin}"),
+        ("aformat", f"sample_fmts=fltp:channel_layouts={layout}"),
+        ("asetnsamples", f"n={_AAC_SAMPLES}:p=0"),
+    ]
+    nodes = [graph.add(name, arguments) for name, arguments in filters]
+    graph.link_nodes(buffer, *nodes, graph.add("abuffersink")).configure()
+    return graph
+
+
+def _filtered(
+    graph: Graph, frames: Iterator[VideoFrame] | Iterator[AudioFrame]
+) -> Iterator[VideoFrame | AudioFrame]:
+    for frame in frames:
+        graph.push(frame)
+        yield from _ready(graph)
+    graph.push(None)
+    yield from _ready(graph)
+
+
+def _ready(graph: Graph) -> Iterator[VideoFrame | AudioFrame]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (BlockingIOError, EOFError):
+            return
+        yield frame
+
+
+def _chained(first: _Frame, rest: Iterator[_Frame]) -> Iterator[_Frame]:
+    yield first
+    yield from rest
+
+
+def _decoding_time(packet: _Packet) -> Fraction:
+    return (packet.dts or 0) * packet.time_base

@@ -1,0 +1,44 @@
+"""How samples are made of clips, as plain values."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.model.config import WINDOW_SEGMENTS
+from training.data.augment import Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecipe:
+    """How windows are made of clips.
+
+    Attributes:
+        longest_s: What a clip has beyond it is not used.
+        legacy_priming: Hear the clips with the priming of AAC dropped once too often, as the
+            published VGGSound and AudioSet models did.
+        n_segments: Of the first stage, whose segments do not overlap; 14 fill a window of 8.96 s.
+        augmentation: What is done to training windows, and how often.
+        jitter: Move the sound of training windows by up to 50 ms.
+        use_fixed_offsets: Judge the windows in the tables of the data set, where there are any;
+            otherwise windows are drawn.
+        n_passes: How many windows of each clip are judged in a test.
+        unusable: What is done about clips that are damaged or too short: "skip" takes the next
+            one in their place and counts it, "stop" ends the run.
+    """
+
+    longest_s: float = 10.0
+    legacy_priming: bool = False
+    n_segments: int = WINDOW_SEGMENTS
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    jitter: bool = True
+    use_fixed_offsets: bool = True
+    n_passes: int = 1
+    unusable: Literal["skip", "stop"] = "skip"
+
+    def __post_init__(self) -> None:
+        if not self.longest_s > 0:
+            raise ValueError(f"longest_s is to be more than 0, not {self.longest_s}")
+        for name in ("n_segments", "n_passes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is to be 1 or more, not {getattr(self, name)}")
+        if self.unusable not in ("skip", "stop"):
+            raise ValueError(f"unusable is skip or stop, not {self.unusable}")

@@ -1,0 +1,270 @@
+"""What the stages learn from: windows of clips, each a function of a seed and a position.
+
+Nothing depends on which samples were made before, so a run goes on anywhere, on any number of
+processes.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from multiprocessing.context import BaseContext
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from core.errors import SyncError
+from core.model.config import SYNC_SEGMENTS
+from training.data import cuts
+from training.data.cuts import Cut
+from training.data.recipe import SampleRecipe
+from training.data.sets.data_set import DataSet, Item
+from training.data.source import ClipSource
+from training.loop import Tensors
+from training.workers import end_with_parent
+
+_AHEAD_PER_WORKER = 2
+
+
+class SyncSamples(Dataset[Tensors]):
+    """Windows of 14 segments at one of 21 offsets.
+
+    In training, the length is that of the data set, but any position from 0 on has a sample: every
+    clip comes once before any comes again. For a test, there are `n_passes` samples of each clip,
+    always the same.
+
+    Each has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 as
+    `core.model.inputs` makes them, label () int64, offset_s () float32, item () int64, the number
+    of the clip in the data set, and skipped () int64, how many unusable clips were passed over.
+
+    Attributes:
+        n_items: Clips of the data set.
+        stage: What is asked.
+    """
+
+    stage = "sync"
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        recipe: SampleRecipe,
+        seed: int,
+        *,
+        for_test: bool = False,
+        n_used: int = 0,
+    ) -> None:
+        """Take the clips.
+
+        Args:
+            data_set: The clips.
+            recipe: What is done with them.
+            seed: Of all that is drawn.
+            for_test: Make windows to judge: neither augmented nor jittered.
+            n_used: Clips of an epoch, which are others in each; 0 uses all of them.
+        """
+        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
+        self.n_items = len(data_set.items)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> Tensors:
+        """Make the sample of a position.
+
+        Raises:
+            DataSetError: A clip cannot be used and the recipe stops at that, or too many cannot.
+        """
+        return self._source.sample(position, self._cut, apart=False)
+
+    def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
+        source = self._source
+        if not source.for_test:
+            return cuts.draw_sync(rng, n_frames, jitter=source.recipe.jitter)
+        fixed = source.data_set.fixed.get(item.key) if source.recipe.use_fixed_offsets else None
+        if fixed is not None:
+            return cuts.fixed_sync(n_frames, fixed.start_s, fixed.offset_s)
+        return cuts.random_sync_at_test(rng, n_frames)
+
+
+class SynchabilitySamples(Dataset[Tensors]):
+    """Windows of 13 segments, half of them with sound that was never heard with its picture.
+
+    Everything else is as `SyncSamples` has it; there are no fixed offsets.
+    """
+
+    stage = "synchability"
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        recipe: SampleRecipe,
+        seed: int,
+        *,
+        for_test: bool = False,
+        n_used: int = 0,
+        n_segments: int = SYNC_SEGMENTS,
+    ) -> None:
+        """Take the clips, as `SyncSamples` does.
+
+        Args:
+            data_set: The clips.
+            recipe: What is done with them.
+            seed: Of all that is drawn.
+            for_test: Make windows to judge.
+            n_used: Clips of an epoch.
+            n_segments: 14 where the offset is to be found from the same windows.
+        """
+        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
+        self._n_segments = n_segments
+        self.n_items = len(data_set.items)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> Tensors:
+        """Make the sample of a position, as `SyncSamples` does."""
+        return self._source.sample(position, self._cut, apart=False)
+
+    def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
+        del item
+        jitter = self._source.recipe.jitter and not self._source.for_test
+        return cuts.draw_synchability(rng, n_frames, n_segments=self._n_segments, jitter=jitter)
+
+
+class ContrastiveSamples(Dataset[Tensors]):
+    """Segments of a clip that do not overlap, in sync, each of them augmented by itself.
+
+    Everything else is as `SyncSamples` has it. For a test, video is float32 throughout.
+    """
+
+    stage = "contrastive"
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        recipe: SampleRecipe,
+        seed: int,
+        *,
+        for_test: bool = False,
+        n_used: int = 0,
+    ) -> None:
+        """Take the clips, as `SyncSamples` does."""
+        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
+        self.n_items = len(data_set.items)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, position: int) -> Tensors:
+        """Make the sample of a position, as `SyncSamples` does."""
+        return self._source.sample(position, self._cut, apart=True)
+
+    def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
+        del item
+        recipe = self._source.recipe
+        if self._source.for_test:
+            return cuts.centred_contrastive(n_frames, recipe.n_segments)
+        return cuts.draw_contrastive(rng, n_frames, recipe.n_segments, jitter=recipe.jitter)
+
+
+class Samples(Protocol):
+    """What is loaded: a sample for each position, as long as an epoch or a test."""
+
+    n_items: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int) -> Tensors: ...
+
+
+def loader(samples: Samples, positions: Iterable[list[int]], n_workers: int) -> Iterator[Tensors]:
+    """Yield batches of samples, in order.
+
+    A worker makes one sample at a time, so all of them work on the next batch, and no more than two
+    samples for each worker wait. Workers end with the iteration, also when it is closed early, and
+    with this process.
+
+    Args:
+        samples: Where the samples come from; other processes get a copy.
+        positions: The positions of each batch; asked for only shortly before they are needed, so
+            there may be no end of them.
+        n_workers: Other processes; 0 makes the samples here, when they are asked for.
+
+    Raises:
+        SyncError: What making a sample raised, when its turn comes.
+    """
+    if n_workers == 0:
+        for batch in positions:
+            yield stacked([samples[position] for position in batch])
+        return
+    sizes: deque[int] = deque()
+
+    def each() -> Iterator[int]:
+        for batch in positions:
+            sizes.append(len(batch))
+            yield from batch
+
+    arriving = iter(
+        DataLoader(
+            _Caught(samples),
+            batch_size=None,
+            sampler=each(),
+            num_workers=n_workers,
+            prefetch_factor=_AHEAD_PER_WORKER,
+            collate_fn=_unchanged,
+            worker_init_fn=_begin_worker,
+            multiprocessing_context=_worker_context(),
+        )
+    )
+    waiting: list[Tensors] = []
+    try:
+        for sample in arriving:
+            if isinstance(sample, SyncError):
+                raise sample
+            waiting.append(sample)
+            if len(waiting) == sizes[0]:
+                sizes.popleft()
+                yield stacked(waiting)
+                waiting = []
+    finally:
+        # The workers end with it, but the traceback of a failure would keep it.
+        del arriving
+
+
+def stacked(samples: list[Tensors]) -> Tensors:
+    """Return tensors with a first axis for the samples."""
+    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+class _Caught(Dataset[Tensors | SyncError]):
+    """Returns expected failures, which would come out of a worker as a text with its traceback."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def __getitem__(self, position: int) -> Tensors | SyncError:
+        try:
+            return self._samples[position]
+        except SyncError as error:
+            return error
+
+
+def _worker_context() -> BaseContext:
+    """Return how workers are started.
+
+    A fork would copy locks that threads of this process hold. Workers that are spawned end by
+    tearing down the interpreter, which aborts those that are just sending a sample.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _begin_worker(number: int) -> None:
+    del number
+    end_with_parent()
+
+
+def _unchanged(sample: Any) -> Any:
+    return sample

@@ -1,0 +1,1 @@
+"""Lists of clips: the published data sets, and any folder."""

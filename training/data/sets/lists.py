@@ -1,0 +1,218 @@
+"""Reading the lists and tables that describe data sets."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from training.data.sets.data_set import DataConfig, DataSet, DataSetError, FixedOffset, Item
+
+SUFFIX = ".mp4"
+"""Of the clips of the published data sets."""
+
+_TABLES = "*_size21_crop5_min-2.00_max2.00.csv"
+"""Tables of offsets for 21 classes from -2 s to 2 s in crops of 5 s."""
+
+
+def list_folder(config: DataConfig) -> Path:
+    """Return the folder of the lists.
+
+    Raises:
+        DataSetError: It is not given or not there.
+    """
+    if config.lists is None:
+        raise DataSetError(
+            f"The data set {config.kind} needs the folder of its lists; name it with data.lists."
+        )
+    if not config.lists.is_dir():
+        raise DataSetError(
+            f"{config.lists} is no folder; name the folder of the lists of {config.kind} with "
+            "data.lists.",
+            path=config.lists,
+        )
+    return config.lists
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the numbers, from 1 on, and texts of the lines that are not empty.
+
+    Raises:
+        DataSetError: The file cannot be read.
+    """
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def read_rows(
+    path: Path, columns: str, *, delimiter: str = ",", least: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line numbers and cells of a table.
+
+    Args:
+        path: The file.
+        columns: Names of the columns, with ", " between them, as the failure tells them.
+        delimiter: Between cells.
+        least: Fewest cells of a row; None takes the number of columns.
+
+    Raises:
+        DataSetError: The file cannot be read, or a row has too few cells.
+    """
+    n_least = len(columns.split(", ")) if least is None else least
+    reader = csv.reader(_text(path).splitlines(), delimiter=delimiter)
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if len(row) < n_least:
+                raise malformed(path, reader.line_num, f"a row of {columns}")
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise malformed(path, reader.line_num, f"a row of {columns}") from error
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line numbers and some cells of a table whose first line names its columns.
+
+    Raises:
+        DataSetError: The file cannot be read, a column is missing, or a row has too few cells.
+    """
+    rows = read_rows(path, ", ".join(columns))
+    _, names = next(rows, (1, []))
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise malformed(path, 1, f"a line of column names with {' and '.join(missing)}")
+    places = [names.index(column) for column in columns]
+    for number, row in rows:
+        if len(row) <= max(places):
+            raise malformed(path, number, f"a row of {', '.join(names)}")
+        yield number, [row[place] for place in places]
+
+
+def read_split(path: Path) -> set[str]:
+    """Return the names in the list of a split."""
+    return {line for _, line in read_lines(path)}
+
+
+def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], list[str]]:
+    """Return the names of clips that are left out.
+
+    Args:
+        config: Says where lists are.
+        usual: Names of the published folders of such lists.
+
+    Returns:
+        The names without suffix, and notes about usual lists that are missing.
+
+    Raises:
+        DataSetError: A list cannot be read, or one that was asked for is missing.
+    """
+    names: set[str] = set()
+    notes: list[str] = []
+    places = [list_folder(config) / name for name in usual]
+    for place in [*places, *config.exclude]:
+        paths = sorted(place.glob("*.txt")) if place.is_dir() else [place]
+        if place in places and not place.is_dir():
+            notes.append(f"{place} is missing, so nothing that it lists is left out.")
+            continue
+        for path in paths:
+            names |= {line.removesuffix(SUFFIX) for _, line in read_lines(path)}
+    return names, notes
+
+
+def read_fixed(config: DataConfig, usual: str) -> Mapping[str, FixedOffset]:
+    """Return the offsets of test windows, by the name of the clip; none if there are no tables.
+
+    The tables of all splits are read.
+
+    Raises:
+        DataSetError: A table is malformed, two contradict each other, or what was asked for is not
+            there.
+    """
+    place = config.fixed_offsets or list_folder(config) / usual
+    paths = [place] if place.is_file() else sorted(place.glob(_TABLES))
+    if not paths and config.fixed_offsets is not None:
+        raise DataSetError(
+            f"{place} is no table of offsets and has none, such as "
+            f"{_TABLES.replace('*', 'test')}; correct data.fixed_offsets.",
+            path=place,
+        )
+    fixed: dict[str, FixedOffset] = {}
+    for path in paths:
+        for number, row in read_table(path, ("path", "offset_sec", "vstart_sec")):
+            key, offset = row[0], as_fixed_offset(path, number, row[1], row[2])
+            if fixed.setdefault(key, offset) != offset:
+                raise malformed(path, number, f"the same as another line about {key}")
+    return fixed
+
+
+def as_fixed_offset(path: Path, number: int, offset: str, start: str) -> FixedOffset:
+    """Return what a line says about a window.
+
+    Raises:
+        DataSetError: It is no offset and start in seconds.
+    """
+    try:
+        return FixedOffset(offset_s=float(offset), start_s=float(start))
+    except ValueError as error:
+        raise malformed(path, number, "a path, an offset and a start in seconds") from error
+
+
+def malformed(path: Path, number: int, expected: str) -> DataSetError:
+    """Return the failure to understand a line."""
+    return DataSetError(
+        f"{path}, line {number}, is not {expected}; correct it, or copy the file again.", path=path
+    )
+
+
+def gathered(
+    name: str,
+    config: DataConfig,
+    items: Iterable[Item],
+    fixed: Mapping[str, FixedOffset],
+    notes: Iterable[str],
+) -> DataSet:
+    """Return the data set of those clips that are there, in order of their paths.
+
+    Raises:
+        DataSetError: None is there.
+    """
+    listed = sorted(items, key=lambda item: item.path.as_posix())
+    if not listed:
+        raise DataSetError(f"{name} has no clips that are not left out; check its lists.")
+    # A folder is listed once: asking for each of a million files takes minutes on a network drive.
+    there = {folder: _names_in(folder) for folder in {item.path.parent for item in listed}}
+    found = tuple(item for item in listed if item.path.name in there[item.path.parent])
+    missing = [item for item in listed if item.path.name not in there[item.path.parent]]
+    if not found:
+        raise DataSetError(
+            f"None of the {len(listed)} clips of {name} is there, such as {listed[0].path}; name "
+            "the folder of the clips with data.root.",
+            path=config.root,
+        )
+    if missing:
+        text = f"{len(missing)} of {len(listed)} clips are missing, such as {missing[0].path}."
+        notes = [*notes, text]
+    return DataSet(name, found, fixed, tuple(notes))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataSetError(
+            f"{path} is missing; copy the lists of the data set there, or correct the place.",
+            path=path,
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataSetError(
+            f"{path} cannot be read as text; copy the lists of the data set again.",
+            path=path,
+            details=str(error),
+        ) from error
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except OSError:
+        return frozenset()

@@ -1,0 +1,49 @@
+"""Opening a data set by its kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from training.data.sets.audioset import open_audioset
+from training.data.sets.data_set import DataConfig, DataSet, DataSetError, checked_split
+from training.data.sets.folder import open_folder
+from training.data.sets.lrs3 import open_lrs3
+from training.data.sets.vggsound import (
+    open_sparse,
+    open_sparse_clean,
+    open_sparse_fixed,
+    open_vggsound,
+)
+
+_READERS: Mapping[str, Callable[[DataConfig, str], DataSet]] = {
+    "folder": open_folder,
+    "lrs3": open_lrs3,
+    "vggsound": open_vggsound,
+    "vggsound-sparse": open_sparse,
+    "vggsound-sparse-clean": open_sparse_clean,
+    "vggsound-sparse-fixed": open_sparse_fixed,
+    "audioset": open_audioset,
+}
+
+KINDS = tuple(_READERS)
+
+
+def open_data_set(kind: str, split: str, config: DataConfig) -> DataSet:
+    """List the clips of a split of a data set.
+
+    Args:
+        kind: One of `KINDS`.
+        split: "train", "valid" or "test".
+        config: Where things are.
+
+    Raises:
+        DataSetError: There is no such kind or split, or lists or clips are missing or malformed.
+    """
+    if kind not in _READERS:
+        raise DataSetError(f"There is no data set {kind!r}; there are {', '.join(KINDS)}.")
+    data_set = _READERS[kind](config, checked_split(split))
+    n_items = len(data_set.items)
+    if not 0 < config.n_most < n_items:
+        return data_set
+    kept = tuple(data_set.items[i * n_items // config.n_most] for i in range(config.n_most))
+    note = f"{config.n_most} of {n_items} clips of {data_set.name} are used."
+    return replace(data_set, items=kept, notes=(*data_set.notes, note))

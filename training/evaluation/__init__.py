@@ -1,0 +1,1 @@
+"""Measuring a trained network: figures of merit, tables and plots."""

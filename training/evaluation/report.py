@@ -1,0 +1,130 @@
+"""An evaluation as a table on the terminal and as a file."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+
+from core.model.grid import N_CLASSES
+from core.paths import complete_or_absent
+from training.evaluation.figures import Figures, ThresholdFigures
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured, and on what.
+
+    Attributes:
+        network: "sync" or "synchability".
+        checkpoint: The file that was evaluated.
+        data: The clips in words: data set and split.
+        n_passes: How often the clips were gone through, each time with offsets of its own.
+        figures: What was found.
+        thresholds: Accuracies where another network said that there is an offset; may be empty.
+        notes: What has to be known about the clips, such as how many are missing.
+    """
+
+    network: str
+    checkpoint: str
+    data: str
+    n_passes: int
+    figures: Figures
+    thresholds: tuple[ThresholdFigures, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def write_json(evaluation: Evaluation, path: Path) -> None:
+    """Write all figures; what could not be measured is null.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    text = json.dumps(_without_nan(asdict(evaluation)), indent=2, ensure_ascii=False)
+    with complete_or_absent(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def tables(evaluation: Evaluation) -> Group:
+    """Return what the terminal shows."""
+    parts: list[Table | str] = [_summary(evaluation), _by_class(evaluation.figures)]
+    if evaluation.thresholds:
+        parts.append(_by_threshold(evaluation.thresholds))
+    return Group(*parts, *evaluation.notes)
+
+
+def _summary(evaluation: Evaluation) -> Table:
+    figures = evaluation.figures
+    n_classes = len(figures.classes)
+    # Of the neighbours of a class, those at the borders have only one.
+    within_chance = (3 * n_classes - 2) / n_classes**2
+    rows = [("Right (Acc@1)", _percent(figures.accuracy), _percent(1 / n_classes))]
+    if n_classes == N_CLASSES:
+        rows += [
+            ("Within one class", _percent(figures.within_one), _percent(within_chance)),
+            ("Among the five best", _percent(figures.accuracy_5), _percent(5 / n_classes)),
+            ("Mean absolute error", f"{figures.error_ms:.0f} ms", ""),
+        ]
+    # Averages over classes say nothing where one was never asked for.
+    if all(one.n_answers for one in figures.classes):
+        rows += [
+            ("Mean average precision", f"{figures.mean_average_precision:.3f}", ""),
+            ("Area under the ROC curve", f"{figures.roc_auc:.3f}", "0.500"),
+            ("d'", f"{figures.d_prime:.2f}", "0.00"),
+        ]
+    rows += [
+        ("Cross-entropy", f"{figures.loss:.3f}", f"{math.log(n_classes):.3f}"),
+        ("Expected calibration error", f"{figures.calibration.error:.3f}", ""),
+    ]
+    table = Table(
+        title=f"{evaluation.data}: {figures.n_answers} answers about {figures.n_clips} clips",
+        title_justify="left",
+    )
+    for header in ("", "measured", "by chance"):
+        table.add_column(header, justify="left" if not header else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _by_class(figures: Figures) -> Table:
+    has_errors = len(figures.classes) == N_CLASSES
+    table = Table(title="By true class", title_justify="left")
+    headers = ["class", "answers", "right"]
+    headers += ["within one", "mean error"] if has_errors else []
+    for header in headers:
+        table.add_column(header, justify="right")
+    for one in figures.classes:
+        cells = [one.label, str(one.n_answers), _percent(one.accuracy)]
+        if has_errors:
+            error = "" if math.isnan(one.error_ms) else f"{one.error_ms:.0f} ms"
+            cells += [_percent(one.within_one), error]
+        table.add_row(*cells)
+    return table
+
+
+def _by_threshold(thresholds: Sequence[ThresholdFigures]) -> Table:
+    table = Table(title="Where the offset is said to be found", title_justify="left")
+    for header in ("probability above", "clips", "right", "within one"):
+        table.add_column(header, justify="right")
+    for one in thresholds:
+        shares = (one.kept, one.accuracy, one.within_one)
+        table.add_row(f"{one.threshold:g}", *map(_percent, shares))
+    return table
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,110 @@
+"""The command `features`: the features of all clips in a folder, one file a clip."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from core.errors import MediaError
+from core.model.synchformer import Synchformer
+from core.progress import Monitor, Progress
+from training.data.clip import read_clip
+from training.data.sets.folder import clips_below
+from training.distributed import SINGLE, Ranks
+from training.features import (
+    SUFFIX,
+    FeatureError,
+    FeaturePlan,
+    claim_folder,
+    clip_features,
+    write_features,
+)
+from training.terminal import TerminalMonitor
+from training.weights import network_of, read_weights
+
+_PLAIN = FeaturePlan(n_views=0, audio_hop_frames=8)
+
+
+def features(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clips, also in sub-folders.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Gets a file for each clip.")],
+    weights: Annotated[
+        Path, typer.Option("--weights", metavar="FILE", help="A checkpoint of any stage.")
+    ],
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 …")] = "cpu",
+) -> None:
+    """Write the segment features of clips; those that are there already are kept."""
+    clips = clips_below(folder)
+    if not clips:
+        raise FeatureError(f"{folder} holds no clips; choose another folder.", path=folder)
+    network = network_of(read_weights(weights), weights).to(torch.device(device))
+    claim_folder(out, {"towers": towers_digest(network), **asdict(_PLAIN)})
+    targets = {out / path.relative_to(folder).with_suffix(SUFFIX): path for path in clips}
+    with TerminalMonitor() as monitor:
+        skipped = ensure_features(network, targets, _PLAIN, monitor)
+    for reason in skipped:
+        typer.echo(reason, err=True)
+    typer.echo(f"Features of {len(targets) - len(skipped)} clips are in {out}")
+
+
+def ensure_features(
+    network: Synchformer,
+    clips: Mapping[Path, Path],
+    plan: FeaturePlan,
+    monitor: Monitor,
+    *,
+    longest_s: float | None = None,
+    legacy_priming: bool = False,
+    ranks: Ranks = SINGLE,
+) -> list[str]:
+    """Make what is missing.
+
+    Args:
+        network: Its towers encode.
+        clips: The clip behind each file of features; the order numbers the clips.
+        plan: Which segments.
+        monitor: Told how far it is, and asked after each clip whether to go on.
+        longest_s: So much of the beginning of each clip; all of it if None.
+        legacy_priming: As in `read_clip`.
+        ranks: This process among those that share the work.
+
+    Returns:
+        A sentence for each clip of which there are none: it cannot be read or is too short.
+
+    Raises:
+        FeatureError: A file cannot be written.
+        Cancelled: The monitor asked to stop.
+    """
+    network.eval()
+    skipped = []
+    for item, (target, path) in enumerate(clips.items()):
+        monitor.check()
+        monitor.report(Progress("Encoding clips", item / len(clips)))
+        if item % ranks.n_ranks != ranks.rank or target.exists():
+            continue
+        try:
+            clip = read_clip(path, longest_s, legacy_priming=legacy_priming)
+            found = clip_features(network, clip, plan, item)
+        except MediaError as error:
+            skipped.append(error.message)
+            continue
+        except ValueError as error:
+            skipped.append(f"{path.name} is too short: {error}.")
+            continue
+        write_features(found, target)
+    monitor.report(Progress("Encoding clips", 1.0))
+    return skipped
+
+
+def towers_digest(network: Synchformer) -> str:
+    """Return a SHA-256 of the towers' weights, which tells whose features there are."""
+    digest = hashlib.sha256()
+    for tower in (network.vfeat_extractor, network.afeat_extractor):
+        for name, weight in tower.state_dict().items():
+            digest.update(name.encode())
+            digest.update(weight.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()

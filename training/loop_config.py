@@ -1,0 +1,94 @@
+"""The numbers that decide how a network is trained, whatever it is trained for."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Schedule = Literal["cosine", "constant"]
+OptimizerKind = Literal["adamw", "adam"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+_LINEAR_START = 0.01
+"""Share of the learning rate that the rise to a constant one begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """How a network is trained.
+
+    Attributes:
+        n_steps: Updates of the weights.
+        batch_size: Samples that a process takes at once. The task makes the batches.
+        accumulate: Batches whose gradients are added up for one update.
+        learning_rate: At its highest, after the warm-up.
+        schedule: "cosine" rises from 0 and falls to 0 as a half cosine; "constant" rises from a
+            hundredth and stays.
+        warm_up_steps: Steps of linear rise.
+        optimizer: "adamw" or "adam".
+        weight_decay: On matrices only.
+        betas: Of the optimizer.
+        eps: Of the optimizer.
+        clip_norm: Gradients are scaled down to this norm.
+        precision: What is multiplied in where PyTorch's autocast deems it safe; gradients of
+            "float16" are scaled, so that small ones survive.
+        compile: Translate the parts of the network to faster code first; takes minutes.
+        log_every: Steps between lines of the log.
+        validate_every: Steps between validations.
+        save_every: Steps between checkpoints; there is one after each validation as well.
+        best_by: The metric of the validations whose best weights are kept; none if empty.
+        best_is: Which value of that metric is the best.
+        patience: Validations without a better one after which training ends; 0 goes on.
+        seed: Of whatever is random inside the network.
+    """
+
+    n_steps: int = 0
+    batch_size: int = 1
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    schedule: Schedule = "cosine"
+    warm_up_steps: int = 50
+    optimizer: OptimizerKind = "adamw"
+    weight_decay: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    clip_norm: float = 1.0
+    precision: Precision = "float32"
+    compile: bool = False
+    log_every: int = 10
+    validate_every: int = 200
+    save_every: int = 50
+    best_by: str = ""
+    best_is: Literal["highest", "lowest"] = "highest"
+    patience: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulate", "log_every", "validate_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is to be 1 or more, not {getattr(self, name)}")
+        for name in ("n_steps", "warm_up_steps", "patience", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is to be 0 or more, not {getattr(self, name)}")
+        for name in ("learning_rate", "eps", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is to be more than 0, not {getattr(self, name)}")
+        if self.patience and not self.best_by:
+            raise ValueError("patience waits for a better metric; name it with best_by")
+
+    def factor(self, step: int) -> float:
+        """Return the share of the learning rate that a step uses."""
+        if self.schedule == "constant":
+            share = min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0
+            return _LINEAR_START + (1 - _LINEAR_START) * share
+        if step < self.warm_up_steps:
+            return (step + 1) / self.warm_up_steps
+        share = (step - self.warm_up_steps) / max(1, self.n_steps - self.warm_up_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Tell whether a value of the metric beats the best so far; NaN beats nothing."""
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        return value > best if self.best_is == "highest" else value < best

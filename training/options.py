@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PresetOption = Annotated[
+    Path, typer.Option("--preset", metavar="NAME|FILE", help="What is trained, and how.")
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets the results.")]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="What differs from the preset."),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda …")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips.")
+]

@@ -1,0 +1,158 @@
+"""From a data set to features on the disk, for the stages whose towers are frozen."""
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from core.model.fusion import Head
+from core.model.synchformer import Synchformer
+from core.progress import Monitor
+from training.data.recipe import SampleRecipe
+from training.data.samples import Samples
+from training.data.sets.data_set import DataSet
+from training.distributed import Ranks
+from training.feature_folder import ensure_features, towers_digest
+from training.features import SUFFIX, FeatureError, FeaturePlan, claim_folder, n_frames_of
+from training.stages.cached import CachedSamples, StoredSamples, enough_frames, store_samples
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """How features on the disk are used, where a folder for them is named.
+
+    Attributes:
+        n_views: Ways of looking at each clip, each with a square, a direction and a first frame of
+            its own.
+        n_easy: Windows over which training spreads from the middle of the clips to all of them; 0
+            begins with all. Where every clip has an event in its middle, the sound alone tells the
+            offset at first, which gets a small network going.
+    """
+
+    n_views: int = 4
+    n_easy: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_views < 1:
+            raise ValueError(f"n_views is to be 1 or more, not {self.n_views}")
+        if self.n_easy < 0:
+            raise ValueError(f"n_easy is to be 0 or more, not {self.n_easy}")
+
+
+def cache_clips(
+    network: Synchformer,
+    data_set: DataSet,
+    recipe: SampleRecipe,
+    plan: FeaturePlan,
+    folder: Path,
+    ranks: Ranks,
+    monitor: Monitor,
+) -> list[Path]:
+    """Make the features of the clips of a data set as far as they are missing.
+
+    Args:
+        network: Its towers encode.
+        data_set: The clips.
+        recipe: How they are read.
+        plan: Which segments.
+        folder: Gets a file for each clip.
+        ranks: This process among those that share the work.
+        monitor: Told how far it is, and asked after each clip whether to go on.
+
+    Returns:
+        The files of the clips that can be used, in order.
+
+    Raises:
+        FeatureError: The folder holds features of something else, or no clip can be used.
+        Cancelled: The monitor asked to stop.
+    """
+    read_as = {"longest_s": recipe.longest_s, "legacy_priming": recipe.legacy_priming}
+    facts = {"towers": towers_digest(network), "clips": data_set.name, **asdict(plan), **read_as}
+    if ranks.is_first:
+        claim_folder(folder, facts)
+    clips = {folder / f"{item.key}{SUFFIX}": item.path for item in data_set.items}
+    skipped = ensure_features(
+        network,
+        clips,
+        plan,
+        monitor,
+        longest_s=recipe.longest_s,
+        legacy_priming=recipe.legacy_priming,
+        ranks=ranks,
+    )
+    for reason in skipped:
+        log.warning("%s It is left out.", reason)
+    _wait(ranks, folder)
+    return [path for path in clips if path.exists()]
+
+
+def cached_training(
+    paths: list[Path], stage: Head, recipe: SampleRecipe, seed: int, n_used: int, n_easy: int
+) -> CachedSamples:
+    """Return training windows of the clips that are long enough.
+
+    Args:
+        paths: Features of clips.
+        stage: What is asked of a window.
+        recipe: How windows are drawn, as far as features allow.
+        seed: Of order, offsets and places.
+        n_used: Clips of an epoch, if there are as many.
+        n_easy: As in `CacheConfig`.
+
+    Raises:
+        FeatureError: None is.
+    """
+    needed = enough_frames(stage)
+    usable = [path for path in paths if n_frames_of(path) >= needed]
+    if len(usable) < len(paths):
+        log.warning("%d clips are too short and left out.", len(paths) - len(usable))
+    if not usable:
+        raise FeatureError(
+            f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
+            " clips."
+        )
+    changes = replace(recipe.augmentation, flip=0.0, smaller_crop=0.0)
+    if any(asdict(changes).values()):
+        log.warning("Colour and sound are not changed where features come from the disk.")
+    n_used = min(n_used, len(usable))
+    return CachedSamples(usable, stage, seed, n_used=n_used, n_easy=n_easy, jitter=recipe.jitter)
+
+
+def cached_questions(
+    network: Synchformer,
+    samples: Samples,
+    about: dict[str, object],
+    folder: Path,
+    n_workers: int,
+    ranks: Ranks,
+    monitor: Monitor,
+) -> StoredSamples:
+    """Store the features of fixed samples as far as they are missing.
+
+    Args:
+        network: Its towers encode.
+        samples: The questions of a validation.
+        about: What decides on the questions, in plain data.
+        folder: Gets a file for each.
+        n_workers: Processes that make samples; 0 makes them here.
+        ranks: This process among those that share the work.
+        monitor: Told how far it is, and asked after each question whether to go on.
+
+    Raises:
+        FeatureError: The folder holds features of something else.
+        Cancelled: The monitor asked to stop.
+    """
+    if ranks.is_first:
+        claim_folder(folder, {"towers": towers_digest(network), **about})
+    stored = StoredSamples(folder, len(samples))
+    own = range(ranks.rank, len(samples), ranks.n_ranks)
+    store_samples(network, samples, stored, own, n_workers, monitor)
+    _wait(ranks, folder)
+    return stored
+
+
+def _wait(ranks: Ranks, folder: Path) -> None:
+    """Let all processes finish their part before one reads that of another."""
+    message = "The processes do not share a folder for features; name the same one for all."
+    ranks.require_same(str(folder), message)

@@ -1,0 +1,82 @@
+"""The commands of the three stages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.model.fusion import Head
+from training.config import RunConfig, read_config
+from training.distributed import joined_ranks
+from training.loop import Metrics
+from training.options import (
+    DeviceOption,
+    OutOption,
+    OverridesArgument,
+    PresetOption,
+    WorkersOption,
+)
+from training.stages.runs import run_contrastive, run_windows
+from training.terminal import TerminalMonitor
+
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-features",
+        metavar="DIR",
+        help="Keep what the towers see and hear here, and learn from that: many times as fast.",
+    ),
+]
+
+
+def contrastive(
+    preset: PresetOption,
+    out: OutOption,
+    overrides: OverridesArgument = None,
+    device: DeviceOption = "auto",
+    n_workers: WorkersOption = 0,
+) -> None:
+    """Stage 1: teach the towers which segments of picture and sound belong together."""
+    config = read_config(preset, overrides or [])
+    with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
+        metrics = run_contrastive(config, out, ranks, monitor, n_workers)
+    _tell(metrics, out)
+
+
+def sync(
+    preset: PresetOption,
+    out: OutOption,
+    overrides: OverridesArgument = None,
+    cache: CacheOption = None,
+    device: DeviceOption = "auto",
+    n_workers: WorkersOption = 0,
+) -> None:
+    """Stage 2: teach the synchronization module by how much the sound is early."""
+    config = read_config(preset, overrides or [])
+    _teach_windows(config, "sync", out, cache, device, n_workers)
+
+
+def synchability(
+    preset: PresetOption,
+    out: OutOption,
+    overrides: OverridesArgument = None,
+    cache: CacheOption = None,
+    device: DeviceOption = "auto",
+    n_workers: WorkersOption = 0,
+) -> None:
+    """Stage 3: teach the synchronization module whether there is an offset to be found."""
+    config = read_config(preset, overrides or [])
+    _teach_windows(config, "synchability", out, cache, device, n_workers)
+
+
+def _teach_windows(
+    config: RunConfig, head: Head, out: Path, cache: Path | None, device: str, n_workers: int
+) -> None:
+    with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
+        metrics = run_windows(config, head, out, ranks, monitor, n_workers, cache)
+    _tell(metrics, out)
+
+
+def _tell(metrics: Metrics, out: Path) -> None:
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+    typer.echo(f"{figures}; the checkpoints are in {out}")

@@ -1,0 +1,216 @@
+"""Stage 1: towers learn which picture and which sound belong to the same segment.
+
+Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. Written anew;
+parameter names are those of the published checkpoints.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from matplotlib.figure import Figure
+from torch import nn
+from torch.distributed.nn.functional import all_gather
+from torch.nn import functional as F
+
+from core.model.audio import AudioTower
+from core.model.config import WIDTH
+from core.model.synchformer import segment_embeddings
+from core.model.visual import VisualTower
+from training.data.samples import Samples, loader
+from training.distributed import gather_rows
+from training.evaluation.plots import similarity_figure
+from training.loop import Metrics, Tensors
+from training.stages.feed import Share
+
+START_TEMPERATURE = 0.07
+TEMPERATURE_RANGE = (0.001, 0.5)
+
+N_SHOWN = 8
+
+VALIDATION_WINDOW_SEGMENTS = 8
+"""Segments in a row that are looked for among the other runs of a clip."""
+
+
+class ContrastiveModel(nn.Module):
+    """Both towers and the temperature of their comparison.
+
+    Args:
+        width: Width of the tokens, a multiple of 12.
+        depth: Blocks of each tower.
+        stochastic_depth: Drop rate of the last visual block while training.
+    """
+
+    def __init__(
+        self, *, width: int = WIDTH, depth: int = 12, stochastic_depth: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.v_encoder = VisualTower(width=width, depth=depth, stochastic_depth=stochastic_depth)
+        self.a_encoder = AudioTower(width=width, depth=depth)
+        # Called a scale in the published files, but similarities are divided by it.
+        self.logit_scale = nn.Parameter(torch.tensor(START_TEMPERATURE))
+
+    def forward(self, video: torch.Tensor, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embed each segment by itself.
+
+        Args:
+            video: (B, S, 16, 3, 224, 224), as `core.model.inputs.video_input` returns it.
+            mel: (B, S, 1, 128, 66), as `core.model.inputs.audio_input` returns it.
+
+        Returns:
+            Visual and audio unit vectors, (B, S, D) float32 each.
+        """
+        with torch.no_grad():
+            self.logit_scale.clamp_(*TEMPERATURE_RANGE)
+        n_clips = len(video)
+        dtype = self.v_encoder.cls_token.dtype
+        visual = self.v_encoder(rearrange(video, "b s t c h w -> (b s) t c h w").to(dtype))
+        audio = self.a_encoder(rearrange(mel, "b s c f t -> (b s) c f t").to(dtype))
+        pattern = "(b s) d -> b s d"
+        return (
+            rearrange(segment_embeddings(visual.float()), pattern, b=n_clips),
+            rearrange(segment_embeddings(audio.float()), pattern, b=n_clips),
+        )
+
+
+def contrastive_loss(
+    visual: torch.Tensor,
+    audio: torch.Tensor,
+    temperature: torch.Tensor,
+    *,
+    gather_negatives: bool = False,
+) -> torch.Tensor:
+    """Ask of each segment which of all sounds is its own, and the other way round (InfoNCE).
+
+    Args:
+        visual: (N, D) unit vectors of all segments of the batch.
+        audio: (N, D) unit vectors of the same segments.
+        temperature: () that similarities are divided by.
+        gather_negatives: Compare with the segments of all ranks and not just with one's own, as
+            one rank with all the clips would; the published training does not.
+
+    Returns:
+        () mean of both directions.
+    """
+    all_visual, all_audio, first = visual, audio, 0
+    if gather_negatives and torch.distributed.is_initialized():
+        all_visual, all_audio = (
+            torch.cat(all_gather(x))  # type: ignore[no-untyped-call]
+            for x in (visual, audio)
+        )
+        first = len(visual) * torch.distributed.get_rank()
+    own = torch.arange(first, first + len(visual), device=visual.device)
+    seen = F.cross_entropy(visual @ all_audio.T / temperature, own)
+    heard = F.cross_entropy(audio @ all_visual.T / temperature, own)
+    return (seen + heard) / 2
+
+
+class ContrastiveTask:
+    """Tells segments apart; what it has learned shows in which windows find their own."""
+
+    def __init__(
+        self,
+        train: Samples,
+        validation: Samples,
+        share: Share,
+        *,
+        n_workers: int = 0,
+        gather_negatives: bool = False,
+        show: Callable[[Figure], None] | None = None,
+    ) -> None:
+        """Take the samples.
+
+        Args:
+            train: Drawn by position.
+            validation: The same clips every time.
+            share: Which of both this process takes.
+            n_workers: Processes that make samples; 0 makes them here.
+            gather_negatives: As in `contrastive_loss`.
+            show: Gets a picture of the similarities within the first clips with each validation.
+        """
+        self._train, self._validation = train, validation
+        self._share, self._n_workers = share, n_workers
+        self._gather_negatives, self._show = gather_negatives, show
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this rank's micro batches of some steps."""
+        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
+
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+        """Return the loss over all segments of the batch."""
+        visual, audio = network(batch["video"], batch["mel"])
+        temperature = network.get_parameter("logit_scale")
+        loss = contrastive_loss(
+            visual.flatten(0, 1),
+            audio.flatten(0, 1),
+            temperature,
+            gather_negatives=self._gather_negatives,
+        )
+        return loss, {"temperature": float(temperature.detach())}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Metrics:
+        """Compare windows and segments within each clip; the numbers are those of all ranks."""
+        network.eval()
+        device = next(network.parameters()).device
+        questions = self._share.questions(len(self._validation))
+        precisions, losses, shown = [], [], list[torch.Tensor]()
+        for batch in loader(self._validation, questions, self._n_workers):
+            visual, audio = network(batch["video"].to(device), batch["mel"].to(device))
+            precisions.append(compare_windows(visual, audio).precision.cpu())
+            temperature = network.get_parameter("logit_scale")
+            for seen, heard in zip(visual, audio, strict=True):
+                losses.append(contrastive_loss(seen, heard, temperature).cpu())
+                if len(shown) < N_SHOWN:
+                    shown.append((heard @ seen.T).cpu())
+        if self._show is not None and shown:
+            self._show(similarity_figure(shown, [f"clip {i}" for i in range(len(shown))]))
+        found = (torch.cat(precisions), torch.stack(losses)) if losses else 2 * (torch.zeros(0),)
+        precision, loss = map(gather_rows, found)
+        return {"precision": float(precision.mean()), "loss": float(loss.mean())}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShiftedWindows:
+    """For every window of a clip, which window of the other kind is the most similar.
+
+    Attributes:
+        audio_of_visual: (B, W) for each visual window the index of the audio window.
+        visual_of_audio: (B, W) for each audio window the index of the visual window.
+        precision: (B,) share of windows that find their own, mean of both directions.
+    """
+
+    audio_of_visual: torch.Tensor
+    visual_of_audio: torch.Tensor
+    precision: torch.Tensor
+
+
+def compare_windows(
+    visual: torch.Tensor, audio: torch.Tensor, window: int = VALIDATION_WINDOW_SEGMENTS
+) -> ShiftedWindows:
+    """Look for each run of segments among all runs of the same clip, without any training for it.
+
+    Args:
+        visual: (B, S, D) unit vectors of segments that do not overlap.
+        audio: (B, S, D) likewise.
+        window: Segments in a run; runs begin at every segment.
+
+    Raises:
+        ValueError: The clips have fewer segments than a run.
+    """
+    if visual.shape[1] < window:
+        raise ValueError(f"expected at least {window} segments, got {visual.shape[1]}")
+    similarity = window_similarity(visual, audio, window)  # (B, W audio, W visual)
+    own = torch.arange(similarity.shape[-1], device=visual.device)
+    audio_of_visual, visual_of_audio = similarity.argmax(dim=1), similarity.argmax(dim=2)
+    hits = torch.stack([audio_of_visual == own, visual_of_audio == own]).float()  # (2, B, W)
+    return ShiftedWindows(audio_of_visual, visual_of_audio, hits.mean(dim=(0, 2)))
+
+
+def window_similarity(visual: torch.Tensor, audio: torch.Tensor, window: int) -> torch.Tensor:
+    """Return (B, W, W) similarities of audio windows (rows) with visual windows (columns)."""
+    runs_of_visual, runs_of_audio = (
+        rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
+    )
+    return runs_of_audio @ runs_of_visual.transpose(1, 2)

@@ -1,0 +1,168 @@
+"""The runs of the three stages: from a configuration to a trained network."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+
+from core.model.fusion import Head
+from core.model.synchformer import Synchformer
+from core.progress import Monitor
+from training.config import RunConfig, resolved, save_config
+from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
+from training.data.sets.data_set import DataSet
+from training.data.sets.opening import open_data_set
+from training.distributed import Ranks
+from training.evaluation.plots import save_figure
+from training.features import FeaturePlan
+from training.loop import Metrics, train
+from training.stages.caching import cache_clips, cached_questions, cached_training
+from training.stages.contrastive import ContrastiveModel, ContrastiveTask
+from training.stages.feed import Share
+from training.stages.fresh import begin_small
+from training.stages.sync import WindowTask, build_learner
+from training.stages.synchability import start_from_sync
+from training.start_weights import start_audio_tower, start_towers, start_visual_tower
+from training.weights import load_matching, read_weights
+
+log = logging.getLogger(__name__)
+
+SIMILARITY = "similarity.png"
+
+
+def run_contrastive(
+    config: RunConfig, folder: Path, ranks: Ranks, monitor: Monitor, n_workers: int
+) -> Metrics:
+    """Train the towers; the folder gets checkpoints, log and pictures of similarities.
+
+    Raises:
+        SyncError: The clips, the start weights or an earlier run in the folder cannot be used.
+        Cancelled: The monitor asked to stop.
+    """
+    learned, asked = _open_sets(config)
+    if ranks.is_first:
+        save_config(config, folder)
+    model = config.model
+    torch.manual_seed(config.loop.seed)
+    network = ContrastiveModel(
+        width=model.width, depth=model.depth, stochastic_depth=model.stochastic_depth
+    )
+    if config.start.visual is not None:
+        start_visual_tower(network.v_encoder, config.start.visual)
+    if config.start.audio is not None:
+        start_audio_tower(network.a_encoder, config.start.audio)
+    if config.start.checkpoint is not None:
+        path = config.start.checkpoint
+        start_towers(network, read_weights(path), path)
+    share = _share(config, ranks)
+    seed, recipe = config.loop.seed, config.samples
+    n_used = _n_used(len(learned.items), share)
+    task = ContrastiveTask(
+        ContrastiveSamples(learned, recipe, seed, n_used=n_used),
+        ContrastiveSamples(asked, recipe, seed, for_test=True),
+        share,
+        n_workers=n_workers,
+        gather_negatives=model.gather_negatives,
+        show=_saver(folder / SIMILARITY) if ranks.is_first else None,
+    )
+    return train(network, task, config.loop, folder, monitor, resolved(config), ranks=ranks)
+
+
+def run_windows(
+    config: RunConfig,
+    head: Head,
+    folder: Path,
+    ranks: Ranks,
+    monitor: Monitor,
+    n_workers: int,
+    cache: Path | None = None,
+) -> Metrics:
+    """Train the synchronization module for the offset, or for whether there is one to find.
+
+    Args:
+        config: Of stage 2 or 3.
+        head: What is asked.
+        folder: Gets checkpoints and log.
+        ranks: This process among those that train together.
+        monitor: Told about the progress and asked whether to go on.
+        n_workers: Processes that make samples.
+        cache: Folder for features; without one the towers encode every window anew.
+
+    Raises:
+        SyncError: The clips, the start weights, the features or an earlier run in the folder
+            cannot be used.
+        Cancelled: The monitor asked to stop.
+    """
+    learned, asked = _open_sets(config)
+    if ranks.is_first:
+        save_config(config, folder)
+    model = config.model
+    # Also the processes of one run begin with the same weights.
+    torch.manual_seed(config.loop.seed)
+    network = build_learner(head, width=model.width, depth=model.depth, dropout=model.dropout)
+    _start(network, config)
+    network.to(ranks.device)
+    share = _share(config, ranks)
+    make = SyncSamples if head == "sync" else SynchabilitySamples
+    seed, recipe = config.loop.seed, config.samples
+    questions: Samples = make(asked, recipe, seed, for_test=True)
+    n_used = _n_used(len(learned.items), share)
+    samples: Samples = make(learned, recipe, seed, n_used=n_used)
+    if cache is not None:
+        flip = recipe.augmentation.flip
+        plan = FeaturePlan(n_views=config.cache.n_views, flip=flip, seed=seed)
+        paths = cache_clips(network, learned, recipe, plan, cache / "train", ranks, monitor)
+        samples = cached_training(paths, head, recipe, seed, n_used, config.cache.n_easy)
+        about = {"clips": asked.name, "head": head, "seed": seed, **asdict(recipe)}
+        questions = cached_questions(
+            network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor
+        )
+    task = WindowTask(samples, questions, share, n_workers=n_workers)
+    return train(network, task, config.loop, folder, monitor, resolved(config), ranks=ranks)
+
+
+def _start(network: Synchformer, config: RunConfig) -> None:
+    """Give a network the weights that its run begins with."""
+    path = config.start.checkpoint
+    if config.start.small:
+        begin_small(network)
+    if path is None:
+        log.warning("The towers are not trained: no checkpoint of the stage before is named.")
+        return
+    weights = read_weights(path)
+    if not any(name.startswith("transformer.") for name in weights):
+        start_towers(network, weights, path)
+    elif network.transformer.head == "synchability" and _has_offset_head(weights):
+        start_from_sync(network, weights, path)
+    else:
+        load_matching(network, weights, path, new=())
+
+
+def _has_offset_head(weights: Mapping[str, torch.Tensor]) -> bool:
+    return any(name.startswith("transformer.off_head.") for name in weights)
+
+
+def _open_sets(config: RunConfig) -> tuple[DataSet, DataSet]:
+    """Return what is learned from and what is asked in validations."""
+    sets = [open_data_set(config.data.kind, split, config.data) for split in ("train", "valid")]
+    for data_set in sets:
+        for note in data_set.notes:
+            log.warning("%s", note)
+    return sets[0], sets[1]
+
+
+def _share(config: RunConfig, ranks: Ranks) -> Share:
+    loop = config.loop
+    return Share(loop.batch_size, loop.accumulate, ranks.rank, ranks.n_ranks)
+
+
+def _n_used(n_items: int, share: Share) -> int:
+    """Return the clips of an epoch: whole steps, as far as there are as many clips."""
+    return n_items // share.global_batch * share.global_batch or n_items
+
+
+def _saver(path: Path) -> Callable[[Figure], None]:
+    return lambda figure: save_figure(figure, path)

@@ -1,0 +1,125 @@
+"""Stage 2: the synchronization module learns by how much the sound of a window is early.
+
+The towers stay as the first stage left them. The third stage learns in the same way another thing;
+`synchability` has what is its own.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from core.model.config import WIDTH
+from core.model.fusion import Head
+from core.model.synchformer import Synchformer
+from training.data.samples import Samples, loader
+from training.distributed import gather_rows
+from training.evaluation.classification import accuracy, accuracy_within_one, mean_roc_auc
+from training.evaluation.figures import Answers
+from training.loop import Metrics, Tensors
+from training.stages.feed import Share
+
+
+def build_learner(
+    head: Head, *, width: int = WIDTH, depth: int = 12, dropout: float = 0.1
+) -> Synchformer:
+    """Return a network of which all but the towers learns."""
+    network = Synchformer(head=head, width=width, depth=depth, dropout=dropout)
+    for tower in (network.vfeat_extractor, network.afeat_extractor):
+        tower.requires_grad_(False)
+    return network
+
+
+class WindowTask:
+    """Classifies windows: by how much their sound is early, or whether that can be found."""
+
+    def __init__(
+        self, train: Samples, validation: Samples, share: Share, *, n_workers: int = 0
+    ) -> None:
+        """Take the samples.
+
+        Args:
+            train: Drawn by position.
+            validation: The same questions every time.
+            share: Which of both this process takes.
+            n_workers: Processes that make samples; 0 makes them here.
+        """
+        self._train, self._validation = train, validation
+        self._share, self._n_workers = share, n_workers
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this rank's micro batches of some steps."""
+        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
+
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+        """Return the cross-entropy, mean over the batch."""
+        logits = answer(network, batch)
+        return F.cross_entropy(logits, batch["label"]), {
+            "accuracy": accuracy(logits.detach(), batch["label"])
+        }
+
+    def validate(self, network: nn.Module) -> Metrics:
+        """Ask everything once; the numbers are those of all ranks together."""
+        questions = self._share.questions(len(self._validation))
+        answers = ask(network, loader(self._validation, questions, self._n_workers))
+        return summary(gathered(answers))
+
+
+def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
+    """Return the logits of windows, which are pictures and spectrograms or features of them.
+
+    Nothing reaches the towers' weights, and nothing in them depends on whether they train: they
+    have neither dropout nor running statistics here.
+
+    Args:
+        network: A `Synchformer`.
+        batch: video and mel as the network takes them, or visual (B, S, 8, D) and audio
+            (B, S, 6, D) as its towers make them, of any floating type.
+    """
+    if not isinstance(network, Synchformer):
+        raise TypeError(f"expected Synchformer, got {type(network).__name__}")
+    if "visual" in batch:
+        return network.fuse(batch["visual"].float(), batch["audio"].float())
+    with torch.no_grad():
+        visual, audio = network.encode_video(batch["video"]), network.encode_audio(batch["mel"])
+    return network.fuse(visual, audio)
+
+
+@torch.no_grad()
+def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
+    """Collect the answers to batches of questions, on the CPU."""
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [Answers(torch.zeros(0, n_classes_of(network)), *(2 * [torch.zeros(0).long()]))]
+    for batch in batches:
+        on_device = {name: value.to(device) for name, value in batch.items()}
+        logits = answer(network, on_device).float().cpu()
+        parts.append(Answers(logits, batch["label"].cpu(), batch["item"].cpu()))
+    return Answers.pooled(parts)
+
+
+def n_classes_of(network: nn.Module) -> int:
+    """Return the number of classes of a network's head."""
+    if not isinstance(network, Synchformer):
+        raise TypeError(f"expected Synchformer, got {type(network).__name__}")
+    fusion = network.transformer
+    head = fusion.off_head if fusion.head == "sync" else fusion.sync_head
+    return int(head.out_features)
+
+
+def gathered(answers: Answers) -> Answers:
+    """Return the answers of all ranks."""
+    return Answers(*map(gather_rows, (answers.logits, answers.targets, answers.items)))
+
+
+def summary(answers: Answers) -> Metrics:
+    """Return what a validation logs."""
+    logits, targets = answers.logits, answers.targets
+    found = {
+        "loss": float(F.cross_entropy(logits, targets)),
+        "accuracy": accuracy(logits, targets),
+    }
+    if logits.shape[1] == 2:
+        return found | {"auc": mean_roc_auc(logits, targets)}
+    return found | {"within_one": accuracy_within_one(logits, targets)}

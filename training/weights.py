@@ -1,0 +1,162 @@
+"""Weights of networks of any size: reading them, and putting them into a network.
+
+`core.model.checkpoint` reads networks of the published sizes alone; in training there are others.
+"""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from core.errors import CheckpointError
+from core.model.build import tower_weights
+from core.model.fusion import Head
+from core.model.kind import STAGE_1_TOWERS, CheckpointKind, identify
+from core.model.synchformer import Synchformer
+from core.model.unpickle import load_pickled
+from core.progress import SILENT
+
+N_LISTED = 5
+"""So many differences are named before the rest is counted."""
+
+_NESTED = ("model", "state_dict")
+"""Where training checkpoints have their weights: our own and published ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of the weights of a file.
+
+    Attributes:
+        n_taken: Parameters that now have the values of the file.
+        left_new: Parameters that the file says nothing of; they stay as they were.
+        unused: Parameters of the file that the network has no place for.
+    """
+
+    n_taken: int
+    left_new: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a training checkpoint, a published file or plain weights, on the CPU.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, refused or holds no part of Synchformer.
+    """
+    contents = read_contents(path)
+    nested = next((contents[key] for key in _NESTED if key in contents), contents)
+    weights = plain_tensors(nested)
+    towers = (*STAGE_1_TOWERS, *STAGE_1_TOWERS.values())
+    if not any(name.startswith(towers) for name in weights):
+        raise CheckpointError(
+            f"{path.name} does not hold weights of Synchformer; choose another file.",
+            path=path,
+            details=f"found {', '.join(list(weights)[:N_LISTED]) or 'no tensors'}",
+        )
+    return weights
+
+
+def network_of(weights: Mapping[str, torch.Tensor], path: Path) -> Synchformer:
+    """Build the network that weights belong to, in evaluation mode.
+
+    After the first stage there are towers only; the synchronization module is then a new one.
+
+    Args:
+        weights: As `read_weights` returns them.
+        path: Where they come from, for the message.
+
+    Raises:
+        CheckpointError: They are not complete.
+    """
+    kind = identify(weights)
+    if kind is None:
+        raise CheckpointError(
+            f"{path.name} does not hold a complete network of any stage; use an unchanged"
+            " checkpoint.",
+            path=path,
+        )
+    towers = tower_weights(weights)
+    width = towers["vfeat_extractor.cls_token"].shape[-1]
+    blocks = {name.split(".")[2] for name in towers if name.startswith("vfeat_extractor.blocks.")}
+    head: Head = "synchability" if kind is CheckpointKind.SYNCHABILITY else "sync"
+    network = Synchformer(head=head, width=width, depth=len(blocks))
+    is_complete = kind is not CheckpointKind.EXTRACTORS
+    new = () if is_complete else ("vproj.", "aproj.", "transformer.")
+    load_matching(network, weights if is_complete else towers, path, new=new)
+    return network.eval()
+
+
+def load_matching(
+    network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path, new: tuple[str, ...]
+) -> Loaded:
+    """Copy weights by name.
+
+    Args:
+        network: Gets the weights.
+        weights: What it has no place for is left out.
+        path: Where they come from, for the message.
+        new: How the names of those parameters begin that may be missing.
+
+    Raises:
+        CheckpointError: Anything else is missing, or a shape is another.
+    """
+    own = network.state_dict()
+    missing = [name for name in own if name not in weights]
+    unexpected_gaps = [name for name in missing if not name.startswith(new)]
+    differing = [
+        f"{name} has shape {tuple(weight.shape)} instead of {tuple(own[name].shape)}"
+        for name, weight in weights.items()
+        if name in own and weight.shape != own[name].shape
+    ]
+    if differing or unexpected_gaps:
+        found = differing + [f"{name} is missing" for name in unexpected_gaps]
+        more = f"; and {len(found) - N_LISTED} more" if len(found) > N_LISTED else ""
+        raise CheckpointError(
+            f"{path.name} does not fit the network that is to be trained; use a file of the same"
+            f" sizes: {'; '.join(found[:N_LISTED])}{more}.",
+            path=path,
+        )
+    taken = {name: weight for name, weight in weights.items() if name in own}
+    network.load_state_dict(taken, strict=False)
+    unused = tuple(name for name in weights if name not in own)
+    return Loaded(len(taken), tuple(missing), unused)
+
+
+def read_contents(path: Path) -> Mapping[str, object]:
+    """Read whatever mapping a file of weights holds, pickled or as safetensors.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or refused.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(9)
+        if start[8:9] == b"{":
+            return dict(safetensors.torch.load_file(path))
+        contents = load_pickled(path, SILENT)
+    except OSError as error:
+        raise CheckpointError.unreadable(path, error) from error
+    except (safetensors.SafetensorError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{path.name} is damaged or incomplete; download or copy it again.",
+            path=path,
+            details=str(error),
+        ) from error
+    return contents if isinstance(contents, Mapping) else {}
+
+
+def plain_tensors(contents: object) -> dict[str, torch.Tensor]:
+    """Return the tensors among the contents, without the prefix of distributed training."""
+    if not isinstance(contents, Mapping):
+        return {}
+    return {
+        str(name).removeprefix("module."): value.detach().float()
+        for name, value in contents.items()
+        if isinstance(value, torch.Tensor)
+    }
