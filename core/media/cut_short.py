@@ -5,9 +5,11 @@ or their last pieces, are. Where a cut falls between two pieces that stand alone
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from core.media.info import MediaInfo
 
 _MOV_BOXES = frozenset(
     [b"mdat", b"moof", b"moov", b"sidx", b"styp", b"emsg", b"free", b"skip", b"uuid", b"mfra"]
@@ -23,6 +25,15 @@ _HEAD_BYTES = 1 << 20
 _MXF_HEAD_BYTES = 1 << 16
 _MXF_KEY = bytes.fromhex("060e2b34")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d010201")
+
+
+def cut_notes(info: MediaInfo) -> Iterator[str]:
+    """Say that the end of a file is missing."""
+    if is_cut_short(info.path, info.container):
+        yield (
+            f"{info.path.name} seems to have been cut off at its end, of which the new file can "
+            "hold only what there is; copy it again from where it came from."
+        )
 
 
 def is_cut_short(path: Path, container: str) -> bool:

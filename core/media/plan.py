@@ -1,6 +1,5 @@
 """What a correction will make of a file, found out before anything is written."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -10,7 +9,7 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
 from core.media.correction import Correction, Inexact
-from core.media.cut_short import is_cut_short
+from core.media.cut_short import cut_notes
 from core.media.edit_lists import n_pieces
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.lengths import length_notes
@@ -130,7 +129,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
-        *_cut_notes(info),
+        *cut_notes(info),
         *lost,
         *lost_marks(info, target, streams.output),
         *shown_by_others(info, target, streams.output),
@@ -139,14 +138,6 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
         *place_notes(info, correction, streams.output),
     )
     return CorrectionPlan(streams, moves, remainder_s, choices, refused, notes, moved_s)
-
-
-def _cut_notes(info: MediaInfo) -> Iterator[str]:
-    if is_cut_short(info.path, info.container):
-        yield (
-            f"{info.path.name} seems to have been cut off at its end, of which the new file can "
-            "hold only what there is; copy it again from where it came from."
-        )
 
 
 def _moves(
