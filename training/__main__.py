@@ -13,6 +13,7 @@ from training.builtin import builtin, recalibrate
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
 from training.evaluation.command import evaluate
+from training.export import export
 from training.feature_folder import features
 from training.prepare import prepare
 from training.stages.commands import contrastive, sync, synchability
@@ -64,6 +65,7 @@ def _commands() -> typer.Typer:
     app.command("synchability")(synchability)
     app.command("evaluate")(evaluate)
     app.command("features")(features)
+    app.command("export")(export)
     app.command("prepare")(prepare)
     return app
 
