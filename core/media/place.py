@@ -48,8 +48,7 @@ def check_place(
         if folder == target.parent or not folder.is_dir():
             check_target(info, target, overwrite)
         _check_room(info, target, folder)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        _check_permission(folder)
     except OSError as error:
         raise not_written(info, target, error) from error
 
@@ -136,3 +135,12 @@ def _check_room(info: MediaInfo, target: Path, folder: Path) -> None:
             f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
             path=target,
         )
+
+
+def _check_permission(folder: Path) -> None:
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    # Only Unix tells the two apart beforehand.
+    is_fixed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    why = errno.EROFS if is_fixed else errno.EACCES
+    raise OSError(why, os.strerror(why), str(folder))

@@ -34,7 +34,7 @@ def _torchrun(folder: Path, n_ranks: int = 2, **changes: Any) -> subprocess.Comp
     )
 
 
-def _losses(folder: Path, key: str = "loss") -> list[float]:
+def _losses(folder: Path, key: str = "loss") -> list[Any]:
     lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     return [line[key] for line in lines if key in line]
 
