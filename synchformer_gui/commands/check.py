@@ -69,17 +69,10 @@ def check(
     config = options.detection_config(
         tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
     )
-    wishes = FolderWishes(
-        template,
-        Repair(inexact, retime, keep_pitch),
-        move_all,
-        overwrite,
-        layout,
-        keep_times,
-        verify,
-        certificate,
-        dry_run,
+    wanted = writing.Writing(
+        None, template, overwrite, layout, keep_times, verify, certificate, dry_run
     )
+    wishes = FolderWishes(wanted, Repair(inexact, retime, keep_pitch), move_all)
     _check_places(folder, report, correct_to, wishes)
     paths = find_clips(folder, recursive, left_out=correct_to)
     if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):

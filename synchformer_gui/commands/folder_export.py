@@ -15,15 +15,16 @@ from core.errors import Cancelled, ExportError, SyncError
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.info import MediaInfo
-from core.media.naming import DEFAULT_TEMPLATE, default_target
+from core.media.naming import default_target
 from core.media.place import check_place, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.progress import Monitor
 from synchformer_gui.commands.repairing import Repair
+from synchformer_gui.commands.writing import Writing
 from synchformer_gui.export_wording import exported_lines
-from synchformer_gui.exporting import ExportRequest, export_clip
+from synchformer_gui.exporting import export_clip
 from synchformer_gui.map_wording import retiming_text
 
 log = logging.getLogger(__name__)
@@ -57,35 +58,21 @@ class FolderWishes:
     """What the user wants of the corrected clips.
 
     Attributes:
-        template: What they are called.
+        writing: How each is written and called; there is no `output`.
         repair: How what was found is repaired.
         moves_all: Whether all audio streams are moved, or the judged one.
-        overwrite: Whether files with their names may be replaced.
-        layout: Where MP4 and MOV get their index; other containers have none.
-        keeps_times: Whether they get the times and permissions of their sources.
-        verifies: Whether they are measured afterwards.
-        certifies: Whether that is written beside them; needs `verifies`.
-        is_dry: Whether nothing is written.
     """
 
-    template: str = DEFAULT_TEMPLATE
+    writing: Writing = field(default_factory=Writing)
     repair: Repair = field(default_factory=Repair)
     moves_all: bool = False
-    overwrite: bool = False
-    layout: Layout | None = None
-    keeps_times: bool = False
-    verifies: bool = True
-    certifies: bool = False
-    is_dry: bool = False
 
     def __post_init__(self) -> None:
-        if self.certifies and not self.verifies:
-            raise typer.BadParameter("needs the verification", param_hint="--certificate")
         if self.repair.keeps_pitch and not self.repair.retimes:
             raise typer.BadParameter("needs --retime", param_hint="--keep-pitch")
         unknown = MediaInfo(Path("clip.mkv"), "matroska,webm", 0.0, 0, (), (), ())
         try:
-            default_target(unknown, None, self.template, Correction((0,), Fraction(0)))
+            default_target(unknown, None, self.writing.template, Correction((0,), Fraction(0)))
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--name-template") from error
 
@@ -141,11 +128,11 @@ class FolderExport:
         check_correction(info, correction)
         target = self._target(info, correction)
         plan = plan_correction(info, correction, target)
-        layout = wishes.layout if plan.streams.output.is_mp4 else None
+        layout = wishes.writing.layout if plan.streams.output.is_mp4 else None
         self._check(info, target, plan, layout)
         moved_s = plan.moved_s if correction.retiming is None else None
         notes = [f"Note: {sentence}" for sentence in plan.notes]
-        if wishes.is_dry:
+        if wishes.writing.is_dry:
             self._taken[target] = info.path
             moved = retiming_text(correction, plan)
             said = (*notes, f"Would write {target}: audio {moved}.")
@@ -154,24 +141,14 @@ class FolderExport:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(info, target, error) from error
-        request = ExportRequest(
-            info,
-            target,
-            correction,
-            overwrite=wishes.overwrite,
-            layout=layout,
-            keeps_times=wishes.keeps_times,
-            verifies=wishes.verifies,
-            certifies=wishes.certifies,
-        )
-        exported = export_clip(request, monitor)
+        exported = export_clip(wishes.writing.request(info, correction, target, layout), monitor)
         self._taken[target] = info.path
         said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
         return FileCorrection(Outcome.WRITTEN, target, moved_s, said, is_certified)
 
     def _target(self, info: MediaInfo, correction: Correction) -> Path:
-        usual = default_target(info, correction.inexact, self._wishes.template, correction)
+        usual = default_target(info, correction.inexact, self._wishes.writing.template, correction)
         return self._goal / info.path.relative_to(self._folder).with_name(usual.name)
 
     def _check(
@@ -196,7 +173,7 @@ class FolderExport:
                     "that differ with --name-template.",
                     path=target,
                 )
-        if identity is not None and not self._wishes.overwrite:
+        if identity is not None and not self._wishes.writing.overwrite:
             raise ExportError(
                 f"{target} exists already; choose another name with --name-template or add "
                 "--overwrite.",
@@ -205,7 +182,7 @@ class FolderExport:
         if plan.refused:
             raise ExportError(plan.refused[0], path=info.path)
         check_place(
-            info, target, overwrite=self._wishes.overwrite, layout=layout, makes_folder=True
+            info, target, overwrite=self._wishes.writing.overwrite, layout=layout, makes_folder=True
         )
 
 

@@ -103,6 +103,21 @@ class Writing:
         depends = any(field in self.template for field in ("{delay_ms", "{stream"))
         return self.output is not None or not depends
 
+    def request(
+        self, info: MediaInfo, correction: Correction, target: Path, layout: Layout | None
+    ) -> ExportRequest:
+        """Return the request for a file."""
+        return ExportRequest(
+            info,
+            target,
+            correction,
+            overwrite=self.overwrite,
+            layout=layout,
+            keeps_times=self.keeps_times,
+            verifies=self.verifies,
+            certifies=self.certifies,
+        )
+
 
 def target_of(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
     """Return the file to be written.
@@ -132,7 +147,7 @@ def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
         ExportError: It cannot be written.
     """
     free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
-    request = _request(info, target_of(info, unmoved, writing), unmoved, free)
+    request = free.request(info, unmoved, target_of(info, unmoved, writing), writing.layout)
     plan, problems = _look_at(request)
     # How the sound can be moved exactly depends on the delay.
     _refuse(problems[: len(problems) - bool(plan.choices)], info)
@@ -168,7 +183,7 @@ def write(
     target = target_of(info, correction, writing)
     if target.suffix != info.path.suffix and writing.output is None:
         typer.echo(wording.other_container_sentence(info.path, target))
-    request = _request(info, target, correction, writing)
+    request = writing.request(info, correction, target, writing.layout)
     plan, problems = _look_at(request)
     for sentence in plan.notes:
         typer.echo(f"Note: {sentence}")
@@ -189,19 +204,12 @@ def write(
     return _code(exported)
 
 
-def _request(
-    info: MediaInfo, target: Path, correction: Correction, writing: Writing
-) -> ExportRequest:
-    return ExportRequest(
-        info,
-        target,
-        correction,
-        overwrite=writing.overwrite,
-        layout=writing.layout,
-        keeps_times=writing.keeps_times,
-        verifies=writing.verifies,
-        certifies=writing.certifies,
-    )
+def refusals(plan: CorrectionPlan) -> list[str]:
+    """Return why nothing can be written, and how to choose where there is a choice."""
+    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
+    choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
+    hint = f" Choose with {choices}, or -o." if choices else ""
+    return [f"{sentence}{hint}" for sentence in plan.refused]
 
 
 def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
@@ -213,7 +221,7 @@ def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
     info, target, correction = request.info, request.target, request.correction
     check_correction(info, correction)
     plan = plan_correction(info, correction, target)
-    problems = [f"{sentence}{_choice_hint(plan)}" for sentence in plan.refused]
+    problems = refusals(plan)
     try:
         is_source = target.exists() and target.samefile(info.path)
         if target.exists() and not is_source and not request.overwrite:
@@ -249,10 +257,3 @@ def _code(exported: Exported) -> ExitCode:
     if detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC:
         return ExitCode.OUT_OF_SYNC
     return ExitCode.PARTLY_DONE if exported.certificate_problem else ExitCode.DONE
-
-
-def _choice_hint(plan: CorrectionPlan) -> str:
-    """Say how to choose, where there is a choice."""
-    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
-    options = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    return f" Choose with {options}, or -o." if options else ""
