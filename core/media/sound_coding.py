@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -105,6 +106,20 @@ def sound_coding(path: Path, stream_index: int, output: OutputFormat) -> SoundCo
     Raises:
         MediaError: The source cannot be opened.
     """
+    try:
+        status = path.stat()
+        version = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        version = (0, 0)  # Opening it tells what is wrong.
+    return _measured_coding(path, stream_index, output, version)
+
+
+# Plans are made several times of one export, and measuring reads a part of the file.
+@lru_cache(maxsize=32)
+def _measured_coding(
+    path: Path, stream_index: int, output: OutputFormat, version: tuple[int, int]
+) -> SoundCoding | None:
+    del version
     with open_container(path) as reader:
         stream = reader.streams[stream_index]
         assert isinstance(stream, AudioStream)
