@@ -10,7 +10,6 @@ it is read before. The table replaces what stands between the marks in the page.
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL
+
+from pages import write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
@@ -138,16 +139,6 @@ def table(runs: dict[str, dict[str, list[Run]]]) -> str:
     return "\n".join(lines)
 
 
-def write_page(text: str) -> None:
-    begin, end = map(re.escape, MARKS)
-    page = PAGE.read_text()
-    inside = f"{MARKS[0]}\n\n{text}\n\n{MARKS[1]}"
-    found, n_found = re.subn(f"{begin}.*?{end}", lambda _: inside, page, flags=re.DOTALL)
-    if n_found != 1:
-        raise ValueError(f"{PAGE.name} has {n_found} places for the table, expected 1")
-    PAGE.write_text(found)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the clips are made, 3 × the size free")
@@ -164,7 +155,7 @@ def main() -> None:
         f"`python tests/benchmarks/correction_speed.py FOLDER --megabytes {options.megabytes}"
         f" --repeats {options.repeats}`:"
     )
-    write_page(f"{command}\n\n{table(runs)}")
+    write_tables(PAGE, MARKS, f"{command}\n\n{table(runs)}")
 
 
 if __name__ == "__main__":

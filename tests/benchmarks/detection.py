@@ -8,7 +8,6 @@ their own backwards. The tables replace what stands between the marks in the pag
 """
 
 import argparse
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -37,6 +36,7 @@ from detection_tables import (
     verdict_table,
 )
 from numpy.typing import NDArray
+from pages import write_tables
 
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.detector import detect
@@ -160,16 +160,6 @@ def render_short(folder: Path, split: str, n_clips: int) -> list[Path]:
     return [path for n, (path, _) in enumerate(rendered) if n % (n_before + n_clips) >= n_before]
 
 
-def write_page(text: str) -> None:
-    begin, end = map(re.escape, MARKS)
-    page = PAGE.read_text()
-    inside = f"{MARKS[0]}\n\n{text}\n\n{MARKS[1]}"
-    found, n_found = re.subn(f"{begin}.*?{end}", lambda _: inside, page, flags=re.DOTALL)
-    if n_found != 1:
-        raise ValueError(f"{PAGE.name} has {n_found} places for the tables, expected 1")
-    PAGE.write_text(found)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where generated clips lie")
@@ -200,7 +190,7 @@ def main() -> None:
         "\n".join(verdict_table(outcomes)),
         "\n".join(map_table(short, engine(), SEED)),
     )
-    write_page("\n\n".join(parts))
+    write_tables(PAGE, MARKS, "\n\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from core.media.probe import probe
 from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
 from core.progress import Progress
+from tests.core.media.accidents import OnThirdCheck
 
 ROOT = Path(__file__).parents[3]
 PCM = {"audio_codec": "pcm_s16le"}
@@ -297,22 +299,6 @@ def test_a_drive_with_a_damaged_end_makes_no_file(
     assert n_refused
 
 
-class Detached:
-    """Takes a drive away while a file on it is copied."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._n_checks = 3
-
-    def report(self, progress: Progress) -> None:
-        pass
-
-    def check(self) -> None:
-        self._n_checks -= 1
-        if self._n_checks == 0:
-            subprocess.run(["umount", "-l", self._folder], check=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CODECS)
 def test_a_source_whose_drive_is_taken_away_makes_no_file(
@@ -324,9 +310,13 @@ def test_a_source_whose_drive_is_taken_away_makes_no_file(
     for number in range(2):
         mount(mounted, "-t", "tmpfs", "-o", "size=12m", "none")
         info = probe(Path(shutil.copy(clip, mounted)))
+        detach = partial(subprocess.run, ["umount", "-l", mounted], check=True)
         words = "(cannot be reached any more; check its drive|does not exist; check its name)"
         with pytest.raises(SyncError, match=rf"clip\.{kind} {words}"):
             write_corrected(
-                info, target / f"out.{kind}", corrections(info)[number], monitor=Detached(mounted)
+                info,
+                target / f"out.{kind}",
+                corrections(info)[number],
+                monitor=OnThirdCheck(detach),
             )
         assert list(target.iterdir()) == []

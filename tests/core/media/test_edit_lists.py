@@ -17,13 +17,10 @@ from core.media.plan import plan_correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
+from tests.core.media.mp4_boxes import box
 
 TICKS_HZ = 90000
 """Ticks of the movie, in clips of `make_clip`."""
-
-
-def box(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(body)) + name + body
 
 
 def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | None]]) -> Path:

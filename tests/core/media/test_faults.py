@@ -14,7 +14,7 @@ from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
-from core.progress import Progress
+from tests.core.media.accidents import OnThirdCheck
 
 KILLS = """
 import os, random, signal, sys, time
@@ -67,22 +67,6 @@ def test_a_killed_writer_leaves_no_file_under_the_name(long_clip: Path, tmp_path
     assert long_clip.read_bytes() == content
 
 
-class Accident:
-    """Cuts off a file in the middle of the copying."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._n_checks = 3
-
-    def report(self, progress: Progress) -> None:
-        pass
-
-    def check(self) -> None:
-        self._n_checks -= 1
-        if self._n_checks == 0:
-            os.truncate(self._path, self._path.stat().st_size // 2)
-
-
 CODECS = {
     "mp4": {},
     "mkv": {},
@@ -101,7 +85,12 @@ def test_a_source_that_vanishes_while_it_is_read_makes_no_file(
     correction = Correction((info.audios[0].index,), Fraction(160, 1000))
     words = r"(cannot be read to its end|changed|has changed)"
     with pytest.raises(ExportError, match=rf"^clip\.{kind} {words}"):
-        write_corrected(info, tmp_path / f"out.{kind}", correction, monitor=Accident(info.path))
+        write_corrected(
+            info,
+            tmp_path / f"out.{kind}",
+            correction,
+            monitor=OnThirdCheck(lambda: os.truncate(info.path, info.path.stat().st_size // 2)),
+        )
     assert [entry.name for entry in tmp_path.iterdir()] == [info.path.name]
 
 

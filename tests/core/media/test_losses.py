@@ -14,6 +14,7 @@ from core.media.plan import plan_correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
+from tests.core.media.mp4_boxes import add_boxes, box
 
 needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
@@ -132,23 +133,6 @@ def test_everything_else_is_kept(kind: str, tmp_path: Path) -> None:
     assert verify_corrected(info, target, correction).passed
 
 
-def insert_into_sample_entry(path: Path, entry: bytes, boxes: bytes) -> None:
-    """Put boxes at the end of a sample entry of an MP4 file whose index lies at its end."""
-    content = bytearray(path.read_bytes())
-    position = content.index(entry, content.index(b"moov"))
-    end = position - 4 + int.from_bytes(content[position - 4 : position], "big")
-    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", entry):
-        at = content.rindex(name, 0, position + 4) - 4
-        size = int.from_bytes(content[at : at + 4], "big") + len(boxes)
-        content[at : at + 4] = size.to_bytes(4, "big")
-    content[end:end] = boxes
-    path.write_bytes(content)
-
-
-def box(name: bytes, body: bytes) -> bytes:
-    return (8 + len(body)).to_bytes(4, "big") + name + body
-
-
 @needs_program
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_hdr_and_dolby_vision_are_kept(
@@ -161,7 +145,7 @@ def test_hdr_and_dolby_vision_are_kept(
     light = (1000).to_bytes(2, "big") + (400).to_bytes(2, "big")
     vision = bytes([1, 0, 8 << 1, 5 << 3 | 0b101, 1 << 4]) + bytes(19)
     boxes = box(b"mdcv", mastering) + box(b"clli", light) + box(b"dvvC", vision)
-    insert_into_sample_entry(source, b"hev1", boxes)
+    add_boxes(source, b"hev1", boxes)
     info = probe(source)
     target = write_corrected(info, tmp_path / f"out{suffix}", by(info, 160))
     show = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream_side_data"]

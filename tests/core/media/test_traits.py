@@ -16,6 +16,7 @@ from core.media.plan import plan_correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
+from tests.core.media.mp4_boxes import add_boxes, box
 
 needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
@@ -38,10 +39,6 @@ SUBTITLES = "1\n00:00:00,500 --> 00:00:01,000\nHello\n\n2\n00:00:01,200 --> 00:0
 PRIMARIES = (13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450)
 
 
-def box(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(body)) + name + body
-
-
 BOXES = {
     b"pasp": box(b"pasp", struct.pack(">II", 4, 3)),
     b"colr": box(b"colr", b"nclx" + struct.pack(">HHHB", 9, 16, 9, 0x80)),
@@ -49,20 +46,6 @@ BOXES = {
     b"clli": box(b"clli", struct.pack(">HH", 1000, 400)),
     b"dvvC": box(b"dvvC", bytes([1, 0, 8 << 1, 5 << 3 | 0b101, 1 << 4]) + bytes(19)),
 }
-
-
-def add_boxes(path: Path, entry: bytes, boxes: bytes) -> Path:
-    """Put boxes at the end of a sample entry of an MP4 file whose index lies at its end."""
-    content = bytearray(path.read_bytes())
-    position = content.index(entry, content.index(b"moov"))
-    end = position - 4 + int.from_bytes(content[position - 4 : position], "big")
-    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", entry):
-        at = content.rindex(name, 0, position + 4) - 4
-        size = int.from_bytes(content[at : at + 4], "big") + len(boxes)
-        content[at : at + 4] = size.to_bytes(4, "big")
-    content[end:end] = boxes
-    path.write_bytes(content)
-    return path
 
 
 def damage(path: Path, mark: bytes, n_bytes_after: int, number: int = 0xFF) -> None:
