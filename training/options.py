@@ -17,3 +17,9 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda …
 WorkersOption = Annotated[
     int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips.")
 ]
+WandbOption = Annotated[
+    str,
+    typer.Option(
+        "--wandb", metavar="PROJECT", help="Send the curves to Weights & Biases, if installed."
+    ),
+]

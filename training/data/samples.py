@@ -5,10 +5,11 @@ processes.
 """
 
 import multiprocessing
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing.context import BaseContext
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -27,8 +28,8 @@ from training.workers import end_with_parent
 _AHEAD_PER_WORKER = 2
 
 
-class SyncSamples(Dataset[Tensors]):
-    """Windows of 14 segments at one of 21 offsets.
+class WindowSamples(Dataset[Tensors], ABC):
+    """Windows of clips; what they are for is said by the classes made of this one.
 
     In training, the length is that of the data set, but any position from 0 on has a sample: every
     clip comes once before any comes again. For a test, there are `n_passes` samples of each clip,
@@ -43,7 +44,9 @@ class SyncSamples(Dataset[Tensors]):
         stage: What is asked.
     """
 
-    stage = "sync"
+    stage: ClassVar[str]
+    is_apart: ClassVar[bool] = False
+    """Whether segments are augmented one by one, and not the window as a whole."""
 
     def __init__(
         self,
@@ -75,7 +78,17 @@ class SyncSamples(Dataset[Tensors]):
         Raises:
             DataSetError: A clip cannot be used and the recipe stops at that, or too many cannot.
         """
-        return self._source.sample(position, self._cut, apart=False)
+        return self._source.sample(position, self._cut, apart=self.is_apart)
+
+    @abstractmethod
+    def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
+        """Draw where the window lies in a clip, or look it up."""
+
+
+class SyncSamples(WindowSamples):
+    """Windows of 14 segments at one of 21 offsets."""
+
+    stage = "sync"
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
         source = self._source
@@ -87,10 +100,10 @@ class SyncSamples(Dataset[Tensors]):
         return cuts.random_sync_at_test(rng, n_frames)
 
 
-class SynchabilitySamples(Dataset[Tensors]):
+class SynchabilitySamples(WindowSamples):
     """Windows of 13 segments, half of them with sound that was never heard with its picture.
 
-    Everything else is as `SyncSamples` has it; there are no fixed offsets.
+    There are no fixed offsets.
     """
 
     stage = "synchability"
@@ -105,26 +118,18 @@ class SynchabilitySamples(Dataset[Tensors]):
         n_used: int = 0,
         n_segments: int = SYNC_SEGMENTS,
     ) -> None:
-        """Take the clips, as `SyncSamples` does.
+        """Take the clips.
 
         Args:
-            data_set: The clips.
-            recipe: What is done with them.
-            seed: Of all that is drawn.
-            for_test: Make windows to judge.
-            n_used: Clips of an epoch.
+            data_set: As in `WindowSamples`, like the others.
+            recipe: Likewise.
+            seed: Likewise.
+            for_test: Likewise.
+            n_used: Likewise.
             n_segments: 14 where the offset is to be found from the same windows.
         """
-        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
+        super().__init__(data_set, recipe, seed, for_test=for_test, n_used=n_used)
         self._n_segments = n_segments
-        self.n_items = len(data_set.items)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, position: int) -> Tensors:
-        """Make the sample of a position, as `SyncSamples` does."""
-        return self._source.sample(position, self._cut, apart=False)
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
         del item
@@ -132,33 +137,11 @@ class SynchabilitySamples(Dataset[Tensors]):
         return cuts.draw_synchability(rng, n_frames, n_segments=self._n_segments, jitter=jitter)
 
 
-class ContrastiveSamples(Dataset[Tensors]):
-    """Segments of a clip that do not overlap, in sync, each of them augmented by itself.
-
-    Everything else is as `SyncSamples` has it. For a test, video is float32 throughout.
-    """
+class ContrastiveSamples(WindowSamples):
+    """Segments of a clip that do not overlap, in sync; for a test, video is float32 throughout."""
 
     stage = "contrastive"
-
-    def __init__(
-        self,
-        data_set: DataSet,
-        recipe: SampleRecipe,
-        seed: int,
-        *,
-        for_test: bool = False,
-        n_used: int = 0,
-    ) -> None:
-        """Take the clips, as `SyncSamples` does."""
-        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
-        self.n_items = len(data_set.items)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, position: int) -> Tensors:
-        """Make the sample of a position, as `SyncSamples` does."""
-        return self._source.sample(position, self._cut, apart=True)
+    is_apart = True
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
         del item

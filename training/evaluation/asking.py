@@ -11,7 +11,7 @@ from core.progress import Monitor, Progress
 from training.data.samples import Samples, loader
 from training.evaluation.figures import Answers
 from training.loop import Tensors
-from training.stages.feed import Share
+from training.stages.feed import Share, own_questions
 from training.stages.sync import answer, ask
 
 
@@ -57,7 +57,7 @@ def ask_both(
     synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
-    for batch in _batches(samples, batch_size, n_workers, monitor):
+    for batch in own_questions(_batches(samples, batch_size, n_workers, monitor)):
         on_device = {name: value.to(device) for name, value in batch.items()}
         fewer = {
             name: value[:, :SYNC_SEGMENTS] if name in {"video", "mel", "visual", "audio"} else value

@@ -78,6 +78,10 @@ def evaluate_checkpoint(
     size, n_workers = config.loop.batch_size, question.n_workers
     samples = _samples(network, data_set, recipe, config.loop.seed)
     answers = ask_samples(network, samples, size, n_workers, monitor)
+    notes = list(data_set.notes)
+    if n_left_out := len(samples) - len(answers.logits):
+        count = "1 window is" if n_left_out == 1 else f"{n_left_out} windows are"
+        notes.append(f"{count} left out, since the clip cannot be used.")
     thresholds: tuple[ThresholdFigures, ...] = ()
     if other is not None:
         windows = SynchabilitySamples(
@@ -92,7 +96,7 @@ def evaluate_checkpoint(
         n_passes=recipe.n_passes,
         figures=figures_of(answers),
         thresholds=thresholds,
-        notes=data_set.notes,
+        notes=tuple(notes),
     )
     _write(evaluation, answers, folder)
     return evaluation

@@ -14,6 +14,7 @@ from training.options import (
     OutOption,
     OverridesArgument,
     PresetOption,
+    WandbOption,
     WorkersOption,
 )
 from training.stages.runs import run_contrastive, run_windows
@@ -35,11 +36,12 @@ def contrastive(
     overrides: OverridesArgument = None,
     device: DeviceOption = "auto",
     n_workers: WorkersOption = 0,
+    wandb_project: WandbOption = "",
 ) -> None:
     """Stage 1: teach the towers which segments of picture and sound belong together."""
     config = read_config(preset, overrides or [])
     with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
-        metrics = run_contrastive(config, out, ranks, monitor, n_workers)
+        metrics = run_contrastive(config, out, ranks, monitor, n_workers, wandb_project)
     _tell(metrics, out)
 
 
@@ -50,10 +52,11 @@ def sync(
     cache: CacheOption = None,
     device: DeviceOption = "auto",
     n_workers: WorkersOption = 0,
+    wandb_project: WandbOption = "",
 ) -> None:
     """Stage 2: teach the synchronization module by how much the sound is early."""
     config = read_config(preset, overrides or [])
-    _teach_windows(config, "sync", out, cache, device, n_workers)
+    _teach_windows(config, "sync", out, cache, device, n_workers, wandb_project)
 
 
 def synchability(
@@ -63,17 +66,24 @@ def synchability(
     cache: CacheOption = None,
     device: DeviceOption = "auto",
     n_workers: WorkersOption = 0,
+    wandb_project: WandbOption = "",
 ) -> None:
     """Stage 3: teach the synchronization module whether there is an offset to be found."""
     config = read_config(preset, overrides or [])
-    _teach_windows(config, "synchability", out, cache, device, n_workers)
+    _teach_windows(config, "synchability", out, cache, device, n_workers, wandb_project)
 
 
 def _teach_windows(
-    config: RunConfig, head: Head, out: Path, cache: Path | None, device: str, n_workers: int
+    config: RunConfig,
+    head: Head,
+    out: Path,
+    cache: Path | None,
+    device: str,
+    n_workers: int,
+    wandb_project: str,
 ) -> None:
     with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
-        metrics = run_windows(config, head, out, ranks, monitor, n_workers, cache)
+        metrics = run_windows(config, head, out, ranks, monitor, n_workers, cache, wandb_project)
     _tell(metrics, out)
 
 

@@ -22,7 +22,7 @@ from training.data.samples import Samples, loader
 from training.distributed import gather_rows
 from training.evaluation.plots import similarity_figure
 from training.loop import Metrics, Tensors
-from training.stages.feed import Share
+from training.stages.feed import Share, own_questions
 
 START_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.001, 0.5)
@@ -156,7 +156,7 @@ class ContrastiveTask:
         device = next(network.parameters()).device
         questions = self._share.questions(len(self._validation))
         precisions, losses, shown = [], [], list[torch.Tensor]()
-        for batch in loader(self._validation, questions, self._n_workers):
+        for batch in own_questions(loader(self._validation, questions, self._n_workers)):
             visual, audio = network(batch["video"].to(device), batch["mel"].to(device))
             precisions.append(compare_windows(visual, audio).precision.cpu())
             temperature = network.get_parameter("logit_scale")

@@ -1,7 +1,9 @@
 """Which samples a rank learns from in which step, and how it goes through those it is asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from training.loop import Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,11 @@ class Share:
         own = range(self.rank, n_questions, self.n_ranks)
         for first in range(0, len(own), self.batch_size):
             yield list(own[first : first + self.batch_size])
+
+
+def own_questions(batches: Iterable[Tensors]) -> Iterator[Tensors]:
+    """Leave out what stands for a clip that cannot be used, which would be asked about twice."""
+    for batch in batches:
+        is_own = batch["skipped"] == 0
+        if is_own.any():
+            yield {name: value[is_own] for name, value in batch.items()}

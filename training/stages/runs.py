@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from core.model.fusion import Head
 from core.model.synchformer import Synchformer
 from core.progress import Monitor
+from training.checkpoints import LATEST
 from training.config import RunConfig, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
@@ -34,17 +35,29 @@ SIMILARITY = "similarity.png"
 
 
 def run_contrastive(
-    config: RunConfig, folder: Path, ranks: Ranks, monitor: Monitor, n_workers: int
+    config: RunConfig,
+    folder: Path,
+    ranks: Ranks,
+    monitor: Monitor,
+    n_workers: int,
+    wandb_project: str = "",
 ) -> Metrics:
     """Train the towers; the folder gets checkpoints, log and pictures of similarities.
+
+    Args:
+        config: Of stage 1.
+        folder: Gets the results.
+        ranks: This process among those that train together.
+        monitor: Told about the progress and asked whether to go on.
+        n_workers: Processes that make samples.
+        wandb_project: As in `RunLog`.
 
     Raises:
         SyncError: The clips, the start weights or an earlier run in the folder cannot be used.
         Cancelled: The monitor asked to stop.
     """
     learned, asked = _open_sets(config)
-    if ranks.is_first:
-        save_config(config, folder)
+    _save_config(config, folder, ranks)
     model = config.model
     torch.manual_seed(config.loop.seed)
     network = ContrastiveModel(
@@ -68,7 +81,16 @@ def run_contrastive(
         gather_negatives=model.gather_negatives,
         show=_saver(folder / SIMILARITY) if ranks.is_first else None,
     )
-    return train(network, task, config.loop, folder, monitor, resolved(config), ranks=ranks)
+    return train(
+        network,
+        task,
+        config.loop,
+        folder,
+        monitor,
+        resolved(config),
+        ranks=ranks,
+        wandb_project=wandb_project,
+    )
 
 
 def run_windows(
@@ -79,6 +101,7 @@ def run_windows(
     monitor: Monitor,
     n_workers: int,
     cache: Path | None = None,
+    wandb_project: str = "",
 ) -> Metrics:
     """Train the synchronization module for the offset, or for whether there is one to find.
 
@@ -90,6 +113,7 @@ def run_windows(
         monitor: Told about the progress and asked whether to go on.
         n_workers: Processes that make samples.
         cache: Folder for features; without one the towers encode every window anew.
+        wandb_project: As in `RunLog`.
 
     Raises:
         SyncError: The clips, the start weights, the features or an earlier run in the folder
@@ -97,8 +121,7 @@ def run_windows(
         Cancelled: The monitor asked to stop.
     """
     learned, asked = _open_sets(config)
-    if ranks.is_first:
-        save_config(config, folder)
+    _save_config(config, folder, ranks)
     model = config.model
     # Also the processes of one run begin with the same weights.
     torch.manual_seed(config.loop.seed)
@@ -121,7 +144,22 @@ def run_windows(
             network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor
         )
     task = WindowTask(samples, questions, share, n_workers=n_workers)
-    return train(network, task, config.loop, folder, monitor, resolved(config), ranks=ranks)
+    return train(
+        network,
+        task,
+        config.loop,
+        folder,
+        monitor,
+        resolved(config),
+        ranks=ranks,
+        wandb_project=wandb_project,
+    )
+
+
+def _save_config(config: RunConfig, folder: Path, ranks: Ranks) -> None:
+    """Save what decides a new run; one that goes on has the same, or is refused."""
+    if ranks.is_first and not (folder / LATEST).is_file():
+        save_config(config, folder)
 
 
 def _start(network: Synchformer, config: RunConfig) -> None:

@@ -18,7 +18,7 @@ from training.distributed import gather_rows
 from training.evaluation.classification import accuracy, accuracy_within_one, mean_roc_auc
 from training.evaluation.figures import Answers
 from training.loop import Metrics, Tensors
-from training.stages.feed import Share
+from training.stages.feed import Share, own_questions
 
 
 def build_learner(
@@ -88,11 +88,11 @@ def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
 
 @torch.no_grad()
 def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
-    """Collect the answers to batches of questions, on the CPU."""
+    """Collect the answers to batches of questions about usable clips, on the CPU."""
     network.eval()
     device = next(network.parameters()).device
     parts = [Answers(torch.zeros(0, n_classes_of(network)), *(2 * [torch.zeros(0).long()]))]
-    for batch in batches:
+    for batch in own_questions(batches):
         on_device = {name: value.to(device) for name, value in batch.items()}
         logits = answer(network, on_device).float().cpu()
         parts.append(Answers(logits, batch["label"].cpu(), batch["item"].cpu()))

@@ -38,6 +38,15 @@ def test_all_questions_are_asked_in_order() -> None:
     assert watcher.fractions[-1] == 1.0
 
 
+def test_nothing_is_asked_about_clips_that_stand_in_for_others() -> None:
+    network = build_learner("sync", width=24, depth=1)
+    replaced = window(2, 0.4) | {"skipped": torch.tensor(1)}
+    samples = FixedSamples([window(1, 0.2), replaced, replaced, replaced, window(3, 0.6)])
+    answers = ask_samples(network, samples, 2, 0, SILENT)
+    assert answers.targets.tolist() == [1, 3]
+    assert answers.items.tolist() == [0, 4]
+
+
 def test_two_networks_judge_the_same_windows() -> None:
     offsets = build_learner("sync", width=24, depth=1)
     synchability = build_learner("synchability", width=24, depth=1)

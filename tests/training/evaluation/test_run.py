@@ -54,6 +54,14 @@ def test_a_checkpoint_is_evaluated_together_with_what_says_where_to_trust_it(
     assert (out / "confusion.png").stat().st_size > 1000
 
 
+def test_clips_that_cannot_be_used_are_left_out_and_told(config: RunConfig, tmp_path: Path) -> None:
+    (tmp_path / "clips" / "test" / "broken.mp4").write_text("no clip")
+    question = Question(saved(Synchformer(**TINY), tmp_path / "sync.pt"))
+    evaluation = evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
+    assert evaluation.figures.n_answers == 1
+    assert "1 window is left out" in " ".join(evaluation.notes)
+
+
 @pytest.mark.parametrize("is_first_stage", [True, False])
 def test_networks_that_cannot_answer_are_refused(
     is_first_stage: bool, config: RunConfig, tmp_path: Path

@@ -35,7 +35,7 @@ class FixedSamples:
 
     def __getitem__(self, position: int) -> Tensors:
         item = position % len(self.items)
-        return self.items[item] | {"item": torch.tensor(item)}
+        return {"item": torch.tensor(item), "skipped": torch.tensor(0), **self.items[item]}
 
 
 @pytest.fixture(scope="session")
