@@ -27,8 +27,9 @@ _TRACK_KEYS = frozenset(["language", "title", "name", "handler_name", "vendor_id
 """What MP4 and MOV have a place for beside each track; a timecode becomes a track of its own."""
 
 _MUXER_KEYS = frozenset({"duration", "encoder", "timecode", "variant_bitrate", "language"})
-_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 """What muxers state themselves."""
+
+_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 
 _RATE_TOLERANCE = Fraction(1, 100)
 """Averages depend on how long the last picture is shown."""

@@ -1,6 +1,6 @@
 """Which streams of a file a container can carry, and copying their description into it.
 
-Copying the packets is left to `core.media.remux`.
+Copying the packets is left to `core.media.packets`.
 """
 
 import io
