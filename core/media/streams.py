@@ -13,7 +13,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import AttachmentStream, DataStream, Disposition, Stream
+from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from core.media.added_streams import (
@@ -34,6 +34,14 @@ from core.media.containers import (
     output_format,
 )
 from core.media.sound_coding import SoundCoding, add_sound
+from core.media.timecodes import (
+    REEL_NAME,
+    TIMECODE,
+    reels,
+    replaces_timecodes,
+    text_of,
+    timecode_tracks,
+)
 from core.media.untimed import is_uncompressed, packet_samples
 
 # These have a place in QuickTime and none in MP4.
@@ -91,16 +99,17 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         ExportError: The target's suffix names no container that can be written from this source.
     """
     output = output_format(target, reader.format.name)
+    rebuilt = rebuilt_data(reader, output)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
     for stream in reader.streams:
-        name = f"Stream {stream.index} of {source.name} ({stream.type}, {codec_name(stream)})"
+        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_content(stream)})"
         keeps_tag = reader.format.name == output.reads_as and has_codec(stream)
         if isinstance(stream, DataStream):
-            if _is_rebuilt(stream, reader, output):
+            if stream.index in rebuilt:
                 continue
-            if _keeps_data(stream, reader, output):
+            if keeps_data(stream, reader, output):
                 copied.append(CopiedStream(stream.index, keeps_tag=False))
             else:
                 left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
@@ -169,8 +178,15 @@ def describe(
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
+    for index, (_, reel) in reels(reader, plan.output).items():
+        if index in outputs:
+            # The muxer puts it into the timecode track.
+            outputs[index].metadata[REEL_NAME] = reel
+    left_out = set(CONTAINER_KEYS)
+    if replaces_timecodes(reader, plan.output):
+        left_out.add(TIMECODE)
     writer.metadata.update(
-        {key: text for key, text in reader.metadata.items() if key not in CONTAINER_KEYS}
+        {key: text for key, text in reader.metadata.items() if key.lower() not in left_out}
     )
     return outputs
 
@@ -184,18 +200,30 @@ def _better_suffix(
     return ".mov" if output is MP4 and codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
-def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the target gets this data in its own way: a timecode or a chapter track."""
+def _content(stream: Stream) -> str:
+    """Return what a stream holds, in words; FFmpeg has no name for timecodes."""
+    timecode = text_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
+    return f"timecode {timecode}" if timecode else codec_name(stream)
+
+
+def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
+    """Return the timecode and chapter tracks that the target gets in its own way."""
     if not output.holds_chapters:
-        return False
-    has_timecode = any("timecode" in video.metadata for video in reader.streams.video)
-    n_chapters = len(reader.chapters())
-    return (has_timecode and "timecode" in stream.metadata) or 0 < n_chapters == stream.frames
+        return frozenset()
+    # Readers of MP4 mark those of which they have made chapters.
+    chapters = {
+        stream.index
+        for stream in reader.streams
+        if isinstance(stream, DataStream) and stream.discard == Discard.all
+    }
+    return frozenset(chapters | timecode_tracks(reader, output).keys())
 
 
-def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat) -> bool:
+def keeps_data(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
     """Tell whether a data stream is of a kind that the muxers of its own family write."""
     kinds = _DATA_KINDS.get(output.reads_as, frozenset())
+    if not isinstance(stream, DataStream) or stream.discard == Discard.all:
+        return False
     is_known = reader.format.name == output.reads_as and stream.name in kinds
     return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
