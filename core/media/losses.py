@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from core.media.colours import only_contained_colours
 from core.media.containers import MP4, OutputFormat, is_statistic
+from core.media.flags import flag_notes, has_other_flags
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
 from core.media.streams import CONTAINER_KEYS, is_picture, keeps_data
@@ -32,6 +33,7 @@ from core.media.timecodes import (
 from core.media.tracks import stream_keys
 
 _WITH_TEXTS = frozenset({"video", "audio", "subtitle", "attachment"})
+_DESCRIBED = _WITH_TEXTS - {"attachment"}
 _HOLD_STREAM_TEXTS = frozenset({"matroska", "webm"})
 
 _TRACK_KEYS = frozenset(["language", "title", "name", "handler_name", "vendor_id", "creation_time"])
@@ -72,7 +74,7 @@ _TOOL_KEYS = frozenset({
 def lost_texts(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
 ) -> Iterator[str]:
-    """Say which chapters and metadata of an opened source have no place in the target."""
+    """Say which chapters, metadata and flags of an opened source have no place in the target."""
     name = info.path.name
     if reader.chapters() and not output.holds_chapters:
         yield f"The chapters of {name} are left out: {target.name} cannot hold them."
@@ -80,6 +82,7 @@ def lost_texts(
     if lost:
         names = ", ".join(_text_name(*text) for text in lost)
         yield f"Metadata of {name} that {target.name} cannot hold are left out: {names}."
+    yield from flag_notes(reader, info.path, target, output)
 
 
 def changed_texts(
@@ -97,8 +100,7 @@ def changed_texts(
         if is_compared and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
             yield from _differing_labels(stream, copies[key], output)
-            # Raw flags: TS keeps none of them, nor does FLV.
-            if output.holds_chapters and stream.disposition != copies[key].disposition:
+            if key[0] in _DESCRIBED and has_other_flags(stream, copies[key], output):
                 yield f"flags of stream {stream.index}"
 
 
@@ -167,7 +169,7 @@ def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int |
         return lost
     kept = (_TRACK_KEYS if output.is_mp4 else frozenset({"language"})) | _MUXER_KEYS
     for stream in reader.streams:
-        has_texts = stream.type in _WITH_TEXTS - {"attachment"} and not is_picture(stream)
+        has_texts = stream.type in _DESCRIBED and not is_picture(stream)
         if has_texts or keeps_data(stream, reader, output):
             lost += [
                 (stream.index, key)
