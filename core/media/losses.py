@@ -19,6 +19,7 @@ from core.media.containers import MP4, OutputFormat, is_statistic
 from core.media.flags import flag_notes, has_other_flags
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
+from core.media.services import changed_services, read_services, service_notes
 from core.media.streams import CONTAINER_KEYS, is_picture, keeps_data
 from core.media.timecodes import (
     REEL_NAME,
@@ -83,6 +84,7 @@ def lost_texts(
         names = ", ".join(_text_name(*text) for text in lost)
         yield f"Metadata of {name} that {target.name} cannot hold are left out: {names}."
     yield from flag_notes(reader, info.path, target, output)
+    yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
 def changed_texts(
@@ -94,6 +96,7 @@ def changed_texts(
     if lacks_file_timecode(reader, copy, output):
         yield TIMECODE
     yield from _changed_reels(reader, copy, output)
+    yield from changed_services(reader, copy, output)
     copies = dict(stream_keys(copy))
     for key, stream in stream_keys(reader):
         is_compared = stream.type in _WITH_TEXTS or keeps_data(stream, reader, output)

@@ -25,6 +25,7 @@ from core.media.added_streams import (
 )
 from core.media.containers import (
     AVI,
+    M2TS,
     MKV,
     MP4,
     MXF,
@@ -33,6 +34,7 @@ from core.media.containers import (
     can_write,
     output_format,
 )
+from core.media.services import kept_number, kept_texts, read_services
 from core.media.sound_coding import SoundCoding, add_sound
 from core.media.timecodes import (
     REEL_NAME,
@@ -51,6 +53,9 @@ _QUICKTIME_CODECS = frozenset(
 
 # Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
 _DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
+
+_TABLE_PIDS = (0x1000, 0x100)
+"""Where the muxer puts the table of streams: in TS, and in M2TS."""
 
 # The muxer writes its own.
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
@@ -158,7 +163,7 @@ def describe(
     Returns:
         The target's streams that take packets, by the index of the source's.
     """
-    keeps_pids = reader.format.name == plan.output.name == "mpegts"
+    keeps_pids = _keeps_pids(reader, plan.output)
     outputs: dict[int, Stream] = {}
     copied = plan.copied
     if plan.output is MXF:
@@ -182,13 +187,23 @@ def describe(
         if index in outputs:
             # The muxer puts it into the timecode track.
             outputs[index].metadata[REEL_NAME] = reel
+    services = read_services(reader, source)
     left_out = set(CONTAINER_KEYS)
     if replaces_timecodes(reader, plan.output):
         left_out.add(TIMECODE)
     writer.metadata.update(
         {key: text for key, text in reader.metadata.items() if key.lower() not in left_out}
+        | kept_texts(services, plan.output)
     )
+    writer.container_options.update(kept_number(services, plan.output))
     return outputs
+
+
+def _keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether streams keep their numbers, which none may share with the muxer's own table."""
+    if not reader.format.name == output.name == "mpegts":
+        return False
+    return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
 
 
 def _better_suffix(
