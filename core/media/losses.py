@@ -114,6 +114,9 @@ def _differing(
     lost: Collection[tuple[int | None, str]],
 ) -> Iterator[str]:
     found = {key.lower(): text for key, text in copy.items()}
+    if stream_index is not None:
+        # Of a track, MP4 and MOV call one what others call the other.
+        found = {"title": found.get("name", "")} | {"name": found.get("title", "")} | found
     for key, text in source.items():
         is_own = key.lower() in CONTAINER_KEYS | _MUXER_KEYS | _TOOL_KEYS or is_statistic(key)
         is_lost = (stream_index, key) in lost
@@ -143,18 +146,14 @@ def _changed_reels(
     reader: InputContainer, copy: InputContainer, output: OutputFormat
 ) -> Iterator[str]:
     """Compare the names of reels, which the timecode tracks have in MP4 and MOV."""
-    if output is MP4:
-        return
-    copies = dict(stream_keys(copy))
-    found = reels(copy, output)
+    copies, found = dict(stream_keys(copy)), reels(copy, output)
+    wanted = {} if output is MP4 else reels(reader, output)
     for key, stream in stream_keys(reader):
-        index, reel = reels(reader, output).get(stream.index, (stream.index, ""))
-        other = copies.get(key)
-        if not reel or other is None:
-            continue
-        copied = found[other.index][1] if other.index in found else ""
-        if reel not in {copied, text_of(other.metadata, REEL_NAME)}:
-            yield _text_name(index, REEL_NAME)
+        if stream.index in wanted and key in copies:
+            index, reel = wanted[stream.index]
+            _, copied = found.get(copies[key].index, (0, ""))
+            if reel not in {copied, text_of(copies[key].metadata, REEL_NAME)}:
+                yield _text_name(index, REEL_NAME)
 
 
 def _text_name(stream_index: int | None, key: str) -> str:

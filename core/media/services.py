@@ -11,7 +11,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from core.media.containers import OutputFormat
+from core.media.containers import M2TS, OutputFormat
 
 _LOOKED_AT_BYTES = 16 << 20
 """Tables come again every 2 s at most, which is 5 MB in a fast broadcast."""
@@ -29,6 +29,9 @@ _PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
 
 _SERVICE = 0x48
 """Descriptor of a service."""
+
+_TABLE_PIDS = (0x1000, 0x100)
+"""Where the muxer puts the table of streams: in TS, and in M2TS."""
 
 _NUMBER_OPTION = "mpegts_service_id"
 _OF_MUXER = ("Service01", "FFmpeg")
@@ -86,6 +89,13 @@ def kept_number(services: Collection[Service], output: OutputFormat) -> dict[str
     if output.name != "mpegts" or len(services) != 1:
         return {}
     return {_NUMBER_OPTION: str(next(iter(services)).number)}
+
+
+def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether streams keep their numbers, which none may share with the muxer's own table."""
+    if not reader.format.name == output.name == "mpegts":
+        return False
+    return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
 
 
 def service_notes(

@@ -25,7 +25,6 @@ from core.media.added_streams import (
 )
 from core.media.containers import (
     AVI,
-    M2TS,
     MKV,
     MP4,
     MXF,
@@ -34,7 +33,7 @@ from core.media.containers import (
     can_write,
     output_format,
 )
-from core.media.services import kept_number, kept_texts, read_services
+from core.media.services import keeps_pids, kept_number, kept_texts, read_services
 from core.media.sound_coding import SoundCoding, add_sound
 from core.media.timecodes import (
     REEL_NAME,
@@ -53,9 +52,6 @@ _QUICKTIME_CODECS = frozenset(
 
 # Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
 _DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
-
-_TABLE_PIDS = (0x1000, 0x100)
-"""Where the muxer puts the table of streams: in TS, and in M2TS."""
 
 # The muxer writes its own.
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
@@ -163,7 +159,7 @@ def describe(
     Returns:
         The target's streams that take packets, by the index of the source's.
     """
-    keeps_pids = _keeps_pids(reader, plan.output)
+    keeps_numbers = keeps_pids(reader, plan.output)
     outputs: dict[int, Stream] = {}
     copied = plan.copied
     if plan.output is MXF:
@@ -172,38 +168,46 @@ def describe(
         stream = reader.streams[item.index]
         if item.index in recoded:
             outputs[item.index] = add_sound(writer, stream, recoded[item.index])
-            if keeps_pids:
+            if keeps_numbers:
                 outputs[item.index].id = stream.id
             continue
         if plan.output is MKV and is_picture(stream):
             add_picture(writer, stream, source)
             continue
         copy = add_stream(writer, stream, keeps_tag=item.keeps_tag)
-        if keeps_pids:
+        if keeps_numbers:
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
-    for index, (_, reel) in reels(reader, plan.output).items():
+    _add_texts(writer, reader, source, plan.output, outputs)
+    return outputs
+
+
+def _add_texts(
+    writer: OutputContainer,
+    reader: InputContainer,
+    source: Path,
+    output: OutputFormat,
+    outputs: Mapping[int, Stream],
+) -> None:
+    """Give the target the texts of the file, and its streams those that muxers look for there."""
+    for index, copy in outputs.items():
+        if name := text_of(reader.streams[index].metadata, "name"):
+            # What FFmpeg reads from MP4 and MOV as this, it writes from the title.
+            copy.metadata.setdefault("title", name)
+    for index, (_, reel) in reels(reader, output).items():
         if index in outputs:
             # The muxer puts it into the timecode track.
             outputs[index].metadata[REEL_NAME] = reel
     services = read_services(reader, source)
     left_out = set(CONTAINER_KEYS)
-    if replaces_timecodes(reader, plan.output):
+    if replaces_timecodes(reader, output):
         left_out.add(TIMECODE)
     writer.metadata.update(
         {key: text for key, text in reader.metadata.items() if key.lower() not in left_out}
-        | kept_texts(services, plan.output)
+        | kept_texts(services, output)
     )
-    writer.container_options.update(kept_number(services, plan.output))
-    return outputs
-
-
-def _keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether streams keep their numbers, which none may share with the muxer's own table."""
-    if not reader.format.name == output.name == "mpegts":
-        return False
-    return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
+    writer.container_options.update(kept_number(services, output))
 
 
 def _better_suffix(
