@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 
 from core.media.containers import AVI
 from core.media.reader import open_container
+from core.media.timecodes import TIMECODE, text_of
 
 PICTURE_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -53,7 +54,7 @@ def add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> S
         aspect_ratio = stream.sample_aspect_ratio
         if aspect_ratio is not None:
             copy.codec_context.sample_aspect_ratio = aspect_ratio
-        if "timecode" in stream.metadata and stream.average_rate:
+        if text_of(stream.metadata, TIMECODE) and stream.average_rate:
             # Without a rate the muxer writes no timecode track.
             copy.codec_context.framerate = stream.average_rate
     return copy

@@ -16,19 +16,34 @@ from av.video.stream import VideoStream
 
 from core.media.colours import only_contained_colours
 from core.media.containers import MP4, OutputFormat, is_statistic
+from core.media.flags import flag_notes, has_other_flags
 from core.media.info import MediaInfo, start_of
 from core.media.reader import open_container
-from core.media.streams import CONTAINER_KEYS, is_picture
+from core.media.services import changed_services, read_services, service_notes
+from core.media.streams import CONTAINER_KEYS, is_picture, keeps_data
+from core.media.timecodes import (
+    REEL_NAME,
+    TIMECODE,
+    file_timecode_goes_lost,
+    lacks_file_timecode,
+    reels,
+    text_of,
+    timecode_change,
+    timecode_tracks,
+)
 from core.media.tracks import stream_keys
 
+_WITH_TEXTS = frozenset({"video", "audio", "subtitle", "attachment"})
+_DESCRIBED = _WITH_TEXTS - {"attachment"}
 _HOLD_STREAM_TEXTS = frozenset({"matroska", "webm"})
 
 _TRACK_KEYS = frozenset(["language", "title", "name", "handler_name", "vendor_id", "creation_time"])
 """What MP4 and MOV have a place for beside each track; a timecode becomes a track of its own."""
 
 _MUXER_KEYS = frozenset({"duration", "encoder", "timecode", "variant_bitrate", "language"})
-_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 """What muxers state themselves."""
+
+_HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 
 _RATE_TOLERANCE = Fraction(1, 100)
 """Averages depend on how long the last picture is shown."""
@@ -60,7 +75,7 @@ _TOOL_KEYS = frozenset({
 def lost_texts(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
 ) -> Iterator[str]:
-    """Say which chapters and metadata of an opened source have no place in the target."""
+    """Say which chapters, metadata and flags of an opened source have no place in the target."""
     name = info.path.name
     if reader.chapters() and not output.holds_chapters:
         yield f"The chapters of {name} are left out: {target.name} cannot hold them."
@@ -68,6 +83,8 @@ def lost_texts(
     if lost:
         names = ", ".join(_text_name(*text) for text in lost)
         yield f"Metadata of {name} that {target.name} cannot hold are left out: {names}."
+    yield from flag_notes(reader, info.path, target, output)
+    yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
 def changed_texts(
@@ -76,13 +93,17 @@ def changed_texts(
     """Yield the names of texts and flags that differ in a copy, but for those it cannot hold."""
     lost = set(_lost_keys(reader, output))
     yield from _differing(reader.metadata, copy.metadata, None, lost)
+    if lacks_file_timecode(reader, copy, output):
+        yield TIMECODE
+    yield from _changed_reels(reader, copy, output)
+    yield from changed_services(reader, copy, output)
     copies = dict(stream_keys(copy))
     for key, stream in stream_keys(reader):
-        if stream.type in {"video", "audio", "subtitle", "attachment"} and key in copies:
+        is_compared = stream.type in _WITH_TEXTS or keeps_data(stream, reader, output)
+        if is_compared and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
             yield from _differing_labels(stream, copies[key], output)
-            # Raw flags: TS keeps none of them, nor does FLV.
-            if output.holds_chapters and stream.disposition != copies[key].disposition:
+            if key[0] in _DESCRIBED and has_other_flags(stream, copies[key], output):
                 yield f"flags of stream {stream.index}"
 
 
@@ -93,6 +114,9 @@ def _differing(
     lost: Collection[tuple[int | None, str]],
 ) -> Iterator[str]:
     found = {key.lower(): text for key, text in copy.items()}
+    if stream_index is not None:
+        # Of a track, MP4 and MOV call one what others call the other.
+        found = {"title": found.get("name", "")} | {"name": found.get("title", "")} | found
     for key, text in source.items():
         is_own = key.lower() in CONTAINER_KEYS | _MUXER_KEYS | _TOOL_KEYS or is_statistic(key)
         is_lost = (stream_index, key) in lost
@@ -103,13 +127,14 @@ def _differing(
 def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Iterator[str]:
     """Compare what muxers write in their own way: languages, timecodes and rates of pictures."""
     same_family = stream.container.format.name == copy.container.format.name
-    languages = [_text(one, "language") or "und" for one in (stream, copy)]
+    languages = [text_of(one.metadata, "language") or "und" for one in (stream, copy)]
     # German is deu in MP4 and ger in Matroska.
     is_same = languages[0] == languages[1] or not (same_family or languages[1] == "und")
     if output.name in _HOLD_LANGUAGE and languages[0] != "und" and not is_same:
         yield f"language of stream {stream.index}"
-    timecodes = [_text(one, "timecode") for one in (stream, copy)]
-    if output.holds_chapters and timecodes[0] and timecodes[0] != timecodes[1]:
+    timecodes = timecode_change(stream, copy, output)
+    # Another one, or none in a file of the same kind, is no matter of texts (`core.media.traits`).
+    if timecodes and not timecodes[1] and not same_family:
         yield f"timecode of stream {stream.index}"
     if isinstance(stream, VideoStream) and isinstance(copy, VideoStream) and same_family:
         rates = stream.average_rate, copy.average_rate
@@ -117,9 +142,18 @@ def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Ite
             yield f"frame rate of stream {stream.index}"
 
 
-def _text(stream: Stream, name: str) -> str:
-    texts = {key.lower(): text for key, text in stream.metadata.items()}
-    return texts.get(name, "")
+def _changed_reels(
+    reader: InputContainer, copy: InputContainer, output: OutputFormat
+) -> Iterator[str]:
+    """Compare the names of reels, which the timecode tracks have in MP4 and MOV."""
+    copies, found = dict(stream_keys(copy)), reels(copy, output)
+    wanted = {} if output is MP4 else reels(reader, output)
+    for key, stream in stream_keys(reader):
+        if stream.index in wanted and key in copies:
+            index, reel = wanted[stream.index]
+            _, copied = found.get(copies[key].index, (0, ""))
+            if reel not in {copied, text_of(copies[key].metadata, REEL_NAME)}:
+                yield _text_name(index, REEL_NAME)
 
 
 def _text_name(stream_index: int | None, key: str) -> str:
@@ -128,23 +162,36 @@ def _text_name(stream_index: int | None, key: str) -> str:
 
 def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int | None, str]]:
     """Return (stream, key) of the texts that have no place; no stream stands for the file."""
+    own: list[tuple[int | None, str]] = [*_lost_of_timecodes(reader, output)]
     if output.reads_as == reader.format.name and output is not MP4:
-        return []
+        return own
     kept = _kept_keys(reader.metadata, output) | CONTAINER_KEYS | _MUXER_KEYS
-    lost: list[tuple[int | None, str]] = [
-        (None, k) for k in reader.metadata if k.lower() not in kept
-    ]
+    lost = own + [(None, k) for k in reader.metadata if k.lower() not in kept]
     if output.name in _HOLD_STREAM_TEXTS:
         return lost
     kept = (_TRACK_KEYS if output.is_mp4 else frozenset({"language"})) | _MUXER_KEYS
     for stream in reader.streams:
-        if stream.type in {"video", "audio", "subtitle"} and not is_picture(stream):
+        has_texts = stream.type in _DESCRIBED and not is_picture(stream)
+        if has_texts or keeps_data(stream, reader, output):
             lost += [
                 (stream.index, key)
                 for key in stream.metadata
                 if key.lower() not in kept and not is_statistic(key)
             ]
     return lost
+
+
+def _lost_of_timecodes(
+    reader: InputContainer, output: OutputFormat
+) -> Iterator[tuple[int | None, str]]:
+    """Yield (stream, key) of what those that are written anew do not hold; see `_lost_keys`."""
+    if file_timecode_goes_lost(reader, output):
+        yield from ((None, key) for key in reader.metadata if key.lower() == TIMECODE)
+    kept = _TRACK_KEYS | _MUXER_KEYS | _TOOL_KEYS | ({REEL_NAME} if output is not MP4 else set())
+    for index in timecode_tracks(reader, output):
+        yield from (
+            (index, key) for key in reader.streams[index].metadata if key.lower() not in kept
+        )
 
 
 def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[str]:

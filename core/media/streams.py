@@ -1,6 +1,6 @@
 """Which streams of a file a container can carry, and copying their description into it.
 
-Copying the packets is left to `core.media.remux`.
+Copying the packets is left to `core.media.packets`.
 """
 
 import io
@@ -13,7 +13,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import AttachmentStream, DataStream, Disposition, Stream
+from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from core.media.added_streams import (
@@ -33,7 +33,16 @@ from core.media.containers import (
     can_write,
     output_format,
 )
+from core.media.services import keeps_pids, kept_number, kept_texts, read_services
 from core.media.sound_coding import SoundCoding, add_sound
+from core.media.timecodes import (
+    REEL_NAME,
+    TIMECODE,
+    reels,
+    replaces_timecodes,
+    text_of,
+    timecode_tracks,
+)
 from core.media.untimed import is_uncompressed, packet_samples
 
 # These have a place in QuickTime and none in MP4.
@@ -91,16 +100,17 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         ExportError: The target's suffix names no container that can be written from this source.
     """
     output = output_format(target, reader.format.name)
+    rebuilt = rebuilt_data(reader, output)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
     for stream in reader.streams:
-        name = f"Stream {stream.index} of {source.name} ({stream.type}, {codec_name(stream)})"
+        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_content(stream)})"
         keeps_tag = reader.format.name == output.reads_as and has_codec(stream)
         if isinstance(stream, DataStream):
-            if _is_rebuilt(stream, reader, output):
+            if stream.index in rebuilt:
                 continue
-            if _keeps_data(stream, reader, output):
+            if keeps_data(stream, reader, output):
                 copied.append(CopiedStream(stream.index, keeps_tag=False))
             else:
                 left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
@@ -149,7 +159,7 @@ def describe(
     Returns:
         The target's streams that take packets, by the index of the source's.
     """
-    keeps_pids = reader.format.name == plan.output.name == "mpegts"
+    keeps_numbers = keeps_pids(reader, plan.output)
     outputs: dict[int, Stream] = {}
     copied = plan.copied
     if plan.output is MXF:
@@ -158,21 +168,46 @@ def describe(
         stream = reader.streams[item.index]
         if item.index in recoded:
             outputs[item.index] = add_sound(writer, stream, recoded[item.index])
-            if keeps_pids:
+            if keeps_numbers:
                 outputs[item.index].id = stream.id
             continue
         if plan.output is MKV and is_picture(stream):
             add_picture(writer, stream, source)
             continue
         copy = add_stream(writer, stream, keeps_tag=item.keeps_tag)
-        if keeps_pids:
+        if keeps_numbers:
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
-    writer.metadata.update(
-        {key: text for key, text in reader.metadata.items() if key not in CONTAINER_KEYS}
-    )
+    _add_texts(writer, reader, source, plan.output, outputs)
     return outputs
+
+
+def _add_texts(
+    writer: OutputContainer,
+    reader: InputContainer,
+    source: Path,
+    output: OutputFormat,
+    outputs: Mapping[int, Stream],
+) -> None:
+    """Give the target the texts of the file, and its streams those that muxers look for there."""
+    for index, copy in outputs.items():
+        if name := text_of(reader.streams[index].metadata, "name"):
+            # What FFmpeg reads from MP4 and MOV as this, it writes from the title.
+            copy.metadata.setdefault("title", name)
+    for index, (_, reel) in reels(reader, output).items():
+        if index in outputs:
+            # The muxer puts it into the timecode track.
+            outputs[index].metadata[REEL_NAME] = reel
+    services = read_services(reader, source)
+    left_out = set(CONTAINER_KEYS)
+    if replaces_timecodes(reader, output):
+        left_out.add(TIMECODE)
+    writer.metadata.update(
+        {key: text for key, text in reader.metadata.items() if key.lower() not in left_out}
+        | kept_texts(services, output)
+    )
+    writer.container_options.update(kept_number(services, output))
 
 
 def _better_suffix(
@@ -184,18 +219,30 @@ def _better_suffix(
     return ".mov" if output is MP4 and codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
-def _is_rebuilt(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the target gets this data in its own way: a timecode or a chapter track."""
+def _content(stream: Stream) -> str:
+    """Return what a stream holds, in words; FFmpeg has no name for timecodes."""
+    timecode = text_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
+    return f"timecode {timecode}" if timecode else codec_name(stream)
+
+
+def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
+    """Return the timecode and chapter tracks that the target gets in its own way."""
     if not output.holds_chapters:
-        return False
-    has_timecode = any("timecode" in video.metadata for video in reader.streams.video)
-    n_chapters = len(reader.chapters())
-    return (has_timecode and "timecode" in stream.metadata) or 0 < n_chapters == stream.frames
+        return frozenset()
+    # Readers of MP4 mark those of which they have made chapters.
+    chapters = {
+        stream.index
+        for stream in reader.streams
+        if isinstance(stream, DataStream) and stream.discard == Discard.all
+    }
+    return frozenset(chapters | timecode_tracks(reader, output).keys())
 
 
-def _keeps_data(stream: DataStream, reader: InputContainer, output: OutputFormat) -> bool:
+def keeps_data(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
     """Tell whether a data stream is of a kind that the muxers of its own family write."""
     kinds = _DATA_KINDS.get(output.reads_as, frozenset())
+    if not isinstance(stream, DataStream) or stream.discard == Discard.all:
+        return False
     is_known = reader.format.name == output.reads_as and stream.name in kinds
     return is_known and _accepts(output, reader, stream, keeps_tag=False)
 

@@ -28,6 +28,7 @@ from core.media.essence import parameter_sets
 from core.media.losses import index_of
 from core.media.probe import first_picture
 from core.media.streams import is_picture, loses_shape
+from core.media.timecodes import timecode_change
 from core.media.tracks import stream_keys
 
 _ACCEPTED_S = Fraction(2, 1000)
@@ -92,6 +93,7 @@ def changed_traits(
             first = first_picture(source.path, stream.index)
             found = first_picture(copy.path, other.index)
             names += _changed_of_picture(first, found, output)
+            names += _changed_timecode(stream, other, output)
         yield from (f"{name} of stream {stream.index} ({stream.type})" for name in names)
     if output.name in _HOLD_DEPTH and _vision(source) != _vision(copy):
         yield "the Dolby Vision configuration"
@@ -210,6 +212,14 @@ def _changed_of_picture(
         ):
             if (_side_data(first, kind) is None) != (_side_data(found, kind) is None):
                 yield name
+
+
+def _changed_timecode(stream: Stream, other: Stream, output: OutputFormat) -> Iterator[str]:
+    timecodes = timecode_change(stream, other, output)
+    same_family = stream.container.format.name == other.container.format.name
+    # A text of Matroska may be none that MP4 could hold.
+    if timecodes and (timecodes[1] or same_family):
+        yield f"the timecode ({timecodes[0]} became {timecodes[1] or 'none'})"
 
 
 def _side_data(frame: VideoFrame, kind: Type) -> bytes | None:

@@ -244,6 +244,54 @@ def test_unusual_metadata_that_mp4_has_no_place_for_are_named(
     assert told.endswith("left out: SCENE of stream 0.")
 
 
+def test_texts_of_data_are_compared(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    plain = make_clip("plain.mp4", duration_s=1, size=(96, 80))
+    paths = [tmp_path / name for name in ("clip.mp4", "other.mp4")]
+    for path, language in zip(paths, ("deu", "fra"), strict=True):
+        with av.open(str(plain)) as reader, av.open(str(path), "w") as writer:
+            tracks = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams]
+            data = writer.add_data_stream("bin_data")
+            data.time_base = Fraction(1, 90000)
+            data.metadata.update({"language": language, "title": f"Sensor {language}"})
+            for packet in reader.demux():
+                if packet.size:
+                    packet.stream = tracks[packet.stream_index]
+                    writer.mux(packet)
+            telemetry = av.Packet(b"telemetry")
+            telemetry.pts = telemetry.dts = 0
+            telemetry.time_base, telemetry.stream, telemetry.duration = data.time_base, data, 90000
+            writer.mux(telemetry)
+    info = probe(paths[0])
+    target = write_corrected(info, tmp_path / "out.mp4", by(info, 160))
+    assert verify_corrected(info, target, by(info, 160)).changed_metadata == ()
+    changed = verify_corrected(info, paths[1], by(info, 160)).changed_metadata
+    assert changed == ("name of stream 2", "language of stream 2")
+
+
+def test_names_of_tracks_are_kept(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    clip = make_clip("plain.mp4", duration_s=1, size=(96, 80))
+    with av.open(str(clip)) as reader, av.open(str(tmp_path / "clip.mp4"), "w") as writer:
+        tracks = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams]
+        tracks[1].metadata["title"] = "Main"
+        for packet in reader.demux():
+            if packet.size:
+                packet.stream = tracks[packet.stream_index]
+                writer.mux(packet)
+    source = tmp_path / "clip.mp4"
+    for name, key in (
+        ("1.mp4", "name"),
+        ("2.mov", "name"),
+        ("3.mkv", "title"),
+        ("4.mp4", "name"),
+    ):
+        info = probe(source)
+        target = write_corrected(info, tmp_path / name, by(info, 160))
+        with av.open(str(target)) as reader:
+            assert reader.streams[1].metadata[key] == "Main"
+        assert verify_corrected(info, target, by(info, 160)).changed_metadata == ()
+        source = target
+
+
 @needs_program
 def test_what_an_edit_list_hides_stays_hidden_or_is_told(
     make_clip: Callable[..., Path], tmp_path: Path
