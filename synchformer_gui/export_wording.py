@@ -125,6 +125,13 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
     return lines
 
 
+def abandoned_sentence(target: Path) -> str:
+    """Say that a file was not written, since another clip was opened."""
+    return (
+        f"Writing {target.name} was cancelled, since another clip was opened; it was not written."
+    )
+
+
 def hint_action(delay_s: Fraction) -> str:
     """Offer a delay for the export, as the text of a button."""
     return f"Move the sound {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}…"
