@@ -169,6 +169,8 @@ class ExportDialog(QDialog):
         self.export_button.clicked.connect(self.accept)
 
     def _on_moved(self) -> None:
+        if self.correction_form.retimes:
+            self._inexact = None
         if self.target_chooser.is_proposed:
             self._propose_name()
         self._review()

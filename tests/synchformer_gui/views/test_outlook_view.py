@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
+from core.detection.syncmap.pieces import SyncMap
 from core.media.correction import Inexact
 from synchformer_gui.views.export_dialog import ExportDialog
 
@@ -14,8 +15,8 @@ MakeDialog = Callable[..., ExportDialog]
 Settle = Callable[[ExportDialog], str]
 
 
-def avi_dialog(make_dialog: MakeDialog) -> ExportDialog:
-    return make_dialog(name="coded.avi", audio_codec="libmp3lame", rate_hz=48000)
+def avi_dialog(make_dialog: MakeDialog, **options: object) -> ExportDialog:
+    return make_dialog(name="coded.avi", audio_codec="libmp3lame", rate_hz=48000, **options)
 
 
 def test_inexact_ways_are_offered_and_none_is_chosen(
@@ -31,7 +32,8 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     buttons[Inexact.NEAREST].click()
     assert settle(dialog) == ""
     assert dialog.request.correction.inexact is Inexact.NEAREST
-    assert "8.0 ms later than asked for" in dialog.outlook_view.notes_label.text()
+    assert dialog.outlook_view.notes_label.text().count("than asked for") == 1
+    assert "8 ms later than asked for" in dialog.outlook_view.notes_label.text()
     dialog.command_button.click()
     assert "no command" in dialog.command_label.text()
 
@@ -51,6 +53,23 @@ def test_another_container_is_a_way_out_and_forgets_the_other_choice(
     assert dialog.request.correction.inexact is None
     assert not buttons[None].isVisible()
     assert "coded.avi is rewritten as MKV" in dialog.outlook_view.notes_label.text()
+
+
+def test_retiming_forgets_how_the_sound_was_to_be_moved(
+    make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = avi_dialog(make_dialog, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
+    chooser.delay_button.click()
+    dialog.correction_form.delay_field.setText("100ms")
+    settle(dialog)
+    dialog.outlook_view.choice_buttons[Inexact.NEAREST].click()
+    assert dialog.request.correction.inexact is Inexact.NEAREST
+    chooser.retime_button.click()
+
+    assert settle(dialog) == ""
+    assert dialog.request.correction.inexact is None
 
 
 def test_what_a_container_cannot_hold_is_named(
