@@ -3,7 +3,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from synchformer_gui.activity import Activity
@@ -79,6 +79,18 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
 
     open_clip(qtbot, window, make_clip("plain.mp4", duration_s=2.0))
     assert not window.result_panel.clip_hints.isVisible()
+
+
+def test_start_times_that_players_honour_are_told_but_not_offered(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip
+) -> None:
+    open_clip(qtbot, window, make_clip("talk.mkv", duration_s=2.0, audio_start_s=0.3))
+    hints = window.result_panel.clip_hints
+    said = [label.text().replace("\N{NO-BREAK SPACE}", " ") for label in hints.findChildren(QLabel)]
+
+    assert hints.isVisible()
+    assert any("players honour that" in text for text in said)
+    assert not hints.buttons
 
 
 def test_how_files_are_written_is_remembered(
