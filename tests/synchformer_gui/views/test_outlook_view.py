@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
 from core.detection.syncmap.pieces import SyncMap
 from core.media.correction import Inexact
 from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.fitting_area import FittingArea
 
 pytestmark = pytest.mark.gui
 
@@ -36,6 +38,28 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     assert "8 ms later than asked for" in dialog.outlook_view.notes_label.text()
     dialog.command_button.click()
     assert "no command" in dialog.command_label.text()
+
+
+def test_nothing_is_cut_off_at_the_side(
+    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = avi_dialog(make_dialog, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
+    chooser.delay_button.click()
+    dialog.correction_form.delay_field.setText("100ms")
+    settle(dialog)
+    area = dialog.findChild(FittingArea)
+    assert area is not None
+    qtbot.wait(50)
+
+    assert dialog.outlook_view.choice_buttons[Inexact.NEAREST].isVisible()
+    assert area.widget().width() <= area.viewport().width()
+    for widget in (
+        dialog.target_chooser.browse_button,
+        *dialog.outlook_view.choice_buttons.values(),
+    ):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
 
 
 def test_another_container_is_a_way_out_and_forgets_the_other_choice(
