@@ -51,10 +51,11 @@ def test_nothing_is_cut_off_at_the_side(
     settle(dialog)
     area = dialog.findChild(FittingArea)
     assert area is not None
-    qtbot.wait(50)
+    body = area.widget()
+    assert body is not None
+    qtbot.waitUntil(lambda: body.width() <= area.viewport().width(), timeout=2000)
 
     assert dialog.outlook_view.choice_buttons[Inexact.NEAREST].isVisible()
-    assert area.widget().width() <= area.viewport().width()
     for widget in (
         dialog.target_chooser.browse_button,
         *dialog.outlook_view.choice_buttons.values(),
