@@ -1,16 +1,21 @@
-"""Exporting beside the window: what is written is told before it is judged again."""
+"""Exporting beside the window: what is written is told before it is judged again.
 
-from dataclasses import dataclass, replace
+A file that is there is always told, also when nobody waits for it any more.
+"""
+
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
 
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
+from core.errors import SyncError
 from core.progress import Monitor, Progress
 from synchformer_gui.exporting import (
     Exported,
     ExportRequest,
     certified,
     copied_stream,
-    export_clip,
     judged_again,
     write_export,
 )
@@ -19,20 +24,83 @@ from synchformer_gui.tasks import Detector, DetectRequest
 
 _STAGE = "Measuring the new file"
 _CANCELLED = "Judging it again was cancelled."
+_BROKEN_OFF = "Judging it again ended unexpectedly."
 _UNCERTIFIED = "No certificate was written."
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenCopy:
-    """A corrected file that is complete and about to be judged again.
+class Export(QObject):
+    """One export, which tells what became of its file also after it was cancelled.
 
-    Attributes:
-        exported: What there is so far.
-        unjudged: What there is if judging it is cancelled.
+    Args:
+        request: What is written.
+        detector: Judges the new file, on the same worker as any clip.
+        again: How the source was judged or would have been, if the new file is to be judged
+            likewise.
+        parent: Keeps it until it is over.
     """
 
-    exported: Exported
-    unjudged: Exported
+    progressed = Signal(object)
+    """Carries a JobProgress."""
+    written = Signal(object)
+    """Carries an Exported that is complete and about to be judged."""
+    done = Signal(object)
+    """Carries an Exported, again where more became of it than was told when it was cancelled."""
+    failed = Signal(object)
+    """Carries a SyncError; `done` follows if the file was complete before."""
+    abandoned = Signal(object)
+    """Carries the Path that was not written, since that was cancelled."""
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        detector: Detector,
+        again: DetectRequest | None,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.request = request
+        self.job = _export_job(request, detector, again)
+        self._is_judged = again is not None
+        self._is_cancelled = False
+        self._complete: Exported | None = None
+        self.job.progressed.connect(self.progressed)
+        self.job.published.connect(self._on_published)
+        self.job.succeeded.connect(self.done)
+        self.job.failed.connect(self._on_failed)
+        self.job.cancelled.connect(self._on_cancelled)
+        self.job.finished.connect(self.deleteLater)
+
+    def cancel(self) -> None:
+        """Ask the work to stop; a file that is complete stays and is told at once."""
+        self._is_cancelled = True
+        self.job.cancel()
+        self._tell_complete(_CANCELLED)
+
+    def _tell_complete(self, judging: str) -> None:
+        """Tell what there is if nothing follows; a sentence says what became of judging it."""
+        exported = self._complete
+        if exported is not None:
+            notes = (*exported.notes, judging) if self._is_judged else exported.notes
+            problem = _UNCERTIFIED if self.request.certifies else ""
+            self.done.emit(replace(exported, notes=notes, certificate_problem=problem))
+
+    def _on_published(self, values: tuple[Exported, ...]) -> None:
+        self._complete = values[-1]
+        if self._is_cancelled:
+            self._tell_complete(_CANCELLED)
+        elif self._is_judged:
+            self.written.emit(self._complete)
+
+    def _on_failed(self, error: SyncError) -> None:
+        if not self._is_cancelled:
+            self.failed.emit(error)
+            self._tell_complete(_BROKEN_OFF)
+        elif self._complete is None:
+            self._on_cancelled()
+
+    def _on_cancelled(self) -> None:
+        if self._complete is None:
+            self.abandoned.emit(self.request.target)
 
 
 class _OfCopy:
@@ -50,38 +118,24 @@ class _OfCopy:
         self._monitor.check()
 
 
-def export_job(
-    request: ExportRequest, detector: Detector, again: DetectRequest | None = None
-) -> Job:
-    """Return the job that writes a corrected file; it returns an Exported.
-
-    Args:
-        request: What is written.
-        detector: Judges the new file, on the same worker as any clip.
-        again: How the source was judged or would have been, if the new file is to be judged
-            likewise. A WrittenCopy is published then as soon as only that is left to do.
-    """
+def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest | None) -> Job:
+    """Return the job that writes a corrected file; it publishes an Exported, and returns one."""
 
     def work(job: Job) -> Exported:
         def judge_copy(exported: Exported) -> Detection:
             assert again is not None
-            job.publish(WrittenCopy(exported, _unjudged(request, exported)))
             index = copied_stream(request.info, exported)
             config = replace(again.config, audio_stream_index=index)
             request_again = replace(again, path=exported.path, config=config)
             return detector.detect(request_again, _OfCopy(job), _ignore)
 
-        if again is None:
-            return export_clip(request, job)
         exported = write_export(request, job)
-        return certified(request, judged_again(exported, judge_copy))
+        job.publish(exported)
+        if again is not None:
+            exported = judged_again(exported, judge_copy)
+        return certified(request, exported)
 
     return Job(work)
-
-
-def _unjudged(request: ExportRequest, exported: Exported) -> Exported:
-    problem = _UNCERTIFIED if request.certifies else ""
-    return replace(exported, notes=(*exported.notes, _CANCELLED), certificate_problem=problem)
 
 
 def _ignore(_: OffsetEvidence) -> None:

@@ -7,11 +7,14 @@ from core.detection.result import Detection, Verdict
 from core.media.hints import DelayHint
 from core.media.info import MediaInfo
 from core.timing import delay_for
-from synchformer_gui import map_wording
 from synchformer_gui.quantities import delay_text
 
 _UNTOLD = "The detection could not tell, so type the delay that you know to be right."
 _CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
+_TOLERABLE = (
+    "The offset changes, but all of it is in sync; retime the sound or type a delay to move it all "
+    "the same."
+)
 _ON_TIME = "The sound was found on time; type a delay to move it all the same."
 _UNTYPED = "Type by how much the sound is to move."
 _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
@@ -62,8 +65,9 @@ def propose(
         return ExportProposal(info, audio_stream_index, "", _UNMEASURED)
     index, estimate = detection.audio_stream_index, detection.estimate
     if changing is not None:
-        is_known = map_wording.is_known_to_change(changing)
-        return ExportProposal(info, index, "", _CHANGING, changing, is_known)
+        advice = _TOLERABLE if estimate.verdict is Verdict.IN_SYNC else _CHANGING
+        retimes = estimate.verdict is Verdict.OUT_OF_SYNC
+        return ExportProposal(info, index, "", advice, changing, retimes)
     if estimate.verdict is Verdict.CANNOT_TELL:
         return ExportProposal(info, index, "", _UNTOLD)
     delay_ms = round(1000 * delay_for(estimate.offset_s))

@@ -9,7 +9,7 @@ from core.media.correction import Inexact
 from core.media.plan import Choice, CorrectionPlan, Method
 from synchformer_gui import map_wording
 from synchformer_gui.exporting import Exported, ExportRequest, Outlook
-from synchformer_gui.kept_wording import LEAST_REMAINDER_S
+from synchformer_gui.kept_wording import LEAST_REMAINDER_S, tenths_text
 from synchformer_gui.quantities import delay_text
 from synchformer_gui.verification_wording import verification_sentence
 
@@ -36,13 +36,14 @@ def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, .
     """Say what will differ from the source, and from what was asked for."""
     source, target = request.info.path, request.target
     notes = list(plan.notes)
-    if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not plan.choices:
+    # The note of a plan that moves whole packets says so itself.
+    is_told = bool(plan.choices) or any(move.method is Method.PACKETS for move in plan.moves)
+    if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not is_told:
         way = "later" if plan.remainder_s > 0 else "earlier"
-        steps = "whole packets get" if not plan.is_exact else f"{_container(target)} gets"
         notes.insert(
             0,
-            f"The sound will be {_tenths(plan.remainder_s)} {way} than asked for, as near as "
-            f"{steps}.",
+            f"The sound will be {tenths_text(plan.remainder_s)} {way} than asked for, as near as "
+            f"{_container(target)} gets.",
         )
     if target.suffix.lower() != source.suffix.lower():
         notes.insert(0, f"{source.name} is rewritten as {_container(target)}.")
@@ -125,6 +126,13 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
     return lines
 
 
+def abandoned_sentence(target: Path) -> str:
+    """Say that a file was not written, since another clip was opened."""
+    return (
+        f"Writing {target.name} was cancelled, since another clip was opened; it was not written."
+    )
+
+
 def hint_action(delay_s: Fraction) -> str:
     """Offer a delay for the export, as the text of a button."""
     return f"Move the sound {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}…"
@@ -132,7 +140,3 @@ def hint_action(delay_s: Fraction) -> str:
 
 def _container(target: Path) -> str:
     return target.suffix.removeprefix(".").upper()
-
-
-def _tenths(seconds: Fraction) -> str:
-    return f"{abs(float(1000 * seconds)):.1f} ms"

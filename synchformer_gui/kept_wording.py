@@ -21,7 +21,7 @@ def moved_text(asked_s: Fraction, moved_s: Fraction | None = None) -> str:
     if abs(remainder_s) < LEAST_REMAINDER_S:
         return _way_text(asked_s)
     way = "later" if remainder_s > 0 else "earlier"
-    return f"{_way_text(asked_s + remainder_s)}, {_tenths(remainder_s)} {way} than asked for"
+    return f"{_way_text(asked_s + remainder_s)}, {tenths_text(remainder_s)} {way} than asked for"
 
 
 def kept_text(moves: Sequence[Move]) -> str:
@@ -38,21 +38,22 @@ def kept_text(moves: Sequence[Move]) -> str:
     if Method.DECODED in methods:
         text = "the picture is unchanged, the moved sound was decoded to PCM"
         if cut_s < 0:
-            text += f" and lost its first {_tenths(cut_s)}"
+            text += f" and lost its first {tenths_text(cut_s)}"
         return text
     kept = "picture and sound are unchanged"
     if cut_s < 0:
-        return f"{kept} but for the first {_tenths(cut_s)} of the sound, which were cut off"
+        return f"{kept} but for the first {tenths_text(cut_s)} of the sound, which were cut off"
     if silence_s > 0:
-        return f"{kept} but for {_tenths(silence_s)} of silence in front"
+        return f"{kept} but for {tenths_text(silence_s)} of silence in front"
     return kept
+
+
+def tenths_text(seconds: Fraction) -> str:
+    """Write a length of time, sign dropped, to tenths of milliseconds: "8 ms", "0.4 ms"."""
+    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")
 
 
 def _way_text(delay_s: Fraction) -> str:
     if not delay_s:
         return "not moved"
     return f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"
-
-
-def _tenths(seconds: Fraction) -> str:
-    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")

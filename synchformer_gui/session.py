@@ -1,6 +1,5 @@
 """The open clip and what is being done with it; knows no widgets."""
 
-from enum import Enum, auto
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -11,7 +10,8 @@ from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui import tasks
-from synchformer_gui.export_job import WrittenCopy, export_job
+from synchformer_gui.activity import Activity
+from synchformer_gui.export_job import Export
 from synchformer_gui.exporting import Exported, ExportRequest
 from synchformer_gui.jobs import Job, JobQueue
 from synchformer_gui.reconsideration import Reconsideration
@@ -21,21 +21,11 @@ from synchformer_gui.wording import detection_obstacle
 N_PROBERS = 2
 
 
-class Activity(Enum):
-    """What keeps the worker busy on behalf of the open clip."""
-
-    NONE = auto()
-    OPENING = auto()
-    DETECTING = auto()
-    EXPORTING = auto()
-    JUDGING_COPY = auto()
-    """The corrected file is complete; it is judged again."""
-
-
 class Session(QObject):
     """Opens, judges and corrects one clip at a time.
 
-    A job whose clip has been replaced is cancelled, and what it still delivers is ignored.
+    A job whose clip has been replaced is cancelled, and what it still delivers is ignored, unless
+    it is a file.
     """
 
     activity_changed = Signal(object)
@@ -53,7 +43,11 @@ class Session(QObject):
     detected = Signal(object)
     """Carries a Detection, again after it was judged by another tolerance."""
     exported = Signal(object)
-    """Carries an Exported, again after it was judged, or after that was cancelled."""
+    """Carries an Exported, again after it was judged, or after that was cancelled or failed."""
+    exported_before = Signal(object)
+    """Carries an Exported of a clip in whose place another one was opened."""
+    abandoned = Signal(object)
+    """Carries the Path that was not written, since another clip was opened."""
     stopped = Signal()
     """The user cancelled."""
     failed = Signal(object)
@@ -68,9 +62,8 @@ class Session(QObject):
         self._reconsideration.judged_again.connect(self._on_judged_again)
         self._reconsideration.failed.connect(self.failed)
         self._detector = tasks.Detector()
-        self._job: Job | None = None
+        self._job: Job | Export | None = None
         self._opening: Job | None = None
-        self._written: WrittenCopy | None = None
         self._is_earlier = False
         self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
@@ -160,6 +153,7 @@ class Session(QObject):
         job.published.connect(self._on_published)
         job.succeeded.connect(self._on_detected)
         self._begin(job, Activity.DETECTING)
+        self.worker.submit(job)
 
     def export(self, request: ExportRequest, judged_by: Preferences | None = None) -> None:
         """Write a copy of the open clip with its sound moved; ignored for another clip.
@@ -171,10 +165,12 @@ class Session(QObject):
         if not self.can_export or request.info is not self._info:
             return
         again = self._request(request.info, judged_by) if judged_by else None
-        job = export_job(request, self._detector, again)
-        job.published.connect(self._on_written)
-        job.succeeded.connect(self._on_exported)
-        self._begin(job, Activity.EXPORTING)
+        export = Export(request, self._detector, again, self)
+        export.written.connect(self._on_written)
+        export.done.connect(self._on_exported)
+        export.abandoned.connect(self._on_abandoned)
+        self._begin(export, Activity.EXPORTING)
+        self.worker.submit(export.job)
 
     def cancel(self) -> None:
         """Give up what is being done, at once as far as the user can see."""
@@ -197,25 +193,22 @@ class Session(QObject):
         self._tolerance = tolerance_named(preferences.tolerance)
         return tasks.detect_request(info, preferences, self._audio_stream_index, self._region)
 
-    def _begin(self, job: Job, activity: Activity) -> None:
+    def _begin(self, job: Job | Export, activity: Activity) -> None:
         job.progressed.connect(self._on_progressed)
         job.failed.connect(self._on_failed)
         self._job = job
         self._activity = activity
         self._announce()
-        self.worker.submit(job)
 
     def _stop(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            written = self._written
+        job = self._job
+        if job is not None:
             self._end()
             self.stopped.emit()
-            if written is not None:
-                self.exported.emit(written.unjudged)
+            job.cancel()
 
     def _end(self) -> None:
-        self._job = self._written = None
+        self._job = None
         self._activity = Activity.NONE
         self._announce()
 
@@ -247,8 +240,9 @@ class Session(QObject):
         if self.sender() is not self._opening:
             return
         self._opening = None
-        self._stop()
+        # First, so that what was written before is not taken for the work of this clip.
         self._info = info
+        self._stop()
         self._region = None
         self._audio_stream_index = info.audios[0].index if info.audios else None
         self._drop_detection()
@@ -281,17 +275,24 @@ class Session(QObject):
         self._detection = detection
         self.detected.emit(detection)
 
-    def _on_written(self, values: tuple[WrittenCopy, ...]) -> None:
+    def _on_written(self, exported: Exported) -> None:
         if not self._is_stale():
-            self._written = values[-1]
             self._activity = Activity.JUDGING_COPY
             self._announce()
-            self.exported.emit(self._written.exported)
+            self.exported.emit(exported)
 
     def _on_exported(self, exported: Exported) -> None:
         if not self._is_stale():
             self._end()
-            self.exported.emit(exported)
+        (self.exported if self._is_of_clip() else self.exported_before).emit(exported)
+
+    def _on_abandoned(self, target: Path) -> None:
+        if not self._is_of_clip():
+            self.abandoned.emit(target)
+
+    def _is_of_clip(self) -> bool:
+        export = self.sender()
+        return isinstance(export, Export) and export.request.info is self._info
 
     def _on_failed(self, error: SyncError) -> None:
         if not self._is_stale():

@@ -123,6 +123,7 @@ def write_corrected(
                 inspect(partial)
             if keeps_times:
                 notes += _keep_times(info, partial, target)
+            monitor.check()
             # The name may have been taken in the meantime.
             check_target(info, target, overwrite)
         _sync_folder(target.parent)

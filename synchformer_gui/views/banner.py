@@ -1,5 +1,7 @@
 """A message across the top of the window that leaves everything else usable."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import (
@@ -15,20 +17,21 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import SyncError
+from synchformer_gui import export_wording
 from synchformer_gui.assets import icon_path
+from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.wording import breakable
 
+_ERROR_BACK, _NEWS_BACK = "#3a2426", "#332c1e"
+
 
 class Banner(QFrame):
-    """Shows one error until it is closed or replaced."""
+    """Shows one error, or what became of a clip before, until it is closed or replaced."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._error: SyncError | None = None
-        self.setStyleSheet(
-            f"Banner {{ background: #3a2426; border: 1px solid {theme.BAD}; border-radius: 8px; }}"
-        )
         self.message_label = QLabel(self)
         self.message_label.setWordWrap(True)
         self.message_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -49,7 +52,24 @@ class Banner(QFrame):
     def show_error(self, error: SyncError) -> None:
         """Show what went wrong."""
         self._error = error
-        self.message_label.setText(breakable(error.message))
+        self._show(error.message, _ERROR_BACK, theme.BAD)
+
+    def show_exported(self, exported: Exported) -> None:
+        """Show what was written of a clip that is no longer open."""
+        self._error = None
+        lines = export_wording.exported_lines(exported, exported.path.name)
+        self._show(" ".join(lines), _NEWS_BACK, theme.UNSURE)
+
+    def show_abandoned(self, target: Path) -> None:
+        """Show that a file was not written, since another clip was opened."""
+        self._error = None
+        self._show(export_wording.abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
+
+    def _show(self, text: str, background: str, border: str) -> None:
+        look = f"background: {background}; border: 1px solid {border}; border-radius: 8px;"
+        self.setStyleSheet(f"Banner {{ {look} }}")
+        self.message_label.setText(breakable(text))
+        self.details_button.setVisible(self._error is not None)
         self.show()
 
     def _on_details(self) -> None:

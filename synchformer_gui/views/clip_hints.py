@@ -1,4 +1,4 @@
-"""Delays that a clip itself states, to be taken into an export or left alone."""
+"""Delays that a clip itself states, those that nothing applies to be taken into an export."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from synchformer_gui.views.text_label import text_label
 
 
 class ClipHints(QWidget):
-    """Shows a sentence per hint, and offers what it would mean; hidden without hints."""
+    """Shows a sentence per hint, and offers what is not applied yet; hidden without hints."""
 
     taken = Signal(object)
     """Carries a DelayHint."""
@@ -36,10 +36,14 @@ class ClipHints(QWidget):
         for hint in hints:
             label = text_label(rows, "muted")
             label.setText(wording.breakable(wording.unbroken(hint.sentence)))
+            layout.addWidget(label)
+            # Start times, the hints about one stream, are honoured by players and measured with: to
+            # move the sound by them would undo what they do.
+            if hint.audio_stream_index is not None:
+                continue
             button = QPushButton(export_wording.hint_action(hint.delay_s), rows)
             button.setToolTip("Begin an export with this delay; nothing is written yet")
             button.clicked.connect(partial(self._on_taken, hint))
-            layout.addWidget(label)
             layout.addWidget(button)
             buttons.append(button)
         self._layout.replaceWidget(self._rows, rows)

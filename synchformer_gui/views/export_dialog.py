@@ -169,6 +169,8 @@ class ExportDialog(QDialog):
         self.export_button.clicked.connect(self.accept)
 
     def _on_moved(self) -> None:
+        if self.correction_form.retimes:
+            self._inexact = None
         if self.target_chooser.is_proposed:
             self._propose_name()
         self._review()
@@ -255,15 +257,18 @@ class ExportDialog(QDialog):
         self._fitting.start()
 
     def _fit(self) -> None:
-        """Be as high as what is shown, if the screen is."""
-        layout, width_px = self.layout(), self.width()
+        """Be as wide as what is shown asks for, and as high, if the screen is."""
+        layout = self.layout()
         if layout is None:
             return
         margins = layout.contentsMargins()
+        sides_px = margins.left() + margins.right()
+        self.setMinimumWidth(max(_MIN_WIDTH_PX, self._area.least_width_px + sides_px))
+        width_px = self.width()
         layout.activate()
         others_px = layout.totalHeightForWidth(width_px) - self._area.minimumHeight()
         most_px = self.screen().availableGeometry().height() - _FRAME_PX - others_px
-        self._area.fit(width_px - margins.left() - margins.right(), most_px)
+        self._area.fit(width_px - sides_px, most_px)
         layout.activate()
         self.resize(width_px, layout.totalHeightForWidth(width_px))
 

@@ -24,6 +24,13 @@ class FittingArea(QScrollArea):
         self.setWidget(body)
         self.setFixedHeight(1)
 
+    @property
+    def least_width_px(self) -> int:
+        """What is needed to show nothing cut off at the side, with the bar that scrolls."""
+        self._content.activate()
+        bar_px = self.verticalScrollBar().sizeHint().width()
+        return self._content.totalMinimumSize().width() + bar_px
+
     def fit(self, width_px: int, most_px: int) -> None:
         """Be as high as what is shown, at a width, but no higher than that."""
         # Else the least height is still that of what was shown before.

@@ -21,11 +21,12 @@ from core.model.catalog import AUTO, BUILTIN, CLASSICAL
 from core.model.kind import CheckpointKind
 from core.timing import TimeSpan
 from synchformer_gui import tasks
+from synchformer_gui.activity import Activity
 from synchformer_gui.coverage import coverage_sentence
 from synchformer_gui.export_proposal import propose
 from synchformer_gui.exporting import ExportRequest
 from synchformer_gui.playback.player import Player
-from synchformer_gui.session import Activity, Session
+from synchformer_gui.session import Session
 from synchformer_gui.settings import ExportPreferences, Settings
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.clip_facts import FactsLabel, facts_text
@@ -199,6 +200,8 @@ class MainWindow(QMainWindow):
         self.session.evidence_added.connect(self.timeline.add_evidence)
         self.session.detected.connect(self._on_detected)
         self.session.exported.connect(self.result_panel.show_exported)
+        self.session.exported_before.connect(self.banner.show_exported)
+        self.session.abandoned.connect(self.banner.show_abandoned)
         self.session.stopped.connect(self._on_stopped)
         self.session.failed.connect(self._on_failed)
 
@@ -230,7 +233,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
-        self.result_panel.clip_hints.show_hints(delay_hints(info))
+        self.result_panel.show_clip(delay_hints(info))
         self._on_activity(self.session.activity)
         self.playback.open(info)
         self.session.recall(self._preferences)

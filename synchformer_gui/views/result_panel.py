@@ -1,5 +1,6 @@
 """The answer in words, who gave it, and what was written."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, QUrl, Signal
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.detection.result import Detection, Reason, Verdict
+from core.media.hints import DelayHint
 from synchformer_gui import export_wording, judges, map_wording, wording
 from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
@@ -57,6 +59,7 @@ class ResultPanel(QScrollArea):
         self.models_button = QPushButton("Get a published model…", card)
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
+        self.exported.hide()
         self.clip_hints = ClipHints(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
@@ -70,9 +73,14 @@ class ResultPanel(QScrollArea):
         layout.addWidget(self.clip_hints)
         self.show_no_answer(wording.NO_CLIP)
 
+    def show_clip(self, hints: Sequence[DelayHint]) -> None:
+        """Show what a clip states itself, and nothing of the one before."""
+        self.clear_exported()
+        self.clip_hints.show_hints(hints)
+
     def show_hint(self, text: str) -> None:
         """Show what to do next in place of an answer."""
-        for widget in (*self._answer_widgets(), self.exported):
+        for widget in self._answer_widgets():
             widget.hide()
         self.hint_label.setText(text)
         self.hint_label.show()
@@ -82,6 +90,7 @@ class ResultPanel(QScrollArea):
         self.show_hint(obstacle or _HINT_NO_ANSWER)
 
     def show_detecting(self) -> None:
+        self.clear_exported()
         self.show_hint(_HINT_DETECTING)
 
     def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
@@ -183,20 +192,26 @@ class _ExportedNote(QFrame):
         self._path_url = QUrl()
         self.label = text_label(self)
         self.label.setStyleSheet(f"color: {theme.GOOD};")
+        self.problem_label = text_label(self, "warning")
         self.again_label = text_label(self)
         self.folder_button = QPushButton("Show in folder", self)
         self.folder_button.clicked.connect(self._on_folder)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 8)
         layout.addWidget(self.label)
+        layout.addWidget(self.problem_label)
         layout.addWidget(self.again_label)
         layout.addWidget(self.folder_button)
 
     def show_exported(self, exported: Exported) -> None:
         again = exported.detected
-        lines = export_wording.exported_lines(replace(exported, detected=None), exported.path.name)
-        text = "✔ " + " ".join(lines)
+        problems = [*exported.notes, exported.certificate_problem]
+        problems = [f"⚠ {problem}" for problem in problems if problem]
+        good = replace(exported, detected=None, notes=(), certificate_problem="")
+        text = "✔ " + " ".join(export_wording.exported_lines(good, exported.path.name))
         self.label.setText(wording.breakable(wording.unbroken(text)))
+        self.problem_label.setText(wording.breakable(wording.unbroken("\n".join(problems))))
+        self.problem_label.setVisible(bool(problems))
         self.again_label.setVisible(again is not None)
         if again is not None:
             said = map_wording.recheck_sentence(again)

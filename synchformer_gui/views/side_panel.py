@@ -4,7 +4,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.detection.result import Detection, Verdict
 from core.media.info import MediaInfo
-from synchformer_gui.session import Activity
+from synchformer_gui.activity import Activity
 from synchformer_gui.views import theme
 from synchformer_gui.views.detect_panel import DetectPanel
 from synchformer_gui.views.result_panel import ResultPanel

@@ -47,7 +47,14 @@ class TargetChooser(QWidget):
     def target(self) -> Path | None:
         """The new file; None if it has no name."""
         text = self.field.text().strip()
-        return Path(text).expanduser() if text else None
+        if not text:
+            return None
+        path = Path(text)
+        try:
+            return path.expanduser()
+        except RuntimeError:
+            # There is no such user; then it is a name like any other.
+            return path
 
     @property
     def overwrite(self) -> bool:

@@ -1,19 +1,28 @@
 """Judging a corrected file again, as a session does it after an export."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
+from av.packet import Packet
 from pytestqt.qtbot import QtBot
 
-from core.detection.result import Verdict
+from core.detection.result import Detection, Verdict
 from core.media.correction import Correction
+from core.media.retimed_packets import RetimedPackets
 from core.media.retiming import Retiming
+from core.progress import Monitor
+from synchformer_gui import exporting
+from synchformer_gui.activity import Activity
 from synchformer_gui.exporting import Exported, ExportRequest
-from synchformer_gui.session import Activity, Session
+from synchformer_gui.session import Session
 from synchformer_gui.settings import Preferences
+from synchformer_gui.verifying import Written
 
 pytestmark = pytest.mark.gui
 
@@ -131,22 +140,161 @@ def test_the_stream_that_was_moved_is_judged(
     assert detected.audio_stream_index == detected.info.audios[1].index
 
 
+@pytest.mark.parametrize("judged_by", [CLASSICAL, None])
+def test_what_breaks_off_after_writing_leaves_the_file_and_is_told(
+    qtbot: QtBot,
+    session: Session,
+    make_request: Callable[..., ExportRequest],
+    heard: list[Exported],
+    monkeypatch: pytest.MonkeyPatch,
+    judged_by: Preferences | None,
+) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory")
+
+    request = make_request()
+    monkeypatch.setattr(session._detector, "detect", break_off)
+    monkeypatch.setattr(exporting, "write_certificate", break_off)
+    with qtbot.waitSignal(session.failed, timeout=20_000):
+        session.export(request, judged_by)
+
+    assert session.activity is Activity.NONE
+    assert request.target.is_file()
+    assert heard[-1].notes == (("Judging it again ended unexpectedly.",) if judged_by else ())
+    assert heard[-1].certificate_problem == "No certificate was written."
+
+
+def test_another_clip_while_the_copy_is_judged_tells_of_the_file(
+    qtbot: QtBot,
+    session: Session,
+    make_request: Callable[..., ExportRequest],
+    make_clip: MakeClip,
+    heard: list[Exported],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def detect(request: object, monitor: Monitor, publish: object) -> Detection:
+        while True:
+            monitor.check()
+            time.sleep(0.01)
+
+    request = make_request()
+    monkeypatch.setattr(session._detector, "detect", detect)
+    told: list[Exported] = []
+    session.exported_before.connect(told.append)
+    session.export(request, CLASSICAL)
+    qtbot.waitUntil(lambda: session.activity is Activity.JUDGING_COPY, timeout=20_000)
+    n_heard = len(heard)
+    with qtbot.waitSignal(session.opened, timeout=5000), qtbot.assertNotEmitted(session.abandoned):
+        session.open(make_clip("next.mp4", duration_s=1.0))
+        qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
+
+    (exported,) = told
+    assert exported.path == request.target
+    assert exported.notes == ("Judging it again was cancelled.",)
+    assert exported.certificate_problem == "No certificate was written."
+    assert len(heard) == n_heard, "it is no news of the clip that is open"
+    assert request.target.is_file()
+
+
+@dataclass
+class Held:
+    """Work on another thread that has begun and waits to be let go on."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        self.begun.set()
+        assert self.let_go.wait(20)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """Hold retiming in front of its first packet."""
+    held, before = Held(), RetimedPackets.before
+
+    def wait(packets: RetimedPackets, time_s: Fraction) -> Iterator[Packet]:
+        held.wait()
+        return iter(before(packets, time_s))
+
+    monkeypatch.setattr(RetimedPackets, "before", wait)
+    yield held
+    held.let_go.set()
+
+
+def retimed(request: ExportRequest) -> ExportRequest:
+    retiming = Retiming.stretched(Fraction(1001, 1000), Fraction(0))
+    return replace(request, correction=replace(request.correction, retiming=retiming))
+
+
+def test_another_clip_while_a_file_is_written_tells_that_it_was_not(
+    qtbot: QtBot,
+    session: Session,
+    make_request: Callable[..., ExportRequest],
+    make_clip: MakeClip,
+    heard: list[Exported],
+    held: Held,
+) -> None:
+    request = make_request()
+    session.export(retimed(request))
+    qtbot.waitUntil(held.begun.is_set, timeout=20_000)
+    following = make_clip("next.mp4", duration_s=1.0)
+    with qtbot.waitSignal(session.abandoned, timeout=10_000) as blocker:
+        with qtbot.waitSignal(session.opened, timeout=5000):
+            session.open(following)
+        held.let_go.set()
+
+    assert blocker.args == [request.target]
+    assert not heard
+    assert not request.target.exists()
+
+
+def test_a_file_that_was_complete_before_it_was_cancelled_is_told(
+    qtbot: QtBot,
+    session: Session,
+    make_request: Callable[..., ExportRequest],
+    heard: list[Exported],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, write_checked = Held(), exporting.write_checked
+
+    def write(*arguments: Any, **options: Any) -> Written:
+        written = write_checked(*arguments, **options)
+        held.wait()
+        return written
+
+    monkeypatch.setattr(exporting, "write_checked", write)
+    request = make_request()
+    session.export(request)
+    qtbot.waitUntil(held.begun.is_set, timeout=20_000)
+    with qtbot.waitSignal(session.stopped):
+        session.cancel()
+    assert not heard
+    held.let_go.set()
+    qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
+
+    assert heard[-1].path == request.target
+    assert heard[-1].certificate is not None
+    assert heard[-1].certificate.is_file()
+
+
 def test_cancel_while_sound_is_retimed_leaves_nothing(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],
     heard: list[Exported],
+    held: Held,
     tmp_path: Path,
 ) -> None:
     request = make_request()
-    retiming = Retiming.stretched(Fraction(1001, 1000), Fraction(0))
     before = set(tmp_path.iterdir())
-    session.export(
-        replace(request, correction=replace(request.correction, retiming=retiming)), CLASSICAL
-    )
-    with qtbot.waitSignal(session.stopped):
+    session.export(retimed(request), CLASSICAL)
+    qtbot.waitUntil(held.begun.is_set, timeout=20_000)
+    assert [path.suffix for path in set(tmp_path.iterdir()) - before] == [".partial~"]
+    with qtbot.waitSignal(session.stopped), qtbot.assertNotEmitted(session.abandoned):
         session.cancel()
-    qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
+        held.let_go.set()
+        qtbot.waitUntil(lambda: not session.worker._live, timeout=10_000)
 
     assert not heard
     assert set(tmp_path.iterdir()) == before

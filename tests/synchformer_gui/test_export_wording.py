@@ -49,22 +49,27 @@ def test_promise_holds_for_each_way_of_moving(method: Method, phrase: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("remainder_s", "said"),
+    ("remainder_s", "method", "said"),
     [
-        (Fraction(0), None),
-        (Fraction(1, 96000), None),
+        (Fraction(0), Method.TIMES, None),
+        (Fraction(1, 96000), Method.TIMES, None),
         (
             Fraction(-2, 5000),
+            Method.TIMES,
             "The sound will be 0.4 ms earlier than asked for, as near as MKV gets.",
         ),
         (
-            Fraction(8, 1000),
-            "The sound will be 8.0 ms later than asked for, as near as whole packets get.",
+            Fraction(1, 1000),
+            Method.TIMES,
+            "The sound will be 1 ms later than asked for, as near as MKV gets.",
         ),
+        (Fraction(8, 1000), Method.PACKETS, None),
     ],
 )
-def test_a_remainder_is_told_first(remainder_s: Fraction, said: str | None) -> None:
-    plan = replace(PLAN, remainder_s=remainder_s)
+def test_a_remainder_is_told_first_unless_the_plan_tells_it(
+    remainder_s: Fraction, method: Method, said: str | None
+) -> None:
+    plan = replace(PLAN, remainder_s=remainder_s, moves=(replace(MOVE, method=method),))
 
     notes = export_wording.note_sentences(request_to("out.mkv"), plan)
     assert notes == ((said, "A note.") if said else ("A note.",))

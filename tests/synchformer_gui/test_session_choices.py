@@ -8,7 +8,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
-from synchformer_gui.session import Activity, Session
+from synchformer_gui.activity import Activity
+from synchformer_gui.session import Session
 from synchformer_gui.settings import Preferences
 
 pytestmark = pytest.mark.gui

@@ -172,6 +172,31 @@ def test_cancelling_in_the_middle_leaves_nothing_behind(plain: MediaInfo, tmp_pa
     assert watcher.fractions[0] == 0.0
 
 
+def test_cancelling_after_the_last_packet_leaves_nothing_behind(
+    plain: MediaInfo, tmp_path: Path
+) -> None:
+    class Late:
+        is_asked = False
+
+        def report(self, progress: Progress) -> None:
+            pass
+
+        def check(self) -> None:
+            if self.is_asked:
+                raise Cancelled
+
+    late = Late()
+
+    def ask_to_stop(_: Path) -> None:
+        late.is_asked = True
+
+    with pytest.raises(Cancelled):
+        write_corrected(
+            plain, tmp_path / "clip.mp4", by(plain, 7), monitor=late, inspect=ask_to_stop
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_source_that_changes_while_it_is_copied_is_told(plain: MediaInfo, tmp_path: Path) -> None:
     source = tmp_path / "source.mp4"
     shutil.copy(plain.path, source)

@@ -134,6 +134,18 @@ def test_a_file_needs_a_name(make_dialog: MakeDialog) -> None:
     assert not dialog.export_button.isEnabled()
 
 
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(
+    make_dialog: MakeDialog, settle: Settle
+) -> None:
+    dialog = make_dialog()
+    settle(dialog)
+    dialog.target_chooser.field.setText("~nosuchuser/out.mp4")
+    assert not dialog.export_button.isEnabled()
+
+    assert settle(dialog).startswith("There is no folder")
+    assert not dialog.export_button.isEnabled()
+
+
 def test_folder_of_the_new_file_is_shown(make_dialog: MakeDialog, tmp_path: Path) -> None:
     dialog = make_dialog()
     chooser = dialog.target_chooser

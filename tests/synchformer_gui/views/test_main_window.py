@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
 from synchformer_gui import wording
-from synchformer_gui.session import Activity
+from synchformer_gui.activity import Activity
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.main_window import MainWindow
 from synchformer_gui.views.models_dialog import ModelsDialog

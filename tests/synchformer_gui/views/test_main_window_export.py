@@ -3,10 +3,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from synchformer_gui.session import Activity
+from synchformer_gui.activity import Activity
 from synchformer_gui.views.export_dialog import ExportDialog
 from synchformer_gui.views.main_window import MainWindow
 
@@ -81,6 +81,18 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     assert not window.result_panel.clip_hints.isVisible()
 
 
+def test_start_times_that_players_honour_are_told_but_not_offered(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip
+) -> None:
+    open_clip(qtbot, window, make_clip("talk.mkv", duration_s=2.0, audio_start_s=0.3))
+    hints = window.result_panel.clip_hints
+    said = [label.text().replace("\N{NO-BREAK SPACE}", " ") for label in hints.findChildren(QLabel)]
+
+    assert hints.isVisible()
+    assert any("players honour that" in text for text in said)
+    assert not hints.buttons
+
+
 def test_how_files_are_written_is_remembered(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip
 ) -> None:
@@ -122,3 +134,37 @@ def test_the_new_file_is_judged_when_asked(qtbot: QtBot, judged: MainWindow, cli
     dialog = ready_dialog(qtbot, judged, clip.with_name("next.mp4"))
     assert not dialog.options.detects_again, "it is chosen anew each time"
     dialog.reject()
+
+
+def test_another_clip_leaves_word_of_a_file_that_was_not_judged(
+    qtbot: QtBot, judged: MainWindow, make_clip: MakeClip
+) -> None:
+    dialog = ready_dialog(qtbot, judged)
+    dialog.options.detect_box.setChecked(True)
+    dialog.options.certificate_box.setChecked(True)
+    dialog.export_button.click()
+    qtbot.waitUntil(lambda: judged.session.activity is Activity.JUDGING_COPY, timeout=10_000)
+    open_clip(qtbot, judged, make_clip("plain.mp4", duration_s=2.0))
+
+    assert judged.banner.isVisible()
+    said = judged.banner.message_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    assert said.startswith("Wrote talk.synced.mp4")
+    assert "Judging it again was cancelled." in said
+    assert said.endswith("No certificate was written.")
+    assert not judged.banner.details_button.isVisible()
+    assert not judged.result_panel.exported.isVisible()
+
+
+def test_what_was_written_stays_in_view_when_a_broken_file_is_opened(
+    qtbot: QtBot, window: MainWindow, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    open_clip(qtbot, window, make_clip("talk.mp4", duration_s=2.0))
+    dialog = ready_dialog(qtbot, window, is_ready=False)
+    dialog.correction_form.delay_field.setText("40ms")
+    qtbot.waitUntil(dialog.export_button.isEnabled, timeout=5000)
+    with qtbot.waitSignal(window.session.exported, timeout=10_000):
+        dialog.export_button.click()
+    with qtbot.waitSignal(window.session.failed, timeout=5000):
+        window.open_clip(tmp_path / "missing.mp4")
+
+    assert window.result_panel.exported.isVisible()

@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
+from core.detection.syncmap.pieces import SyncMap
 from core.media.correction import Inexact
 from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.fitting_area import FittingArea
 
 pytestmark = pytest.mark.gui
 
@@ -14,8 +17,8 @@ MakeDialog = Callable[..., ExportDialog]
 Settle = Callable[[ExportDialog], str]
 
 
-def avi_dialog(make_dialog: MakeDialog) -> ExportDialog:
-    return make_dialog(name="coded.avi", audio_codec="libmp3lame", rate_hz=48000)
+def avi_dialog(make_dialog: MakeDialog, **options: object) -> ExportDialog:
+    return make_dialog(name="coded.avi", audio_codec="libmp3lame", rate_hz=48000, **options)
 
 
 def test_inexact_ways_are_offered_and_none_is_chosen(
@@ -31,9 +34,33 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     buttons[Inexact.NEAREST].click()
     assert settle(dialog) == ""
     assert dialog.request.correction.inexact is Inexact.NEAREST
-    assert "8.0 ms later than asked for" in dialog.outlook_view.notes_label.text()
+    assert dialog.outlook_view.notes_label.text().count("than asked for") == 1
+    assert "8 ms later than asked for" in dialog.outlook_view.notes_label.text()
     dialog.command_button.click()
     assert "no command" in dialog.command_label.text()
+
+
+def test_nothing_is_cut_off_at_the_side(
+    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = avi_dialog(make_dialog, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
+    chooser.delay_button.click()
+    dialog.correction_form.delay_field.setText("100ms")
+    settle(dialog)
+    area = dialog.findChild(FittingArea)
+    assert area is not None
+    body = area.widget()
+    assert body is not None
+    qtbot.waitUntil(lambda: body.width() <= area.viewport().width(), timeout=2000)
+
+    assert dialog.outlook_view.choice_buttons[Inexact.NEAREST].isVisible()
+    for widget in (
+        dialog.target_chooser.browse_button,
+        *dialog.outlook_view.choice_buttons.values(),
+    ):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
 
 
 def test_another_container_is_a_way_out_and_forgets_the_other_choice(
@@ -51,6 +78,23 @@ def test_another_container_is_a_way_out_and_forgets_the_other_choice(
     assert dialog.request.correction.inexact is None
     assert not buttons[None].isVisible()
     assert "coded.avi is rewritten as MKV" in dialog.outlook_view.notes_label.text()
+
+
+def test_retiming_forgets_how_the_sound_was_to_be_moved(
+    make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+) -> None:
+    dialog = avi_dialog(make_dialog, sync_map=drift)
+    chooser = dialog.correction_form.retiming
+    assert chooser is not None
+    chooser.delay_button.click()
+    dialog.correction_form.delay_field.setText("100ms")
+    settle(dialog)
+    dialog.outlook_view.choice_buttons[Inexact.NEAREST].click()
+    assert dialog.request.correction.inexact is Inexact.NEAREST
+    chooser.retime_button.click()
+
+    assert settle(dialog) == ""
+    assert dialog.request.correction.inexact is None
 
 
 def test_what_a_container_cannot_hold_is_named(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -127,6 +128,22 @@ def test_a_file_that_was_not_measured_is_not_called_verified(panel: ResultPanel)
 
     assert "Wrote clip.synced.mp4" in panel.exported.label.text()
     assert "not compared with its source" in panel.exported.label.text()
+
+
+def test_what_is_missing_is_no_good_news(panel: ResultPanel) -> None:
+    problem = "The certificate cannot be written."
+    verification = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
+    exported = Exported(Path("clip.synced.mp4"), LATER, PLAN, verification, ("Damaged sound.",))
+    panel.show_exported(replace(exported, certificate_problem=problem))
+
+    note = panel.exported
+    assert plain(note.problem_label.text()) == f"⚠ Damaged sound.\n⚠ {problem}"
+    assert note.problem_label.isVisible()
+    assert note.problem_label.objectName() == "warning"
+    assert "Damaged" not in note.label.text()
+    assert "certificate" not in note.label.text()
+    panel.show_exported(replace(exported, notes=()))
+    assert not note.problem_label.isVisible()
 
 
 def test_next_clip_starts_without_an_answer(

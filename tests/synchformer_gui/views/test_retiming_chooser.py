@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QGuiApplication
@@ -139,11 +140,24 @@ def test_pieces_too_short_to_be_moved_are_told_and_leave_one_delay(
     assert settle(dialog) == ""
 
 
-def test_a_drift_that_may_be_within_tolerance_is_offered_but_not_proposed(
-    make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+@pytest.mark.parametrize(
+    ("verdict", "reason", "advice"),
+    [
+        (Verdict.CANNOT_TELL, Reason.TOO_COARSE, "no one delay repairs it"),
+        (Verdict.IN_SYNC, Reason.NONE, "all of it is in sync"),
+    ],
+)
+def test_retiming_a_drift_that_may_be_within_tolerance_is_offered_but_not_proposed(
+    make_dialog: MakeDialog,
+    settle: Settle,
+    drift: SyncMap,
+    verdict: Verdict,
+    reason: Reason,
+    advice: str,
 ) -> None:
-    dialog = make_dialog(Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE, sync_map=drift)
+    dialog = make_dialog(verdict, reason=reason, sync_map=drift)
     assert not chooser_of(dialog).retimes
+    assert advice in dialog.problem_label.text()
     chooser_of(dialog).retime_button.click()
 
     assert settle(dialog) == ""
@@ -169,10 +183,13 @@ def test_there_is_no_choice_where_the_offset_is_constant(make_dialog: MakeDialog
 def test_a_container_that_takes_no_encoded_sound_is_told(
     make_dialog: MakeDialog, settle: Settle, drift: SyncMap
 ) -> None:
-    dialog = make_dialog(sync_map=drift)
-    dialog.target_chooser.field.setText(str(dialog.request.target.with_suffix(".webm")))
+    vorbis = {"audio_codec": "vorbis", "rate_hz": 48000, "n_channels": 2}
+    dialog = make_dialog(name="clip.webm", video_codec="libvpx-vp9", sync_map=drift, **vorbis)
 
-    assert settle(dialog) != ""
+    assert settle(dialog) == (
+        "clip.synced.webm takes no sound that is encoded here in place of stream 1 of clip.webm; "
+        "choose a name that ends in .mkv."
+    )
     assert not dialog.export_button.isEnabled()
     assert dialog.export_button.toolTip() == dialog.problem_label.text().replace(
         "\N{ZERO WIDTH SPACE}", ""
@@ -190,11 +207,13 @@ def test_no_command_retimes_alike(make_dialog: MakeDialog, settle: Settle, drift
 
 
 def test_cancel_writes_nothing(
-    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap
+    qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap, tmp_path: Path
 ) -> None:
     dialog = make_dialog(sync_map=drift)
     settle(dialog)
+    before = set(tmp_path.iterdir())
     with qtbot.waitSignal(dialog.rejected), qtbot.assertNotEmitted(dialog.accepted):
         dialog.cancel_button.click()
 
-    assert not dialog.request.target.exists()
+    assert not dialog.isVisible()
+    assert set(tmp_path.iterdir()) == before
