@@ -35,7 +35,8 @@ DelayOption = Annotated[
     typer.Option(
         "--delay",
         metavar="TIME",
-        help="Move the audio later by 160, 160ms, 0.16s or 4f (frames); earlier if negative.",
+        help="Move the audio later by 160, 160ms, 0.16s, 4f (frames of the picture) or 7680sa "
+        "(samples of the first audio stream moved); earlier if negative.",
     ),
 ]
 StretchOption = Annotated[
@@ -228,7 +229,7 @@ def _typed_correction(
     inexact: Inexact | None,
     keep_pitch: bool,
 ) -> Correction:
-    delay_s = _typed_delay(delay, info) if delay is not None else Fraction(0)
+    delay_s = _typed_delay(delay, info, moved[0]) if delay is not None else Fraction(0)
     if stretch is None:
         if delay_s == 0:
             raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
@@ -241,9 +242,9 @@ def _typed_correction(
     return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=keep_pitch)
 
 
-def _typed_delay(text: str, info: MediaInfo) -> Fraction:
+def _typed_delay(text: str, info: MediaInfo, audio_stream_index: int) -> Fraction:
     try:
-        return parse_delay(text, info.frame_rate)
+        return parse_delay(text, info.frame_rate, info.sample_rate_hz(audio_stream_index))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--delay") from error
 

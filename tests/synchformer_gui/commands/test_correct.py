@@ -19,7 +19,8 @@ def relative_start_s(path):
 
 
 @pytest.mark.parametrize(
-    ("delay", "seconds"), [("160", 0.16), ("160ms", 0.16), ("0.16s", 0.16), ("4f", 0.16)]
+    ("delay", "seconds"),
+    [("160", 0.16), ("160ms", 0.16), ("0.16s", 0.16), ("4f", 0.16), ("2560sa", 0.16)],
 )
 def test_delays_are_understood_as_people_write_them(make_clip, capsys, delay, seconds):
     clip = make_clip(duration_s=3.0)

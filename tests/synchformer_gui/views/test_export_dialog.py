@@ -43,7 +43,14 @@ def test_estimate_and_name_are_proposed(make_dialog: MakeDialog, settle: Settle)
 
 @pytest.mark.parametrize(
     ("text", "delay_s"),
-    [("160ms", "0.16"), ("4f", "0.16"), ("0.16s", "0.16"), ("-40", "-0.04"), ("1.5f", "0.06")],
+    [
+        ("160ms", "0.16"),
+        ("4f", "0.16"),
+        ("0.16s", "0.16"),
+        ("-40", "-0.04"),
+        ("1.5f", "0.06"),
+        ("2560sa", "0.16"),
+    ],
 )
 def test_delay_is_taken_as_people_write_it(
     make_dialog: MakeDialog, text: str, delay_s: str
