@@ -98,7 +98,8 @@ def correct(
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
     clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
-    cannot tell, 3 if nothing could be written, 4 if only the certificate could not.
+    cannot tell, 3 if nothing could be written, 4 if only the certificate could not, or if the new
+    file could not be judged again.
     """
     _check_options(delay, stretch, use_detection, retime, keep_pitch)
     info = probe(clip)
@@ -125,7 +126,7 @@ def correct(
     typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
     _tell_hints(info)
     if detect_again:
-        judge.check()
+        judge.check(info)
     return writing.write(info, typed, wanted, again)
 
 

@@ -36,12 +36,15 @@ class Judge:
     config: DetectionConfig
     no_cache: bool = False
 
-    def check(self) -> None:
-        """Check before any work that there is such a model.
+    def check(self, info: MediaInfo) -> None:
+        """Check before any work that a clip, or a copy of it, could be judged.
 
         Raises:
-            CheckpointError: There is none.
+            typer.BadParameter: No such device or precision.
+            SyncError: There is no such model, device, stream or part.
         """
+        _check_clip(info, self.config)
+        options.check_machine(self.choice)
         with watched() as monitor:
             self.inquiry(monitor)
 
@@ -98,7 +101,7 @@ def judge(
         SyncError: The clip or the model cannot be used.
         Cancelled: The user pressed Ctrl-C.
     """
-    _check_clip(clip, config)
+    _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -126,7 +129,7 @@ def judge_streams(
     Raises:
         typer.BadParameter, SyncError, Cancelled: As in `judge`.
     """
-    _check_clip(clip, config)
+    _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -149,13 +152,12 @@ def _answers(
     )
 
 
-def _check_clip(clip: Path, config: DetectionConfig) -> None:
+def _check_clip(info: MediaInfo, config: DetectionConfig) -> None:
     """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
 
     Raises:
         SyncError: The clip cannot be judged so.
     """
-    info = probe(clip)
     choose_streams(info, config)
     scope_of(info, config)
 

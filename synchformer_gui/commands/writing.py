@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.detection.result import Detection, Verdict
-from core.errors import Cancelled, ExportError
+from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
@@ -19,7 +19,7 @@ from core.media.plan import CorrectionPlan, plan_correction
 from core.media.remux import check_correction
 from synchformer_gui import wording
 from synchformer_gui.commands import options
-from synchformer_gui.commands.exit_codes import ExitCode
+from synchformer_gui.commands.exit_codes import ExitCode, worst
 from synchformer_gui.console import watched
 from synchformer_gui.export_wording import exported_lines
 from synchformer_gui.exporting import (
@@ -192,16 +192,16 @@ def write(
     _refuse(problems, info)
     with watched() as monitor:
         exported = write_export(request, monitor)
+    said = exported_lines(exported, str(target)) if again is not None else []
+    for line in said:
+        typer.echo(line)
     if again is not None:
-        try:
-            exported = judged_again(exported, again)
-        except Cancelled:
-            typer.echo(f"{target} is complete; it was not judged again.")
-            raise
+        exported = _judged_again(request, exported, again)
     exported = certified(request, exported)
     for line in exported_lines(exported, str(target)):
-        typer.echo(line)
-    return _code(exported)
+        if line not in said:
+            typer.echo(line)
+    return _code(exported, is_judged=again is None or exported.detected is not None)
 
 
 def refusals(plan: CorrectionPlan) -> list[str]:
@@ -210,6 +210,16 @@ def refusals(plan: CorrectionPlan) -> list[str]:
     choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
     hint = f" Choose with {choices}, or -o." if choices else ""
     return [f"{sentence}{hint}" for sentence in plan.refused]
+
+
+def _judged_again(request: ExportRequest, exported: Exported, again: JudgeAgain) -> Exported:
+    """Judge the new file; where that is broken off, say what there is and what there is not."""
+    try:
+        return judged_again(exported, again)
+    except BaseException:
+        missing = " and has no certificate" if request.certifies else ""
+        typer.echo(f"{exported.path} is complete; it was not judged again{missing}.")
+        raise
 
 
 def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
@@ -251,9 +261,14 @@ def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str])
     return ExitCode.DONE
 
 
-def _code(exported: Exported) -> ExitCode:
+def _code(exported: Exported, *, is_judged: bool) -> ExitCode:
     """Return the code for a written file: what was wanted with it may be missing."""
     detected = exported.detected
-    if detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC:
-        return ExitCode.OUT_OF_SYNC
-    return ExitCode.PARTLY_DONE if exported.certificate_problem else ExitCode.DONE
+    is_out = detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC
+    is_whole = is_judged and not exported.certificate_problem
+    return worst(
+        [
+            ExitCode.OUT_OF_SYNC if is_out else ExitCode.DONE,
+            ExitCode.DONE if is_whole else ExitCode.PARTLY_DONE,
+        ]
+    )

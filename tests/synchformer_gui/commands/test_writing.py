@@ -9,7 +9,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
-from core.errors import Cancelled
+from core.errors import Cancelled, SyncError
 from core.media.naming import default_target
 from core.media.probe import probe
 from core.timing import TimeSpan
@@ -170,16 +170,55 @@ def test_a_wrong_delay_is_found_by_judging_again(make_clip, capsys):
     assert default_target(probe(clip)).is_file()
 
 
-def test_a_new_file_that_cannot_be_judged_is_no_failure(make_clip, capsys):
+def test_an_answer_that_cannot_tell_is_no_failure_but_none_is(make_clip, capsys):
     clip = make_clip(silent=True, duration_s=6.0)
     assert main(["correct", str(clip), "--delay", "40", "--detect-again", *CLASSICAL]) == 0
     assert "cannot tell (silence), which says nothing against" in capsys.readouterr().out
     short = make_clip("short.mp4", duration_s=0.4)
-    code = main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL])
-    assert code == 0
+    assert main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL]) == 4
     assert default_target(probe(short)).is_file()
+    assert "could not be judged again: short.synced.mp4 has less" in capsys.readouterr().out
+
+
+def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise SyncError("The model is ill.")
+
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.setattr(judging, "judge", fail)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
+    assert main(argv) == 4
+    out = capsys.readouterr().out
+    assert out.count("Wrote ") == out.count("Verified: ") == 1
+    assert "could not be judged again: The model is ill." in out
+    assert "Certificate: " in out
+
+
+def test_a_fault_of_the_program_does_not_hide_the_file(make_clip, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise RuntimeError("CUDA out of memory")
+
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.setattr(judging, "judge", fail)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
+    assert main(argv) == 3
     shown = capsys.readouterr()
-    assert re.search("Judged again: cannot tell|could not be judged again", shown.out)
+    target = default_target(probe(clip))
+    assert f"Wrote {target}: audio moved 40 ms later." in shown.out
+    assert "Verified: " in shown.out
+    assert f"{target} is complete; it was not judged again and has no certificate." in shown.out
+    assert "CUDA out of memory" in shown.err
+
+
+def test_a_missing_certificate_outweighs_what_judging_again_finds(make_clip, monkeypatch):
+    clip = make_clip(duration_s=2.0)
+    target = default_target(probe(clip))
+    target.with_name(f"{target.name}.certificate.json").mkdir()
+    found = found_in(clip)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again"]
+    assert main(argv) == 1
+    assert main([*argv, "--certificate", "--overwrite"]) == 4
 
 
 def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, monkeypatch, capsys):
@@ -194,9 +233,23 @@ def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, mo
     assert probe(target).audios
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_written(make_clip, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [
+        ("--model", "nobody", 3),
+        ("--device", "nope", 64),
+        ("--device", "cuda:99", 3),
+        ("--precision", "nope", 64),
+        ("--start", "50", 3),
+    ],
+)
+def test_what_cannot_be_judged_again_is_told_before_anything_is_written(
+    make_clip, capsys, option, value, code
+):
     clip = make_clip(duration_s=2.0)
-    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--model", "nobody"]
-    assert main(argv) == 3
-    assert "nobody" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == [clip]
+    target = default_target(probe(clip))
+    target.write_text("precious")
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--overwrite", option, value]
+    assert main(argv) == code
+    assert capsys.readouterr().err
+    assert target.read_text() == "precious"
