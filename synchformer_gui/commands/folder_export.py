@@ -12,7 +12,6 @@ from core.batch.correction import FileCorrection, Outcome
 from core.batch.runner import FileResult
 from core.detection.result import Detection, Verdict
 from core.errors import Cancelled, ExportError, SyncError
-from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.naming import default_target
@@ -21,10 +20,11 @@ from core.media.plan import CorrectionPlan, plan_correction
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.progress import Monitor
+from synchformer_gui import wording
 from synchformer_gui.commands.repairing import Repair
-from synchformer_gui.commands.writing import Writing
+from synchformer_gui.commands.writing import Writing, refusals
 from synchformer_gui.export_wording import exported_lines
-from synchformer_gui.exporting import export_clip
+from synchformer_gui.exporting import ExportRequest, export_clip, taken_file
 from synchformer_gui.map_wording import retiming_text
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,8 @@ class FolderExport:
         target = self._target(info, correction)
         plan = plan_correction(info, correction, target)
         layout = wishes.writing.layout if plan.streams.output.is_mp4 else None
-        self._check(info, target, plan, layout)
+        request = wishes.writing.request(info, correction, target, layout)
+        self._check(request, plan)
         moved_s = plan.moved_s if correction.retiming is None else None
         notes = [f"Note: {sentence}" for sentence in plan.notes]
         if wishes.writing.is_dry:
@@ -141,7 +142,7 @@ class FolderExport:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(info, target, error) from error
-        exported = export_clip(wishes.writing.request(info, correction, target, layout), monitor)
+        exported = export_clip(request, monitor)
         self._taken[target] = info.path
         said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
@@ -151,14 +152,13 @@ class FolderExport:
         usual = default_target(info, correction.inexact, self._wishes.writing.template, correction)
         return self._goal / info.path.relative_to(self._folder).with_name(usual.name)
 
-    def _check(
-        self, info: MediaInfo, target: Path, plan: CorrectionPlan, layout: Layout | None
-    ) -> None:
+    def _check(self, request: ExportRequest, plan: CorrectionPlan) -> None:
         """Check that a file can be written, and replaces no clip and none of this run.
 
         Raises:
             ExportError: It cannot, or does.
         """
+        target = request.target
         identity = _identity(target)
         if identity is not None and identity in self._sources:
             raise ExportError(
@@ -173,16 +173,17 @@ class FolderExport:
                     "that differ with --name-template.",
                     path=target,
                 )
-        if identity is not None and not self._wishes.writing.overwrite:
-            raise ExportError(
-                f"{target} exists already; choose another name with --name-template or add "
-                "--overwrite.",
-                path=target,
-            )
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path)
+        if not request.overwrite and (replaced := taken_file(request)):
+            advice = " with --name-template or add --overwrite"
+            raise ExportError(wording.taken_sentence(replaced, advice), path=replaced)
+        if refused := refusals(plan):
+            raise ExportError(refused[0], path=request.info.path)
         check_place(
-            info, target, overwrite=self._wishes.writing.overwrite, layout=layout, makes_folder=True
+            request.info,
+            target,
+            overwrite=request.overwrite,
+            layout=request.layout,
+            makes_folder=True,
         )
 
 

@@ -27,6 +27,7 @@ from synchformer_gui.exporting import (
     ExportRequest,
     certified,
     judged_again,
+    taken_file,
     write_export,
 )
 from synchformer_gui.map_wording import retiming_text
@@ -41,7 +42,11 @@ TemplateOption = Annotated[
     ),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a file that has the name of the new one.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace a file that has the name of the new one, or of its certificate.",
+    ),
 ]
 LayoutOption = Annotated[
     Layout | None,
@@ -204,11 +209,16 @@ def write(
     return _code(exported, is_judged=again is None or exported.detected is not None)
 
 
-def refusals(plan: CorrectionPlan) -> list[str]:
-    """Return why nothing can be written, and how to choose where there is a choice."""
+def refusals(plan: CorrectionPlan, or_else: str = "") -> list[str]:
+    """Return why nothing can be written, and how to choose where there is a choice.
+
+    Args:
+        plan: What is refused.
+        or_else: Another way to choose, with a comma in front.
+    """
     chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
     choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    hint = f" Choose with {choices}, or -o." if choices else ""
+    hint = f" Choose with {choices}{or_else}." if choices else ""
     return [f"{sentence}{hint}" for sentence in plan.refused]
 
 
@@ -231,13 +241,10 @@ def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
     info, target, correction = request.info, request.target, request.correction
     check_correction(info, correction)
     plan = plan_correction(info, correction, target)
-    problems = refusals(plan)
+    problems = refusals(plan, or_else=", or -o")
     try:
-        is_source = target.exists() and target.samefile(info.path)
-        if target.exists() and not is_source and not request.overwrite:
-            problems.insert(
-                0, f"{target} exists already; choose another name with -o or add --overwrite."
-            )
+        if not request.overwrite and (taken := taken_file(request)):
+            problems.insert(0, wording.taken_sentence(taken, " with -o or add --overwrite"))
         check_place(info, target, overwrite=True, layout=request.layout)
     except ExportError as error:
         problems.insert(0, error.message)

@@ -161,6 +161,24 @@ def test_a_missing_certificate_is_told_apart(make, clips, tmp_path, capsys):
     assert "the corrected file itself is complete" in capsys.readouterr().out
 
 
+def test_a_certificate_is_not_replaced_unasked(make, clips, tmp_path, capsys):
+    make("a.mp4")
+    beside = tmp_path / "fixed" / "a.synced.mp4.certificate.json"
+    beside.parent.mkdir()
+    beside.write_text("precious")
+    assert check(clips, tmp_path / "fixed", "--certificate") == 3
+    said = f"{beside} exists already; choose another name with --name-template or add --overwrite"
+    assert said in capsys.readouterr().out
+    assert beside.read_text() == "precious"
+
+
+def test_a_refusal_names_the_option_that_helps(make, clips, tmp_path, capsys):
+    make("a.avi", audio_codec="libmp3lame", rate_hz=44100)
+    assert check(clips, tmp_path / "fixed", "--name-template", "{name}.avi") == 3
+    said = capsys.readouterr().out
+    assert "Choose with --inexact nearest or --inexact reencode.\n" in said
+
+
 def test_ctrl_c_leaves_what_is_finished_and_nothing_else(
     make, clips, tmp_path, monkeypatch, capsys
 ):

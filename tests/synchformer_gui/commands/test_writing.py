@@ -146,6 +146,22 @@ def test_a_certificate_that_cannot_be_written_is_told_apart(make_clip, capsys):
     assert target.is_file()
 
 
+def test_a_certificate_is_part_of_what_overwrite_allows(make_clip, capsys):
+    clip = make_clip(duration_s=2.0)
+    target = default_target(probe(clip))
+    beside = target.with_name(f"{target.name}.certificate.json")
+    beside.write_text("precious")
+    argv = ["correct", str(clip), "--delay", "40"]
+    assert main([*argv, "--certificate"]) == 3
+    assert f"{beside} exists already; choose another name with -o or" in capsys.readouterr().err
+    assert beside.read_text() == "precious"
+    assert not target.exists()
+    assert main([*argv, "--certificate", "--overwrite"]) == 0
+    assert json.loads(beside.read_text())["moved_s"] == "1/25"
+    assert main(["correct", str(clip), "--delay", "-40", "--overwrite"]) == 0
+    assert not beside.exists()
+
+
 def test_the_new_file_is_judged_again_on_request(make_clip, capsys):
     clip = make_clip(offset_s=0.3)
     argv = ["correct", str(clip), "--detect", "--detect-again", "--certificate", *CLASSICAL]
