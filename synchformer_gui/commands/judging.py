@@ -17,9 +17,51 @@ from core.media.probe import probe
 from core.model.catalog import CLASSICAL
 from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.commands import options
+from synchformer_gui.commands import extent, options
 from synchformer_gui.console import TerminalMonitor, watched
 from synchformer_gui.exporting import Exported, copied_stream
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingOptions:
+    """How clips are judged, as the user wrote it."""
+
+    model: options.ModelOption = options.CHOICE.model
+    device: options.DeviceOption = options.CHOICE.device
+    precision: options.PrecisionOption = options.CHOICE.precision
+    compile_model: options.CompileOption = options.CHOICE.compile_model
+    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment
+    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name
+    hop_s: options.HopOption = options.CONFIG.hop_s
+    range_s: options.RangeOption = options.CONFIG.range_s
+    start: extent.StartOption = None
+    end: extent.EndOption = None
+    until: extent.UntilOption = None
+    budget: extent.BudgetOption = None
+    crop: options.CropOption = options.CONFIG.crop
+    no_cache: options.NoCacheOption = False
+
+    def judge(self, audio_stream_index: int | None = None) -> "Judge":
+        """Return who judges so.
+
+        Args:
+            audio_stream_index: The stream that is judged; the first one if None.
+
+        Raises:
+            typer.BadParameter: A value is not allowed.
+        """
+        config = options.detection_config(
+            self.tolerance,
+            self.hop_s,
+            self.range_s,
+            audio_stream_index=audio_stream_index,
+            extent=extent.Extent(self.start, self.end, self.until, self.budget),
+            crop=self.crop,
+        )
+        choice = EngineChoice(
+            self.model, self.device, self.precision, self.compile_model, self.legacy_alignment
+        )
+        return Judge(choice, config, self.no_cache)
 
 
 @dataclass(frozen=True, slots=True)

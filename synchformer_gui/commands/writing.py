@@ -87,20 +87,26 @@ JudgeAgain = Callable[[Exported], Detection]
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What the user wants of the file to be written, beside the correction itself."""
+    """What the user wants of the file to be written, beside the correction itself.
 
+    Raises:
+        typer.BadParameter: That does not go together.
+    """
+
+    template: TemplateOption = DEFAULT_TEMPLATE
+    overwrite: OverwriteOption = False
+    layout: LayoutOption = None
+    keeps_times: KeepTimesOption = False
+    verifies: VerifyOption = True
+    certifies: CertificateOption = False
     output: Path | None = None
-    template: str = DEFAULT_TEMPLATE
-    overwrite: bool = False
-    layout: Layout | None = None
-    keeps_times: bool = False
-    verifies: bool = True
-    certifies: bool = False
     is_dry: bool = False
 
     def __post_init__(self) -> None:
         if self.certifies and not self.verifies:
             raise typer.BadParameter("needs the verification", param_hint="--certificate")
+        if self.output is not None and self.template != DEFAULT_TEMPLATE:
+            raise typer.BadParameter("--output names the file", param_hint="--name-template")
 
     @property
     def is_named(self) -> bool:

@@ -103,6 +103,10 @@ def test_nothing_is_written_on_a_guess(make_clip, capsys):
         ["--delay", "soon"],
         ["--delay", "0"],
         ["--delay", "5f", "-o", "no/such/out.mp4"],
+        ["--delay", "160", "--start", "1", "--end", "2"],
+        ["--delay", "160", "--model", "classical"],
+        ["--delay", "160", "--no-cache"],
+        ["--delay", "160", "-o", "out.mp4", "--name-template", "{name}{ext}"],
     ],
 )
 def test_wrong_usage_writes_nothing(make_clip, capsys, options):

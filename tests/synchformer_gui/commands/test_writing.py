@@ -115,6 +115,62 @@ def test_pieces_that_cannot_be_moved_are_no_failure_without_retime(make_clip, mo
     assert main(["correct", str(clip), "--detect", "--retime"]) == 3
 
 
+DRIFT = SyncMap(
+    MapKind.DRIFT,
+    (Piece(TimeSpan(0.0, 3.0), 0.02, -0.02, (0.01, 0.03), (-0.03, -0.01)),),
+    -13333.0,
+    (-14000.0, -13000.0),
+)
+JUMPS = SyncMap(
+    MapKind.JUMPS,
+    (
+        Piece(TimeSpan(0.0, 1.5), 0.0, 0.0, (-0.01, 0.01), (-0.01, 0.01)),
+        Piece(TimeSpan(1.5, 3.0), 0.2, 0.2, (0.19, 0.21), (0.19, 0.21)),
+    ),
+)
+
+
+@pytest.mark.parametrize("words", [[], ["--retime"]])
+@pytest.mark.parametrize(
+    ("verdict", "code", "said"),
+    [
+        (Verdict.IN_SYNC, 0, "Nothing to correct, nothing was written."),
+        (Verdict.CANNOT_TELL, 2, "Nothing was written, since whether it is out of sync cannot be"),
+    ],
+)
+def test_retiming_is_offered_only_where_it_would_be_done(
+    make_clip, monkeypatch, capsys, words, verdict, code, said
+):
+    clip = make_clip(duration_s=3.0)
+    found = found_in(clip, DRIFT, verdict)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    assert main(["correct", str(clip), "--detect", *words]) == code
+    out = capsys.readouterr().out
+    assert said in out
+    assert "--retime" not in out
+
+
+@pytest.mark.parametrize(
+    ("sync_map", "words", "phrases"),
+    [
+        (JUMPS, ["--keep-pitch"], ["--keep-pitch changes nothing here"]),
+        (None, ["--keep-pitch"], ["--keep-pitch changes nothing here"]),
+        (DRIFT, ["--keep-pitch"], []),
+        (DRIFT, ["--inexact", "nearest"], ["--inexact nearest changes nothing here"]),
+        (None, ["--inexact", "nearest"], []),
+    ],
+)
+def test_a_wish_without_use_is_told(make_clip, monkeypatch, capsys, sync_map, words, phrases):
+    clip = make_clip(duration_s=3.0)
+    found = found_in(clip, sync_map)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    argv = ["correct", str(clip), "--detect", "--retime", "--dry-run", *words]
+    assert main(argv) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "changes nothing" in line]
+    assert len(said) == len(phrases)
+    assert all(phrase in line for phrase, line in zip(phrases, said, strict=True))
+
+
 @pytest.mark.parametrize(
     ("extra", "code"),
     [
