@@ -37,8 +37,8 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file, with {name} and {ext} of the old one, {delay_ms}, and "
-        "{stream}, the audio streams moved.",
+        help="Name of the new file, with {name} (but for a delay stated there) and {ext} of the "
+        "old one, {delay_ms}, and {stream}, the audio streams moved.",
     ),
 ]
 OverwriteOption = Annotated[

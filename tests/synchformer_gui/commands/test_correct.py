@@ -244,7 +244,7 @@ def test_names_layout_times_and_certificate_are_as_asked(make_clip, tmp_path, ca
     assert main([*argv, "--certificate", "--name-template", "{name}.{delay_ms}{ext}"]) == 0
 
     assert "Hint: The name of clip DELAY -33ms.mp4 states" in capsys.readouterr().out
-    target = tmp_path / "clip DELAY -33ms.+40.mp4"
+    target = tmp_path / "clip.+40.mp4"
     content = target.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     assert target.stat().st_mtime_ns == clip.stat().st_mtime_ns
