@@ -13,6 +13,7 @@ from core.batch.correction import Outcome
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.detection.result import Stop
+from core.media.hints import delay_hints
 from synchformer_gui import judges, map_wording, quantities
 from synchformer_gui.commands import folder_export, options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
@@ -22,6 +23,8 @@ from synchformer_gui.commands.judging import Judge, JudgingOptions
 from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.commands.writing import Writing
 from synchformer_gui.console import watched
+
+_CORRECTED = {Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN, Outcome.ALREADY_THERE}
 
 
 @grouped
@@ -99,7 +102,8 @@ def _judge_all(
         inquiry = judge.inquiry(monitor)
         open_engine = partial(options.engine_for, judge.choice, monitor)
         for result in check_clips(paths, open_engine, inquiry, monitor):
-            monitor.say(_row(result, folder))
+            for line in (_row(result, folder), *_hint_lines(result)):
+                monitor.say(line)
             done = result
             if exports is not None:
                 done = replace(result, correction=exports.correct(result, monitor))
@@ -156,7 +160,7 @@ def _code(result: FileResult) -> ExitCode:
     correction = result.correction
     if result.detection is None or (correction and correction.outcome is Outcome.FAILED):
         return ExitCode.FAILED
-    if correction and correction.outcome in (Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN):
+    if correction and correction.outcome in _CORRECTED:
         return ExitCode.DONE if correction.is_certified else ExitCode.PARTLY_DONE
     return exit_code(result.detection.estimate.verdict)
 
@@ -172,6 +176,11 @@ def _row(result: FileResult, folder: Path) -> str:
         return f"{name}  failed: {why}"
     duration = quantities.duration_text(result.detection.info.duration_s)
     return f"{name}  {duration}  {map_wording.verdict_row(result.detection)}"
+
+
+def _hint_lines(result: FileResult) -> list[str]:
+    hints = delay_hints(result.detection.info) if result.detection else ()
+    return [f"  Hint: {hint.sentence}" for hint in hints]
 
 
 def _summary(results: list[FileResult]) -> str:
