@@ -51,7 +51,7 @@ def check(
     written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
     0.
     """
-    judge = judging.judge()
+    judge = Judge(judging.choice, judging.config(), judging.no_cache)
     wishes = FolderWishes(replace(wanted, is_dry=dry_run), repair, move_all)
     _check_places(folder, report, correct_to, wishes)
     paths = find_clips(folder, recursive, left_out=correct_to)

@@ -89,7 +89,8 @@ def correct(
     wanted = replace(wanted, output=output, is_dry=dry_run)
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
-    judge = judging.judge(streams[0] if audio_stream else None)
+    config = judging.config(streams[0] if audio_stream else None)
+    judge = Judge(judging.choice, config, judging.no_cache)
     again = partial(judge.judge_again, info) if detect_again else None
     if use_detection:
         _tell_hints(info)

@@ -41,27 +41,34 @@ class JudgingOptions:
     crop: options.CropOption = options.CONFIG.crop
     no_cache: options.NoCacheOption = False
 
-    def judge(self, audio_stream_index: int | None = None) -> "Judge":
-        """Return who judges so.
+    @property
+    def choice(self) -> EngineChoice:
+        return EngineChoice(
+            self.model, self.device, self.precision, self.compile_model, self.legacy_alignment
+        )
 
-        Args:
-            audio_stream_index: The stream that is judged; the first one if None.
+    def config(
+        self,
+        audio_stream_index: int | None = None,
+        *,
+        simulate_offset_s: float = options.CONFIG.simulate_offset_s,
+        window_start_s: float | None = None,
+    ) -> DetectionConfig:
+        """Return how a clip is judged; the arguments are those of its config.
 
         Raises:
             typer.BadParameter: A value is not allowed.
         """
-        config = options.detection_config(
+        return options.detection_config(
             self.tolerance,
             self.hop_s,
             self.range_s,
             audio_stream_index=audio_stream_index,
+            simulate_offset_s=simulate_offset_s,
+            window_start_s=window_start_s,
             extent=extent.Extent(self.start, self.end, self.until, self.budget),
             crop=self.crop,
         )
-        choice = EngineChoice(
-            self.model, self.device, self.precision, self.compile_model, self.legacy_alignment
-        )
-        return Judge(choice, config, self.no_cache)
 
 
 @dataclass(frozen=True, slots=True)
