@@ -36,7 +36,7 @@ LARGEST_TOLERANCE_MS = 1000
 
 _CUSTOM = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(?:ms)?", re.ASCII)
 _STRETCH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*/\s*(\d+(?:\.\d+)?))?", re.ASCII)
-_DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|f)?", re.ASCII)
+_DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|samples?|sa|s|f)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,23 +153,27 @@ def parse_stretch(text: str) -> Fraction:
     return ratio
 
 
-def parse_delay(text: str, frame_rate: Fraction | None = None) -> Fraction:
-    """Read a delay as people write it: ``160``, ``160ms``, ``0.16s`` or ``4f``.
+def parse_delay(
+    text: str, frame_rate: Fraction | None = None, sample_rate_hz: int | None = None
+) -> Fraction:
+    """Read a delay as people write it: ``160``, ``160ms``, ``0.16s``, ``4f`` or ``7680sa``.
 
     Args:
-        text: A number, with ``ms`` (the default unit), ``s`` or ``f`` for frames of the picture.
+        text: A number, with ``ms`` (the default unit), ``s``, ``f`` for frames of the picture, or
+            ``sa``, also written ``samples``, for samples of the sound.
         frame_rate: Frames per second of the clip; needed for ``f``.
+        sample_rate_hz: Samples per second of the sound that is meant; needed for ``sa``.
 
     Returns:
         Seconds, exactly.
 
     Raises:
-        ValueError: The text is not a delay, could be read in two ways, or gives frames without a
-            frame rate.
+        ValueError: The text is not a delay, could be read in two ways, or gives frames or samples
+            without their rate.
     """
     match = _DELAY.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a delay; write 160, 160ms, 0.16s or 4f")
+        raise ValueError(f"{text!r} is not a delay; write 160, 160ms, 0.16s, 4f or 7680sa")
     number, unit = Fraction(match[1]), match[2]
     if unit is None and 0 < abs(number) < 1:
         # Whoever writes 0.16 means seconds more often than a sixth of a millisecond.
@@ -178,6 +182,7 @@ def parse_delay(text: str, frame_rate: Fraction | None = None) -> Fraction:
         return number
     if unit in (None, "ms"):
         return number / 1000
-    if not frame_rate:
-        raise ValueError(f"{text!r} counts frames, but the clip has no known frame rate")
-    return number / frame_rate
+    counted, rate = ("frames", frame_rate) if unit == "f" else ("samples", sample_rate_hz)
+    if not rate:
+        raise ValueError(f"{text!r} counts {counted}, but their rate is not known")
+    return number / rate

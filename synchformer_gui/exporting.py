@@ -9,7 +9,13 @@ from pathlib import Path
 
 from core.detection.result import Detection
 from core.errors import ExportError, SyncError
-from core.media.certificate import Residual, write_certificate
+from core.media.certificate import (
+    Residual,
+    certificate_beside,
+    is_certificate,
+    remove_certificate,
+    write_certificate,
+)
 from core.media.containers import Layout
 from core.media.correction import Correction, Inexact
 from core.media.ffmpeg_command import equivalent_command
@@ -21,7 +27,7 @@ from core.media.probe import probe
 from core.media.remux import check_correction
 from core.media.verify import Verification
 from core.progress import Monitor
-from synchformer_gui import __version__
+from synchformer_gui import __version__, wording
 from synchformer_gui.verifying import write_checked
 
 
@@ -60,7 +66,8 @@ class Outlook:
 
     Attributes:
         problem: Sentences that say why it cannot be written; empty if it can.
-        target_exists: Whether there is a file of that name, other than the source.
+        target_exists: Whether a file would be replaced: one of that name, other than the source, or
+            of the name of its certificate.
         plan: What the file would be; None where that cannot be told.
         choices: What can be done where the container cannot carry the exact shift, whatever the
             request chooses.
@@ -111,6 +118,23 @@ def proposed_target(info: MediaInfo, suffix: str, template: str, correction: Cor
     return default_target(source, Inexact.NEAREST, template, correction)
 
 
+def taken_file(request: ExportRequest) -> Path | None:
+    """Return the file that an export would replace, or that would tell of a file that is gone.
+
+    That is the target, unless it is the source, or its certificate.
+
+    Raises:
+        OSError: The drive does not tell.
+    """
+    target = request.target
+    if target.exists():
+        return None if target.is_dir() or _is_source(request) else target
+    beside = certificate_beside(target)
+    if beside is None or not (request.certifies or is_certificate(beside)):
+        return None
+    return beside
+
+
 def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     """Tell what would come of an export; nothing is written.
 
@@ -121,7 +145,7 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
     info, target, correction = request.info, request.target, request.correction
     try:
         problem = _target_problem(request)
-        exists = target.is_file() and not _is_source(request)
+        exists = taken_file(request) is not None
     except OSError as error:
         why = f"{target.name} cannot be written there ({error.strerror})"
         return Outlook(f"{why}; choose another name or folder.")
@@ -171,7 +195,8 @@ def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
         layout=request.layout,
         keeps_times=request.keeps_times,
     )
-    return Exported(path, correction, plan, written.found, written.notes)
+    notes = tuple(filter(None, (*written.notes, remove_certificate(path))))
+    return Exported(path, correction, plan, written.found, notes)
 
 
 def judged_again(exported: Exported, judge: Callable[[Exported], Detection]) -> Exported:
@@ -256,8 +281,8 @@ def _target_problem(request: ExportRequest) -> str:
     folder = target.absolute().parent
     if not folder.is_dir():
         return f"There is no folder {folder}."
-    if target.exists() and not request.overwrite:
-        return f"{target.name} already exists; choose another name or agree to replace it."
+    if not request.overwrite and (taken := taken_file(request)):
+        return wording.taken_sentence(taken.name, " or agree to replace it")
     try:
         check_correction(request.info, request.correction)
         check_place(request.info, target, overwrite=request.overwrite, layout=request.layout)

@@ -218,6 +218,11 @@ def correction_sentence(delay_s: float | Fraction) -> str:
     return f"Correction: move audio {delay_text(delay_s)} earlier."
 
 
+def taken_sentence(taken: Path | str, advice: str) -> str:
+    """Say that a name is taken, and what can be done about it."""
+    return f"{taken} exists already; choose another name{advice}."
+
+
 def other_container_sentence(source: Path, target: Path) -> str:
     """Say that a copy goes into another container than the source's, which cannot carry it."""
     name = source.suffix.removeprefix(".").upper() or "This container"

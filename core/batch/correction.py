@@ -11,6 +11,8 @@ class Outcome(StrEnum):
 
     WRITTEN = "written"
     WOULD_BE_WRITTEN = "would be written"
+    ALREADY_THERE = "already there"
+    """An earlier run wrote what this one would."""
     NOT_NEEDED = "not needed"
     LEFT_ALONE = "left alone"
     """It is not known what to do, or that was not wanted."""
@@ -23,7 +25,7 @@ class FileCorrection:
 
     Attributes:
         outcome: What was done.
-        target: The corrected file, written or planned; None if there is none.
+        target: The corrected file, written, found or planned; None if there is none.
         moved_s: By how much its sound is later, in seconds; None if no one delay was applied.
         sentences: What was done and found, or why not.
         is_certified: False if a certificate was wanted and could not be written.

@@ -10,6 +10,7 @@ from core.batch.runner import FileResult
 from core.detection.result import Detection, Reason
 from core.detection.syncmap.pieces import MapKind
 from core.errors import ExportError
+from core.media.hints import delay_hints
 from core.paths import complete_or_absent
 
 COLUMNS = (
@@ -92,6 +93,7 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
     if detection is None:
         return (name, *[""] * (len(COLUMNS) - 2), _safe(result.error))
     estimate, coverage = detection.estimate, detection.coverage
+    hints = (hint.sentence for hint in delay_hints(detection.info))
     return (
         name,
         f"{detection.info.duration_s:.3f}",
@@ -102,7 +104,7 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
         f"{coverage.judged_s:.3f}",
         coverage.stop,
         _safe(detection.opinion.engine_id),
-        _safe(" ".join(detection.warnings)),
+        _safe(" ".join((*detection.warnings, *hints))),
         "",
     )
 

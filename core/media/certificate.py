@@ -48,6 +48,44 @@ def certificate_path(target: Path) -> Path:
     return target.with_name(f"{target.name}.certificate.json")
 
 
+def certificate_beside(target: Path) -> Path | None:
+    """Return the file that has the name of a target's certificate, None if there is none."""
+    path = certificate_path(target)
+    try:
+        return path if path.is_file() else None
+    except OSError:
+        # Of a name that is too long there is no file.
+        return None
+
+
+def is_certificate(path: Path) -> bool:
+    """Tell whether a file is one that `write_certificate` has written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"certificate", "tool", "target", "passed"} <= set(content)
+
+
+def remove_certificate(target: Path) -> str:
+    """Delete the certificate of a file that was replaced; what others have written stays.
+
+    Returns:
+        A sentence on why it is still there; empty if it is not, or not of this program.
+    """
+    path = certificate_beside(target)
+    if path is None or not is_certificate(path):
+        return ""
+    try:
+        path.unlink()
+    except OSError as error:
+        return (
+            f"{path.name} tells of the file that was replaced, and cannot be deleted "
+            f"({error.strerror})."
+        )
+    return ""
+
+
 def write_certificate(
     info: MediaInfo,
     target: Path,

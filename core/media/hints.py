@@ -6,8 +6,12 @@ from fractions import Fraction
 
 from core.media.info import MediaInfo, start_of
 
-_DELAY_IN_NAME = re.compile(r"\bDELAY[ _]*(-?\d+) ?ms\b", re.IGNORECASE)
+_DELAY = r"\bDELAY[ _]*(-?\d+) ?ms\b"
+_DELAY_IN_NAME = re.compile(_DELAY, re.IGNORECASE)
 """As demuxing programs write it into the names of sound files and of what is muxed from them."""
+
+_STATED = re.compile(rf"[ ._-]*(?:\({_DELAY}\)|\[{_DELAY}\]|{_DELAY})", re.IGNORECASE)
+"""The same with what sets it off from the rest of the name."""
 
 _LEAST_START_DIFFERENCE_S = Fraction(50, 1000)
 """Less than this is the beginning of the sound's own coding, or the picture's."""
@@ -26,6 +30,18 @@ class DelayHint:
     sentence: str
     delay_s: Fraction
     audio_stream_index: int | None = None
+
+
+def without_delay(stem: str) -> str:
+    """Return a name without the delay that it states, which is wrong once the sound is moved.
+
+    One that states nothing else becomes "clip".
+
+    >>> without_delay("talk DELAY -33ms")
+    'talk'
+    """
+    rest, n_stated = _STATED.subn("", stem)
+    return (rest.lstrip(" ._-") or "clip") if n_stated else stem
 
 
 def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:

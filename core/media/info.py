@@ -94,6 +94,11 @@ class MediaInfo:
         """Frames per second of the picture, if known."""
         return self.picture.frame_rate if self.picture else None
 
+    def sample_rate_hz(self, audio_stream_index: int) -> int | None:
+        """Samples per second of an audio stream; None if there is no such stream."""
+        rates = (a.sample_rate_hz for a in self.audios if a.index == audio_stream_index)
+        return next(rates, None)
+
     @property
     def audio_choice(self) -> str:
         """The second half of a sentence to whoever asked for another audio stream."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.media.containers import can_write, output_format
 from core.media.correction import Correction, Inexact
+from core.media.hints import without_delay
 from core.media.info import MediaInfo
 from core.media.untimed import is_uncompressed
 
@@ -27,7 +28,8 @@ def default_target(
         info: The probed source.
         inexact: What may be done where the container cannot carry the exact shift.
         template: A file name with `{name}` and `{ext}` of the source, `{delay_ms}` and `{stream}`
-            of the correction.
+            of the correction. A delay that the name states is not part of `{name}`, since it would
+            be applied twice.
         correction: The correction, where the template names its fields.
 
     Raises:
@@ -39,7 +41,10 @@ def default_target(
         or output_format(source, info.container).keeps_times
         or all(is_uncompressed(audio.codec) for audio in info.audios)
     )
-    fields: dict[str, object] = {"name": source.stem, "ext": source.suffix if stays else ".mkv"}
+    fields: dict[str, object] = {
+        "name": without_delay(source.stem),
+        "ext": source.suffix if stays else ".mkv",
+    }
     if correction is not None:
         fields["delay_ms"] = f"{float(1000 * correction.audio_delay_s):+g}"
         fields["stream"] = "-".join(map(str, correction.audio_stream_indices))

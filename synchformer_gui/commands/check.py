@@ -12,20 +12,25 @@ import typer
 from core.batch.correction import Outcome
 from core.batch.report import is_report, write_csv
 from core.batch.runner import CLIP_SUFFIXES, FileResult, check_clips, find_clips
-from core.detection.engines import EngineChoice
 from core.detection.result import Stop
-from core.media.naming import DEFAULT_TEMPLATE
+from core.media.hints import delay_hints
 from synchformer_gui import judges, map_wording, quantities
-from synchformer_gui.commands import extent, folder_export, options, repairing, writing
+from synchformer_gui.commands import folder_export, options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.commands.folder_export import FolderExport, FolderWishes
-from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.groups import grouped
+from synchformer_gui.commands.judging import Judge, JudgingOptions
 from synchformer_gui.commands.repairing import Repair
+from synchformer_gui.commands.writing import Writing
 from synchformer_gui.console import watched
 
+_CORRECTED = {Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN, Outcome.ALREADY_THERE}
 
+
+@grouped
 def check(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clips are.")],
+    *,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into sub-folders as well.")
     ] = False,
@@ -33,31 +38,11 @@ def check(
         Path | None,
         typer.Option("--report", metavar="OUT.csv", help="Write a table with a row per file."),
     ] = None,
-    model: options.ModelOption = options.CHOICE.model,
-    device: options.DeviceOption = options.CHOICE.device,
-    precision: options.PrecisionOption = options.CHOICE.precision,
-    compile_model: options.CompileOption = options.CHOICE.compile_model,
-    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
-    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
-    hop_s: options.HopOption = options.CONFIG.hop_s,
-    range_s: options.RangeOption = options.CONFIG.range_s,
-    start: extent.StartOption = None,
-    end: extent.EndOption = None,
-    until: extent.UntilOption = None,
-    budget: extent.BudgetOption = None,
-    crop: options.CropOption = options.CONFIG.crop,
-    no_cache: options.NoCacheOption = False,
+    judging: JudgingOptions,
     correct_to: folder_export.CorrectToOption = None,
-    retime: repairing.RetimeOption = False,
-    keep_pitch: repairing.KeepPitchOption = False,
+    repair: Repair,
     move_all: folder_export.MoveAllOption = False,
-    inexact: repairing.InexactOption = None,
-    template: writing.TemplateOption = DEFAULT_TEMPLATE,
-    overwrite: writing.OverwriteOption = False,
-    layout: writing.LayoutOption = None,
-    keep_times: writing.KeepTimesOption = False,
-    verify: writing.VerifyOption = True,
-    certificate: writing.CertificateOption = False,
+    wanted: Writing,
     dry_run: folder_export.DryRunOption = False,
 ) -> int:
     """Judge every video file of a folder; with --correct-to, write corrected copies as well.
@@ -66,20 +51,14 @@ def check(
     written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
     0.
     """
-    config = options.detection_config(
-        tolerance, hop_s, range_s, extent=extent.Extent(start, end, until, budget), crop=crop
-    )
-    wanted = writing.Writing(
-        None, template, overwrite, layout, keep_times, verify, certificate, dry_run
-    )
-    wishes = FolderWishes(wanted, Repair(inexact, retime, keep_pitch), move_all)
+    judge = Judge(judging.choice, judging.config(), judging.no_cache)
+    wishes = FolderWishes(replace(wanted, is_dry=dry_run), repair, move_all)
     _check_places(folder, report, correct_to, wishes)
     paths = find_clips(folder, recursive, left_out=correct_to)
     if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
         typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
     exports = FolderExport(folder, correct_to, wishes, paths) if correct_to else None
-    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    results = _judge_all(paths, folder, Judge(choice, config, no_cache), exports)
+    results = _judge_all(paths, folder, judge, exports)
     for line in _closing_lines(results):
         typer.echo(line)
     if report is not None:
@@ -123,7 +102,8 @@ def _judge_all(
         inquiry = judge.inquiry(monitor)
         open_engine = partial(options.engine_for, judge.choice, monitor)
         for result in check_clips(paths, open_engine, inquiry, monitor):
-            monitor.say(_row(result, folder))
+            for line in (_row(result, folder), *_hint_lines(result)):
+                monitor.say(line)
             done = result
             if exports is not None:
                 done = replace(result, correction=exports.correct(result, monitor))
@@ -180,7 +160,7 @@ def _code(result: FileResult) -> ExitCode:
     correction = result.correction
     if result.detection is None or (correction and correction.outcome is Outcome.FAILED):
         return ExitCode.FAILED
-    if correction and correction.outcome in (Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN):
+    if correction and correction.outcome in _CORRECTED:
         return ExitCode.DONE if correction.is_certified else ExitCode.PARTLY_DONE
     return exit_code(result.detection.estimate.verdict)
 
@@ -196,6 +176,11 @@ def _row(result: FileResult, folder: Path) -> str:
         return f"{name}  failed: {why}"
     duration = quantities.duration_text(result.detection.info.duration_s)
     return f"{name}  {duration}  {map_wording.verdict_row(result.detection)}"
+
+
+def _hint_lines(result: FileResult) -> list[str]:
+    hints = delay_hints(result.detection.info) if result.detection else ()
+    return [f"  Hint: {hint.sentence}" for hint in hints]
 
 
 def _summary(results: list[FileResult]) -> str:

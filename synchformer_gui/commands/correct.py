@@ -1,5 +1,6 @@
 """`correct`: write a copy of a clip in which only the timing of the audio differs."""
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -7,22 +8,21 @@ from typing import Annotated
 
 import typer
 
-from core.detection.engines import EngineChoice
 from core.detection.repair import stretch_correction
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
-from core.media.correction import Correction, Inexact
+from core.media.correction import Correction
 from core.media.hints import delay_hints
 from core.media.info import MediaInfo
-from core.media.naming import DEFAULT_TEMPLATE
 from core.media.probe import probe
 from core.media.remux import check_correction
 from core.timing import parse_delay, parse_stretch
 from synchformer_gui import map_wording
-from synchformer_gui.commands import extent, options, repairing, writing
+from synchformer_gui.commands import options, writing
 from synchformer_gui.commands.detect import answer_lines
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code
-from synchformer_gui.commands.judging import Judge
+from synchformer_gui.commands.groups import changed_options, grouped
+from synchformer_gui.commands.judging import Judge, JudgingOptions
 from synchformer_gui.commands.repairing import Repair
 from synchformer_gui.coverage import part_sentence
 
@@ -35,7 +35,8 @@ DelayOption = Annotated[
     typer.Option(
         "--delay",
         metavar="TIME",
-        help="Move the audio later by 160, 160ms, 0.16s or 4f (frames); earlier if negative.",
+        help="Move the audio later by 160, 160ms, 0.16s, 4f (frames of the picture) or 7680sa "
+        "(samples of the first audio stream moved); earlier if negative.",
     ),
 ]
 StretchOption = Annotated[
@@ -59,72 +60,47 @@ AudioStreamsOption = Annotated[
 ]
 
 
+@grouped
 def correct(
     clip: options.ClipArgument,
+    *,
     output: OutputOption = None,
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
-    retime: repairing.RetimeOption = False,
-    keep_pitch: repairing.KeepPitchOption = False,
+    repair: Repair,
     audio_stream: AudioStreamsOption = None,
-    inexact: repairing.InexactOption = None,
-    template: writing.TemplateOption = DEFAULT_TEMPLATE,
-    overwrite: writing.OverwriteOption = False,
-    layout: writing.LayoutOption = None,
-    keep_times: writing.KeepTimesOption = False,
-    verify: writing.VerifyOption = True,
-    certificate: writing.CertificateOption = False,
+    wanted: writing.Writing,
     dry_run: writing.DryRunOption = False,
     detect_again: writing.DetectAgainOption = False,
-    model: options.ModelOption = options.CHOICE.model,
-    device: options.DeviceOption = options.CHOICE.device,
-    precision: options.PrecisionOption = options.CHOICE.precision,
-    compile_model: options.CompileOption = options.CHOICE.compile_model,
-    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
-    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
-    hop_s: options.HopOption = options.CONFIG.hop_s,
-    range_s: options.RangeOption = options.CONFIG.range_s,
-    start: extent.StartOption = None,
-    end: extent.EndOption = None,
-    until: extent.UntilOption = None,
-    budget: extent.BudgetOption = None,
-    crop: options.CropOption = options.CONFIG.crop,
-    no_cache: options.NoCacheOption = False,
+    judging: JudgingOptions,
 ) -> int:
     """Write a copy of a clip with its audio moved; CLIP stays as it is.
 
     Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
     Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
     clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
-    cannot tell, 3 if nothing could be written, 4 if only the certificate could not.
+    cannot tell, 3 if nothing could be written, 4 if only the certificate could not, or if the new
+    file could not be judged again.
     """
-    _check_options(delay, stretch, use_detection, retime, keep_pitch)
+    _check_options(delay, stretch, repair, use_detection=use_detection)
+    if not use_detection and not detect_again and (changed := changed_options(judging)):
+        raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
+    wanted = replace(wanted, output=output, is_dry=dry_run)
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
-    config = options.detection_config(
-        tolerance,
-        hop_s,
-        range_s,
-        audio_stream_index=streams[0] if audio_stream else options.CONFIG.audio_stream_index,
-        extent=extent.Extent(start, end, until, budget),
-        crop=crop,
-    )
-    choice = EngineChoice(model, device, precision, compile_model, legacy_alignment)
-    judge = Judge(choice, config, no_cache)
-    wanted = writing.Writing(
-        output, template, overwrite, layout, keep_times, verify, certificate, dry_run
-    )
+    config = judging.config(streams[0] if audio_stream else None)
+    judge = Judge(judging.choice, config, judging.no_cache)
     again = partial(judge.judge_again, info) if detect_again else None
     if use_detection:
         _tell_hints(info)
-        repair = Repair(inexact, retime, keep_pitch)
-        moved = streams if audio_stream else ()
-        return _correct_as_detected(info, judge, moved, repair, wanted, again)
-    typed = _typed_correction(info, streams, delay, stretch, inexact, keep_pitch)
+        return _correct_as_detected(
+            info, judge, streams if audio_stream else (), repair, wanted, again
+        )
+    typed = _typed_correction(info, streams, delay, stretch, repair)
     _tell_hints(info)
     if detect_again:
-        judge.check()
+        judge.check(info)
     return writing.write(info, typed, wanted, again)
 
 
@@ -154,11 +130,14 @@ def _correct_as_detected(
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)
     if not repair.applies_to(detection):
-        if detection.changing_map:
+        if detection.estimate.verdict is Verdict.OUT_OF_SYNC:
             typer.echo(_offer_sentence(info, detection, moved, repair, wanted))
         typer.echo(_unwritten_sentence(detection))
         return exit_code(detection.estimate.verdict)
-    code = writing.write(info, repair.correction(detection, moved), wanted, again)
+    correction = repair.correction(detection, moved)
+    for sentence in repair.unused_sentences(correction):
+        typer.echo(f"Note: {sentence}")
+    code = writing.write(info, correction, wanted, again)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
@@ -170,7 +149,7 @@ def _tell_hints(info: MediaInfo) -> None:
 
 
 def _check_options(
-    delay: str | None, stretch: str | None, use_detection: bool, retime: bool, keep_pitch: bool
+    delay: str | None, stretch: str | None, repair: Repair, *, use_detection: bool
 ) -> None:
     """Refuse options that do not go together.
 
@@ -180,10 +159,14 @@ def _check_options(
     if (delay is None and stretch is None) != use_detection:
         names = ["--delay", "--stretch", "--detect"]
         raise typer.BadParameter("give a delay, a stretch or both, or --detect", param_hint=names)
-    if retime and not use_detection:
+    if repair.retimes and not use_detection:
         raise typer.BadParameter("needs --detect", param_hint="--retime")
-    if keep_pitch and stretch is None and not retime:
+    if repair.keeps_pitch and stretch is None and not repair.retimes:
         raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
+    if repair.inexact is not None and stretch is not None:
+        raise typer.BadParameter(
+            "has no use with --stretch, which encodes the audio again", param_hint="--inexact"
+        )
 
 
 def _offer_sentence(
@@ -209,15 +192,15 @@ def _offer_sentence(
 
 def _unwritten_sentence(detection: Detection) -> str:
     estimate = detection.estimate
-    if detection.changing_map:
-        return "Nothing was written."
     if estimate.verdict is Verdict.IN_SYNC:
         return "Nothing to correct, nothing was written."
+    if estimate.verdict is Verdict.OUT_OF_SYNC:
+        return "Nothing was written."
     delay_ms = round(1000 * estimate.offset_s)
-    if estimate.is_confident and delay_ms:
+    if estimate.is_confident and delay_ms and not detection.changing_map:
         how = f"take --delay {delay_ms}ms for --detect"
         return f"Nothing was written; to move the audio all the same, {how}."
-    return "Nothing was written."
+    return "Nothing was written, since whether it is out of sync cannot be told."
 
 
 def _typed_correction(
@@ -225,25 +208,24 @@ def _typed_correction(
     moved: tuple[int, ...],
     delay: str | None,
     stretch: str | None,
-    inexact: Inexact | None,
-    keep_pitch: bool,
+    repair: Repair,
 ) -> Correction:
-    delay_s = _typed_delay(delay, info) if delay is not None else Fraction(0)
+    delay_s = _typed_delay(delay, info, moved[0]) if delay is not None else Fraction(0)
     if stretch is None:
         if delay_s == 0:
             raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
-        return Correction(moved, delay_s, inexact)
+        return Correction(moved, delay_s, repair.inexact)
     try:
         ratio = parse_stretch(stretch)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--stretch") from error
     check_correction(info, Correction(moved, delay_s))
-    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=keep_pitch)
+    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=repair.keeps_pitch)
 
 
-def _typed_delay(text: str, info: MediaInfo) -> Fraction:
+def _typed_delay(text: str, info: MediaInfo, audio_stream_index: int) -> Fraction:
     try:
-        return parse_delay(text, info.frame_rate)
+        return parse_delay(text, info.frame_rate, info.sample_rate_hz(audio_stream_index))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--delay") from error
 

@@ -9,14 +9,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from core.detection.engines import EngineChoice
 from core.detection.report import detection_to_json
 from core.detection.result import Detection, Verdict
 from core.model.grid import OFFSET_GRID_S
 from synchformer_gui import coverage, judges, map_wording, quantities, wording
-from synchformer_gui.commands import extent, options
+from synchformer_gui.commands import options
 from synchformer_gui.commands.exit_codes import ExitCode, exit_code, worst
-from synchformer_gui.commands.judging import judge, judge_streams
+from synchformer_gui.commands.groups import grouped
+from synchformer_gui.commands.judging import JudgingOptions, judge, judge_streams
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
@@ -77,63 +77,42 @@ class RankedClass:
     class_index: int
 
 
+@grouped
 def detect(
     clip: options.ClipArgument,
-    model: options.ModelOption = options.CHOICE.model,
-    device: options.DeviceOption = options.CHOICE.device,
-    precision: options.PrecisionOption = options.CHOICE.precision,
-    compile_model: options.CompileOption = options.CHOICE.compile_model,
-    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment,
-    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name,
-    hop_s: options.HopOption = options.CONFIG.hop_s,
-    range_s: options.RangeOption = options.CONFIG.range_s,
+    *,
+    judging: JudgingOptions,
     audio_stream: AudioStreamsOption = None,
-    start: extent.StartOption = None,
-    end: extent.EndOption = None,
-    until: extent.UntilOption = None,
-    budget: extent.BudgetOption = None,
-    crop: options.CropOption = options.CONFIG.crop,
     as_json: JsonOption = False,
     plot: PlotOption = None,
     top: TopOption = None,
     simulate_offset_s: SimulateOption = options.CONFIG.simulate_offset_s,
     window_start_s: WindowStartOption = options.CONFIG.window_start_s,
-    no_cache: options.NoCacheOption = False,
 ) -> int:
     """Say by how much the sound of a clip is early or late.
 
     Ends with 0 if in sync, 1 if out of sync, 2 if it cannot tell, 3 if the file cannot be judged.
     """
-    config = options.detection_config(
-        tolerance,
-        hop_s,
-        range_s,
-        audio_stream_index=_stream_index(audio_stream),
+    config = judging.config(
+        _stream_index(audio_stream),
         simulate_offset_s=simulate_offset_s,
         window_start_s=window_start_s,
-        extent=extent.Extent(start, end, until, budget),
-        crop=crop,
     )
+    choice = judging.choice
     _check_plot(plot, clip, audio_stream)
     if window_start_s is not None:
         # A single window is judged to compare its numbers with published ones.
-        seen = "centre" if crop == options.CONFIG.crop else crop
+        seen = "centre" if config.crop == options.CONFIG.crop else config.crop
         config = replace(config, shift_step_s=0.0, crop=seen)
-        precision = "float32" if precision == options.CHOICE.precision else precision
-    choice = EngineChoice(
-        model,
-        device,
-        precision,
-        compile_model,
-        legacy_alignment=legacy_alignment and window_start_s is None,
-        calibrated=window_start_s is None,
-    )
+        exact = "float32" if choice.precision == options.CHOICE.precision else choice.precision
+        choice = replace(choice, precision=exact, legacy_alignment=False, calibrated=False)
+    needs_classes, no_cache = top is not None, judging.no_cache
     if audio_stream == ALL_STREAMS:
         detections = judge_streams(
-            clip, choice, config, needs_classes=top is not None, no_cache=no_cache
+            clip, choice, config, needs_classes=needs_classes, no_cache=no_cache
         )
         return _tell_streams(detections, top, as_json=as_json)
-    detection = judge(clip, choice, config, needs_classes=top is not None, no_cache=no_cache)
+    detection = judge(clip, choice, config, needs_classes=needs_classes, no_cache=no_cache)
     return _tell(detection, top, plot, as_json=as_json)
 
 

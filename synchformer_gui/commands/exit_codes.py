@@ -9,7 +9,8 @@ from core.detection.result import Verdict
 class ExitCode(IntEnum):
     """The same for every command.
 
-    PARTLY_DONE: the corrected file is complete, but its certificate could not be written.
+    PARTLY_DONE: the corrected file is complete, but its certificate could not be written, or it
+    could not be judged again.
     """
 
     DONE = 0
@@ -35,7 +36,7 @@ def exit_code(verdict: Verdict) -> ExitCode:
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the code for many clips: a failure outweighs "out of sync", that "cannot tell".
 
-    A certificate that is missing stands between a failure and "out of sync".
+    What is missing beside a complete file stands between a failure and "out of sync".
     """
     order = (
         ExitCode.FAILED,

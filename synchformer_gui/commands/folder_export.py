@@ -12,7 +12,7 @@ from core.batch.correction import FileCorrection, Outcome
 from core.batch.runner import FileResult
 from core.detection.result import Detection, Verdict
 from core.errors import Cancelled, ExportError, SyncError
-from core.media.containers import Layout
+from core.media.certificate import certificate_beside, is_certificate
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.naming import default_target
@@ -20,11 +20,13 @@ from core.media.place import check_place, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.probe import probe
 from core.media.remux import check_correction
+from core.media.verify import verify_corrected
 from core.progress import Monitor
+from synchformer_gui import wording
 from synchformer_gui.commands.repairing import Repair
-from synchformer_gui.commands.writing import Writing
+from synchformer_gui.commands.writing import Writing, refusals
 from synchformer_gui.export_wording import exported_lines
-from synchformer_gui.exporting import export_clip
+from synchformer_gui.exporting import ExportRequest, export_clip, taken_file
 from synchformer_gui.map_wording import retiming_text
 
 log = logging.getLogger(__name__)
@@ -129,19 +131,25 @@ class FolderExport:
         target = self._target(info, correction)
         plan = plan_correction(info, correction, target)
         layout = wishes.writing.layout if plan.streams.output.is_mp4 else None
-        self._check(info, target, plan, layout)
+        request = wishes.writing.request(info, correction, target, layout)
+        self._check_name(target)
+        moved = retiming_text(correction, plan)
         moved_s = plan.moved_s if correction.retiming is None else None
+        if _is_there(request, monitor):
+            self._taken[target] = info.path
+            found = f"{target} is there already, as it would be written: audio {moved}."
+            return FileCorrection(Outcome.ALREADY_THERE, target, moved_s, (found,))
+        _check(request, plan)
         notes = [f"Note: {sentence}" for sentence in plan.notes]
         if wishes.writing.is_dry:
             self._taken[target] = info.path
-            moved = retiming_text(correction, plan)
             said = (*notes, f"Would write {target}: audio {moved}.")
             return FileCorrection(Outcome.WOULD_BE_WRITTEN, target, moved_s, said)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(info, target, error) from error
-        exported = export_clip(wishes.writing.request(info, correction, target, layout), monitor)
+        exported = export_clip(request, monitor)
         self._taken[target] = info.path
         said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
@@ -151,13 +159,11 @@ class FolderExport:
         usual = default_target(info, correction.inexact, self._wishes.writing.template, correction)
         return self._goal / info.path.relative_to(self._folder).with_name(usual.name)
 
-    def _check(
-        self, info: MediaInfo, target: Path, plan: CorrectionPlan, layout: Layout | None
-    ) -> None:
-        """Check that a file can be written, and replaces no clip and none of this run.
+    def _check_name(self, target: Path) -> None:
+        """Check that a file replaces no clip and none of this run.
 
         Raises:
-            ExportError: It cannot, or does.
+            ExportError: It does.
         """
         identity = _identity(target)
         if identity is not None and identity in self._sources:
@@ -173,17 +179,6 @@ class FolderExport:
                     "that differ with --name-template.",
                     path=target,
                 )
-        if identity is not None and not self._wishes.writing.overwrite:
-            raise ExportError(
-                f"{target} exists already; choose another name with --name-template or add "
-                "--overwrite.",
-                path=target,
-            )
-        if plan.refused:
-            raise ExportError(plan.refused[0], path=info.path)
-        check_place(
-            info, target, overwrite=self._wishes.writing.overwrite, layout=layout, makes_folder=True
-        )
 
 
 def check_goal(goal: Path, folder: Path) -> None:
@@ -199,6 +194,45 @@ def check_goal(goal: Path, folder: Path) -> None:
             f"{goal} holds the clips themselves; name a folder for the corrected ones",
             param_hint="--correct-to",
         )
+
+
+def _check(request: ExportRequest, plan: CorrectionPlan) -> None:
+    """Check that a file can be written, and replaces none unasked.
+
+    Raises:
+        ExportError: It cannot, or would.
+    """
+    if not request.overwrite and (taken := taken_file(request)):
+        advice = " with --name-template or add --overwrite"
+        raise ExportError(wording.taken_sentence(taken, advice), path=taken)
+    if refused := refusals(plan):
+        raise ExportError(refused[0], path=request.info.path)
+    check_place(
+        request.info,
+        request.target,
+        overwrite=request.overwrite,
+        layout=request.layout,
+        makes_folder=True,
+    )
+
+
+def _is_there(request: ExportRequest, monitor: Monitor) -> bool:
+    """Tell whether an earlier run left what this one would write, by comparing it with its source.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    target = request.target
+    if request.overwrite or not request.verifies or not target.is_file():
+        return False
+    beside = certificate_beside(target)
+    if request.certifies and (beside is None or not is_certificate(beside)):
+        return False
+    try:
+        return verify_corrected(request.info, target, request.correction, monitor).passed
+    except SyncError:
+        # It is another file, which is not replaced unasked.
+        return False
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

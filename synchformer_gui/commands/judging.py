@@ -17,9 +17,58 @@ from core.media.probe import probe
 from core.model.catalog import CLASSICAL
 from core.progress import Monitor
 from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.commands import options
+from synchformer_gui.commands import extent, options
 from synchformer_gui.console import TerminalMonitor, watched
 from synchformer_gui.exporting import Exported, copied_stream
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingOptions:
+    """How clips are judged, as the user wrote it."""
+
+    model: options.ModelOption = options.CHOICE.model
+    device: options.DeviceOption = options.CHOICE.device
+    precision: options.PrecisionOption = options.CHOICE.precision
+    compile_model: options.CompileOption = options.CHOICE.compile_model
+    legacy_alignment: options.LegacyAlignmentOption = options.CHOICE.legacy_alignment
+    tolerance: options.ToleranceOption = options.CONFIG.tolerance.name
+    hop_s: options.HopOption = options.CONFIG.hop_s
+    range_s: options.RangeOption = options.CONFIG.range_s
+    start: extent.StartOption = None
+    end: extent.EndOption = None
+    until: extent.UntilOption = None
+    budget: extent.BudgetOption = None
+    crop: options.CropOption = options.CONFIG.crop
+    no_cache: options.NoCacheOption = False
+
+    @property
+    def choice(self) -> EngineChoice:
+        return EngineChoice(
+            self.model, self.device, self.precision, self.compile_model, self.legacy_alignment
+        )
+
+    def config(
+        self,
+        audio_stream_index: int | None = None,
+        *,
+        simulate_offset_s: float = options.CONFIG.simulate_offset_s,
+        window_start_s: float | None = None,
+    ) -> DetectionConfig:
+        """Return how a clip is judged; the arguments are those of its config.
+
+        Raises:
+            typer.BadParameter: A value is not allowed.
+        """
+        return options.detection_config(
+            self.tolerance,
+            self.hop_s,
+            self.range_s,
+            audio_stream_index=audio_stream_index,
+            simulate_offset_s=simulate_offset_s,
+            window_start_s=window_start_s,
+            extent=extent.Extent(self.start, self.end, self.until, self.budget),
+            crop=self.crop,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +85,15 @@ class Judge:
     config: DetectionConfig
     no_cache: bool = False
 
-    def check(self) -> None:
-        """Check before any work that there is such a model.
+    def check(self, info: MediaInfo) -> None:
+        """Check before any work that a clip, or a copy of it, could be judged.
 
         Raises:
-            CheckpointError: There is none.
+            typer.BadParameter: No such device or precision.
+            SyncError: There is no such model, device, stream or part.
         """
+        _check_clip(info, self.config)
+        options.check_machine(self.choice)
         with watched() as monitor:
             self.inquiry(monitor)
 
@@ -98,7 +150,7 @@ def judge(
         SyncError: The clip or the model cannot be used.
         Cancelled: The user pressed Ctrl-C.
     """
-    _check_clip(clip, config)
+    _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -126,7 +178,7 @@ def judge_streams(
     Raises:
         typer.BadParameter, SyncError, Cancelled: As in `judge`.
     """
-    _check_clip(clip, config)
+    _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
         inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
@@ -149,13 +201,12 @@ def _answers(
     )
 
 
-def _check_clip(clip: Path, config: DetectionConfig) -> None:
+def _check_clip(info: MediaInfo, config: DetectionConfig) -> None:
     """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
 
     Raises:
         SyncError: The clip cannot be judged so.
     """
-    info = probe(clip)
     choose_streams(info, config)
     scope_of(info, config)
 

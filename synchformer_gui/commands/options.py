@@ -161,12 +161,26 @@ def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
         Cancelled: The monitor asked to stop.
     """
     try:
-        if (choice.device, choice.precision) != (CHOICE.device, CHOICE.precision):
-            # Brings torch, which takes two seconds to import.
-            from core.model.device import choose_device, choose_precision
-
-            choose_precision(choice.precision, choose_device(choice.device))
+        check_machine(choice)
         return open_engine(choice, monitor)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def check_machine(choice: EngineChoice) -> None:
+    """Check before any work that the device and the precision asked for are there.
+
+    Raises:
+        typer.BadParameter: No such name.
+        SyncError: This machine does not have it.
+    """
+    if (choice.device, choice.precision) == (CHOICE.device, CHOICE.precision):
+        return
+    # Brings torch, which takes two seconds to import.
+    from core.model.device import choose_device, choose_precision
+
+    try:
+        choose_precision(choice.precision, choose_device(choice.device))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

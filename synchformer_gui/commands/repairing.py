@@ -43,14 +43,27 @@ class Repair:
         keeps_pitch: Whether stretched sound keeps its pitch.
     """
 
-    inexact: Inexact | None = None
-    retimes: bool = False
-    keeps_pitch: bool = False
+    inexact: InexactOption = None
+    retimes: RetimeOption = False
+    keeps_pitch: KeepPitchOption = False
 
     def applies_to(self, detection: Detection) -> bool:
         """Tell whether a clip is known to be out of sync in a way that may be repaired."""
         is_out = detection.estimate.verdict is Verdict.OUT_OF_SYNC
         return is_out and (self.retimes or detection.changing_map is None)
+
+    def unused_sentences(self, correction: Correction) -> tuple[str, ...]:
+        """Say which wish has no use for a correction that followed from a detection."""
+        retiming = correction.retiming
+        sentences = []
+        if self.keeps_pitch and (retiming is None or not retiming.is_stretched):
+            sentences.append("--keep-pitch changes nothing here: no sound is stretched.")
+        if self.inexact is not None and retiming is not None:
+            sentences.append(
+                f"--inexact {self.inexact} changes nothing here: retimed sound is encoded again, "
+                "at its exact place."
+            )
+        return tuple(sentences)
 
     def correction(self, detection: Detection, audio_stream_indices: tuple[int, ...]) -> Correction:
         """Return the correction that a clip asks for.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.detection.result import Detection, Verdict
-from core.errors import Cancelled, ExportError
+from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
 from core.media.ffmpeg_command import equivalent_command
@@ -19,7 +19,7 @@ from core.media.plan import CorrectionPlan, plan_correction
 from core.media.remux import check_correction
 from synchformer_gui import wording
 from synchformer_gui.commands import options
-from synchformer_gui.commands.exit_codes import ExitCode
+from synchformer_gui.commands.exit_codes import ExitCode, worst
 from synchformer_gui.console import watched
 from synchformer_gui.export_wording import exported_lines
 from synchformer_gui.exporting import (
@@ -27,6 +27,7 @@ from synchformer_gui.exporting import (
     ExportRequest,
     certified,
     judged_again,
+    taken_file,
     write_export,
 )
 from synchformer_gui.map_wording import retiming_text
@@ -36,12 +37,16 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file, with {name} and {ext} of the old one, {delay_ms}, and "
-        "{stream}, the audio streams moved.",
+        help="Name of the new file, with {name} (but for a delay stated there) and {ext} of the "
+        "old one, {delay_ms}, and {stream}, the audio streams moved.",
     ),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a file that has the name of the new one.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace a file that has the name of the new one, or of its certificate.",
+    ),
 ]
 LayoutOption = Annotated[
     Layout | None,
@@ -82,20 +87,26 @@ JudgeAgain = Callable[[Exported], Detection]
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What the user wants of the file to be written, beside the correction itself."""
+    """What the user wants of the file to be written, beside the correction itself.
 
+    Raises:
+        typer.BadParameter: That does not go together.
+    """
+
+    template: TemplateOption = DEFAULT_TEMPLATE
+    overwrite: OverwriteOption = False
+    layout: LayoutOption = None
+    keeps_times: KeepTimesOption = False
+    verifies: VerifyOption = True
+    certifies: CertificateOption = False
     output: Path | None = None
-    template: str = DEFAULT_TEMPLATE
-    overwrite: bool = False
-    layout: Layout | None = None
-    keeps_times: bool = False
-    verifies: bool = True
-    certifies: bool = False
     is_dry: bool = False
 
     def __post_init__(self) -> None:
         if self.certifies and not self.verifies:
             raise typer.BadParameter("needs the verification", param_hint="--certificate")
+        if self.output is not None and self.template != DEFAULT_TEMPLATE:
+            raise typer.BadParameter("--output names the file", param_hint="--name-template")
 
     @property
     def is_named(self) -> bool:
@@ -192,24 +203,39 @@ def write(
     _refuse(problems, info)
     with watched() as monitor:
         exported = write_export(request, monitor)
+    said = exported_lines(exported, str(target)) if again is not None else []
+    for line in said:
+        typer.echo(line)
     if again is not None:
-        try:
-            exported = judged_again(exported, again)
-        except Cancelled:
-            typer.echo(f"{target} is complete; it was not judged again.")
-            raise
+        exported = _judged_again(request, exported, again)
     exported = certified(request, exported)
     for line in exported_lines(exported, str(target)):
-        typer.echo(line)
-    return _code(exported)
+        if line not in said:
+            typer.echo(line)
+    return _code(exported, is_judged=again is None or exported.detected is not None)
 
 
-def refusals(plan: CorrectionPlan) -> list[str]:
-    """Return why nothing can be written, and how to choose where there is a choice."""
+def refusals(plan: CorrectionPlan, or_else: str = "") -> list[str]:
+    """Return why nothing can be written, and how to choose where there is a choice.
+
+    Args:
+        plan: What is refused.
+        or_else: Another way to choose, with a comma in front.
+    """
     chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
     choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    hint = f" Choose with {choices}, or -o." if choices else ""
+    hint = f" Choose with {choices}{or_else}." if choices else ""
     return [f"{sentence}{hint}" for sentence in plan.refused]
+
+
+def _judged_again(request: ExportRequest, exported: Exported, again: JudgeAgain) -> Exported:
+    """Judge the new file; where that is broken off, say what there is and what there is not."""
+    try:
+        return judged_again(exported, again)
+    except BaseException:
+        missing = " and has no certificate" if request.certifies else ""
+        typer.echo(f"{exported.path} is complete; it was not judged again{missing}.")
+        raise
 
 
 def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
@@ -221,13 +247,10 @@ def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
     info, target, correction = request.info, request.target, request.correction
     check_correction(info, correction)
     plan = plan_correction(info, correction, target)
-    problems = refusals(plan)
+    problems = refusals(plan, or_else=", or -o")
     try:
-        is_source = target.exists() and target.samefile(info.path)
-        if target.exists() and not is_source and not request.overwrite:
-            problems.insert(
-                0, f"{target} exists already; choose another name with -o or add --overwrite."
-            )
+        if not request.overwrite and (taken := taken_file(request)):
+            problems.insert(0, wording.taken_sentence(taken, " with -o or add --overwrite"))
         check_place(info, target, overwrite=True, layout=request.layout)
     except ExportError as error:
         problems.insert(0, error.message)
@@ -251,9 +274,14 @@ def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str])
     return ExitCode.DONE
 
 
-def _code(exported: Exported) -> ExitCode:
+def _code(exported: Exported, *, is_judged: bool) -> ExitCode:
     """Return the code for a written file: what was wanted with it may be missing."""
     detected = exported.detected
-    if detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC:
-        return ExitCode.OUT_OF_SYNC
-    return ExitCode.PARTLY_DONE if exported.certificate_problem else ExitCode.DONE
+    is_out = detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC
+    is_whole = is_judged and not exported.certificate_problem
+    return worst(
+        [
+            ExitCode.OUT_OF_SYNC if is_out else ExitCode.DONE,
+            ExitCode.DONE if is_whole else ExitCode.PARTLY_DONE,
+        ]
+    )

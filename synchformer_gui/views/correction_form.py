@@ -16,6 +16,8 @@ from synchformer_gui.views.retiming_chooser import RetimingChooser
 from synchformer_gui.views.stream_list import StreamList
 from synchformer_gui.views.text_label import text_label
 
+_UNITS = "160ms, 0.16s, 4f (frames), 7680sa (samples); negative moves it earlier"
+
 
 class CorrectionForm(QWidget):
     """Turns what is typed and chosen into a correction.
@@ -37,7 +39,7 @@ class CorrectionForm(QWidget):
             )
             self.retiming.edited.connect(self.edited)
         self.delay_field = QLineEdit(proposal.delay, self)
-        self.delay_field.setPlaceholderText("160ms, 0.16s, 4f (frames); negative moves it earlier")
+        self.delay_field.setPlaceholderText(_UNITS)
         self.sentence_label = text_label(self)
         self.stream_list = StreamList(self._info.audios, proposal.audio_stream_index, self)
         self._arrange()
@@ -58,10 +60,14 @@ class CorrectionForm(QWidget):
     def audio_delay_s(self) -> Fraction:
         """Exact seconds; positive moves the sound later.
 
+        Samples are those of the first stream that is moved.
+
         Raises:
             ValueError: What is typed is not a delay.
         """
-        return parse_delay(self.delay_field.text(), self._info.frame_rate)
+        first = next(iter(self.stream_list.indices), self._info.audios[0].index)
+        rate_hz = self._info.sample_rate_hz(first)
+        return parse_delay(self.delay_field.text(), self._info.frame_rate, rate_hz)
 
     @property
     def correction(self) -> Correction:

@@ -21,15 +21,20 @@ from core.timing import (
         ("+.5s", Fraction(1, 2)),
         ("0.1ms", Fraction(1, 10000)),
         ("4f", Fraction(4 * 1001, 30000)),
+        ("7056sa", Fraction(16, 100)),
+        ("-1 sample", Fraction(-1, 44100)),
+        ("100.5 samples", Fraction(201, 88200)),
     ],
 )
 def test_delays_are_read_exactly(text, seconds):
-    assert parse_delay(text, Fraction(30000, 1001)) == seconds
+    assert parse_delay(text, Fraction(30000, 1001), 44100) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "ms", "1m", "1,5", "nan", "inf", "1e3", "４f", "4 f f"])
+@pytest.mark.parametrize(
+    "text", ["", "ms", "1m", "1,5", "nan", "inf", "1e3", "４f", "4 f f", "4 sam"]
+)
 def test_what_is_no_delay_is_refused_with_the_forms_that_are(text):
-    with pytest.raises(ValueError, match=r"160, 160ms, 0\.16s or 4f"):
+    with pytest.raises(ValueError, match=r"160, 160ms, 0\.16s, 4f or 7680sa"):
         parse_delay(text, Fraction(25))
 
 
@@ -38,9 +43,10 @@ def test_a_fraction_without_a_unit_is_not_guessed_at():
         parse_delay("0.16")
 
 
-def test_frames_need_a_frame_rate():
-    with pytest.raises(ValueError, match="no known frame rate"):
-        parse_delay("4f")
+@pytest.mark.parametrize(("text", "counted"), [("4f", "frames"), ("4sa", "samples")])
+def test_what_is_counted_needs_its_rate(text, counted):
+    with pytest.raises(ValueError, match=f"counts {counted}, but their rate is not known"):
+        parse_delay(text)
 
 
 def test_early_audio_is_repaired_by_delaying_it():

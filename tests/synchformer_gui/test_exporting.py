@@ -89,7 +89,7 @@ def test_an_existing_file_asks_for_consent(
 
     asked = foresee(request_for(), SILENT)
     assert asked.target_exists
-    assert "already exists" in asked.problem
+    assert "exists already" in asked.problem
     agreed = foresee(request_for(overwrite=True), SILENT)
     assert agreed.target_exists
     assert agreed.problem == ""
@@ -162,6 +162,50 @@ def test_a_certificate_that_cannot_be_written_leaves_the_verdict(
     assert exported.verification.passed
     assert exported.certificate is None
     assert "cannot be written beside out.mp4" in exported.certificate_problem
+
+
+def test_a_certificate_is_replaced_with_consent_only(
+    request_for: Callable[..., ExportRequest], tmp_path: Path
+) -> None:
+    beside = tmp_path / "out.mp4.certificate.json"
+    beside.write_text("precious")
+    assert not foresee(request_for(), SILENT).target_exists
+    asked = foresee(request_for(certifies=True), SILENT)
+    assert asked.target_exists
+    assert asked.problem.startswith("out.mp4.certificate.json exists already; choose another name")
+    assert foresee(request_for(certifies=True, overwrite=True), SILENT).problem == ""
+
+
+def test_no_certificate_tells_of_a_file_that_was_replaced(
+    request_for: Callable[..., ExportRequest], tmp_path: Path
+) -> None:
+    beside = tmp_path / "out.mp4.certificate.json"
+    export_clip(request_for(certifies=True), SILENT)
+    (tmp_path / "out.mp4").unlink()
+    assert foresee(request_for(), SILENT).problem.startswith(f"{beside.name} exists already")
+    export_clip(request_for(overwrite=True), SILENT)
+    assert not beside.exists()
+    beside.write_text("precious")
+    export_clip(request_for(overwrite=True), SILENT)
+    assert beside.read_text() == "precious"
+
+
+def test_a_certificate_that_cannot_be_deleted_is_told(
+    request_for: Callable[..., ExportRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "not permitted")
+
+    certified = export_clip(request_for(certifies=True), SILENT).certificate
+    assert certified is not None
+    original = Path.unlink
+    monkeypatch.setattr(
+        Path,
+        "unlink",
+        lambda path, **words: (refuse if path == certified else original)(path, **words),
+    )
+    exported = export_clip(request_for(overwrite=True), SILENT)
+    assert "tells of the file that was replaced" in " ".join(exported.notes)
 
 
 def test_nothing_is_certified_unmeasured(request_for: Callable[..., ExportRequest]) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import ExportError
-from core.media.certificate import Residual, certificate_path, write_certificate
+from core.media.certificate import (
+    Residual,
+    certificate_beside,
+    certificate_path,
+    is_certificate,
+    remove_certificate,
+    write_certificate,
+)
 from core.media.correction import Correction
 from core.media.plan import plan_correction
 from core.media.probe import probe
@@ -36,6 +43,8 @@ def test_a_certificate_says_what_was_done_and_found(
     assert len({stream["blake2b"] for stream in said["streams"]}) == 2
     assert said["detected_again"] is None
     assert not list(tmp_path.glob(".*partial~"))
+    assert certificate_beside(target) == path
+    assert is_certificate(path)
     residual = Residual("builtin", "in sync", "", "bt1359", 0.004, (-0.03, 0.035), 0.9)
     path = write_certificate(info, target, correction, plan, found, "Tool 1.0", residual=residual)
     again = json.loads(path.read_text(encoding="utf-8"))["detected_again"]
@@ -58,3 +67,26 @@ def test_a_certificate_that_cannot_be_written_is_told(
     certificate_path(target).mkdir()
     with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
         write_certificate(info, target, correction, plan, found, "Tool 1.0")
+
+
+def test_a_certificate_of_a_file_that_is_replaced_goes(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    path = certificate_path(target)
+    assert remove_certificate(target) == ""
+    path.write_text('{"certificate": 1, "tool": "", "target": {}, "passed": true}')
+    assert remove_certificate(target) == ""
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["precious", "[]", '{"passed": true}', "\udce4"])
+def test_what_others_have_written_is_no_certificate_and_stays(tmp_path: Path, text: str) -> None:
+    target = tmp_path / "out.mp4"
+    path = certificate_path(target)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert not is_certificate(path)
+    assert remove_certificate(target) == ""
+    assert path.exists()
+
+
+def test_a_name_that_is_too_long_for_a_certificate_has_none(tmp_path: Path) -> None:
+    assert certificate_beside(tmp_path / f"{'a' * 250}.mp4") is None

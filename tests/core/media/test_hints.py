@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.media.hints import delay_hints
+from core.media.hints import delay_hints, without_delay
 from core.media.info import MediaInfo, start_of
 from core.media.probe import probe
 
@@ -52,3 +52,19 @@ def test_sound_may_start_first(make_clip: MakeClip) -> None:
     (hint,) = delay_hints(early)
     assert hint.delay_s > 0
     assert "500 ms before the picture" in hint.sentence
+
+
+@pytest.mark.parametrize(
+    ("stem", "rest"),
+    [
+        ("talk DELAY -33ms", "talk"),
+        ("talk T80 2_0ch DELAY 160 ms eng", "talk T80 2_0ch eng"),
+        ("talk - DELAY 0ms - eng", "talk - eng"),
+        ("talk (Delay 5ms) [DELAY 7ms].cut", "talk.cut"),
+        ("DELAY 5ms talk", "talk"),
+        ("DELAY 5ms", "clip"),
+        (" delayed talk 5ms -", " delayed talk 5ms -"),
+    ],
+)
+def test_a_stated_delay_leaves_the_rest_of_a_name(stem: str, rest: str) -> None:
+    assert without_delay(stem) == rest

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.media.correction import Correction, Inexact
+from core.media.hints import delay_hints
 from core.media.info import MediaInfo
 from core.media.naming import default_target
 from core.media.probe import probe
@@ -54,6 +55,14 @@ def test_names_follow_a_template(template: str, name: str, plain: MediaInfo) -> 
     info = replace(plain, path=Path("/a/clip.mp4"))
     correction = Correction((1, 2), Fraction(-15, 2000))
     assert default_target(info, template=template, correction=correction) == Path("/a") / name
+
+
+def test_the_name_of_a_corrected_file_states_no_delay(plain: MediaInfo) -> None:
+    info = replace(plain, path=Path("/a/talk DELAY 160ms.mp4"))
+    assert [hint.delay_s for hint in delay_hints(info)] == [Fraction(16, 100)]
+    target = default_target(info, template="{name}.fixed{ext}")
+    assert target == Path("/a/talk.fixed.mp4")
+    assert delay_hints(replace(info, path=target)) == ()
 
 
 @pytest.mark.parametrize("template", ["", "{title}", "{0}", "{name", "../{name}", "a/{name}"])

@@ -69,13 +69,16 @@ def test_clips_out_of_sync_are_corrected_into_the_same_sub_folders(
     assert told["good.mp4"]["correction"] == "not needed"
     assert told["silent.mp4"]["correction"] == told["mute.mp4"]["correction"] == "left alone"
 
-    # Neither are the corrected clips judged by the next run, nor replaced unasked.
+    # Neither are the corrected clips judged by the next run, nor written again.
     assert check(clips, goal, "-r", "--report", str(report)) == 3
     out = capsys.readouterr().out
     assert f"{goal} is not looked into" in out
     assert "5 files: " in out
-    assert out.count("exists already; choose another name") == 2
-    assert rows(report)["early.mp4"]["correction"] == "failed"
+    early = goal / "early.synced.mp4"
+    assert f"  {early} is there already, as it would be written: audio moved " in out
+    assert "Corrections: 2 already there, 2 left alone, 1 not needed." in out
+    told = rows(report)["early.mp4"]
+    assert (told["correction"], told["corrected_file"]) == ("already there", str(early))
     assert main(["check", str(goal), "-r", *CLASSICAL]) == 0
 
 
@@ -159,6 +162,53 @@ def test_a_missing_certificate_is_told_apart(make, clips, tmp_path, capsys):
     (goal / "a.synced.mp4.certificate.json").mkdir(parents=True)
     assert check(clips, goal, "--certificate") == 4
     assert "the corrected file itself is complete" in capsys.readouterr().out
+
+
+def test_a_certificate_is_not_replaced_unasked(make, clips, tmp_path, capsys):
+    make("a.mp4")
+    beside = tmp_path / "fixed" / "a.synced.mp4.certificate.json"
+    beside.parent.mkdir()
+    beside.write_text("precious")
+    assert check(clips, tmp_path / "fixed", "--certificate") == 3
+    said = f"{beside} exists already; choose another name with --name-template or add --overwrite"
+    assert said in capsys.readouterr().out
+    assert beside.read_text() == "precious"
+
+
+@pytest.mark.parametrize("words", [["--certificate"], ["--no-verify"], ["--move-all"]])
+def test_what_is_not_known_to_be_as_wanted_is_no_earlier_result(
+    make, clips, tmp_path, capsys, words
+):
+    make("a.mp4", n_sounds=2)
+    assert check(clips, tmp_path / "fixed") == 0
+    assert check(clips, tmp_path / "fixed", *words) == 3
+    assert "exists already; choose another name" in capsys.readouterr().out
+
+
+def test_another_file_is_neither_an_earlier_result_nor_replaced(make, clips, tmp_path, capsys):
+    make("a.mp4")
+    taken = tmp_path / "fixed" / "a.synced.mp4"
+    taken.parent.mkdir()
+    taken.write_text("precious")
+    assert check(clips, taken.parent) == 3
+    assert f"{taken} exists already; choose another name" in capsys.readouterr().out
+    assert taken.read_text() == "precious"
+
+
+def test_hints_are_told_and_not_applied(make, clips, tmp_path, capsys):
+    make("a DELAY 70ms.mp4", offset_s=0.0)
+    report = tmp_path / "report.csv"
+    assert main(["check", str(clips), "--report", str(report), *CLASSICAL]) == 0
+    said = "The name of a DELAY 70ms.mp4 states a delay of 70 ms; it is not applied."
+    assert f"  Hint: {said}" in capsys.readouterr().out
+    assert said in rows(report)["a DELAY 70ms.mp4"]["notes"]
+
+
+def test_a_refusal_names_the_option_that_helps(make, clips, tmp_path, capsys):
+    make("a.avi", audio_codec="libmp3lame", rate_hz=44100)
+    assert check(clips, tmp_path / "fixed", "--name-template", "{name}.avi") == 3
+    said = capsys.readouterr().out
+    assert "Choose with --inexact nearest or --inexact reencode.\n" in said
 
 
 def test_ctrl_c_leaves_what_is_finished_and_nothing_else(

@@ -44,6 +44,7 @@ def test_a_dry_run_says_what_is_encoded_again(make_clip, tmp_path, capsys):
         ["--stretch", "1"],
         ["--delay", "40", "--retime"],
         ["--delay", "40", "--keep-pitch"],
+        ["--stretch", "1001/1000", "--inexact", "nearest"],
     ],
 )
 def test_options_that_do_not_go_together_write_nothing(make_clip, tmp_path, capsys, options):

@@ -9,7 +9,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
 from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
-from core.errors import Cancelled
+from core.errors import Cancelled, SyncError
 from core.media.naming import default_target
 from core.media.probe import probe
 from core.timing import TimeSpan
@@ -115,6 +115,62 @@ def test_pieces_that_cannot_be_moved_are_no_failure_without_retime(make_clip, mo
     assert main(["correct", str(clip), "--detect", "--retime"]) == 3
 
 
+DRIFT = SyncMap(
+    MapKind.DRIFT,
+    (Piece(TimeSpan(0.0, 3.0), 0.02, -0.02, (0.01, 0.03), (-0.03, -0.01)),),
+    -13333.0,
+    (-14000.0, -13000.0),
+)
+JUMPS = SyncMap(
+    MapKind.JUMPS,
+    (
+        Piece(TimeSpan(0.0, 1.5), 0.0, 0.0, (-0.01, 0.01), (-0.01, 0.01)),
+        Piece(TimeSpan(1.5, 3.0), 0.2, 0.2, (0.19, 0.21), (0.19, 0.21)),
+    ),
+)
+
+
+@pytest.mark.parametrize("words", [[], ["--retime"]])
+@pytest.mark.parametrize(
+    ("verdict", "code", "said"),
+    [
+        (Verdict.IN_SYNC, 0, "Nothing to correct, nothing was written."),
+        (Verdict.CANNOT_TELL, 2, "Nothing was written, since whether it is out of sync cannot be"),
+    ],
+)
+def test_retiming_is_offered_only_where_it_would_be_done(
+    make_clip, monkeypatch, capsys, words, verdict, code, said
+):
+    clip = make_clip(duration_s=3.0)
+    found = found_in(clip, DRIFT, verdict)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    assert main(["correct", str(clip), "--detect", *words]) == code
+    out = capsys.readouterr().out
+    assert said in out
+    assert "--retime" not in out
+
+
+@pytest.mark.parametrize(
+    ("sync_map", "words", "phrases"),
+    [
+        (JUMPS, ["--keep-pitch"], ["--keep-pitch changes nothing here"]),
+        (None, ["--keep-pitch"], ["--keep-pitch changes nothing here"]),
+        (DRIFT, ["--keep-pitch"], []),
+        (DRIFT, ["--inexact", "nearest"], ["--inexact nearest changes nothing here"]),
+        (None, ["--inexact", "nearest"], []),
+    ],
+)
+def test_a_wish_without_use_is_told(make_clip, monkeypatch, capsys, sync_map, words, phrases):
+    clip = make_clip(duration_s=3.0)
+    found = found_in(clip, sync_map)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    argv = ["correct", str(clip), "--detect", "--retime", "--dry-run", *words]
+    assert main(argv) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "changes nothing" in line]
+    assert len(said) == len(phrases)
+    assert all(phrase in line for phrase, line in zip(phrases, said, strict=True))
+
+
 @pytest.mark.parametrize(
     ("extra", "code"),
     [
@@ -146,6 +202,22 @@ def test_a_certificate_that_cannot_be_written_is_told_apart(make_clip, capsys):
     assert target.is_file()
 
 
+def test_a_certificate_is_part_of_what_overwrite_allows(make_clip, capsys):
+    clip = make_clip(duration_s=2.0)
+    target = default_target(probe(clip))
+    beside = target.with_name(f"{target.name}.certificate.json")
+    beside.write_text("precious")
+    argv = ["correct", str(clip), "--delay", "40"]
+    assert main([*argv, "--certificate"]) == 3
+    assert f"{beside} exists already; choose another name with -o or" in capsys.readouterr().err
+    assert beside.read_text() == "precious"
+    assert not target.exists()
+    assert main([*argv, "--certificate", "--overwrite"]) == 0
+    assert json.loads(beside.read_text())["moved_s"] == "1/25"
+    assert main(["correct", str(clip), "--delay", "-40", "--overwrite"]) == 0
+    assert not beside.exists()
+
+
 def test_the_new_file_is_judged_again_on_request(make_clip, capsys):
     clip = make_clip(offset_s=0.3)
     argv = ["correct", str(clip), "--detect", "--detect-again", "--certificate", *CLASSICAL]
@@ -170,16 +242,55 @@ def test_a_wrong_delay_is_found_by_judging_again(make_clip, capsys):
     assert default_target(probe(clip)).is_file()
 
 
-def test_a_new_file_that_cannot_be_judged_is_no_failure(make_clip, capsys):
+def test_an_answer_that_cannot_tell_is_no_failure_but_none_is(make_clip, capsys):
     clip = make_clip(silent=True, duration_s=6.0)
     assert main(["correct", str(clip), "--delay", "40", "--detect-again", *CLASSICAL]) == 0
     assert "cannot tell (silence), which says nothing against" in capsys.readouterr().out
     short = make_clip("short.mp4", duration_s=0.4)
-    code = main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL])
-    assert code == 0
+    assert main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL]) == 4
     assert default_target(probe(short)).is_file()
+    assert "could not be judged again: short.synced.mp4 has less" in capsys.readouterr().out
+
+
+def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise SyncError("The model is ill.")
+
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.setattr(judging, "judge", fail)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
+    assert main(argv) == 4
+    out = capsys.readouterr().out
+    assert out.count("Wrote ") == out.count("Verified: ") == 1
+    assert "could not be judged again: The model is ill." in out
+    assert "Certificate: " in out
+
+
+def test_a_fault_of_the_program_does_not_hide_the_file(make_clip, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise RuntimeError("CUDA out of memory")
+
+    clip = make_clip(duration_s=2.0)
+    monkeypatch.setattr(judging, "judge", fail)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
+    assert main(argv) == 3
     shown = capsys.readouterr()
-    assert re.search("Judged again: cannot tell|could not be judged again", shown.out)
+    target = default_target(probe(clip))
+    assert f"Wrote {target}: audio moved 40 ms later." in shown.out
+    assert "Verified: " in shown.out
+    assert f"{target} is complete; it was not judged again and has no certificate." in shown.out
+    assert "CUDA out of memory" in shown.err
+
+
+def test_a_missing_certificate_outweighs_what_judging_again_finds(make_clip, monkeypatch):
+    clip = make_clip(duration_s=2.0)
+    target = default_target(probe(clip))
+    target.with_name(f"{target.name}.certificate.json").mkdir()
+    found = found_in(clip)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: found)
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again"]
+    assert main(argv) == 1
+    assert main([*argv, "--certificate", "--overwrite"]) == 4
 
 
 def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, monkeypatch, capsys):
@@ -194,9 +305,23 @@ def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, mo
     assert probe(target).audios
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_written(make_clip, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [
+        ("--model", "nobody", 3),
+        ("--device", "nope", 64),
+        ("--device", "cuda:99", 3),
+        ("--precision", "nope", 64),
+        ("--start", "50", 3),
+    ],
+)
+def test_what_cannot_be_judged_again_is_told_before_anything_is_written(
+    make_clip, capsys, option, value, code
+):
     clip = make_clip(duration_s=2.0)
-    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--model", "nobody"]
-    assert main(argv) == 3
-    assert "nobody" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == [clip]
+    target = default_target(probe(clip))
+    target.write_text("precious")
+    argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--overwrite", option, value]
+    assert main(argv) == code
+    assert capsys.readouterr().err
+    assert target.read_text() == "precious"

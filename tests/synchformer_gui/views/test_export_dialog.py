@@ -43,7 +43,14 @@ def test_estimate_and_name_are_proposed(make_dialog: MakeDialog, settle: Settle)
 
 @pytest.mark.parametrize(
     ("text", "delay_s"),
-    [("160ms", "0.16"), ("4f", "0.16"), ("0.16s", "0.16"), ("-40", "-0.04"), ("1.5f", "0.06")],
+    [
+        ("160ms", "0.16"),
+        ("4f", "0.16"),
+        ("0.16s", "0.16"),
+        ("-40", "-0.04"),
+        ("1.5f", "0.06"),
+        ("2560sa", "0.16"),
+    ],
 )
 def test_delay_is_taken_as_people_write_it(
     make_dialog: MakeDialog, text: str, delay_s: str
@@ -107,7 +114,7 @@ def test_existing_file_is_replaced_only_with_consent_to_that_file(
     dialog = make_dialog()
     chooser = dialog.target_chooser
     chooser.field.setText(str(tmp_path / "other.mp4"))
-    assert "already exists" in settle(dialog)
+    assert "exists already" in settle(dialog)
 
     chooser.replace_box.setChecked(True)
     assert settle(dialog) == ""
@@ -115,7 +122,7 @@ def test_existing_file_is_replaced_only_with_consent_to_that_file(
 
     chooser.field.setText(str(tmp_path / "third.mp4"))
     assert not dialog.request.overwrite
-    assert "third.mp4 already exists" in settle(dialog)
+    assert "third.mp4 exists already" in settle(dialog)
 
 
 def test_a_delay_that_was_erased_is_asked_for(make_dialog: MakeDialog) -> None:
@@ -243,7 +250,7 @@ def test_a_dialog_of_much_stays_on_the_screen(
     dialog = make_dialog(name="five.mkv", n_sounds=5, sync_map=drift)
     dialog.options.fold_button.click()
     dialog.correction_form.stream_list.all_button.click()
-    assert "already exists" in settle(dialog)
+    assert "exists already" in settle(dialog)
     dialog.command_button.click()
     screen_px = dialog.screen().availableGeometry().height()
     qtbot.waitUntil(lambda: screen_px - 100 < dialog.height() <= screen_px, timeout=1000)
