@@ -178,11 +178,25 @@ def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iter
                 "in .mp4 or .mov to keep it hidden."
             )
     before_s = start_of(info.picture) - first_time_s(info, info.picture.index)
-    if before_s > 0:
-        yield (
-            f"{info.path.name} hides {_ms(before_s)} of picture before its beginning, which "
-            f"{target.name} will show; choose a name that ends in .mp4 or .mov to keep it hidden."
-        )
+    behind_s = _hidden_tail_s(info, info.picture.index)
+    for hidden_s, place in ((before_s, "before its beginning"), (behind_s, "behind its end")):
+        if hidden_s > 0:
+            yield (
+                f"{info.path.name} hides {_ms(hidden_s)} of picture {place}, which {target.name} "
+                "will show; choose a name that ends in .mp4 or .mov to keep it hidden."
+            )
+
+
+def _hidden_tail_s(info: MediaInfo, stream_index: int) -> Fraction:
+    """Return how much FFmpeg gives out, up to a key frame, of what is hidden behind the end."""
+    if not info.container.startswith("mov"):
+        return Fraction(0)
+    with open_container(info.path) as reader:
+        stream = reader.streams[stream_index]
+        entries = stream.index_entries
+        shown = [entry.timestamp for entry in entries if not entry.is_discard]
+        last = max((entry.timestamp for entry in entries), default=0)
+        return (last - max(shown, default=last)) * (stream.time_base or Fraction(1))
 
 
 def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 
 from core.media.containers import MXF
@@ -16,9 +15,11 @@ from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
-from core.media.reader import open_container
+from core.media.played import open_source
+from core.media.reader import open_unedited
 from core.media.retimed_check import PITCH_ERROR_S, find_retimed
 from core.media.retimed_notes import held_span_s
+from core.media.shown_check import ReadFile, changed_spans
 from core.media.times_check import displaced_streams, shift_errors_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
 from core.media.traits import OpenedFile, changed_traits
@@ -133,7 +134,7 @@ def verify_corrected(
     plan = plan_correction(source, correction, target)
     written = written or target
     retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
-    with open_container(source.path) as reader, _open_unedited(written) as copy:
+    with open_source(source, plan) as reader, open_unedited(written) as copy:
         wanted, found = _read_both(reader, copy, (source.path, written), plan, monitor)
         kept = {key: track for key, track in wanted.items() if key in found}
         common_s, shift_error_s = shift_errors_s(kept, found, plan, correction)
@@ -142,6 +143,12 @@ def verify_corrected(
         output = plan.streams.output
         differing = (
             *displaced_streams(kept, found, common_s),
+            *changed_spans(
+                ReadFile(source.path, reader, wanted),
+                ReadFile(written, copy, found),
+                plan,
+                correction,
+            ),
             *changed_traits(*files, output, recoded, common_s),
         )
         changed = tuple(changed_texts(reader, copy, output))
@@ -273,9 +280,3 @@ def _limited(
         for key, stream in stream_keys(reader)
         if stream.index in readings and key in others
     }
-
-
-def _open_unedited(path: Path) -> InputContainer:
-    """Open a file so that sound before time zero, which an edit list hides, is read as well."""
-    open_container(path).close()
-    return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
