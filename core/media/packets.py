@@ -20,15 +20,15 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
+from core.media.common_shift import common_shift_s
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
 from core.media.info import MediaInfo
-from core.media.losses import first_time_s
 from core.media.plan import CorrectionPlan, Method, Move
 from core.media.retimed_packets import RetimedPackets
 from core.media.sound_coding import PCM_16, SoundCoding
 from core.media.source_packets import copied_packets, end_of
-from core.media.streams import StreamPlan, describe
+from core.media.streams import describe
 from core.media.target_file import TargetFile
 from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
 from core.progress import Monitor, Progress
@@ -140,10 +140,8 @@ def _copy(
     lead_s: Fraction,
 ) -> None:
     """Write all packets to the described file."""
-    starts_s = {index: first_time_s(info, index) for index in outputs}
-    moved_s = {i: starts_s[i] + correction.audio_delay_s for i in correction.audio_stream_indices}
-    moved_s |= {index: packets.first_s for index, packets in retimed.items()}
-    common_s = _common_shift_s(reader, starts_s, moved_s, plan.streams)
+    retimed_s = {index: packets.first_s for index, packets in retimed.items()}
+    common_s = common_shift_s(info, outputs.keys(), correction, retimed_s, plan.streams.output)
     _copy_chapters(writer, reader, common_s)
     written_s = common_s + lead_s
     shifts_s = dict.fromkeys(outputs, written_s)
@@ -200,38 +198,6 @@ def _mux(
         _shift(packet, shift_s)
         packet.stream = stream
         writer.mux(packet)
-
-
-def _common_shift_s(
-    reader: InputContainer,
-    starts_s: Mapping[int, Fraction],
-    moved_s: Mapping[int, Fraction],
-    plan: StreamPlan,
-) -> Fraction:
-    """Return by how many seconds all streams move together, which no player shows.
-
-    Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
-    streams move up by as much as a moved one would be below what the source had.
-
-    Args:
-        reader: The source.
-        starts_s: When its streams start.
-        moved_s: When those that are moved would start.
-        plan: What becomes of the streams.
-    """
-    lowest_s = min(starts_s.values(), default=Fraction(0))
-    same_family = reader.format.name == plan.output.reads_as
-    common_s = Fraction(0)
-    if reader.format.name in {"mpegts", "mpeg"} and not same_family:
-        # Broadcasts start anywhere; other containers would show hours of nothing.
-        common_s = -lowest_s
-    if plan.output.is_mp4 or not plan.output.keeps_times:
-        return common_s
-    shifted_s = common_s + min(moved_s.values())
-    allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
-    shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
-    # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
-    return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)
 
 
 def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fraction) -> None:

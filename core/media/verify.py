@@ -10,6 +10,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
+from core.media.common_shift import changed_common_shift
 from core.media.containers import MXF
 from core.media.correction import Correction
 from core.media.info import MediaInfo
@@ -71,8 +72,7 @@ class Verification:
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
         shift_error_s: Largest distance of a presentation time from where the plan puts it, in
-            seconds, over all streams that are not retimed; a shift common to all streams does not
-            count.
+            seconds, over all streams that are not retimed, apart from what all have in common.
         lost_streams: Names of the streams that should have been copied and are missing. Data
             streams that are not copied are not among them (`core.media.streams`).
         changed_metadata: Names of texts and flags that differ, but for those that the plan names as
@@ -83,6 +83,8 @@ class Verification:
         retimed: What was found of each other one.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
+        common_s: By how much all streams are later than those of the source. Where it is another
+            than the plan has, that is named among `differing`.
     """
 
     packets_equal: bool
@@ -93,6 +95,7 @@ class Verification:
     differing: tuple[str, ...] = ()
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
     retimed: tuple[RetimedCheck, ...] = ()
+    common_s: float = field(default=0.0, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -142,6 +145,7 @@ def verify_corrected(
         files = OpenedFile(source.path, reader), OpenedFile(written, copy)
         output = plan.streams.output
         differing = (
+            *changed_common_shift(source, correction, plan, common_s),
             *displaced_streams(kept, found, common_s),
             *changed_spans(
                 ReadFile(source.path, reader, wanted),
@@ -164,6 +168,7 @@ def verify_corrected(
         changed_metadata=changed,
         differing=differing,
         streams=checks,
+        common_s=common_s,
         retimed=tuple(
             _retimed_check(source, written, pair, plan, correction, common_s, monitor)
             for pair in pairs.items()
