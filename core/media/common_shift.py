@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from core.media.containers import OutputFormat
 from core.media.correction import Correction
+from core.media.hidden import first_time_s
 from core.media.info import MediaInfo, start_of
-from core.media.losses import first_time_s
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
 
 _CODER_S = Fraction(1, 4)

@@ -5,13 +5,13 @@ its first packet comes later. What the source plays is put into the complete fil
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
 from typing import BinaryIO
 
+from core.media.file_index import index_of
 from core.media.mp4_boxes import Box, boxes_in, find_box, number_at, read_index
 
 _PAUSE = -1
@@ -63,10 +63,7 @@ def n_pieces(path: Path, container: str) -> int:
     Returns:
         0 also where it cannot be read, which copying the file tells.
     """
-    index = b""
-    if container.startswith("mov"):
-        with suppress(OSError), path.open("rb") as file:
-            _, index = read_index(file)
+    index = index_of(path, container) if container.startswith("mov") else b""
     tracks = [track for track in _tracks(index) if _kind(index, track) in {b"vide", b"soun"}]
     return max((len(_pieces(_edits(index, track))) for track in tracks), default=0)
 
