@@ -9,9 +9,13 @@ from core.media.correction import Correction
 from core.media.hidden import first_time_s
 from core.media.info import MediaInfo, start_of
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
+from core.timing import VIDEO_FPS
 
 _CODER_S = Fraction(1, 4)
 """More than what coders put before sound that is encoded again."""
+
+_MOST_REORDERED = 16
+"""How many pictures H.264 and HEVC may decode before the first that is shown."""
 
 _ROUNDING_S = 1e-6
 
@@ -79,8 +83,13 @@ def changed_common_shift(
     output = plan.streams.output
     planned_s = float(common_shift_s(info, indices, correction, retimed_s, output))
     accepted_s = float(ACCEPTED_ERROR_S) + _ROUNDING_S
-    # Where retimed sound begins is known once it is encoded.
-    above_s = float(_CODER_S) if retimed and not output.is_mp4 and output.keeps_times else 0.0
+    above_s = 0.0
+    if output.name == "mpegts":
+        # Its muxer lets all begin later until no picture is decoded before time zero.
+        above_s += float(_MOST_REORDERED / (info.frame_rate or VIDEO_FPS))
+    if retimed and not output.is_mp4 and output.keeps_times:
+        # Where that sound begins is known once it is encoded.
+        above_s += float(_CODER_S)
     if not -accepted_s <= common_s - planned_s <= accepted_s + above_s:
         later_ms = 1000 * (common_s - planned_s)
         way = "later" if later_ms > 0 else "earlier"
