@@ -34,6 +34,14 @@ class OutputFormat:
         """Whether it is MP4 or MOV, where sound before time zero is kept and not played."""
         return self.name in {"mp4", "mov"}
 
+    def keeps_hidden(self, container: str) -> bool:
+        """Tell whether what edit lists of a source hide gets into the file, and stays hidden.
+
+        Args:
+            container: FFmpeg's name of the source's format.
+        """
+        return self.is_mp4 and self.reads_as == container
+
     @property
     def holds_chapters(self) -> bool:
         """Whether it has a place for chapters, and for texts of its own choice or most of them."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.media.info import MediaInfo
+from core.media.mp4_boxes import file_boxes
 
 _MOV_BOXES = frozenset(
     [b"mdat", b"moof", b"moov", b"sidx", b"styp", b"emsg", b"free", b"skip", b"uuid", b"mfra"]
@@ -21,7 +22,6 @@ _TRANSPORT_PACKETS = ((0, 188), (4, 192), (0, 204))
 _SYNC = 0x47
 _N_PACKETS_TRIED = 5
 _FLV_TAGS = frozenset({8, 9, 18})
-_HEAD_BYTES = 1 << 20
 _MXF_HEAD_BYTES = 1 << 16
 _MXF_KEY = bytes.fromhex("060e2b34")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d010201")
@@ -58,49 +58,10 @@ def is_cut_short(path: Path, container: str) -> bool:
     return False
 
 
-def read_index(path: Path, container: str) -> None:
-    """Read what describes the streams of a file.
-
-    Demuxers go on after a failure in there, with those streams that they have heard of until then.
-
-    Args:
-        path: The file.
-        container: FFmpeg's name of its format.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        file.read(_HEAD_BYTES)
-        if not container.startswith("mov"):
-            return
-        file.seek(0)
-        while len(head := file.read(16)) == 16:
-            n_bytes = int.from_bytes(head[:4], "big")
-            n_bytes = int.from_bytes(head[8:], "big") if n_bytes == 1 else n_bytes
-            if head[4:8] == b"moov":
-                file.read(n_bytes)
-            if n_bytes < 8 or head[4:8] == b"moov":
-                return
-            file.seek(n_bytes - len(head), os.SEEK_CUR)
-
-
 def _is_mov_cut(file: BinaryIO, size: int) -> bool:
-    """Go from box to box (ISO 14496-12, 4.2)."""
-    position = 0
-    while position + 8 <= size:
-        file.seek(position)
-        head = file.read(16)
-        n_bytes, kind = int.from_bytes(head[:4], "big"), head[4:8]
-        if n_bytes == 1:
-            n_bytes = int.from_bytes(head[8:16], "big")
-        if n_bytes < 8:
-            # To the end of the file, or no box: some programs append what is none.
-            return False
-        position += n_bytes
-        if position > size:
-            return kind in _MOV_BOXES
-    return False
+    """Go from box to box."""
+    last = max(file_boxes(file), key=lambda box: box.end, default=None)
+    return last is not None and last.end > size and last.name in _MOV_BOXES
 
 
 def _is_matroska_cut(file: BinaryIO, size: int) -> bool:

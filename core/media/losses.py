@@ -1,11 +1,9 @@
-"""What a container cannot carry besides packets: texts, chapters, hidden pictures."""
+"""What a container cannot carry besides packets: texts, chapters, descriptions of the picture."""
 
 import io
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -16,9 +14,9 @@ from av.video.stream import VideoStream
 
 from core.media.colours import only_contained_colours
 from core.media.containers import MP4, OutputFormat, is_statistic
+from core.media.file_index import index_of
 from core.media.flags import flag_notes, has_other_flags
-from core.media.info import MediaInfo, start_of
-from core.media.reader import open_container
+from core.media.info import MediaInfo
 from core.media.services import changed_services, read_services, service_notes
 from core.media.streams import CONTAINER_KEYS, is_picture, keeps_data
 from core.media.timecodes import (
@@ -48,18 +46,12 @@ _HOLD_LANGUAGE = frozenset({"mp4", "mov", "matroska", "webm", "mpegts"})
 _RATE_TOLERANCE = Fraction(1, 100)
 """Averages depend on how long the last picture is shown."""
 
-_N_PACKETS_LOOKED_AT = 50
-_MATROSKA_HEAD_BYTES = 1 << 20
-
 _MARKS = (
     ("Dolby Vision configuration", (b"dvcC", b"dvvC", b"dvwC"), {"mp4", "matroska"}),
     ("description of a sphere or of depth", (b"sv3d", b"st3d"), {"mp4", "matroska"}),
     ("description of brightness", (b"mdcv", b"clli"), {"mp4", "mov", "matroska", "webm"}),
 )
 """What is described, how its boxes are called in MP4, and which muxers have a place for it."""
-
-_PRIMING_S = Fraction(12, 100)
-"""More than what coders put before the sound, which is silent: HE-AAC has the most."""
 
 # fmt: off
 _TOOL_KEYS = frozenset({
@@ -212,26 +204,6 @@ def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[s
     return frozenset()
 
 
-def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
-    """Say what an edit list of the source hides and the target would show."""
-    if output.is_mp4 or info.picture is None:
-        return
-    for audio in info.audios:
-        before_s = start_of(audio) - first_time_s(info, audio.index)
-        if before_s > _PRIMING_S:
-            yield (
-                f"{info.path.name} hides {_ms(before_s)} of sound before the beginning of stream "
-                f"{audio.index}, which {target.name} will let be heard; choose a name that ends "
-                "in .mp4 or .mov to keep it hidden."
-            )
-    before_s = start_of(info.picture) - first_time_s(info, info.picture.index)
-    if before_s > 0:
-        yield (
-            f"{info.path.name} hides {_ms(before_s)} of picture before its beginning, which "
-            f"{target.name} will show; choose a name that ends in .mp4 or .mov to keep it hidden."
-        )
-
-
 def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
     """Say which descriptions of the picture have no place in the target."""
     picture = info.picture
@@ -252,48 +224,3 @@ def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[
                 f"The {name} of {info.path.name} is left out: {target.name} cannot hold it; choose "
                 "a name that ends in .mp4 or .mkv to keep it."
             )
-
-
-def index_of(path: Path, container: str) -> bytes:
-    """Return the part of a file that describes its streams; empty for most containers.
-
-    Of MP4 and MOV, it is what the box of that name holds.
-
-    It is empty as well where that cannot be read, which copying the file tells.
-
-    Args:
-        path: The file.
-        container: FFmpeg's name of its format.
-    """
-    with suppress(OSError), path.open("rb") as file:
-        if container.startswith("matroska"):
-            return file.read(_MATROSKA_HEAD_BYTES)
-        if not container.startswith("mov"):
-            return b""
-        while len(head := file.read(16)) >= 8:
-            size = int.from_bytes(head[:4], "big")
-            size = int.from_bytes(head[8:], "big") if size == 1 else size
-            if head[4:8] == b"moov":
-                n_head = 16 if int.from_bytes(head[:4], "big") == 1 else 8
-                file.seek(n_head - len(head), os.SEEK_CUR)
-                return file.read(size - n_head)
-            if size < 8:
-                break
-            file.seek(size - len(head), os.SEEK_CUR)
-    return b""
-
-
-def first_time_s(info: MediaInfo, stream_index: int) -> Fraction:
-    """Return when the first packets of a stream would be presented, hidden ones included."""
-    with open_container(info.path) as reader:
-        stream = reader.streams[stream_index]
-        start_s = (stream.start_time or 0) * (stream.time_base or Fraction(1))
-        if not reader.format.name.startswith("mov"):
-            return start_s
-        packets = islice(reader.demux(stream), _N_PACKETS_LOOKED_AT)
-        times_s = [packet.pts * packet.time_base for packet in packets if packet.pts is not None]
-    return min([*times_s, start_s])
-
-
-def _ms(seconds: Fraction) -> str:
-    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")

@@ -20,15 +20,15 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
+from core.media.common_shift import common_shift_s
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
-from core.media.info import MediaInfo, start_of
-from core.media.losses import first_time_s
+from core.media.info import MediaInfo
 from core.media.plan import CorrectionPlan, Method, Move
 from core.media.retimed_packets import RetimedPackets
 from core.media.sound_coding import PCM_16, SoundCoding
 from core.media.source_packets import copied_packets, end_of
-from core.media.streams import StreamPlan, describe
+from core.media.streams import describe
 from core.media.target_file import TargetFile
 from core.media.untimed import DecodedRelay, PacketRelay, Relay, SampleRelay, silent_packet
 from core.progress import Monitor, Progress
@@ -51,7 +51,7 @@ def copy_packets(
     correction: Correction,
     monitor: Monitor,
     layout: Layout | None = None,
-    heads_s: Mapping[int, Fraction] | None = None,
+    lead_s: Fraction = Fraction(0),
 ) -> tuple[str, ...]:
     """Write all that the plan copies to an open file.
 
@@ -63,7 +63,7 @@ def copy_packets(
         correction: What is moved.
         monitor: Told the progress, and asked whether to go on.
         layout: Where MP4 and MOV get their index.
-        heads_s: By how much more streams are put later, since so much of them gets hidden.
+        lead_s: By how much later everything is written than it is to be played.
 
     Returns:
         Sentences that say what became of sound that was found to be damaged, or was clipped.
@@ -95,7 +95,7 @@ def copy_packets(
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
-            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {})
+            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, lead_s)
             notes = tuple(chain.from_iterable(packets.notes for packets in retimed.values()))
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
@@ -106,25 +106,6 @@ def copy_packets(
     writer.close()
     target.raise_failure()
     return notes
-
-
-def hidden_heads_s(
-    info: MediaInfo, correction: Correction, plan: CorrectionPlan
-) -> dict[int, Fraction]:
-    """Return how much sound is to stay hidden behind a pause, by the streams of the source."""
-    heads_s: dict[int, Fraction] = {}
-    if not plan.streams.output.is_mp4 or not info.container.startswith("mov"):
-        return heads_s
-    for audio in info.audios:
-        move = plan.move_of(audio.index)
-        if move is not None and move.method is not Method.TIMES:
-            continue
-        start_s = start_of(audio)
-        head_s = start_s - first_time_s(info, audio.index)
-        is_moved = audio.index in correction.audio_stream_indices
-        if head_s > 0 and start_s + correction.audio_delay_s * is_moved > 0:
-            heads_s[audio.index] = head_s
-    return heads_s
 
 
 def _recoded(plan: CorrectionPlan) -> dict[int, SoundCoding]:
@@ -156,19 +137,16 @@ def _copy(
     plan: CorrectionPlan,
     correction: Correction,
     monitor: Monitor,
-    heads_s: Mapping[int, Fraction],
+    lead_s: Fraction,
 ) -> None:
     """Write all packets to the described file."""
-    starts_s = {index: first_time_s(info, index) for index in outputs}
-    moved_s = {i: starts_s[i] + correction.audio_delay_s for i in correction.audio_stream_indices}
-    moved_s |= {index: packets.first_s for index, packets in retimed.items()}
-    common_s = _common_shift_s(reader, starts_s, moved_s, plan.streams)
+    retimed_s = {index: packets.first_s for index, packets in retimed.items()}
+    common_s = common_shift_s(info, outputs.keys(), correction, retimed_s, plan.streams.output)
     _copy_chapters(writer, reader, common_s)
-    shifts_s = dict.fromkeys(outputs, common_s)
+    written_s = common_s + lead_s
+    shifts_s = dict.fromkeys(outputs, written_s)
     for index in correction.audio_stream_indices:
         shifts_s[index] += correction.audio_delay_s
-    for index, head_s in heads_s.items():
-        shifts_s[index] += head_s
     relays = {
         move.stream_index: _relay(reader.streams[move.stream_index], move)
         for move in plan.moves
@@ -187,7 +165,7 @@ def _copy(
         if packet.dts is not None:
             for number, packets in retimed.items():
                 due = packets.before(packet.dts * packet.time_base)
-                _mux(writer, outputs[number], due, common_s)
+                _mux(writer, outputs[number], due, written_s)
         _shift(packet, shifts_s[index])
         packet.stream = outputs[index]
         writer.mux(packet)
@@ -196,7 +174,7 @@ def _copy(
     for index, relay in relays.items():
         _mux(writer, outputs[index], relay.finish(until_s))
     for index, packets in retimed.items():
-        _mux(writer, outputs[index], packets.finish(until_s), common_s)
+        _mux(writer, outputs[index], packets.finish(until_s), written_s)
 
 
 def _relay(stream: Stream, move: Move) -> Relay:
@@ -220,38 +198,6 @@ def _mux(
         _shift(packet, shift_s)
         packet.stream = stream
         writer.mux(packet)
-
-
-def _common_shift_s(
-    reader: InputContainer,
-    starts_s: Mapping[int, Fraction],
-    moved_s: Mapping[int, Fraction],
-    plan: StreamPlan,
-) -> Fraction:
-    """Return by how many seconds all streams move together, which no player shows.
-
-    Files of MP4 and MOV hide what lies before zero. The others have no such times: there, all
-    streams move up by as much as a moved one would be below what the source had.
-
-    Args:
-        reader: The source.
-        starts_s: When its streams start.
-        moved_s: When those that are moved would start.
-        plan: What becomes of the streams.
-    """
-    lowest_s = min(starts_s.values(), default=Fraction(0))
-    same_family = reader.format.name == plan.output.reads_as
-    common_s = Fraction(0)
-    if reader.format.name in {"mpegts", "mpeg"} and not same_family:
-        # Broadcasts start anywhere; other containers would show hours of nothing.
-        common_s = -lowest_s
-    if plan.output.is_mp4 or not plan.output.keeps_times:
-        return common_s
-    shifted_s = common_s + min(moved_s.values())
-    allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
-    shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
-    # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
-    return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)
 
 
 def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fraction) -> None:

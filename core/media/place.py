@@ -9,6 +9,7 @@ from av.error import FFmpegError
 
 from core.errors import ExportError
 from core.media.containers import Layout, output_format
+from core.media.hidden import hidden_parts
 from core.media.info import MediaInfo
 
 _ROOM_FACTOR = 1.15
@@ -41,6 +42,8 @@ def check_place(
             path=info.path,
         )
     identity(info)
+    if layout is Layout.FRAGMENTED:
+        _check_hidden(info)
     try:
         folder = target.parent
         while makes_folder and not folder.exists():
@@ -51,6 +54,20 @@ def check_place(
         _check_permission(folder)
     except OSError as error:
         raise not_written(info, target, error) from error
+
+
+def _check_hidden(info: MediaInfo) -> None:
+    """Check that nothing is hidden that players would show of a file in fragments.
+
+    Its edit lists cannot end what is played, and FFmpeg does not hide pictures by them.
+    """
+    for part in hidden_parts(info):
+        seconds_s = float(max(part.head_s, part.tail_s))
+        raise ExportError(
+            f"{info.path.name} hides {seconds_s:.2f} s of {part.stream} by an edit list, which "
+            "a file in fragments would show; choose another layout.",
+            path=info.path,
+        )
 
 
 def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:

@@ -11,9 +11,10 @@ from av.container import InputContainer
 from core.media.correction import Correction, Inexact
 from core.media.cut_short import cut_notes
 from core.media.edit_lists import n_pieces
+from core.media.hidden import shown_by_others
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.lengths import length_notes
-from core.media.losses import lost_marks, lost_texts, shown_by_others
+from core.media.losses import lost_marks, lost_texts
 from core.media.reader import open_container
 from core.media.retimed_notes import place_notes
 from core.media.sound_coding import SoundCoding, sound_coding

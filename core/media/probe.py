@@ -13,7 +13,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
-from core.media.cut_short import read_index
+from core.media.file_index import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
 from core.media.untimed import is_uncompressed
@@ -42,7 +42,7 @@ def probe(path: Path) -> MediaInfo:
     """
     with open_container(path) as container:
         try:
-            read_index(path, container.format.name)
+            check_index(path, container.format.name)
         except OSError as error:
             raise failed_drive(path, error) from error
         videos: list[VideoStream] = []

@@ -54,6 +54,18 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
+def open_unedited(path: Path) -> InputContainer:
+    """Open a media file for reading what the edit lists of MP4 and MOV hide as well.
+
+    Times are the same; what is hidden before the beginning has negative ones.
+
+    Raises:
+        MediaError: As for `open_container`.
+    """
+    open_container(path).close()
+    return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
+
+
 def _read_head(path: Path) -> bytes:
     """Return the first bytes of a file, which there are."""
     if path.is_dir():

@@ -20,11 +20,12 @@ from av.error import FFmpegError
 from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
-from core.media.edit_lists import hide_heads
+from core.media.edit_lists import play_spans
 from core.media.info import MediaInfo
-from core.media.packets import copy_packets, hidden_heads_s
+from core.media.packets import copy_packets
 from core.media.place import check_place, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
+from core.media.played import lead_of, open_source, source_spans, target_spans
 from core.media.reader import open_container
 from core.media.streams import plan_streams
 from core.paths import complete_or_absent, remove_left_over
@@ -187,14 +188,13 @@ def _write(
     layout: Layout | None,
 ) -> tuple[str, ...]:
     """Write the file under its temporary name; return what became of sound that was not kept."""
+    spans = source_spans(info, plan)
+    lead_s = lead_of(info, correction, plan, spans)
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
-    heads_s = hidden_heads_s(info, correction, plan)
-    with open_container(info.path) as reader, partial.absolute().open("r+b") as file:
-        notes = copy_packets(reader, file, info, plan, correction, monitor, layout, heads_s)
+    with open_source(info, plan) as reader, partial.absolute().open("r+b") as file:
+        notes = copy_packets(reader, file, info, plan, correction, monitor, layout, lead_s)
         file.flush()
-        copied = {item.index for item in plan.streams.copied}
-        sounds = [audio.index for audio in info.audios if audio.index in copied]
-        hide_heads(partial, {sounds.index(index): head_s for index, head_s in heads_s.items()})
+        play_spans(partial, target_spans(correction, plan, spans), lead_s)
         os.fsync(file.fileno())
     return notes
 

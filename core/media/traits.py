@@ -25,7 +25,7 @@ from core.media.added_streams import has_codec
 from core.media.colours import held_colours, stated_colours
 from core.media.containers import OutputFormat
 from core.media.essence import parameter_sets
-from core.media.losses import index_of
+from core.media.file_index import index_of
 from core.media.probe import first_picture
 from core.media.streams import is_picture, loses_shape
 from core.media.timecodes import timecode_change

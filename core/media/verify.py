@@ -8,17 +8,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 
+from core.media.common_shift import changed_common_shift
 from core.media.containers import MXF
 from core.media.correction import Correction
 from core.media.info import MediaInfo
 from core.media.losses import changed_texts
 from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
-from core.media.reader import open_container
+from core.media.played import open_source
+from core.media.reader import open_unedited
 from core.media.retimed_check import PITCH_ERROR_S, find_retimed
 from core.media.retimed_notes import held_span_s
+from core.media.shown_check import ReadFile, changed_spans
 from core.media.times_check import displaced_streams, shift_errors_s
 from core.media.tracks import CheckProgress, Reading, Track, TrackKey, read_tracks, stream_keys
 from core.media.traits import OpenedFile, changed_traits
@@ -70,8 +72,7 @@ class Verification:
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
         shift_error_s: Largest distance of a presentation time from where the plan puts it, in
-            seconds, over all streams that are not retimed; a shift common to all streams does not
-            count.
+            seconds, over all streams that are not retimed, apart from what all have in common.
         lost_streams: Names of the streams that should have been copied and are missing. Data
             streams that are not copied are not among them (`core.media.streams`).
         changed_metadata: Names of texts and flags that differ, but for those that the plan names as
@@ -82,6 +83,8 @@ class Verification:
         retimed: What was found of each other one.
         remainder_s: By how much the plan puts the sound later than asked for, where the correction
             allows that.
+        common_s: By how much all streams are later than those of the source. Where it is another
+            than the plan has, that is named among `differing`.
     """
 
     packets_equal: bool
@@ -92,6 +95,7 @@ class Verification:
     differing: tuple[str, ...] = ()
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
     retimed: tuple[RetimedCheck, ...] = ()
+    common_s: float = field(default=0.0, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -133,7 +137,7 @@ def verify_corrected(
     plan = plan_correction(source, correction, target)
     written = written or target
     retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
-    with open_container(source.path) as reader, _open_unedited(written) as copy:
+    with open_source(source, plan) as reader, open_unedited(written) as copy:
         wanted, found = _read_both(reader, copy, (source.path, written), plan, monitor)
         kept = {key: track for key, track in wanted.items() if key in found}
         common_s, shift_error_s = shift_errors_s(kept, found, plan, correction)
@@ -141,7 +145,14 @@ def verify_corrected(
         files = OpenedFile(source.path, reader), OpenedFile(written, copy)
         output = plan.streams.output
         differing = (
+            *changed_common_shift(source, correction, plan, common_s),
             *displaced_streams(kept, found, common_s),
+            *changed_spans(
+                ReadFile(source.path, reader, wanted),
+                ReadFile(written, copy, found),
+                plan,
+                correction,
+            ),
             *changed_traits(*files, output, recoded, common_s),
         )
         changed = tuple(changed_texts(reader, copy, output))
@@ -157,6 +168,7 @@ def verify_corrected(
         changed_metadata=changed,
         differing=differing,
         streams=checks,
+        common_s=common_s,
         retimed=tuple(
             _retimed_check(source, written, pair, plan, correction, common_s, monitor)
             for pair in pairs.items()
@@ -273,9 +285,3 @@ def _limited(
         for key, stream in stream_keys(reader)
         if stream.index in readings and key in others
     }
-
-
-def _open_unedited(path: Path) -> InputContainer:
-    """Open a file so that sound before time zero, which an edit list hides, is read as well."""
-    open_container(path).close()
-    return av.open(str(path.absolute()), options={"advanced_editlist": "0"})

@@ -12,12 +12,15 @@ import pytest
 from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
-from core.media.edit_lists import n_pieces
+from core.media.edit_lists import n_pieces, played_spans
 from core.media.plan import plan_correction
 from core.media.probe import probe
+from core.media.reader import open_unedited
 from core.media.remux import write_corrected
 from core.media.verify import verify_corrected
 from tests.core.media.mp4_boxes import box
+
+CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
 
 TICKS_HZ = 90000
 """Ticks of the movie, in clips of `make_clip`."""
@@ -109,7 +112,7 @@ def test_sound_that_an_edit_list_hides_stays_hidden(
     assert verify_corrected(info, target, correction).passed
 
 
-@pytest.mark.parametrize("layout", [*Layout, None])
+@pytest.mark.parametrize("layout", [Layout.FASTSTART, None])
 def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
     layout: Layout | None, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -124,6 +127,110 @@ def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
     assert np.abs(first[1].to_ndarray() - first[0].to_ndarray()).max() < 1e-3
     assert verify_corrected(info, target, correction).passed
     assert probe(target).duration_s == pytest.approx(4, abs=0.05)
+
+
+def shown(path: Path) -> list[tuple[float, bytes]]:
+    """Return when each picture is shown, and what it shows."""
+    with av.open(str(path)) as container:
+        return [
+            (round(float(frame.time or 0), 4), frame.to_ndarray(format="gray").tobytes())
+            for frame in container.decode(video=0)
+        ]
+
+
+EDITS = [
+    [(2.0, 0.0)],
+    [(1.5, 2.3)],
+    [(0.4, None), (1.5, 1.3)],
+    [(0.4, None), (1.5, 2.0)],
+    [(0.4, None), (9.0, 0.0)],
+]
+
+
+@pytest.mark.parametrize("edits", EDITS)
+@pytest.mark.parametrize(
+    ("name", "layout", "delay_ms"),
+    [("out.mp4", None, 160), ("out.mov", Layout.FASTSTART, -160), ("out.mp4", None, -700)],
+)
+def test_pictures_that_an_edit_list_hides_stay_hidden(
+    name: str,
+    layout: Layout | None,
+    delay_ms: int,
+    edits: list[tuple[float, float | None]],
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=5, size=(96, 80), rate_hz=48000)
+    info = probe(edited(clip, ("vide",), edits))
+    correction = Correction((1,), Fraction(delay_ms, 1000))
+    target = write_corrected(info, tmp_path / name, correction, layout=layout)
+    assert shown(target) == shown(clip)
+    assert verify_corrected(info, target, correction).passed
+    assert probe(target).picture == info.picture
+    with open_unedited(target) as whole:
+        assert len(whole.streams.video[0].index_entries) == 125
+
+
+@pytest.mark.parametrize(
+    "edits", [[(1.0, 0.0)], [(3.0, 0.0)], [(2.0, 0.2)], [(0.2, None), (2.0, 0.0)]]
+)
+@pytest.mark.parametrize("kind", ["vide", "soun"])
+def test_a_copy_that_shows_something_else_does_not_pass(
+    kind: str,
+    edits: list[tuple[float, float | None]],
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
+    info = probe(edited(clip, ("vide", "soun"), [(2.0, 0.0)]))
+    correction = Correction((1,), Fraction(0))
+    target = write_corrected(info, tmp_path / "out.mov", correction)
+    assert verify_corrected(info, target, correction).passed
+    found = verify_corrected(info, edited(target, (kind,), edits), correction)
+    assert not found.passed
+    if edits[0][1] == 0:
+        stream = "stream 0 (video)" if kind == "vide" else "stream 1 (audio)"
+        (told,) = found.differing
+        assert told.startswith(f"what is played of {stream}: ")
+
+
+@pytest.mark.parametrize("edits", [[(2.0, 0.0)], [(2.0, 0.5)]])
+@pytest.mark.parametrize("kind", ["vide", "soun"])
+def test_what_is_hidden_is_not_put_into_fragments(
+    kind: str,
+    edits: list[tuple[float, float | None]],
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
+    correction, target = Correction((1,), Fraction(160, 1000)), tmp_path / "out.mp4"
+    write_corrected(probe(clip), target, correction, layout=Layout.FRAGMENTED)
+    info = probe(edited(clip, (kind,), edits))
+    with pytest.raises(ExportError, match=r"^clip\.mp4 hides .* choose another layout\.$"):
+        write_corrected(info, target, correction, layout=Layout.FRAGMENTED, overwrite=True)
+
+
+def test_where_hidden_pictures_would_be_shown_it_is_told(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
+    edited(clip, ("vide",), [(1.5, 0.5)])
+    told = [note for note in notes(clip, tmp_path / "out.mkv") if "hides" in note]
+    assert len(told) == 2
+    assert "of picture behind its end, which out.mkv will show" in told[1]
+    assert not any("hides" in note for note in notes(clip, tmp_path / "out.mov"))
+
+
+def test_edits_without_length_behind_the_piece_make_no_second_one(
+    make_clip: Callable[..., Path],
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
+    edited(clip, ("vide",), [(0.5, None), (2.0, 0.0), (0.0, 1.0), (1.0, None)])
+    assert n_pieces(clip, CONTAINER) == 1
+    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert (span.begin_s, span.end_s) == (Fraction(1, 2), Fraction(5, 2))
+    edited(clip, ("vide",), [(0.5, None), (0.5, None), (2.0, 0.0)])
+    assert n_pieces(clip, CONTAINER) == 2
 
 
 def test_where_hidden_sound_would_be_heard_it_is_told(
@@ -150,7 +257,7 @@ def test_a_file_put_together_from_pieces_is_refused_and_says_why(
     tmp_path: Path,
 ) -> None:
     clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
-    assert n_pieces(clip, "mov,mp4,m4a,3gp,3g2,mj2") <= 1
+    assert n_pieces(clip, CONTAINER) <= 1
     info = probe(edited(clip, kinds, edits))
     with pytest.raises(ExportError, match=r"^clip\.mov is put together from 2 pieces by an edit"):
         write_corrected(info, tmp_path / "out.mov", Correction((1,), Fraction(160, 1000)))

@@ -122,14 +122,18 @@ def test_every_picture_of_a_stream_with_b_frames_is_kept(
     assert count_frames(target, "video") == count_frames(info.path, "video")
 
 
-def test_sound_that_was_moved_before_the_start_comes_back(
+def test_sound_that_was_moved_before_the_start_goes_back_and_stays_hidden(
     clip: Callable[[str], MediaInfo], tmp_path: Path
 ) -> None:
     plain = clip("aac.mp4")
     write_corrected(plain, tmp_path / "early.mp4", by(plain, -900))
     early = probe(tmp_path / "early.mp4")
     write_corrected(early, tmp_path / "back.mp4", by(early, 900))
-    assert verify_corrected(plain, tmp_path / "back.mp4", by(plain, 0)).passed
+    found = verify_corrected(plain, tmp_path / "back.mp4", by(plain, 0))
+    assert found.packets_equal
+    assert found.shift_error_s < 1e-4
+    (told,) = found.differing
+    assert told.startswith("what is played of stream 1 (audio)")
 
 
 def test_sound_of_an_avi_is_moved_finer_than_its_ticks(

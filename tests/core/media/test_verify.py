@@ -74,6 +74,40 @@ def test_one_displaced_packet_is_found(info: MediaInfo, tmp_path: Path) -> None:
     assert not found.passed
 
 
+@pytest.mark.parametrize(
+    ("suffix", "later_s"), [(".mp4", 10), (".mov", 0.05), (".mkv", 0.05), (".ts", 1)]
+)
+def test_a_copy_all_of_which_is_later_does_not_pass(
+    suffix: str, later_s: float, info: MediaInfo, tmp_path: Path
+) -> None:
+    def later(packet: av.Packet, number: int) -> av.Packet:
+        ticks = round(later_s / packet.time_base)
+        packet.pts, packet.dts = (packet.pts or 0) + ticks, (packet.dts or 0) + ticks
+        return packet
+
+    target = tmp_path / f"out{suffix}"
+    write_corrected(info, tmp_path / f"whole{suffix}", LATER)
+    planned_s = verify_corrected(info, tmp_path / f"whole{suffix}", LATER).common_s
+    copy_packets(tmp_path / f"whole{suffix}", target, later)
+    found = verify_corrected(info, target, LATER)
+    assert found.shift_error_s < 1e-3
+    assert found.common_s - planned_s == pytest.approx(later_s, abs=2e-3)
+    assert any("the time of all streams" in text for text in found.differing)
+    assert not found.passed
+
+
+@pytest.mark.parametrize("delay_ms", [-160, 0, 160])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts"])
+def test_pictures_that_are_decoded_before_time_zero_pass_everywhere(
+    suffix: str, delay_ms: int, info: MediaInfo, tmp_path: Path
+) -> None:
+    with av.open(str(info.path)) as reader:
+        assert (next(reader.demux(video=0)).dts or 0) < 0
+    correction = Correction((1,), Fraction(delay_ms, 1000))
+    target = write_corrected(info, tmp_path / f"out{suffix}", correction)
+    assert verify_corrected(info, target, correction).passed
+
+
 def test_a_missing_packet_is_found(info: MediaInfo, tmp_path: Path) -> None:
     write_corrected(info, tmp_path / "whole.mkv", LATER)
     copy_packets(

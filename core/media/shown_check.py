@@ -1,0 +1,147 @@
+"""Comparing what players show of a source and of its copy, where both have edit lists.
+
+Content and times of all packets, hidden ones included, are compared in `core.media.verify`; here,
+which of these are played.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
+from numpy.typing import NDArray
+
+from core.media.correction import Correction
+from core.media.edit_lists import Span, is_fragmented, played_spans
+from core.media.hidden import PRIMING_S
+from core.media.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
+from core.media.reader import open_container
+from core.media.tracks import Track, TrackKey, stream_keys
+from core.media.untimed import is_uncompressed
+
+_CHUNK_SAMPLES = 1024
+"""Into how many samples FFmpeg cuts uncompressed sound; the last piece is played to its end."""
+
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file all of whose packets were read.
+
+    Attributes:
+        path: Where it lies.
+        reader: It, opened without its edit lists.
+        tracks: What was read.
+    """
+
+    path: Path
+    reader: InputContainer
+    tracks: Mapping[TrackKey, Track]
+
+
+def changed_spans(
+    source: ReadFile, copy: ReadFile, plan: CorrectionPlan, correction: Correction
+) -> Iterator[str]:
+    """Yield of which streams a copy in MP4 or MOV plays more, or less, than its source does.
+
+    Raises:
+        MediaError: One of the files cannot be opened.
+        OSError: One of the files cannot be read.
+    """
+    if not plan.streams.output.keeps_hidden(source.reader.format.name):
+        return
+    wanted, found = dict(_played(source)), dict(_played(copy))
+    slack_s = float(PRIMING_S) if is_fragmented(copy.path) else 0.0
+    for key in wanted.keys() & found.keys():
+        index = source.tracks[key].index
+        move = plan.move_of(index)
+        if move is not None and move.method is not Method.TIMES:
+            continue
+        is_moved = index in correction.audio_stream_indices
+        delay_s = float(correction.audio_delay_s) if is_moved else 0.0
+        stream = source.reader.streams[index]
+        before_s, after_s = _from_zero(wanted[key] + delay_s, stream), found[key]
+        if _differ(before_s, after_s, stream, slack_s, is_moved=is_moved):
+            yield (
+                f"what is played of stream {index} ({key[0]}): {_words(after_s)} "
+                f"instead of {_words(before_s)}"
+            )
+
+
+def _played(file: ReadFile) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
+    """Yield when the packets of pictures and sound begin that are played, in order of decoding."""
+    spans = played_spans(file.path) if is_fragmented(file.path) else None
+    unedited = dict(stream_keys(file.reader))
+    with open_container(file.path) as reader:
+        for key, stream in stream_keys(reader):
+            if key[0] in {"video", "audio"} and key in file.tracks:
+                times_s = np.asarray(file.tracks[key].times_s, np.float64)
+                if spans is None:
+                    times_s = times_s[_is_indexed(stream, unedited[key], len(times_s))]
+                elif (span := spans.get(stream.id)) is not None:
+                    times_s = times_s[_is_within(span, times_s, stream)]
+                yield key, _from_zero(times_s, stream)
+
+
+def _is_indexed(edited: Stream, unedited: Stream, n_packets: int) -> NDArray[np.bool_]:
+    """Tell which packets FFmpeg gives out to be played when it follows the edit list."""
+    played = {entry.pos for entry in edited.index_entries if not entry.is_discard}
+    is_played = [entry.pos in played for entry in unedited.index_entries]
+    # What is indexed and was not read, as at a damaged end, is found missing elsewhere.
+    return np.array(is_played[:n_packets] + [True] * (n_packets - len(is_played)), np.bool_)
+
+
+def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.bool_]:
+    """Tell which packets of a file in fragments are to be played; FFmpeg hides none of them."""
+    lasts_s = _length_s(times_s) if stream.type == "audio" else _ROUNDING_S
+    end_s = np.inf if span.end_s is None else float(span.end_s)
+    is_within: NDArray[np.bool_] = times_s + lasts_s > float(span.begin_s) + _ROUNDING_S / 2
+    return is_within & (times_s < end_s - _ROUNDING_S)
+
+
+def _from_zero(times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.float64]:
+    """Return the times of those packets that are not over before time zero."""
+    if stream.type == "audio":
+        return times_s[times_s + _length_s(times_s) > _ROUNDING_S]
+    return times_s[times_s > -_ROUNDING_S]
+
+
+def _length_s(times_s: NDArray[np.float64]) -> float:
+    return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+
+
+def _differ(
+    before_s: NDArray[np.float64],
+    after_s: NDArray[np.float64],
+    stream: Stream,
+    slack_s: float,
+    *,
+    is_moved: bool,
+) -> bool:
+    """Compare the ends, and the number of packets unless they are cut in another way."""
+    if not len(before_s) or not len(after_s):
+        return len(before_s) != len(after_s)
+    accepted_s = float(ACCEPTED_ERROR_S)
+    n_accepted = 0.0
+    if stream.type == "audio":
+        accepted_s += slack_s
+        n_accepted = slack_s / max(_length_s(before_s), _ROUNDING_S)
+        if is_moved:
+            # A packet that lies across time zero may be played or not.
+            accepted_s += _length_s(before_s)
+            n_accepted += 1
+        if is_uncompressed(stream.codec_context.codec.canonical_name):
+            accepted_s += _CHUNK_SAMPLES * float(stream.time_base or 0)
+            n_accepted = np.inf
+    ends_s = np.array([[times_s.min(), times_s.max()] for times_s in (before_s, after_s)])
+    is_elsewhere = np.abs(ends_s[0] - ends_s[1]).max() > accepted_s + _ROUNDING_S
+    return bool(is_elsewhere or abs(len(before_s) - len(after_s)) > n_accepted)
+
+
+def _words(times_s: NDArray[np.float64]) -> str:
+    if not len(times_s):
+        return "nothing"
+    return f"{len(times_s)} packets from {times_s.min():.3f} to {times_s.max():.3f} s"
