@@ -22,6 +22,7 @@ from av.stream import Stream
 
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
+from core.media.damage import Damage
 from core.media.info import MediaInfo, start_of
 from core.media.losses import first_time_s
 from core.media.plan import CorrectionPlan, Method, Move
@@ -66,7 +67,8 @@ def copy_packets(
         heads_s: By how much more streams are put later, since so much of them gets hidden.
 
     Returns:
-        Sentences that say what became of sound that was found to be damaged, or was clipped.
+        Sentences that say where the source was found to be damaged, and what became of sound that
+        was damaged or clipped.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -95,8 +97,11 @@ def copy_packets(
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
-            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {})
-            notes = tuple(chain.from_iterable(packets.notes for packets in retimed.values()))
+            damage = _copy(
+                writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {}
+            )
+            retimed_notes = chain.from_iterable(packets.notes for packets in retimed.values())
+            notes = (*damage.notes(reader), *retimed_notes)
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
@@ -157,8 +162,8 @@ def _copy(
     correction: Correction,
     monitor: Monitor,
     heads_s: Mapping[int, Fraction],
-) -> None:
-    """Write all packets to the described file."""
+) -> Damage:
+    """Write all packets to the described file; return what they say of the source's damage."""
     starts_s = {index: first_time_s(info, index) for index in outputs}
     moved_s = {i: starts_s[i] + correction.audio_delay_s for i in correction.audio_stream_indices}
     moved_s |= {index: packets.first_s for index, packets in retimed.items()}
@@ -175,7 +180,8 @@ def _copy(
         if move.method not in (Method.TIMES, Method.RETIMED)
     }
     picture_end_s = Fraction(0)
-    for packet in _watched(copied_packets(reader, outputs, info), info, monitor):
+    damage = Damage(info)
+    for packet in _watched(copied_packets(reader, outputs, info, damage), info, monitor):
         index = packet.stream_index
         if index in retimed:
             continue
@@ -197,6 +203,7 @@ def _copy(
         _mux(writer, outputs[index], relay.finish(until_s))
     for index, packets in retimed.items():
         _mux(writer, outputs[index], packets.finish(until_s), common_s)
+    return damage
 
 
 def _relay(stream: Stream, move: Move) -> Relay:
