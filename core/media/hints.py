@@ -6,8 +6,11 @@ from fractions import Fraction
 
 from core.media.info import MediaInfo, start_of
 
-_DELAY_IN_NAME = re.compile(r"\bDELAY[ _]*(-?\d+) ?ms\b", re.IGNORECASE)
-"""As demuxing programs write it into the names of sound files and of what is muxed from them."""
+_DELAY_IN_NAME = re.compile(r"(?<![^\W_])DELAY[ _]*([+-]?\d+)[ _]?ms(?![^\W_])", re.IGNORECASE)
+"""As demuxing programs write it into the names of sound files and of what is muxed from them.
+
+To regular expressions an underscore is a letter, and there is no border beside it.
+"""
 
 _LEAST_START_DIFFERENCE_S = Fraction(50, 1000)
 """Less than this is the beginning of the sound's own coding, or the picture's."""
