@@ -26,24 +26,10 @@ from core.media.packets import copy_packets, hidden_heads_s
 from core.media.place import check_place, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
-from core.media.streams import plan_streams
 from core.paths import complete_or_absent, remove_left_over
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
-
-
-def check_streams(info: MediaInfo, target: Path) -> None:
-    """Check that the target can carry all streams of the source that are not left out.
-
-    Raises:
-        ExportError: It cannot, or its suffix names no container that can be written.
-        MediaError: The source cannot be opened.
-    """
-    with open_container(info.path) as reader:
-        refused = plan_streams(reader, info.path, target).refused
-    if refused:
-        raise ExportError(refused[0], path=info.path, details="\n".join(refused))
 
 
 def check_correction(info: MediaInfo, correction: Correction) -> None:
@@ -160,21 +146,25 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
     Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
     finished file.
     """
+    # `shutil.copystat` would copy the flags of macOS as well, and nobody renames a locked file.
+    not_taken: list[str] = []
     try:
-        shutil.copystat(info.path, partial)
+        status = info.path.stat()
+        os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         log.warning("%s: %s", target, error)
-        kept = "the permissions"
-        try:
-            status = info.path.stat()
-            os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
-        except OSError:
-            kept = "the times and permissions"
-        return [
-            f"{target.name} could not be given {kept} of {info.path.name}, which its drive does "
-            "not take; the file itself is complete."
-        ]
-    return []
+        not_taken.append("times")
+    try:
+        shutil.copymode(info.path, partial)
+    except OSError as error:
+        log.warning("%s: %s", target, error)
+        not_taken.append("permissions")
+    if not not_taken:
+        return []
+    return [
+        f"{target.name} could not be given the {' and '.join(not_taken)} of {info.path.name}, "
+        "which its drive does not take; the file itself is complete."
+    ]
 
 
 def _write(
