@@ -11,6 +11,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -64,11 +65,6 @@ class Damage:
     """
 
     def __init__(self, info: MediaInfo) -> None:
-        """Look at the structure of a file.
-
-        Raises:
-            OSError: It cannot be read.
-        """
         self._info = info
         self._shows_holes = info.container.startswith(_WITHOUT_HOLES)
         self._pieces = _pieces(info.path) if info.container.startswith("mov") else []
@@ -199,7 +195,7 @@ def _goes_on(path: Path) -> bool:
     boxes = _boxes(path)
     if b"moof" not in (kind for kind, _ in boxes):
         return False
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:
         # A fragment that is cut off at the end of the file is another matter.
         file.seek(boxes[-1][1] + 8)
         tail = b""
@@ -214,9 +210,12 @@ def _goes_on(path: Path) -> bool:
 
 
 def _boxes(path: Path) -> list[tuple[bytes, int]]:
-    """Return kind and end of the outermost boxes, as far as whole ones follow each other."""
+    """Return kind and end of the outermost boxes, as far as whole ones follow each other.
+
+    That a place cannot be read is told by whoever reads the packets.
+    """
     boxes: list[tuple[bytes, int]] = []
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         position = 0
         while position + 8 <= size:

@@ -73,7 +73,7 @@ def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
             f"{target.name} is the source itself, which is never changed; choose another name.",
             path=target,
         )
-    if target.exists() and not overwrite:
+    if not overwrite and (target.exists() or target.is_symlink()):
         raise ExportError(
             f"{target.name} exists already; choose another name or allow replacing it.",
             path=target,
@@ -113,6 +113,7 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
         errno.EFBIG: "the drive takes no file as large as this; choose another drive",
+        errno.EEXIST: "another file got its name meanwhile; choose another or allow replacing it",
         errno.EACCES: f"you may not write to {target.parent}; choose another folder",
         errno.EPERM: f"you may not write to {target.parent}; choose another folder",
         errno.EROFS: f"{target.parent} is read-only; choose another folder",

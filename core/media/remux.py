@@ -102,14 +102,14 @@ def write_corrected(
     try:
         before = identity(info)
         plan = _possible_plan(info, correction, target)
-        with complete_or_absent(target) as partial:
+        with complete_or_absent(target, replaces=overwrite) as partial:
             notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
             if inspect is not None:
                 inspect(partial)
             if keeps_times:
                 notes += _keep_times(info, partial, target)
-            # The name may have been taken in the meantime.
+            # The folder may be gone in the meantime, or the name be taken.
             check_target(info, target, overwrite)
         _sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
