@@ -1,8 +1,10 @@
 """What a correction will make of a file, found out before anything is written."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 from av.audio.stream import AudioStream as AvAudioStream
@@ -22,6 +24,9 @@ from core.media.untimed import is_uncompressed, packet_samples, silent_packet
 
 ACCEPTED_ERROR_S = Fraction(1, 1000)
 """One tick of Matroska and FLV, the coarsest of the containers that keep times."""
+
+
+_N_PACKETS_LOOKED_AT = 4096
 
 
 class Method(Enum):
@@ -125,7 +130,8 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     remainders_s = [move.delay_s - correction.audio_delay_s for move in moved]
     remainder_s = max(remainders_s, key=abs, default=Fraction(0))
     moved_s = correction.audio_delay_s + remainder_s
-    refused = (*_pieced(info), *streams.refused, *_unencoded(info, moves, target))
+    late = () if streams.output.keeps_times else _begun_late(info, streams)
+    refused = (*_pieced(info), *streams.refused, *late, *_unencoded(info, moves, target))
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
@@ -182,6 +188,29 @@ def _pieced(info: MediaInfo) -> list[str]:
         f"{info.path.name} is put together from {count} pieces by an edit list, which a copy of "
         "its packets cannot follow; export it from an editor as a new file and correct that."
     ]
+
+
+def _begun_late(info: MediaInfo, streams: StreamPlan) -> Iterator[str]:
+    """Say which streams begin after time 0, where all would begin in a file without times.
+
+    The demuxer of AVI says 0 of all of them, and only packets tell.
+    """
+    indices = {item.index for item in streams.copied}
+    with open_container(info.path) as reader:
+        waited_for = {s.index for s in (*reader.streams.video, *reader.streams.audio)} & indices
+        for packet in islice(reader.demux(), _N_PACKETS_LOOKED_AT):
+            if packet.stream_index not in waited_for or packet.dts is None:
+                continue
+            waited_for.remove(packet.stream_index)
+            start_s = packet.dts * packet.time_base
+            if start_s > 0:
+                yield (
+                    f"Stream {packet.stream_index} of {info.path.name} ({packet.stream.type}) "
+                    f"begins {_ms(start_s)} late, but would begin at once in another "
+                    f"{streams.output.name.upper()} file; choose a name that ends in .mkv."
+                )
+            if not waited_for:
+                break
 
 
 def _unencoded(info: MediaInfo, moves: tuple[Move, ...], target: Path) -> list[str]:

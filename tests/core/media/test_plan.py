@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +39,32 @@ def _write_longer_sound(path: Path) -> None:
 @pytest.fixture
 def avi(make_clip: Callable[..., Path]) -> MediaInfo:
     return probe(make_clip("clip.avi", duration_s=2, size=(96, 80), **MP3_AVI))
+
+
+def _start_late(path: Path, kind: bytes, number: int, ticks: int) -> MediaInfo:
+    """State a start of a stream of an AVI file, in its own ticks (`dwStart` of its header)."""
+    content = bytearray(path.read_bytes())
+    at = [found.start() for found in re.finditer(b"strh....%s" % kind, content, re.DOTALL)][number]
+    content[at + 36 : at + 40] = ticks.to_bytes(4, "little")
+    path.write_bytes(content)
+    return probe(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ticks", "begins"),
+    [(b"vids", 25, "0 of clip.avi (video)"), (b"auds", 20, "1 of clip.avi (audio)")],
+)
+def test_an_avi_whose_streams_do_not_begin_together_is_refused_before_writing(
+    kind: bytes, ticks: int, begins: str, avi: MediaInfo, tmp_path: Path
+) -> None:
+    late = _start_late(avi.path, kind, 0, ticks)
+    correction = by(late, 24, Inexact.NEAREST)
+    (sentence,) = plan_correction(late, correction, tmp_path / "out.avi").refused
+    assert sentence.startswith(f"Stream {begins} begins ")
+    assert sentence.endswith("choose a name that ends in .mkv.")
+    target = tmp_path / "out.mkv"
+    write_corrected(late, target, correction)
+    assert verify_corrected(late, target, correction).passed
 
 
 def test_times_of_packets_are_exact_to_the_tick(
