@@ -17,7 +17,7 @@ from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.lengths import length_notes
 from core.media.losses import lost_marks, lost_texts, shown_by_others
 from core.media.reader import open_container
-from core.media.retimed_notes import place_notes
+from core.media.retimed_notes import border_notes, place_notes
 from core.media.sound_coding import SoundCoding, sound_coding
 from core.media.streams import StreamPlan, plan_streams
 from core.media.untimed import is_uncompressed, packet_samples, silent_packet
@@ -142,6 +142,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
         *_notes(moves, streams, info, correction),
         *length_notes(info, replace(correction, audio_delay_s=moved_s), streams.output),
         *place_notes(info, correction, streams.output),
+        *border_notes(info, correction),
     )
     return CorrectionPlan(streams, moves, remainder_s, choices, refused, notes, moved_s)
 
