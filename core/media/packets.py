@@ -67,8 +67,7 @@ def copy_packets(
         heads_s: By how much more streams are put later, since so much of them gets hidden.
 
     Returns:
-        Sentences that say where the source was found to be damaged, and what became of sound that
-        was damaged or clipped.
+        Sentences that say where the source is damaged, and what became of damaged or clipped sound.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -100,8 +99,8 @@ def copy_packets(
             damage = _copy(
                 writer, reader, info, outputs, retimed, plan, correction, monitor, heads_s or {}
             )
-            retimed_notes = chain.from_iterable(packets.notes for packets in retimed.values())
-            notes = (*damage.notes(reader), *retimed_notes)
+            others = chain.from_iterable(packets.notes for packets in retimed.values())
+            notes = (*damage.notes(reader), *others)
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):

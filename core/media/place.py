@@ -47,7 +47,7 @@ def check_place(
             folder = folder.absolute().parent
         if folder == target.parent or not folder.is_dir():
             check_target(info, target, overwrite)
-        _check_room(info, target, folder)
+        check_room(info, target, folder)
         _check_permission(folder)
     except OSError as error:
         raise not_written(info, target, error) from error
@@ -76,6 +76,28 @@ def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
     if not overwrite and (target.exists() or target.is_symlink()):
         raise ExportError(
             f"{target.name} exists already; choose another name or allow replacing it.",
+            path=target,
+        )
+
+
+def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 0) -> None:
+    """Check that there is room for a file.
+
+    Args:
+        info: The probed source.
+        target: The file to be.
+        folder: A folder on its drive.
+        n_more_bytes: By how much it will be larger than the source, as the plan knows.
+
+    Raises:
+        ExportError: There is not.
+        OSError: The drive does not tell.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM_FACTOR * info.size_bytes + n_more_bytes:
+        raise ExportError(
+            f"{target.name} needs {(info.size_bytes + n_more_bytes) / 1e6:.0f} MB but {folder} has "
+            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
             path=target,
         )
 
@@ -126,16 +148,6 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
     elif advice is None:
         advice = "its container does not take these times or streams; choose a name ending in .mkv"
     return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))
-
-
-def _check_room(info: MediaInfo, target: Path, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM_FACTOR * info.size_bytes:
-        raise ExportError(
-            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {folder} has "
-            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
-            path=target,
-        )
 
 
 def _check_permission(folder: Path) -> None:

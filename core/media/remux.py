@@ -23,7 +23,7 @@ from core.media.correction import Correction
 from core.media.edit_lists import hide_heads
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets, hidden_heads_s
-from core.media.place import check_place, check_target, identity, not_written
+from core.media.place import check_place, check_room, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.reader import open_container
 from core.paths import complete_or_absent, remove_left_over
@@ -102,6 +102,7 @@ def write_corrected(
     try:
         before = identity(info)
         plan = _possible_plan(info, correction, target)
+        check_room(info, target, target.parent, plan.n_more_bytes)
         with complete_or_absent(target, replaces=overwrite) as partial:
             notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
