@@ -158,7 +158,7 @@ def _moves(
         is_moved = audio.index in correction.audio_stream_indices
         delay_s = correction.audio_delay_s if is_moved else Fraction(0)
         if is_moved and correction.retiming is not None:
-            coding = sound_coding(info.path, audio.index, streams.output)
+            coding = sound_coding(info, audio.index, streams.output)
             moves.append(Move(audio.index, Method.RETIMED, delay_s, coding=coding))
         elif streams.output.keeps_times:
             if is_moved:

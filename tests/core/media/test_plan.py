@@ -263,4 +263,5 @@ def test_room_is_wanted_for_sound_without_loss_in_place_of_a_codec_without_encod
     retiming = Retiming.stretched(Fraction(1001, 1000), Fraction(0))
     correction = Correction((1,), Fraction(0), retiming=retiming)
     plan = plan_correction(info, correction, tmp_path / "out.mkv")
+    assert plan_correction(info, correction, tmp_path / "out.mkv") == plan
     assert plan.n_more_bytes == pytest.approx(2 * 2 * 48000, rel=0.05)
