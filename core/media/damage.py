@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from core.media.info import MediaInfo, start_of
+from core.media.info import MediaInfo
 
 _WITHOUT_HOLES = ("matroska", "flv")
 """Containers that hold little else than packets, one behind the other."""
@@ -29,13 +28,13 @@ _WITHOUT_HOLES = ("matroska", "flv")
 _HOLE_BYTES = 1024
 """More than stands between two packets there; whatever is damaged loses as much, or its piece."""
 
-_LEAST_GAP_S = Fraction(3, 100)
+_LEAST_GAP_S = 0.03
 """Less than a packet, and more than the rounding of times."""
 
 _REORDERED = 16
 """Packets behind a hole whose times may be worked out from those before it."""
 
-_NEAR_S = Fraction(1)
+_NEAR_S = 1.0
 """How far from a gap the packet may be whose counter shows it."""
 
 _MOST_TOLD = 5
@@ -53,8 +52,8 @@ class _Gap:
 
     stream_index: int
     kind: str
-    begin_s: Fraction
-    end_s: Fraction
+    begin_s: float
+    end_s: float
 
 
 class Damage:
@@ -71,22 +70,27 @@ class Damage:
         self._pieces_read: set[int] = set()
         self._is_indexed = info.container == "avi"
         self.needs_all = self._shows_holes or self._is_indexed or bool(self._pieces)
-        self._ends_s: dict[int, Fraction] = {}
+        # Exact fractions would cost as much time as reading the packets.
+        self._ticks_s: dict[int, float] = {}
+        self._ends_s: dict[int, float] = {}
         self._gaps: list[_Gap] = []
         self._counts: Counter[int] = Counter()
-        self._incomplete_s: dict[int, list[Fraction]] = {}
+        self._incomplete_s: dict[int, list[float]] = {}
         self._last_byte, self._end_byte, self._n_holes = -1, 0, 0
         self._n_behind_hole: dict[int, int] = {}
 
     def see(self, packet: "Packet[Stream]") -> None:
         """Take the next packet, in the order of the file."""
-        index, kind = packet.stream_index, packet.stream.type
+        index = packet.stream_index
         self._counts[index] += 1
         if packet.pos is not None:
             self._see_place(packet.pos, packet)
+        kind = packet.stream.type
         if packet.dts is None or kind not in ("video", "audio"):
             return
-        begin_s = packet.dts * packet.time_base
+        if index not in self._ticks_s:
+            self._ticks_s[index] = float(packet.time_base)
+        begin_s = packet.dts * self._ticks_s[index]
         if packet.is_corrupt:
             self._incomplete_s.setdefault(index, []).append(begin_s)
         end_s = self._ends_s.get(index, begin_s)
@@ -94,7 +98,7 @@ class Damage:
         if begin_s - end_s > _LEAST_GAP_S and (n_behind < _REORDERED or not self._shows_holes):
             self._gaps.append(_Gap(index, kind, end_s, begin_s))
         self._n_behind_hole[index] = n_behind + 1
-        self._ends_s[index] = begin_s + (packet.duration or 0) * packet.time_base
+        self._ends_s[index] = begin_s + (packet.duration or 0) * self._ticks_s[index]
 
     def _see_place(self, place: int, packet: "Packet[Stream]") -> None:
         if self._pieces:
@@ -137,7 +141,7 @@ class Damage:
         if self._is_indexed and self._n_holes:
             yield from self._unread(reader)
         if self._info.container.startswith("mov") and _goes_on(self._info.path):
-            end_s = max(self._ends_s.values(), default=Fraction(0))
+            end_s = max(self._ends_s.values(), default=0.0)
             yield f"From {self._time(end_s)} on {name} is damaged and cannot be read; {_ADVICE}."
 
     def _proved_gaps(self) -> list[_Gap]:
@@ -164,12 +168,13 @@ class Damage:
                     f"{_ADVICE}."
                 )
 
-    def _time(self, time_s: Fraction) -> str:
-        starts_s = [*map(start_of, self._info.videos), *map(start_of, self._info.audios)]
-        return f"{max(float(time_s - min(starts_s, default=Fraction(0))), 0.0):.1f} s"
+    def _time(self, time_s: float) -> str:
+        starts_s = [video.start_s for video in self._info.videos]
+        starts_s += [audio.start_s for audio in self._info.audios]
+        return f"{max(time_s - min(starts_s, default=0.0), 0.0):.1f} s"
 
 
-def _is_near(gap: _Gap, times_s: Sequence[Fraction]) -> bool:
+def _is_near(gap: _Gap, times_s: Sequence[float]) -> bool:
     """Tell whether one of the sorted times lies at a gap."""
     number = bisect_left(times_s, gap.begin_s - _NEAR_S)
     return number < len(times_s) and times_s[number] <= gap.end_s + _NEAR_S
