@@ -34,6 +34,9 @@ _LEAST_GAP_S = 0.03
 _REORDERED = 16
 """Packets behind a hole whose times may be worked out from those before it."""
 
+_LEAST_COUNTED_GAP_S = 0.2
+"""Counters also begin anew where files were joined, near which there may be a short pause."""
+
 _NEAR_S = 1.0
 """How far from a gap the packet may be whose counter shows it."""
 
@@ -75,7 +78,7 @@ class Damage:
         self._ends_s: dict[int, float] = {}
         self._gaps: list[_Gap] = []
         self._counts: Counter[int] = Counter()
-        self._incomplete_s: dict[int, list[float]] = {}
+        self._uncounted_s: dict[int, list[float]] = {}
         self._last_byte, self._end_byte, self._n_holes = -1, 0, 0
         self._n_behind_hole: dict[int, int] = {}
 
@@ -92,7 +95,7 @@ class Damage:
             self._ticks_s[index] = float(packet.time_base)
         begin_s = packet.dts * self._ticks_s[index]
         if packet.is_corrupt:
-            self._incomplete_s.setdefault(index, []).append(begin_s)
+            self._uncounted_s.setdefault(index, []).append(begin_s)
         end_s = self._ends_s.get(index, begin_s)
         n_behind = self._n_behind_hole.get(index, _REORDERED)
         if begin_s - end_s > _LEAST_GAP_S and (n_behind < _REORDERED or not self._shows_holes):
@@ -130,14 +133,14 @@ class Damage:
             )
         if len(gaps) > _MOST_TOLD:
             yield f"There are {len(gaps) - _MOST_TOLD} more such gaps in {name}."
-        for index, times_s in self._incomplete_s.items():
-            sound = f"of stream {index} of {name} ({reader.streams[index].type})"
-            first = self._time(times_s[0])
-            if len(times_s) == 1:
-                yield f"A packet {sound}, at {first}, seems to be incomplete; {_ADVICE}."
-            else:
-                packets = f"{len(times_s)} packets {sound}, the first at {first},"
-                yield f"{packets} seem to be incomplete; {_ADVICE}."
+        for index, times_s in self._uncounted_s.items():
+            where = f"At {self._time(times_s[0])}"
+            if len(times_s) > 1:
+                where = f"At {len(times_s)} places, the first at {self._time(times_s[0])},"
+            yield (
+                f"{where} the counter of stream {index} of {name} ({reader.streams[index].type}) "
+                f"does not go on: if no files were joined there, something is missing; {_ADVICE}."
+            )
         if self._is_indexed and self._n_holes:
             yield from self._unread(reader)
         if self._info.container.startswith("mov") and _goes_on(self._info.path):
@@ -152,8 +155,9 @@ class Damage:
             is_whole = len(self._pieces_read - {0}) == len(self._pieces)
             gaps = [] if is_whole else gaps
         elif not self._shows_holes:
-            seen_s = sorted(chain.from_iterable(self._incomplete_s.values()))
-            gaps = [gap for gap in gaps if _is_near(gap, seen_s)]
+            seen_s = sorted(chain.from_iterable(self._uncounted_s.values()))
+            long = [gap for gap in gaps if gap.end_s - gap.begin_s >= _LEAST_COUNTED_GAP_S]
+            gaps = [gap for gap in long if _is_near(gap, seen_s)]
         return sorted(gaps, key=lambda gap: (gap.begin_s, gap.stream_index))
 
     def _unread(self, reader: InputContainer) -> Iterator[str]:

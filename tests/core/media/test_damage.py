@@ -129,7 +129,21 @@ def test_missing_packets_of_a_transport_stream_are_told(
     clip.write_bytes(content[:begin] + zeros + content[begin + n_missing :])
     told = told_of(clip)
     assert_gaps(told, clip)
-    assert any("seem" in note and "incomplete" in note for note in told)
+    assert any("the counter of stream" in note for note in told)
+
+
+def test_transport_streams_that_were_joined_are_not_called_damaged(
+    plain: Path, tmp_path: Path
+) -> None:
+    clip = remuxed(plain, tmp_path / "clip.ts", {})
+    content = bytearray(clip.read_bytes())
+    for place in range(len(content) // 2 // TS_PACKET * TS_PACKET, len(content), TS_PACKET):
+        # The counter is the second half of the fourth byte (ISO 13818-1, 2.4.3.2).
+        content[place + 3] = content[place + 3] & 0xF0 | (content[place + 3] + 5) & 0x0F
+    clip.write_bytes(content)
+    told = told_of(clip)
+    assert told
+    assert all("if no files were joined there" in note for note in told)
 
 
 def test_pictures_that_the_index_of_an_avi_names_are_missed(make_clip: MakeClip) -> None:
