@@ -1,5 +1,6 @@
 """Where shipped data and the application's own files lie; files written whole or not at all."""
 
+import errno
 import logging
 import os
 import re
@@ -82,20 +83,28 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def complete_or_absent(target: Path) -> Iterator[Path]:
+def complete_or_absent(target: Path, *, replaces: bool = True) -> Iterator[Path]:
     """Give an empty file beside `target` to write to; it takes the name of `target` at the end.
 
     If the block fails, what it wrote is deleted and `target` stays as it was. Where the process is
     killed, the file is left to `remove_left_over`.
 
+    Args:
+        target: The file to be.
+        replaces: Whether it takes the place of a file that has the name at the end.
+
     Raises:
+        FileExistsError: It must not, and there is one.
         OSError: The file cannot be created, or not be renamed.
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial~")
     try:
         with _claimed(partial):
             yield partial
-            partial.replace(target)
+            if replaces:
+                partial.replace(target)
+            else:
+                _take_free_name(partial, target)
     finally:
         # On a drive that is gone this fails as well; the failure to tell is the first one.
         with suppress(OSError):
@@ -116,6 +125,29 @@ def remove_left_over(folder: Path) -> None:
             if idle_s > _IDLE_S and not _is_held(path):
                 path.unlink()
                 log.info("%s was left over by a process that was killed; deleted", path)
+
+
+def _take_free_name(partial: Path, target: Path) -> None:
+    """Give a file another name; on Unix, renaming would replace who has that already.
+
+    Raises:
+        FileExistsError: The name is taken.
+        OSError: The file cannot be renamed.
+    """
+    if sys.platform != "win32":
+        try:
+            target.hardlink_to(partial)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            # FAT and some network drives have no links.
+            log.debug("%s: %s", target, error)
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
+        else:
+            partial.unlink()
+            return
+    partial.rename(target)
 
 
 @contextmanager

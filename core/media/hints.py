@@ -6,9 +6,12 @@ from fractions import Fraction
 
 from core.media.info import MediaInfo, start_of
 
-_DELAY = r"\bDELAY[ _]*(-?\d+) ?ms\b"
+_DELAY = r"(?<![^\W_])DELAY[ _]*([+-]?\d+)[ _]?ms(?![^\W_])"
 _DELAY_IN_NAME = re.compile(_DELAY, re.IGNORECASE)
-"""As demuxing programs write it into the names of sound files and of what is muxed from them."""
+"""As demuxing programs write it into the names of sound files and of what is muxed from them.
+
+To regular expressions an underscore is a letter, and there is no border beside it.
+"""
 
 _STATED = re.compile(rf"[ ._-]*(?:\({_DELAY}\)|\[{_DELAY}\]|{_DELAY})", re.IGNORECASE)
 """The same with what sets it off from the rest of the name."""

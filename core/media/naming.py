@@ -46,7 +46,8 @@ def default_target(
         "ext": source.suffix if stays else ".mkv",
     }
     if correction is not None:
-        fields["delay_ms"] = f"{float(1000 * correction.audio_delay_s):+g}"
+        delay_ms = float(round(1000 * correction.audio_delay_s, 3))
+        fields["delay_ms"] = f"{delay_ms:+.3f}".rstrip("0").rstrip(".")
         fields["stream"] = "-".join(map(str, correction.audio_stream_indices))
     try:
         name = template.format_map(fields)

@@ -23,6 +23,7 @@ from av.stream import Stream
 from core.media.common_shift import common_shift_s
 from core.media.containers import MXF, Layout, muxer_options
 from core.media.correction import Correction
+from core.media.damage import Damage
 from core.media.info import MediaInfo
 from core.media.plan import CorrectionPlan, Method, Move
 from core.media.retimed_packets import RetimedPackets
@@ -66,7 +67,7 @@ def copy_packets(
         lead_s: By how much later everything is written than it is to be played.
 
     Returns:
-        Sentences that say what became of sound that was found to be damaged, or was clipped.
+        Sentences that say where the source is damaged, and what became of damaged or clipped sound.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -95,8 +96,11 @@ def copy_packets(
                 for move in plan.moves
                 if move.method is Method.RETIMED
             }
-            _copy(writer, reader, info, outputs, retimed, plan, correction, monitor, lead_s)
-            notes = tuple(chain.from_iterable(packets.notes for packets in retimed.values()))
+            damage = _copy(
+                writer, reader, info, outputs, retimed, plan, correction, monitor, lead_s
+            )
+            others = chain.from_iterable(packets.notes for packets in retimed.values())
+            notes = (*damage.notes(reader), *others)
     except BaseException:
         # The first failure is the one to tell; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
@@ -138,8 +142,8 @@ def _copy(
     correction: Correction,
     monitor: Monitor,
     lead_s: Fraction,
-) -> None:
-    """Write all packets to the described file."""
+) -> Damage:
+    """Write all packets to the described file; return what they say of the source's damage."""
     retimed_s = {index: packets.first_s for index, packets in retimed.items()}
     common_s = common_shift_s(info, outputs.keys(), correction, retimed_s, plan.streams.output)
     _copy_chapters(writer, reader, common_s)
@@ -153,7 +157,8 @@ def _copy(
         if move.method not in (Method.TIMES, Method.RETIMED)
     }
     picture_end_s = Fraction(0)
-    for packet in _watched(copied_packets(reader, outputs, info), info, monitor):
+    damage = Damage(info)
+    for packet in _watched(copied_packets(reader, outputs, info, damage), info, monitor):
         index = packet.stream_index
         if index in retimed:
             continue
@@ -175,6 +180,7 @@ def _copy(
         _mux(writer, outputs[index], relay.finish(until_s))
     for index, packets in retimed.items():
         _mux(writer, outputs[index], packets.finish(until_s), written_s)
+    return damage
 
 
 def _relay(stream: Stream, move: Move) -> Relay:

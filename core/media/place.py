@@ -50,7 +50,7 @@ def check_place(
             folder = folder.absolute().parent
         if folder == target.parent or not folder.is_dir():
             check_target(info, target, overwrite)
-        _check_room(info, target, folder)
+        check_room(info, target, folder)
         _check_permission(folder)
     except OSError as error:
         raise not_written(info, target, error) from error
@@ -90,9 +90,31 @@ def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
             f"{target.name} is the source itself, which is never changed; choose another name.",
             path=target,
         )
-    if target.exists() and not overwrite:
+    if not overwrite and (target.exists() or target.is_symlink()):
         raise ExportError(
             f"{target.name} exists already; choose another name or allow replacing it.",
+            path=target,
+        )
+
+
+def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 0) -> None:
+    """Check that there is room for a file.
+
+    Args:
+        info: The probed source.
+        target: The file to be.
+        folder: A folder on its drive.
+        n_more_bytes: By how much it will be larger than the source, as the plan knows.
+
+    Raises:
+        ExportError: There is not.
+        OSError: The drive does not tell.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM_FACTOR * info.size_bytes + n_more_bytes:
+        raise ExportError(
+            f"{target.name} needs {(info.size_bytes + n_more_bytes) / 1e6:.0f} MB but {folder} has "
+            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
             path=target,
         )
 
@@ -130,6 +152,7 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
         errno.EFBIG: "the drive takes no file as large as this; choose another drive",
+        errno.EEXIST: "another file got its name meanwhile; choose another or allow replacing it",
         errno.EACCES: f"you may not write to {target.parent}; choose another folder",
         errno.EPERM: f"you may not write to {target.parent}; choose another folder",
         errno.EROFS: f"{target.parent} is read-only; choose another folder",
@@ -142,16 +165,6 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
     elif advice is None:
         advice = "its container does not take these times or streams; choose a name ending in .mkv"
     return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))
-
-
-def _check_room(info: MediaInfo, target: Path, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM_FACTOR * info.size_bytes:
-        raise ExportError(
-            f"{target.name} needs {info.size_bytes / 1e6:.0f} MB but {folder} has "
-            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
-            path=target,
-        )
 
 
 def _check_permission(folder: Path) -> None:

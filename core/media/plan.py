@@ -1,24 +1,26 @@
 """What a correction will make of a file, found out before anything is written."""
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 
+from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
 from core.media.correction import Correction, Inexact
 from core.media.cut_short import cut_notes
-from core.media.edit_lists import n_pieces
 from core.media.hidden import shown_by_others
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.lengths import length_notes
 from core.media.losses import lost_marks, lost_texts
 from core.media.reader import open_container
-from core.media.retimed_notes import place_notes
-from core.media.sound_coding import SoundCoding, sound_coding
+from core.media.retimed_notes import border_notes, place_notes
+from core.media.sound_coding import PCM_16, SoundCoding, sound_coding
 from core.media.streams import StreamPlan, plan_streams
+from core.media.unfit import unfit
 from core.media.untimed import is_uncompressed, packet_samples, silent_packet
 
 ACCEPTED_ERROR_S = Fraction(1, 1000)
@@ -86,6 +88,7 @@ class CorrectionPlan:
         notes: Sentences that say what else will differ from the source.
         moved_s: By how much the sound will be later; negative if earlier. It is what was asked for,
             with the remainder.
+        n_more_bytes: How much larger than the source the file gets at most by uncoded sound.
     """
 
     streams: StreamPlan
@@ -95,6 +98,7 @@ class CorrectionPlan:
     refused: tuple[str, ...]
     notes: tuple[str, ...]
     moved_s: Fraction = Fraction(0)
+    n_more_bytes: int = 0
 
     @property
     def is_exact(self) -> bool:
@@ -126,7 +130,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     remainders_s = [move.delay_s - correction.audio_delay_s for move in moved]
     remainder_s = max(remainders_s, key=abs, default=Fraction(0))
     moved_s = correction.audio_delay_s + remainder_s
-    refused = (*_pieced(info), *streams.refused, *_unencoded(info, moves, target))
+    refused = (*unfit(info, streams), *streams.refused, *_unencoded(info, moves, target))
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
@@ -137,8 +141,10 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
         *_notes(moves, streams, info, correction),
         *length_notes(info, replace(correction, audio_delay_s=moved_s), streams.output),
         *place_notes(info, correction, streams.output),
+        *border_notes(info, correction),
     )
-    return CorrectionPlan(streams, moves, remainder_s, choices, refused, notes, moved_s)
+    n_more = sum(_more_bytes(info, move) for move in moves)
+    return CorrectionPlan(streams, moves, remainder_s, choices, refused, notes, moved_s, n_more)
 
 
 def _moves(
@@ -153,7 +159,7 @@ def _moves(
         is_moved = audio.index in correction.audio_stream_indices
         delay_s = correction.audio_delay_s if is_moved else Fraction(0)
         if is_moved and correction.retiming is not None:
-            coding = sound_coding(info.path, audio.index, streams.output)
+            coding = sound_coding(info, audio.index, streams.output)
             moves.append(Move(audio.index, Method.RETIMED, delay_s, coding=coding))
         elif streams.output.keeps_times:
             if is_moved:
@@ -174,15 +180,14 @@ def _moves(
     return tuple(moves), choices
 
 
-def _pieced(info: MediaInfo) -> list[str]:
-    """Say that a file is made of pieces of its tracks, whose packets are in another order."""
-    count = n_pieces(info.path, info.container)
-    if count < 2:
-        return []
-    return [
-        f"{info.path.name} is put together from {count} pieces by an edit list, which a copy of "
-        "its packets cannot follow; export it from an editor as a new file and correct that."
-    ]
+def _more_bytes(info: MediaInfo, move: Move) -> int:
+    """Return by how much a move makes a file larger at most."""
+    audio = next(audio for audio in info.audios if audio.index == move.stream_index)
+    coding = PCM_16 if move.method is Method.DECODED else move.coding
+    if coding is None or coding.bit_rate or coding.codec == audio.codec:
+        return 0
+    n_samples = (audio.duration_s or info.duration_s) * audio.sample_rate_hz
+    return math.ceil(n_samples) * audio.n_channels * AudioFormat(coding.sample_format).bytes
 
 
 def _unencoded(info: MediaInfo, moves: tuple[Move, ...], target: Path) -> list[str]:

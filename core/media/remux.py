@@ -23,28 +23,13 @@ from core.media.correction import Correction
 from core.media.edit_lists import play_spans
 from core.media.info import MediaInfo
 from core.media.packets import copy_packets
-from core.media.place import check_place, check_target, identity, not_written
+from core.media.place import check_place, check_room, check_target, identity, not_written
 from core.media.plan import CorrectionPlan, plan_correction
 from core.media.played import lead_of, open_source, source_spans, target_spans
-from core.media.reader import open_container
-from core.media.streams import plan_streams
 from core.paths import complete_or_absent, remove_left_over
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
-
-
-def check_streams(info: MediaInfo, target: Path) -> None:
-    """Check that the target can carry all streams of the source that are not left out.
-
-    Raises:
-        ExportError: It cannot, or its suffix names no container that can be written.
-        MediaError: The source cannot be opened.
-    """
-    with open_container(info.path) as reader:
-        refused = plan_streams(reader, info.path, target).refused
-    if refused:
-        raise ExportError(refused[0], path=info.path, details="\n".join(refused))
 
 
 def check_correction(info: MediaInfo, correction: Correction) -> None:
@@ -117,7 +102,8 @@ def write_corrected(
     try:
         before = identity(info)
         plan = _possible_plan(info, correction, target)
-        with complete_or_absent(target) as partial:
+        check_room(info, target, target.parent, plan.n_more_bytes)
+        with complete_or_absent(target, replaces=overwrite) as partial:
             notes = list(_write(info, partial, plan, correction, monitor, layout))
             _check_unchanged(info, before)
             if inspect is not None:
@@ -125,7 +111,7 @@ def write_corrected(
             if keeps_times:
                 notes += _keep_times(info, partial, target)
             monitor.check()
-            # The name may have been taken in the meantime.
+            # The folder may be gone in the meantime, or the name be taken.
             check_target(info, target, overwrite)
         _sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
@@ -162,21 +148,25 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
     Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
     finished file.
     """
+    # `shutil.copystat` would copy the flags of macOS as well, and nobody renames a locked file.
+    not_taken: list[str] = []
     try:
-        shutil.copystat(info.path, partial)
+        status = info.path.stat()
+        os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         log.warning("%s: %s", target, error)
-        kept = "the permissions"
-        try:
-            status = info.path.stat()
-            os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
-        except OSError:
-            kept = "the times and permissions"
-        return [
-            f"{target.name} could not be given {kept} of {info.path.name}, which its drive does "
-            "not take; the file itself is complete."
-        ]
-    return []
+        not_taken.append("times")
+    try:
+        shutil.copymode(info.path, partial)
+    except OSError as error:
+        log.warning("%s: %s", target, error)
+        not_taken.append("permissions")
+    if not not_taken:
+        return []
+    return [
+        f"{target.name} could not be given the {' and '.join(not_taken)} of {info.path.name}, "
+        "which its drive does not take; the file itself is complete."
+    ]
 
 
 def _write(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 from core.media.containers import MXF, OutputFormat
 from core.media.correction import Correction
@@ -33,6 +34,32 @@ def place_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -
     moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
     for audio in moved:
         yield from _place_notes(info, audio, correction, output)
+
+
+def border_notes(info: MediaInfo, correction: Correction) -> Iterator[str]:
+    """Say where the offset jumps how much sound is left out and how much silence is put in.
+
+    Times are those of the new file, from the beginning of the source's picture.
+    """
+    if correction.retiming is None:
+        return
+    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
+    begin_s = min(map(start_of, moved), default=Fraction(0))
+    picture_s = start_of(info.picture) if info.picture is not None else Fraction(0)
+    duration_s = info.duration_s or math.inf
+    for before, after in pairwise(correction.retiming.pieces):
+        assert before.end_s is not None
+        assert after.begin_s is not None
+        change_s = before.target_of(before.end_s)
+        is_heard = begin_s < after.begin_s and float(before.end_s - begin_s) < duration_s
+        said = []
+        if (cut_s := after.begin_s - max(before.end_s, begin_s)) >= _LEAST_S:
+            said.append(f"{_ms(cut_s)} of the sound are cut out")
+        if (silence_s := after.target_of(after.begin_s) - change_s) >= _LEAST_S:
+            said.append(f"{_ms(silence_s)} of silence are put in")
+        if is_heard and said:
+            time_s = float(change_s + correction.audio_delay_s - picture_s)
+            yield f"At {time_s:.1f} s, where the offset jumps, {' and '.join(said)}."
 
 
 def _place_notes(

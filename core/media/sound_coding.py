@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -17,6 +16,7 @@ from av.stream import Stream
 
 from core.media.bit_rate import largest_bit_rate
 from core.media.containers import M2TS, TS, TS_CODECS, OutputFormat, is_statistic
+from core.media.info import MediaInfo
 from core.media.reader import open_container
 from core.media.untimed import is_uncompressed
 
@@ -97,7 +97,9 @@ class SoundCoding:
 PCM_16 = SoundCoding("pcm_s16le", "pcm_s16le", "s16")
 
 
-def sound_coding(path: Path, stream_index: int, output: OutputFormat) -> SoundCoding | None:
+# Plans are made several times of one export, and measuring reads a part of the file.
+@lru_cache(maxsize=32)
+def sound_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> SoundCoding | None:
     """Return how a stream is encoded again for a container; None if it takes nothing that fits.
 
     The codec is the source's where that can be encoded, at a bit rate no lower than the source's;
@@ -106,21 +108,7 @@ def sound_coding(path: Path, stream_index: int, output: OutputFormat) -> SoundCo
     Raises:
         MediaError: The source cannot be opened.
     """
-    try:
-        status = path.stat()
-        version = (status.st_size, status.st_mtime_ns)
-    except OSError:
-        version = (0, 0)  # Opening it tells what is wrong.
-    return _measured_coding(path, stream_index, output, version)
-
-
-# Plans are made several times of one export, and measuring reads a part of the file.
-@lru_cache(maxsize=32)
-def _measured_coding(
-    path: Path, stream_index: int, output: OutputFormat, version: tuple[int, int]
-) -> SoundCoding | None:
-    del version
-    with open_container(path) as reader:
+    with open_container(info.path) as reader:
         stream = reader.streams[stream_index]
         assert isinstance(stream, AudioStream)
         bit_rate = largest_bit_rate(reader, stream)

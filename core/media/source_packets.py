@@ -11,6 +11,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from core.errors import ExportError
+from core.media.damage import Damage
 from core.media.info import MediaInfo
 
 _STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
@@ -21,25 +22,35 @@ _TAIL_S = 1.0
 
 
 def copied_packets(
-    reader: InputContainer, indices: Collection[int], info: MediaInfo
+    reader: InputContainer, indices: Collection[int], info: MediaInfo, damage: Damage
 ) -> Iterator["Packet[Stream]"]:
     """Read the packets of the copied streams.
 
+    Args:
+        reader: The source.
+        indices: Those streams.
+        info: What is known of the source.
+        damage: Shown the packets.
+
     Raises:
-        ExportError: The source cannot be read to its end, or its times go back, which no
-            container takes.
+        ExportError: The source cannot be read to its end, its times go back, which no container
+            takes, or another stream begins in its middle.
     """
+    read = [s for s in reader.streams if damage.needs_all or s.index in indices]
     for stream in reader.streams:
-        if stream.index not in indices:
+        if stream not in read:
             stream.discard = Discard.all
     counts: Counter[int] = Counter()
     last_dts: dict[int, int] = {}
     end_s = Fraction(0)
     try:
-        for packet in reader.demux([reader.streams[index] for index in indices]):
+        for packet in reader.demux(read):
             # Nothing but the flush packets at the end is empty. A missing dts is no reason to
             # skip: the first pictures of Matroska files have none.
             if packet.size == 0:
+                continue
+            damage.see(packet)
+            if packet.stream_index not in indices:
                 continue
             counts[packet.stream_index] += 1
             if packet.dts is not None:
@@ -50,6 +61,9 @@ def copied_packets(
             yield packet
     except (FFmpegError, OSError) as error:
         raise _cut_off(info, details=str(error)) from error
+    except IndexError as error:
+        # What PyAV makes of a packet of a stream that was not there when the file was opened.
+        raise _grows(info) from error
     if not counts:
         raise _cut_off(info, "no stream has a packet")
     if reader.format.name.startswith("mov"):
@@ -84,6 +98,14 @@ def _cut_off(info: MediaInfo, details: str) -> ExportError:
         f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
         path=info.path,
         details=details,
+    )
+
+
+def _grows(info: MediaInfo) -> ExportError:
+    return ExportError(
+        f"{info.path.name} has a stream that begins in its middle, as damaged files do; copy it "
+        "again from where it came from, or export it from an editor as a new file.",
+        path=info.path,
     )
 
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import sys
 import time
@@ -89,6 +90,32 @@ def test_a_file_that_was_not_finished_leaves_nothing_behind(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_half()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_name_that_is_free_is_taken_and_one_that_was_taken_meanwhile_is_not(
+    has_links, monkeypatch, tmp_path
+):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    target = tmp_path / "table.csv"
+    with complete_or_absent(target, replaces=False) as partial:
+        partial.write_text("mine")
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.read_text() == "mine"
+    assert target.stat().st_nlink == 1
+
+    def write() -> None:
+        with complete_or_absent(target, replaces=False) as partial:
+            partial.write_text("later")
+
+    with pytest.raises(FileExistsError):
+        write()
+    assert target.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def left_over(folder: Path, idle_s: float) -> Path:

@@ -231,7 +231,7 @@ def test_times_that_a_drive_does_not_take_are_told(
         raise PermissionError
 
     request = replace(request_for(), keeps_times=True)
-    monkeypatch.setattr(shutil, "copystat", refuse)
+    monkeypatch.setattr(shutil, "copymode", refuse)
     exported = export_clip(request, SILENT)
     assert exported.path.is_file()
     assert "could not be given the permissions" in " ".join(exported.notes)

@@ -122,6 +122,21 @@ def test_times_and_permissions_are_kept_when_asked(
     assert kept.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.skipif(sys.platform != "darwin", reason="files are locked on macOS")
+def test_a_locked_source_makes_a_file_that_is_not(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=1, size=(96, 80))
+    subprocess.run(["chflags", "uchg", clip], check=True)
+    try:
+        correction = Correction((1,), Fraction(160, 1000))
+        kept = write_corrected(probe(clip), tmp_path / "kept.mp4", correction, keeps_times=True)
+    finally:
+        subprocess.run(["chflags", "nouchg", clip], check=True)
+    assert kept.stat().st_mtime_ns == clip.stat().st_mtime_ns
+    kept.unlink()
+
+
 def test_a_recording_of_nothing_but_its_head_makes_no_file(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -65,6 +65,17 @@ def test_the_name_of_a_corrected_file_states_no_delay(plain: MediaInfo) -> None:
     assert delay_hints(replace(info, path=target)) == ()
 
 
+@pytest.mark.parametrize(
+    ("delay_ms", "text"),
+    [("12345.678", "+12345.678"), ("-1234567", "-1234567"), ("0.0204", "+0.02"), ("0", "+0")],
+)
+def test_names_state_delays_to_a_thousandth_of_a_millisecond(
+    delay_ms: str, text: str, plain: MediaInfo
+) -> None:
+    correction = Correction((1,), Fraction(delay_ms) / 1000)
+    assert default_target(plain, template="{delay_ms}", correction=correction).name == text
+
+
 @pytest.mark.parametrize("template", ["", "{title}", "{0}", "{name", "../{name}", "a/{name}"])
 def test_a_wrong_template_is_refused(template: str, plain: MediaInfo) -> None:
     with pytest.raises(ValueError, match=r"is no (template|name of a file)|which is no name"):

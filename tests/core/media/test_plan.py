@@ -1,3 +1,5 @@
+import re
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,7 @@ from core.media.info import MediaInfo
 from core.media.plan import Method, plan_correction
 from core.media.probe import probe
 from core.media.remux import write_corrected
+from core.media.retiming import Retiming
 from core.media.source_packets import end_of
 from core.media.verify import verify_corrected
 
@@ -38,6 +41,32 @@ def _write_longer_sound(path: Path) -> None:
 @pytest.fixture
 def avi(make_clip: Callable[..., Path]) -> MediaInfo:
     return probe(make_clip("clip.avi", duration_s=2, size=(96, 80), **MP3_AVI))
+
+
+def _start_late(path: Path, kind: bytes, number: int, ticks: int) -> MediaInfo:
+    """State a start of a stream of an AVI file, in its own ticks (`dwStart` of its header)."""
+    content = bytearray(path.read_bytes())
+    at = [found.start() for found in re.finditer(b"strh....%s" % kind, content, re.DOTALL)][number]
+    content[at + 36 : at + 40] = ticks.to_bytes(4, "little")
+    path.write_bytes(content)
+    return probe(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ticks", "begins"),
+    [(b"vids", 25, "0 of clip.avi (video)"), (b"auds", 20, "1 of clip.avi (audio)")],
+)
+def test_an_avi_whose_streams_do_not_begin_together_is_refused_before_writing(
+    kind: bytes, ticks: int, begins: str, avi: MediaInfo, tmp_path: Path
+) -> None:
+    late = _start_late(avi.path, kind, 0, ticks)
+    correction = by(late, 24, Inexact.NEAREST)
+    (sentence,) = plan_correction(late, correction, tmp_path / "out.avi").refused
+    assert sentence.startswith(f"Stream {begins} begins ")
+    assert sentence.endswith("choose a name that ends in .mkv.")
+    target = tmp_path / "out.mkv"
+    write_corrected(late, target, correction)
+    assert verify_corrected(late, target, correction).passed
 
 
 def test_times_of_packets_are_exact_to_the_tick(
@@ -209,3 +238,30 @@ def test_noise_in_place_of_silence_is_found(
     content[content.index(bytes(n_bytes - 8), start) + 100] ^= 1
     target.write_bytes(content)
     assert not verify_corrected(info, target, by(info, 100)).packets_equal
+
+
+def test_room_is_wanted_for_sound_that_is_no_longer_coded(
+    avi: MediaInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.avi"
+    n_samples = 2 * 48000
+    for inexact, n_bytes in ((Inexact.REENCODE, 2 * n_samples), (Inexact.NEAREST, 0)):
+        n_more = plan_correction(avi, by(avi, 40, inexact), target).n_more_bytes
+        assert n_more == pytest.approx(n_bytes, rel=0.05)
+    free = shutil._ntuple_diskusage(10**9, 0, round(1.2 * avi.size_bytes))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(ExportError, match="free some space"):
+        write_corrected(avi, target, by(avi, 40, Inexact.REENCODE))
+    write_corrected(avi, target, by(avi, 40, Inexact.NEAREST))
+
+
+def test_room_is_wanted_for_sound_without_loss_in_place_of_a_codec_without_encoder(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    codecs = {"video_codec": "mpeg4", "audio_codec": "adpcm_ms", "rate_hz": 48000}
+    info = probe(make_clip("clip.avi", duration_s=2, **codecs))
+    retiming = Retiming.stretched(Fraction(1001, 1000), Fraction(0))
+    correction = Correction((1,), Fraction(0), retiming=retiming)
+    plan = plan_correction(info, correction, tmp_path / "out.mkv")
+    assert plan_correction(info, correction, tmp_path / "out.mkv") == plan
+    assert plan.n_more_bytes == pytest.approx(2 * 2 * 48000, rel=0.05)

@@ -79,6 +79,17 @@ def test_an_existing_file_is_replaced_only_when_asked(plain: MediaInfo, tmp_path
     assert verify_corrected(plain, target, by(plain, 7)).passed
 
 
+def test_a_file_that_appears_at_the_last_moment_is_not_replaced(
+    plain: MediaInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "clip.mp4"
+    monkeypatch.setattr("core.media.remux.check_target", lambda *_: target.write_bytes(b"precious"))
+    with pytest.raises(ExportError, match=r"^clip\.mp4 was not written: another file got its name"):
+        write_corrected(plain, target, by(plain, 7))
+    assert target.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_missing_folder_a_file_as_folder_and_a_folder_as_target_are_told(
     plain: MediaInfo, tmp_path: Path
 ) -> None:

@@ -120,6 +120,34 @@ def test_damaged_sound_is_told(make_clip: Callable[..., Path], tmp_path: Path) -
     assert verify_corrected(info, out, CORRECTION).passed
 
 
+@pytest.mark.parametrize(
+    ("delays_s", "said"),
+    [
+        (["2", "0"], "At 5.0 s, where the offset jumps, 2000 ms of the sound are cut out."),
+        (["0", "0.5"], "At 4.8 s, where the offset jumps, 500 ms of silence are put in."),
+    ],
+)
+def test_what_is_cut_out_or_put_in_at_a_jump_is_said_beforehand(
+    delays_s: list[str], said: str, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip("clip.mp4", duration_s=10, size=(96, 80)))
+    retiming = Retiming.moved([Fraction(delay) for delay in delays_s], [Fraction(5)])
+    for target in ("out.mp4", "out.mkv"):
+        plan = plan_correction(
+            info, Correction((1,), Fraction(0), retiming=retiming), tmp_path / target
+        )
+        assert [note for note in plan.notes if "jumps" in note] == [said]
+
+
+def test_a_jump_outside_of_the_sound_is_not_mentioned(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip("clip.mp4", duration_s=2, size=(96, 80)))
+    retiming = Retiming.moved([Fraction(1), Fraction(0)], [Fraction(5)])
+    correction = Correction((1,), Fraction(0), retiming=retiming)
+    assert "jumps" not in " ".join(plan_correction(info, correction, tmp_path / "out.mp4").notes)
+
+
 def test_nothing_is_said_of_sound_that_was_kept() -> None:
     assert damage_notes("the sound", 0, 0) == ()
     assert damage_notes("the sound", 1, 1) == (
