@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -14,7 +15,7 @@ from core.model.config import WIDTH
 from core.paths import complete_or_absent
 from training.data.recipe import SampleRecipe
 from training.data.sets.data_set import DataConfig
-from training.loop_config import LoopConfig
+from training.loop_config import EpochConfig, LoopConfig
 from training.stages.caching import CacheConfig
 
 PRESETS = Path(__file__).parent / "presets"
@@ -74,6 +75,7 @@ class RunConfig:
         data: The clips.
         samples: How windows are made of them.
         loop: The schedule.
+        epochs: The schedule, as far as it follows from the number of clips and processes.
         start: Where it begins.
         cache: How features on the disk are used, where there are any.
     """
@@ -83,6 +85,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     samples: SampleRecipe = field(default_factory=SampleRecipe)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    epochs: EpochConfig = field(default_factory=EpochConfig)
     start: StartConfig = field(default_factory=StartConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
 
@@ -90,6 +93,22 @@ class RunConfig:
 def resolved(config: RunConfig) -> str:
     """Return all of a configuration as JSON."""
     return json.dumps(asdict(config), sort_keys=True, default=str)
+
+
+def read_stage(stage: str, preset: Path, overrides: Sequence[str]) -> RunConfig:
+    """Read a preset for the command of a stage, as `read_config` does.
+
+    Raises:
+        ConfigError: As there; or it is a preset of another stage.
+    """
+    config = read_config(preset, overrides)
+    if config.stage != stage:
+        raise ConfigError(
+            f"The preset {preset} is for the command {config.stage}, not for {stage}; choose"
+            " another preset or the other command.",
+            path=preset,
+        )
+    return config
 
 
 def save_config(config: RunConfig, folder: Path) -> Path:
@@ -172,7 +191,9 @@ def _built(kind: type[_T], values: Mapping[str, object], section: str) -> _T:
     made: dict[str, object] = {}
     for name, value in values.items():
         if name not in known:
-            raise ConfigError(f"There is no {section}{name}; known are {', '.join(known)}.")
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {section}{near[0]}? Known" if near else "known"
+            raise ConfigError(f"There is no {section}{name}; {hint} are {', '.join(known)}.")
         hint = hints[name]
         if is_dataclass(hint) and isinstance(value, Mapping):
             made[name] = _built(cast("type", hint), value, f"{section}{name}.")

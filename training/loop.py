@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from core.progress import Monitor, Progress
@@ -31,7 +32,7 @@ from training.checkpoints import (
 )
 from training.distributed import SINGLE, Ranks
 from training.loop_config import LoopConfig
-from training.run_log import RunLog, Values
+from training.run_log import RunLog, Show, Values
 from training.updating import Numbers, Updater
 
 Tensors = dict[str, torch.Tensor]
@@ -53,8 +54,11 @@ class Task(Protocol):
         """Return the loss of a batch, a mean over its samples, and numbers to log."""
         ...
 
-    def validate(self, network: nn.Module) -> Metrics:
-        """Measure on clips that are not trained on; all processes return the same."""
+    def validate(self, network: nn.Module, show: Show) -> Metrics:
+        """Measure on clips that are not trained on, and show what is to be looked at.
+
+        All processes return the same numbers; what the first one shows is kept.
+        """
         ...
 
 
@@ -186,7 +190,7 @@ class _Run:
     def _validate(self) -> None:
         """Measure, and keep the weights if they are the best so far."""
         self._network.eval()
-        metrics = self._task.validate(self._network)
+        metrics = self._task.validate(self._network, self._show)
         self._write({"validation": metrics})
         self.standing.metrics = metrics
         name = self._config.best_by
@@ -207,6 +211,10 @@ class _Run:
         if name == LATEST:
             state |= self._updater.state()
         write_state(self._folder / name, state)
+
+    def _show(self, name: str, figure: Figure) -> None:
+        if self.log is not None:
+            self.log.show(self.standing.step, name, figure)
 
     def _write(self, values: Values) -> None:
         if self.log is not None:

@@ -18,7 +18,7 @@ from training.ahead import made_ahead
 from training.checkpoints import LATEST
 from training.loop import Metrics, Tensors, train
 from training.loop_config import LoopConfig
-from training.run_log import CURVES, LOG
+from training.run_log import CURVES, LOG, Show
 
 CONFIG = LoopConfig(
     n_steps=24,
@@ -53,7 +53,7 @@ class Line:
         error = network(batch["x"])[:, 0] - batch["x"].sum(1)
         return error.square().mean(), {"largest": float(error.detach().abs().max())}
 
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         assert not network.training
         with torch.no_grad():
             return {"loss": float(self.loss(network, self.batch(10_000))[0])}

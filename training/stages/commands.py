@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.model.fusion import Head
-from training.config import RunConfig, read_config
+from training.config import RunConfig, read_stage
 from training.distributed import joined_ranks
 from training.loop import Metrics
 from training.options import (
@@ -39,7 +39,7 @@ def contrastive(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 1: teach the towers which segments of picture and sound belong together."""
-    config = read_config(preset, overrides or [])
+    config = read_stage("contrastive", preset, overrides or [])
     with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
         metrics = run_contrastive(config, out, ranks, monitor, n_workers, wandb_project)
     _tell(metrics, out)
@@ -55,7 +55,7 @@ def sync(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 2: teach the synchronization module by how much the sound is early."""
-    config = read_config(preset, overrides or [])
+    config = read_stage("sync", preset, overrides or [])
     _teach_windows(config, "sync", out, cache, device, n_workers, wandb_project)
 
 
@@ -69,7 +69,7 @@ def synchability(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 3: teach the synchronization module whether there is an offset to be found."""
-    config = read_config(preset, overrides or [])
+    config = read_stage("synchability", preset, overrides or [])
     _teach_windows(config, "synchability", out, cache, device, n_workers, wandb_project)
 
 

@@ -1,12 +1,11 @@
 """The runs of the three stages: from a configuration to a trained network."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
 
 from core.model.fusion import Head
 from core.model.synchformer import Synchformer
@@ -17,9 +16,9 @@ from training.data.samples import ContrastiveSamples, Samples, SynchabilitySampl
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
 from training.distributed import Ranks
-from training.evaluation.plots import save_figure
 from training.features import FeaturePlan
 from training.loop import Metrics, train
+from training.loop_config import LoopConfig
 from training.stages.caching import cache_clips, cached_questions, cached_training
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.feed import Share
@@ -30,8 +29,6 @@ from training.start_weights import start_audio_tower, start_towers, start_visual
 from training.weights import load_matching, read_weights
 
 log = logging.getLogger(__name__)
-
-SIMILARITY = "similarity.png"
 
 
 def run_contrastive(
@@ -79,12 +76,11 @@ def run_contrastive(
         share,
         n_workers=n_workers,
         gather_negatives=model.gather_negatives,
-        show=_saver(folder / SIMILARITY) if ranks.is_first else None,
     )
     return train(
         network,
         task,
-        config.loop,
+        _schedule(config, n_used, share),
         folder,
         monitor,
         resolved(config),
@@ -147,7 +143,7 @@ def run_windows(
     return train(
         network,
         task,
-        config.loop,
+        _schedule(config, n_used, share),
         folder,
         monitor,
         resolved(config),
@@ -197,10 +193,12 @@ def _share(config: RunConfig, ranks: Ranks) -> Share:
     return Share(loop.batch_size, loop.accumulate, ranks.rank, ranks.n_ranks)
 
 
+def _schedule(config: RunConfig, n_used: int, share: Share) -> LoopConfig:
+    """Return what the recipe says for so many clips an epoch and so many processes."""
+    steps_per_epoch = max(1, n_used // share.global_batch)
+    return config.epochs.apply(config.loop, steps_per_epoch, share.n_ranks)
+
+
 def _n_used(n_items: int, share: Share) -> int:
     """Return the clips of an epoch: whole steps, as far as there are as many clips."""
     return n_items // share.global_batch * share.global_batch or n_items
-
-
-def _saver(path: Path) -> Callable[[Figure], None]:
-    return lambda figure: save_figure(figure, path)

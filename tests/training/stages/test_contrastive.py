@@ -18,6 +18,7 @@ from training.stages.contrastive import (
     ContrastiveTask,
     compare_windows,
     contrastive_loss,
+    similarities,
 )
 from training.stages.feed import Share
 
@@ -153,9 +154,19 @@ def test_validation_tells_how_many_windows_find_their_own() -> None:
     samples = FixedSamples(
         [{"video": rows[0], "mel": rows[0]}, {"video": rows[1], "mel": rows[1].roll(3, 0)}]
     )
-    shown: list[Figure] = []
-    task = ContrastiveTask(samples, samples, Share(batch_size=2), show=shown.append)
-    found = task.validate(AsGiven())
+    shown: dict[str, Figure] = {}
+    task = ContrastiveTask(samples, samples, Share(batch_size=2))
+    found = task.validate(AsGiven(), shown.__setitem__)
     assert 0.5 <= found["precision"] < 0.8
     assert found["loss"] > 1
-    assert len(shown) == 1
+    assert list(shown) == [f"similarity-{name}" for name in ("v2a", "a2v", "v2v", "a2a")]
+    assert [len(figure.axes) for figure in shown.values()] == 4 * [2]
+
+
+def test_similarities_have_a_row_for_each_segment_that_is_compared() -> None:
+    visual, audio = unit_rows(0, 2, 5, 16)
+    found = similarities(visual, audio)
+    assert found["v2a"][1, 3] == pytest.approx(float(visual[1] @ audio[3]), abs=1e-6)
+    assert found["a2v"][1, 3] == pytest.approx(float(audio[1] @ visual[3]), abs=1e-6)
+    assert found["v2v"].diagonal() == pytest.approx(np.ones(5), abs=1e-6)
+    assert found["a2a"][1, 3] == pytest.approx(float(audio[1] @ audio[3]), abs=1e-6)
