@@ -64,9 +64,19 @@ def cache_clips(
         The files of the clips that can be used, in order.
 
     Raises:
-        FeatureError: The folder holds features of something else, or no clip can be used.
+        FeatureError: The recipe changes clips in a way that features cannot have, the folder holds
+            features of something else, or no clip can be used.
         Cancelled: The monitor asked to stop.
     """
+    changed = [
+        name for name, share in asdict(replace(recipe.augmentation, flip=0.0)).items() if share
+    ]
+    if changed:
+        raise FeatureError(
+            f"Features on the disk are made once, without {', '.join(changed)}; set"
+            f" {', '.join(f'samples.augmentation.{name}=0' for name in changed)}, or leave out"
+            " --cache-features."
+        )
     read_as = {"longest_s": recipe.longest_s, "legacy_priming": recipe.legacy_priming}
     facts = {"towers": towers_digest(network), "clips": data_set.name, **asdict(plan), **read_as}
     if ranks.is_first:
@@ -112,9 +122,6 @@ def cached_training(
             f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
             " clips."
         )
-    changes = replace(recipe.augmentation, flip=0.0, smaller_crop=0.0)
-    if any(asdict(changes).values()):
-        log.warning("Colour and sound are not changed where features come from the disk.")
     n_used = min(n_used, len(usable))
     return CachedSamples(usable, stage, seed, n_used=n_used, n_easy=n_easy, jitter=recipe.jitter)
 

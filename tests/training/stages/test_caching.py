@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.progress import SILENT
+from training.data.augment import Augmentation
 from training.data.recipe import SampleRecipe
 from training.data.samples import Samples, SyncSamples
 from training.data.sets.data_set import DataSet, Item
@@ -51,6 +52,16 @@ def test_features_of_other_towers_or_other_reading_are_not_mixed(
     for used, recipe in ((other, SampleRecipe()), (network, SampleRecipe(longest_s=0.8))):
         with pytest.raises(FeatureError, match="other weights, views or clips"):
             cache_clips(used, data_set, recipe, PLAN, folder, SINGLE, SILENT)
+
+
+def test_changes_that_features_cannot_have_are_refused_before_any_is_made(
+    data_set: DataSet, tmp_path: Path
+) -> None:
+    network = build_learner("sync", width=24, depth=1)
+    recipe = SampleRecipe(augmentation=Augmentation(smaller_crop=0.2, noise=0.1))
+    with pytest.raises(FeatureError, match=r"without smaller_crop, noise; set .*noise=0, or"):
+        cache_clips(network, data_set, recipe, PLAN, tmp_path / "cache", SINGLE, SILENT)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_clips_too_short_for_any_offset_are_named_as_such(
