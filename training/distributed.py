@@ -79,7 +79,7 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
 
     Raises:
         DeviceError: There is no such device.
-        RanksError: Another process has ended.
+        RanksError: The device is a single one of several processes, or another process has ended.
     """
     if not _is_started_by_torchrun():
         yield Ranks(device=_device(device, 0))
@@ -99,6 +99,11 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
         raise
     finally:
         distributed.destroy_process_group()
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that speaks, also before it has joined the others."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def gather_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -130,7 +135,14 @@ def _device(name: str, local_rank: int) -> torch.device:
     """Return the device of a process: where there are several, each has a GPU of its own."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return choose_device(f"cuda:{local_rank}")
-    return choose_device("cpu" if _is_started_by_torchrun() else name)
+    if not _is_started_by_torchrun():
+        return choose_device(name)
+    if name not in ("auto", "cpu"):
+        raise RanksError(
+            f"Several processes cannot share the device {name}; choose cuda, which gives each a GPU"
+            " of its own, or cpu."
+        )
+    return choose_device("cpu")
 
 
 def _is_started_by_torchrun() -> bool:

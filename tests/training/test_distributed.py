@@ -13,7 +13,7 @@ import torch
 from core.errors import CheckpointError
 from core.model.device import DeviceError
 from training.checkpoints import LATEST
-from training.distributed import SINGLE, Ranks, gather_rows, joined_ranks
+from training.distributed import SINGLE, Ranks, RanksError, gather_rows, joined_ranks
 from training.run_log import CURVES, LOG
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +73,14 @@ def test_a_process_that_fails_ends_all_with_its_own_words(tmp_path: Path) -> Non
     assert ended.returncode != 0
     assert "OSError: the disk is gone" in ended.stderr
     assert time.monotonic() - started_s < 120
+
+
+def test_several_processes_do_not_share_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    refused = pytest.raises(RanksError, match="cannot share the device mps; choose cuda")
+    with refused, joined_ranks("mps"):
+        pass
 
 
 def test_without_torchrun_there_is_one_process() -> None:

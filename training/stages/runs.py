@@ -1,7 +1,6 @@
 """The runs of the three stages: from a configuration to a trained network."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def run_contrastive(
         SyncError: The clips, the start weights or an earlier run in the folder cannot be used.
         Cancelled: The monitor asked to stop.
     """
-    learned, asked = _open_sets(config)
+    learned, asked = _open_sets(config, ranks)
     _save_config(config, folder, ranks)
     model = config.model
     torch.manual_seed(config.loop.seed)
@@ -61,12 +60,14 @@ def run_contrastive(
         width=model.width, depth=model.depth, stochastic_depth=model.stochastic_depth
     )
     if config.start.visual is not None:
-        start_visual_tower(network.v_encoder, config.start.visual)
+        loaded = start_visual_tower(network.v_encoder, config.start.visual)
+        log.info("%s", loaded.sentence(config.start.visual))
     if config.start.audio is not None:
-        start_audio_tower(network.a_encoder, config.start.audio)
+        loaded = start_audio_tower(network.a_encoder, config.start.audio)
+        log.info("%s", loaded.sentence(config.start.audio))
     if config.start.checkpoint is not None:
         path = config.start.checkpoint
-        start_towers(network, read_weights(path), path)
+        log.info("%s", start_towers(network, read_weights(path), path).sentence(path))
     share = _share(config, ranks)
     seed, recipe = config.loop.seed, config.samples
     n_used = _n_used(len(learned.items), share)
@@ -116,7 +117,7 @@ def run_windows(
             cannot be used.
         Cancelled: The monitor asked to stop.
     """
-    learned, asked = _open_sets(config)
+    learned, asked = _open_sets(config, ranks)
     _save_config(config, folder, ranks)
     model = config.model
     # Also the processes of one run begin with the same weights.
@@ -167,23 +168,21 @@ def _start(network: Synchformer, config: RunConfig) -> None:
         log.warning("The towers are not trained: no checkpoint of the stage before is named.")
         return
     weights = read_weights(path)
-    if not any(name.startswith("transformer.") for name in weights):
-        start_towers(network, weights, path)
-    elif network.transformer.head == "synchability" and _has_offset_head(weights):
-        start_from_sync(network, weights, path)
+    parts = {name.split(".")[1] for name in weights if name.startswith("transformer.")}
+    if network.transformer.head == "synchability" and "sync_head" not in parts:
+        loaded = start_from_sync(network, weights, path)
+    elif not parts:
+        loaded = start_towers(network, weights, path)
     else:
-        load_matching(network, weights, path, new=())
+        loaded = load_matching(network, weights, path, new=())
+    log.info("%s", loaded.sentence(path))
 
 
-def _has_offset_head(weights: Mapping[str, torch.Tensor]) -> bool:
-    return any(name.startswith("transformer.off_head.") for name in weights)
-
-
-def _open_sets(config: RunConfig) -> tuple[DataSet, DataSet]:
+def _open_sets(config: RunConfig, ranks: Ranks) -> tuple[DataSet, DataSet]:
     """Return what is learned from and what is asked in validations."""
     sets = [open_data_set(config.data.kind, split, config.data) for split in ("train", "valid")]
-    for data_set in sets:
-        for note in data_set.notes:
+    for note in [note for data_set in sets for note in data_set.notes]:
+        if ranks.is_first:
             log.warning("%s", note)
     return sets[0], sets[1]
 
