@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,6 @@ from torch.nn import functional as F
 
 from tests.golden.stand_in import GOLDEN_FOLDER, published_shapes
 from tests.training.stages.conftest import FixedSamples
-from training.data.clip import Clip
-from training.loop import Tensors
 from training.stages.contrastive import (
     ContrastiveModel,
     ContrastiveTask,
@@ -121,21 +118,6 @@ def one_rank(rank: int, meeting: str, folder: Path) -> None:
     found = {"loss": loss.item(), "visual": visual.grad, "audio": audio.grad}
     torch.save(found, folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
-
-
-def test_segments_of_a_clip_become_tellable_apart(
-    salient_clip: Callable[..., Clip],
-    contrastive_item: Callable[[Clip, int], Tensors],
-    learn: Callable[..., list[float]],
-) -> None:
-    torch.manual_seed(0)
-    network = ContrastiveModel(**TINY, stochastic_depth=0.0)
-    samples = FixedSamples([contrastive_item(salient_clip(3), 4)])
-    task = ContrastiveTask(samples, samples, Share(batch_size=1))
-    losses = learn(network, task.loss, list(task.batches(0, 20)), learning_rate=1e-2)
-    chance = float(np.log(4))
-    assert losses[0] == pytest.approx(chance, rel=0.1)
-    assert losses[-1] < 0.65 * chance
 
 
 class AsGiven(nn.Module):
