@@ -115,7 +115,7 @@ def test_what_was_skipped_is_written_down_also_when_it_is_stopped(
 
 def test_a_worker_that_is_killed_is_told_with_its_clip(tmp_path: Path, make_clip: MakeClip) -> None:
     (tmp_path / "footage").mkdir()
-    make_clip("footage/take.mkv", duration_s=30.0, size=(640, 480))
+    make_clip("footage/take.mkv", duration_s=10.0, size=(640, 480))
     out = tmp_path / "out"
     left = out / ".take.mp4.0123abcd.partial~"
     out.mkdir()
