@@ -14,7 +14,7 @@ from core.model.synchformer import Synchformer
 from core.paths import remove_left_over
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
-from training.data.clip import read_clip
+from training.data.clip import Clip, read_clip
 from training.data.sets.folder import clips_below
 from training.distributed import SINGLE, Ranks
 from training.features import (
@@ -96,8 +96,6 @@ def ensure_features(
     network.eval()
     for parent in {target.parent for target in clips} if ranks.is_first else ():
         remove_left_over(parent)
-    # A second more shows which clips are too long.
-    read_s = MOST_S + 1 if longest_s is None else longest_s
     skipped = []
     for item, (target, path) in enumerate(clips.items()):
         monitor.check()
@@ -105,10 +103,7 @@ def ensure_features(
         if item % ranks.n_ranks != ranks.rank or target.exists():
             continue
         try:
-            clip = read_clip(path, read_s, legacy_priming=legacy_priming)
-            if longest_s is None and clip.n_frames > MOST_S * VIDEO_FPS:
-                skipped.append(f"{path.name} is longer than {MOST_S} s; cut it into pieces first.")
-                continue
+            clip = _read(path, longest_s, legacy_priming=legacy_priming)
             found = clip_features(network, clip, plan, item)
         except MediaError as error:
             skipped.append(error.message)
@@ -119,6 +114,18 @@ def ensure_features(
         write_features(found, target)
     monitor.report(Progress("Encoding clips", 1.0))
     return skipped
+
+
+def _read(path: Path, longest_s: float | None, *, legacy_priming: bool) -> Clip:
+    if longest_s is not None:
+        return read_clip(path, longest_s, legacy_priming=legacy_priming)
+    # A second more shows whether it is too long, whatever its file says.
+    clip = read_clip(path, MOST_S + 1, legacy_priming=legacy_priming)
+    if clip.n_frames > MOST_S * VIDEO_FPS:
+        raise MediaError(
+            f"{path.name} is longer than {MOST_S} s; cut it into pieces first.", path=path
+        )
+    return clip
 
 
 def towers_digest(network: Synchformer) -> str:
