@@ -50,7 +50,10 @@ class ClipSource:
         return n_items * self.recipe.n_passes if self.for_test else n_items
 
     def sample(self, position: int, cutter: Cutter, *, apart: bool) -> Tensors:
-        """Make the sample of the first clip, from the position's on, that can be used."""
+        """Make the sample of the first clip, from the position's on, that can be used.
+
+        Its `skipped` is the number of clips that were tried before it.
+        """
         if position < 0 or (self.for_test and position >= len(self)):
             last = f"to {len(self) - 1}" if self.for_test else "on"
             raise IndexError(f"positions are from 0 {last}, got {position}")

@@ -31,6 +31,8 @@ def evaluation(answers: Answers) -> Evaluation:
         checkpoint="best.pt",
         data="clips (test)",
         n_passes=1,
+        n_given=20,
+        n_drawn=10,
         figures=figures_of(answers),
         thresholds=sweep_thresholds(answers, judged),
         notes=("2 clips are missing.",),
@@ -58,6 +60,7 @@ def test_the_table_states_figures_beside_chance(evaluation: Evaluation) -> None:
     assert "13.8 %" in shown
     assert "2 clips are missing." in shown
     assert "probability above" in shown
+    assert "give 20 of the windows; 10 were drawn" in shown
     assert "Mean average precision" in shown
 
 
