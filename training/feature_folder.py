@@ -45,7 +45,7 @@ def features(
     claim_folder(out, {"towers": towers_digest(network), **asdict(_PLAIN)})
     targets = {out / path.relative_to(folder).with_suffix(SUFFIX): path for path in clips}
     with TerminalMonitor() as monitor:
-        skipped = ensure_features(network, targets, _PLAIN, monitor)
+        skipped = ensure_features(network, out, targets, _PLAIN, monitor)
     for reason in skipped:
         typer.echo(reason, err=True)
     typer.echo(f"Features of {len(targets) - len(skipped)} clips are in {out}")
@@ -53,6 +53,7 @@ def features(
 
 def ensure_features(
     network: Synchformer,
+    folder: Path,
     clips: Mapping[Path, Path],
     plan: FeaturePlan,
     monitor: Monitor,
@@ -65,7 +66,8 @@ def ensure_features(
 
     Args:
         network: Its towers encode.
-        clips: The clip behind each file of features; the order numbers the clips.
+        folder: Where the files of features are; their names below it are those of the clips.
+        clips: The clip behind each file of features.
         plan: Which segments.
         monitor: Told how far it is, and asked after each clip whether to go on.
         longest_s: So much of the beginning of each clip; all of it if None.
@@ -81,14 +83,15 @@ def ensure_features(
     """
     network.eval()
     skipped = []
-    for item, (target, path) in enumerate(clips.items()):
+    for number, (target, path) in enumerate(clips.items()):
         monitor.check()
-        monitor.report(Progress("Encoding clips", item / len(clips)))
-        if item % ranks.n_ranks != ranks.rank or target.exists():
+        monitor.report(Progress("Encoding clips", number / len(clips)))
+        if number % ranks.n_ranks != ranks.rank or target.exists():
             continue
         try:
             clip = read_clip(path, longest_s, legacy_priming=legacy_priming)
-            found = clip_features(network, clip, plan, item)
+            name = target.relative_to(folder).as_posix()
+            found = clip_features(network, clip, plan, name)
         except MediaError as error:
             skipped.append(error.message)
             continue
