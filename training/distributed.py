@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import cast
 
 import torch
 from torch import distributed
@@ -100,7 +101,10 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    meeting = distributed.new_group(timeout=_LONGEST_WAIT, backend="gloo")
+    # All are members, for whom it is never the number that stands for no group.
+    meeting = cast(
+        "distributed.ProcessGroup", distributed.new_group(timeout=_LONGEST_WAIT, backend="gloo")
+    )
     try:
         yield Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), chosen, meeting)
     except RuntimeError as error:

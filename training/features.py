@@ -236,13 +236,29 @@ def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
         raise FeatureError(
             f"{path} cannot be used; choose another folder.", path=path, details=str(error)
         ) from error
-    if found != json.loads(json.dumps(dict(facts))):
+    asked = json.loads(json.dumps(dict(facts)))
+    if found != asked:
+        known = found if isinstance(found, dict) else {}
+        others = sorted(key for key in known | asked if known.get(key) != asked.get(key))
         raise FeatureError(
-            f"{folder} holds features of other weights, views or clips; choose another folder, or"
-            " delete it to make them anew.",
+            f"{folder} holds features of other weights, views or clips ({', '.join(others)});"
+            " choose another folder, or delete it to make them anew.",
             path=folder,
             details=f"{found} instead of {dict(facts)}",
         )
+
+
+def read_claim(folder: Path) -> str:
+    """Return the note about what the features of a folder are of; empty if there is none.
+
+    Raises:
+        FeatureError: It cannot be read.
+    """
+    path = folder / NOTES
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> FeatureError:
