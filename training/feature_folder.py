@@ -56,7 +56,7 @@ def features(
         if kept != path:
             skipped.append(f"{path} is left out: it would get the same name as {kept.name}.")
     with TerminalMonitor() as monitor:
-        left_out = ensure_features(network, targets, _PLAIN, monitor)
+        left_out = ensure_features(network, out, targets, _PLAIN, monitor)
     skipped += left_out
     for reason in skipped:
         typer.echo(reason, err=True)
@@ -65,6 +65,7 @@ def features(
 
 def ensure_features(
     network: Synchformer,
+    folder: Path,
     clips: Mapping[Path, Path],
     plan: FeaturePlan,
     monitor: Monitor,
@@ -77,7 +78,8 @@ def ensure_features(
 
     Args:
         network: Its towers encode.
-        clips: The clip behind each file of features; the order numbers the clips.
+        folder: Where the files of features are; their names below it are those of the clips.
+        clips: The clip behind each file of features.
         plan: Which segments.
         monitor: Told how far it is, and asked after each clip whether to go on.
         longest_s: So much of the beginning of each clip; None takes all of it, and leaves out clips
@@ -97,14 +99,15 @@ def ensure_features(
     for parent in {target.parent for target in clips} if ranks.is_first else ():
         remove_left_over(parent)
     skipped = []
-    for item, (target, path) in enumerate(clips.items()):
+    for number, (target, path) in enumerate(clips.items()):
         monitor.check()
-        monitor.report(Progress("Encoding clips", item / len(clips)))
-        if item % ranks.n_ranks != ranks.rank or target.exists():
+        monitor.report(Progress("Encoding clips", number / len(clips)))
+        if number % ranks.n_ranks != ranks.rank or target.exists():
             continue
         try:
             clip = _read(path, longest_s, legacy_priming=legacy_priming)
-            found = clip_features(network, clip, plan, item)
+            name = target.relative_to(folder).as_posix()
+            found = clip_features(network, clip, plan, name)
         except MediaError as error:
             skipped.append(error.message)
             continue

@@ -1,5 +1,6 @@
 """The runs of the three stages: from a configuration to a trained network."""
 
+import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +16,12 @@ from training.data.samples import ContrastiveSamples, Samples, SynchabilitySampl
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
 from training.distributed import Ranks
+from training.feature_folder import towers_digest
 from training.features import FeaturePlan
 from training.loop import Metrics, train
 from training.loop_config import LoopConfig
 from training.stages.caching import cache_clips, cached_questions, cached_training
+from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.feed import Share
 from training.stages.fresh import begin_small
@@ -84,7 +87,7 @@ def run_contrastive(
         _schedule(config, n_used, share),
         folder,
         monitor,
-        resolved(config),
+        _conditions(config, learned, asked),
         ranks=ranks,
         wandb_project=wandb_project,
     )
@@ -136,9 +139,10 @@ def run_windows(
         plan = FeaturePlan(n_views=config.cache.n_views, flip=flip, seed=seed)
         paths = cache_clips(network, learned, recipe, plan, cache / "train", ranks, monitor)
         samples = cached_training(paths, head, recipe, seed, n_used, config.cache.n_easy)
-        about = {"clips": asked.name, "head": head, "seed": seed, **asdict(recipe)}
+        about = {"head": head, "seed": seed, **asdict(recipe)}
+        place = cache / f"{head}-valid"
         questions = cached_questions(
-            network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor
+            network, questions, asked, about, place, n_workers, ranks, monitor
         )
     task = WindowTask(samples, questions, share, n_workers=n_workers)
     return train(
@@ -147,10 +151,29 @@ def run_windows(
         _schedule(config, n_used, share),
         folder,
         monitor,
-        resolved(config),
+        _conditions(config, learned, asked, network if cache is not None else None),
         ranks=ranks,
         wandb_project=wandb_project,
     )
+
+
+def _conditions(
+    config: RunConfig, learned: DataSet, asked: DataSet, cached: Synchformer | None = None
+) -> str:
+    """Return, as JSON, what a run has to be under to go on.
+
+    Args:
+        config: Of the run.
+        learned: The clips of the training.
+        asked: The clips of the validation.
+        cached: The network whose towers made the features on the disk, if they are used.
+    """
+    values = json.loads(resolved(config))
+    values["clips"] = {"train": clips_digest(learned), "valid": clips_digest(asked)}
+    values["cache_features"] = cached is not None
+    if cached is not None:
+        values["towers"] = towers_digest(cached)
+    return json.dumps(values, sort_keys=True)
 
 
 def _save_config(config: RunConfig, folder: Path, ranks: Ranks) -> None:
