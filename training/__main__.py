@@ -1,5 +1,6 @@
 """The command line of training: `python -m training COMMAND`."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from training.benchmark import benchmark
 from training.builtin import builtin, recalibrate
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
+from training.distributed import is_first_process
 from training.evaluation.command import evaluate
 from training.export import export
 from training.feature_folder import features
@@ -33,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(message)s")
+    level = logging.INFO if is_first_process() else logging.WARNING
+    logging.getLogger("training").setLevel(level)
     try:
         code = _commands()(arguments, prog_name="python -m training", standalone_mode=False)
     except typer.TyperException as error:

@@ -3,29 +3,34 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, Literal
 
 import tomli_w
 
-from core.errors import SyncError
 from core.model.config import WIDTH
 from core.paths import complete_or_absent
+from training.config_values import ConfigError, Written, build
 from training.data.recipe import SampleRecipe
 from training.data.sets.data_set import DataConfig
-from training.loop_config import LoopConfig
+from training.loop_config import EpochConfig, LoopConfig
 from training.stages.caching import CacheConfig
 
 PRESETS = Path(__file__).parent / "presets"
 
 CONFIG_NAME = "config.toml"
 
-_T = TypeVar("_T")
+_WIDTH_UNIT = 24
 
+Stage = Literal["contrastive", "sync", "synchability"]
 
-class ConfigError(SyncError):
-    """A configuration cannot be read or says what there is not."""
+METRICS: Mapping[Stage, tuple[str, ...]] = {
+    "contrastive": ("precision", "loss"),
+    "sync": ("loss", "accuracy", "within_one"),
+    "synchability": ("loss", "accuracy", "auc"),
+}
+"""What the validations of a stage measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,15 @@ class ModelConfig:
     dropout: float = 0.1
     stochastic_depth: float = 0.2
     gather_negatives: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width < _WIDTH_UNIT or self.width % _WIDTH_UNIT:
+            raise ValueError(f"width is to be a multiple of {_WIDTH_UNIT}, not {self.width}")
+        if self.depth < 1:
+            raise ValueError(f"depth is to be 1 or more, not {self.depth}")
+        for name in ("dropout", "stochastic_depth"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is to be from 0 to below 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +83,52 @@ class RunConfig:
     """Everything that decides what the weights become.
 
     Attributes:
-        stage: "contrastive", "sync" or "synchability".
+        stage: The command that it is for.
         model: The network.
         data: The clips.
         samples: How windows are made of them.
         loop: The schedule.
+        epochs: The schedule, as far as it follows from the number of clips and processes.
         start: Where it begins.
         cache: How features on the disk are used, where there are any.
     """
 
-    stage: str = "sync"
+    stage: Stage = "sync"
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     samples: SampleRecipe = field(default_factory=SampleRecipe)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    epochs: EpochConfig = field(default_factory=EpochConfig)
     start: StartConfig = field(default_factory=StartConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
+
+    def __post_init__(self) -> None:
+        known = METRICS[self.stage]
+        if self.loop.best_by not in ("", *known):
+            raise ValueError(
+                f"loop.best_by is one of {', '.join(known)} in this stage, not {self.loop.best_by}"
+            )
 
 
 def resolved(config: RunConfig) -> str:
     """Return all of a configuration as JSON."""
     return json.dumps(asdict(config), sort_keys=True, default=str)
+
+
+def read_stage(stage: Stage, preset: Path, overrides: Sequence[str]) -> RunConfig:
+    """Read a preset for the command of a stage, as `read_config` does.
+
+    Raises:
+        ConfigError: As there; or it is a preset of another stage.
+    """
+    config = read_config(preset, overrides)
+    if config.stage != stage:
+        raise ConfigError(
+            f"The preset {preset} is for the command {config.stage}, not for {stage}; choose"
+            " another preset or the other command.",
+            path=preset,
+        )
+    return config
 
 
 def save_config(config: RunConfig, folder: Path) -> Path:
@@ -144,43 +183,19 @@ def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:
             details=str(error),
         ) from error
     for one in overrides:
-        key, equals, text = one.partition("=")
-        if not equals:
-            raise ConfigError(f"{one} changes nothing; write section.key=value.")
-        *sections, last = key.split(".")
-        inner = values
-        for section in sections:
-            inner = inner.setdefault(section, {})
-        inner[last] = _value(text)
-    return _built(RunConfig, values, "")
+        _override(values, one)
+    return build(RunConfig, values)
 
 
-def _row(values: list[object], hint: object) -> tuple[object, ...]:
-    return tuple(Path(str(one)) if "Path" in str(hint) else one for one in values)
-
-
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _built(kind: type[_T], values: Mapping[str, object], section: str) -> _T:
-    hints: dict[str, Any] = get_type_hints(kind)
-    known = [one.name for one in fields(cast("Any", kind))]
-    made: dict[str, object] = {}
-    for name, value in values.items():
-        if name not in known:
-            raise ConfigError(f"There is no {section}{name}; known are {', '.join(known)}.")
-        hint = hints[name]
-        if is_dataclass(hint) and isinstance(value, Mapping):
-            made[name] = _built(cast("type", hint), value, f"{section}{name}.")
-        elif isinstance(value, str) and "Path" in str(hint):
-            made[name] = Path(value)
-        else:
-            made[name] = _row(value, hint) if isinstance(value, list) else value
-    try:
-        return kind(**made)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"In {section or 'the preset'}: {error}.") from error
+def _override(values: dict[str, Any], override: str) -> None:
+    """Change one value, which stays as it is written until its type is known."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"{override} changes nothing; write section.key=value.")
+    *sections, last = key.split(".")
+    inner = values
+    for section in sections:
+        inner = inner.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"There is no {key}, since {section} is a value and no section.")
+    inner[last] = Written(text)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
 
 import torch
 from torch import distributed
@@ -17,6 +19,10 @@ from core.model.device import choose_device
 
 _LOST_PEER = ("connection closed by peer", "connection reset", "socket", "broken pipe", "timed out")
 """What the texts of failures contain that are those of another process."""
+
+_LONGEST_WAIT = timedelta(weeks=2)
+"""Processes with parts of their own of a long work meet when the slowest has done its part. One
+that has ended is noticed by its connections, not by the time."""
 
 
 class RanksError(SyncError):
@@ -31,19 +37,26 @@ class Ranks:
         rank: Number of this process, from 0 on.
         n_ranks: Number of processes on all machines.
         device: What this process computes on.
+        meeting: The connections for what may be waited for long; None where there is one process.
     """
 
     rank: int = 0
     n_ranks: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    meeting: distributed.ProcessGroup | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_first(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
 
+    def wait(self) -> None:
+        """Wait until all processes are here, however long one of them takes."""
+        if self.n_ranks > 1:
+            distributed.barrier(self.meeting)
+
     def require_same(self, value: object, message: str) -> None:
-        """Wait for all processes and compare what they hold.
+        """Wait for all processes, however long one of them takes, and compare what they hold.
 
         Raises:
             RanksError: They differ; has the message.
@@ -51,7 +64,7 @@ class Ranks:
         if self.n_ranks == 1:
             return
         held: list[object] = [None] * self.n_ranks
-        distributed.all_gather_object(held, value)
+        distributed.all_gather_object(held, value, self.meeting)
         if any(other != held[0] for other in held):
             listed = ", ".join(f"{rank}: {other}" for rank, other in enumerate(held))
             raise RanksError(message, details=f"by rank: {listed}")
@@ -79,7 +92,7 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
 
     Raises:
         DeviceError: There is no such device.
-        RanksError: Another process has ended.
+        RanksError: The device is a single one of several processes, or another process has ended.
     """
     if not _is_started_by_torchrun():
         yield Ranks(device=_device(device, 0))
@@ -88,8 +101,12 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    # All are members, for whom it is never the number that stands for no group.
+    meeting = cast(
+        "distributed.ProcessGroup", distributed.new_group(timeout=_LONGEST_WAIT, backend="gloo")
+    )
     try:
-        yield Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), chosen)
+        yield Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), chosen, meeting)
     except RuntimeError as error:
         if _is_lost_peer(error):
             raise RanksError(
@@ -99,6 +116,11 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
         raise
     finally:
         distributed.destroy_process_group()
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that speaks, also before it has joined the others."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def gather_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -130,7 +152,14 @@ def _device(name: str, local_rank: int) -> torch.device:
     """Return the device of a process: where there are several, each has a GPU of its own."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return choose_device(f"cuda:{local_rank}")
-    return choose_device("cpu" if _is_started_by_torchrun() else name)
+    if not _is_started_by_torchrun():
+        return choose_device(name)
+    if name not in ("auto", "cpu"):
+        raise RanksError(
+            f"Several processes cannot share the device {name}; choose cuda, which gives each a GPU"
+            " of its own, or cpu."
+        )
+    return choose_device("cpu")
 
 
 def _is_started_by_torchrun() -> bool:

@@ -1,6 +1,7 @@
 """Segment features of clips, kept on disk so that frozen towers run once and not in every epoch."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,19 +68,20 @@ class View:
     is_mirrored: bool
 
 
-def plan_views(plan: FeaturePlan, size_px: tuple[int, int], item: int) -> tuple[View, ...]:
+def plan_views(plan: FeaturePlan, size_px: tuple[int, int], name: str) -> tuple[View, ...]:
     """Draw the views of a clip.
 
     Args:
         plan: How many, and their seed.
         size_px: Width and height of the pictures.
-        item: Number of the clip, so that each has its own.
+        name: Of the clip, so that each has its own, whichever others there are.
     """
     width, height = size_px
     if not plan.n_views:
         top, left = (round((side - FRAME_SIDE_PX) / 2) for side in (height, width))
         return (View(0, top, left, is_mirrored=False),)
-    rng = np.random.default_rng([plan.seed, 5, item])
+    number = zlib.crc32(name.encode("utf-8", "surrogateescape"))
+    rng = np.random.default_rng([plan.seed, 5, number])
     # No first frame comes again before each has come once.
     firsts = np.concatenate(
         [rng.permutation(SEGMENT_HOP_FRAMES) for _ in range(-(-plan.n_views // SEGMENT_HOP_FRAMES))]
@@ -97,9 +99,15 @@ def plan_views(plan: FeaturePlan, size_px: tuple[int, int], item: int) -> tuple[
 
 @torch.inference_mode()
 def clip_features(
-    network: Synchformer, clip: Clip, plan: FeaturePlan, item: int = 0
+    network: Synchformer, clip: Clip, plan: FeaturePlan, name: str = ""
 ) -> dict[str, torch.Tensor]:
     """Encode the segments of a clip.
+
+    Args:
+        network: Its towers encode.
+        clip: Pictures and sound.
+        plan: Which segments.
+        name: As in `plan_views`.
 
     Returns:
         visual (V, J, 8, D) float16 with J segments every 8 frames from the view's first one on;
@@ -113,7 +121,7 @@ def clip_features(
     n_segments = (n_frames - SEGMENT_FRAMES - latest_first) // SEGMENT_HOP_FRAMES + 1
     if n_segments < 1:
         raise ValueError(f"expected at least {SEGMENT_FRAMES} frames, got {n_frames}")
-    views = plan_views(plan, (width, height), item)
+    views = plan_views(plan, (width, height), name)
     visual = torch.stack([_look(network, clip.frames, view, n_segments) for view in views])
     n_sounds = (n_frames - SEGMENT_FRAMES) // plan.audio_hop_frames + 1
     starts = SAMPLES_PER_FRAME * plan.audio_hop_frames * np.arange(n_sounds)
@@ -228,13 +236,29 @@ def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
         raise FeatureError(
             f"{path} cannot be used; choose another folder.", path=path, details=str(error)
         ) from error
-    if found != json.loads(json.dumps(dict(facts))):
+    asked = json.loads(json.dumps(dict(facts)))
+    if found != asked:
+        known = found if isinstance(found, dict) else {}
+        others = sorted(key for key in known | asked if known.get(key) != asked.get(key))
         raise FeatureError(
-            f"{folder} holds features of other weights, views or clips; choose another folder, or"
-            " delete it to make them anew.",
+            f"{folder} holds features of other weights, views or clips ({', '.join(others)});"
+            " choose another folder, or delete it to make them anew.",
             path=folder,
             details=f"{found} instead of {dict(facts)}",
         )
+
+
+def read_claim(folder: Path) -> str:
+    """Return the note about what the features of a folder are of; empty if there is none.
+
+    Raises:
+        FeatureError: It cannot be read.
+    """
+    path = folder / NOTES
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> FeatureError:

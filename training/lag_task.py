@@ -21,6 +21,7 @@ from training.ahead import made_ahead
 from training.data.synthetic.cache import CachedClip, load_clip
 from training.loop import Metrics, Tensors
 from training.metrics import roc_auc
+from training.run_log import Show
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -116,7 +117,7 @@ class LagTask:
                 )
         return torch.cat(losses).mean(), metrics
 
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         """Judge one window of each clip at one offset, and once with foreign sound."""
         logits, foreign, offset_s = self._judge_validation(_lag_net(network))
         return summary(logits, foreign, offset_s)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from core.progress import Monitor, Progress
@@ -31,7 +32,7 @@ from training.checkpoints import (
 )
 from training.distributed import SINGLE, Ranks
 from training.loop_config import LoopConfig
-from training.run_log import RunLog, Values
+from training.run_log import RunLog, Show, Values
 from training.updating import Numbers, Updater
 
 Tensors = dict[str, torch.Tensor]
@@ -45,7 +46,8 @@ class Task(Protocol):
         """Yield this process's batches of the steps from `first` until before `end`, in order.
 
         Each batch is a function of its position alone, so that runs can resume. There are as many
-        for each step as the configuration accumulates.
+        for each step as the configuration accumulates. What they may have under `skipped`, (B,)
+        numbers of clips that could not be used, is added up for the log.
         """
         ...
 
@@ -53,8 +55,11 @@ class Task(Protocol):
         """Return the loss of a batch, a mean over its samples, and numbers to log."""
         ...
 
-    def validate(self, network: nn.Module) -> Metrics:
-        """Measure on clips that are not trained on; all processes return the same."""
+    def validate(self, network: nn.Module, show: Show) -> Metrics:
+        """Measure on clips that are not trained on, and show what is to be looked at.
+
+        All processes return the same numbers; what the first one shows is kept.
+        """
         ...
 
 
@@ -167,7 +172,7 @@ class _Run:
             done = self.standing.step = step + 1
             is_last = done == config.n_steps
             if done % config.log_every == 0:
-                self._tell(self._ranks.mean(numbers), clock, monitor)
+                self._tell(numbers, clock, monitor)
             is_validated = done % config.validate_every == 0 or is_last
             if is_validated:
                 self._validate()
@@ -175,18 +180,23 @@ class _Run:
                 self._save(LATEST)
 
     def _tell(self, numbers: Metrics, clock: "_Clock", monitor: Monitor) -> None:
-        speed = clock.read(self._config.log_every, self._ranks.n_ranks)
-        self._write(speed | numbers)
+        n_ranks = self._ranks.n_ranks
+        means = self._ranks.mean({**numbers, "skipped": clock.n_skipped})
+        means["skipped"] *= n_ranks
+        speed = clock.read(n_ranks)
+        self._write(speed | means)
         stage = (
-            f"Training, loss {numbers['loss']:.3f}, {speed['samples_per_s']:.3g} samples/s,"
+            f"Training, loss {means['loss']:.3f}, {speed['samples_per_s']:.3g} samples/s,"
             f" {speed['waiting']:.0%} waiting for data"
         )
+        if means["skipped"]:
+            stage += f", {means['skipped']:.0f} clips skipped"
         monitor.report(Progress(stage, self.standing.step / self._config.n_steps))
 
     def _validate(self) -> None:
         """Measure, and keep the weights if they are the best so far."""
         self._network.eval()
-        metrics = self._task.validate(self._network)
+        metrics = self._task.validate(self._network, self._show)
         self._write({"validation": metrics})
         self.standing.metrics = metrics
         name = self._config.best_by
@@ -208,16 +218,28 @@ class _Run:
             state |= self._updater.state()
         write_state(self._folder / name, state)
 
+    def _show(self, name: str, figure: Figure) -> None:
+        if self.log is not None:
+            self.log.show(self.standing.step, name, figure)
+
     def _write(self, values: Values) -> None:
         if self.log is not None:
             self.log.write(self.standing.step, values)
 
 
 class _Clock:
-    """Measures the time of steps, the part of it that is spent waiting for data, and samples."""
+    """Measures the time of steps, the part of it that is spent waiting for data, and samples.
+
+    Attributes:
+        n_skipped: Clips that could not be used, since the last reading.
+    """
 
     def __init__(self) -> None:
-        self._busy_s, self._waited_s, self._n_samples = 0.0, 0.0, 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._busy_s, self._waited_s = 0.0, 0.0
+        self._n_steps, self._n_samples, self.n_skipped = 0, 0, 0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -225,6 +247,7 @@ class _Clock:
         started_s = time.monotonic()
         yield
         self._busy_s += time.monotonic() - started_s
+        self._n_steps += 1
 
     def waiting(self, batches: Iterator[Tensors]) -> Iterator[Tensors]:
         """Yield the batches and measure how long each lets itself be waited for."""
@@ -235,14 +258,16 @@ class _Clock:
             if batch is None:
                 return
             self._n_samples += len(next(iter(batch.values())))
+            if "skipped" in batch:
+                self.n_skipped += int(batch["skipped"].sum())
             yield batch
 
-    def read(self, n_steps: int, n_ranks: int) -> Metrics:
+    def read(self, n_ranks: int) -> Metrics:
         """Return the speed since the last reading and begin anew."""
         found = {
-            "seconds_per_step": self._busy_s / n_steps,
+            "seconds_per_step": self._busy_s / self._n_steps,
             "samples_per_s": self._n_samples * n_ranks / self._busy_s,
             "waiting": self._waited_s / self._busy_s,
         }
-        self._busy_s, self._waited_s, self._n_samples = 0.0, 0.0, 0
+        self._begin_anew()
         return found

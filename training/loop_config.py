@@ -1,7 +1,7 @@
 """The numbers that decide how a network is trained, whatever it is trained for."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Schedule = Literal["cosine", "constant"]
@@ -92,3 +92,32 @@ class LoopConfig:
         if best is None:
             return True
         return value > best if self.best_is == "highest" else value < best
+
+
+@dataclass(frozen=True, slots=True)
+class EpochConfig:
+    """A schedule in passes over the clips, for however many processes: the published recipes.
+
+    Attributes:
+        n: Passes instead of `n_steps`, with a validation after each; 0 leaves it to the steps.
+        share_warm_up: Divide the steps of the warm-up by the number of processes.
+        scale_rate: Multiply the learning rate by the number of processes.
+    """
+
+    n: int = 0
+    share_warm_up: bool = False
+    scale_rate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ValueError(f"n is to be 0 or more, not {self.n}")
+
+    def apply(self, loop: LoopConfig, steps_per_epoch: int, n_ranks: int) -> LoopConfig:
+        """Return the schedule of a run on so many processes."""
+        if self.n:
+            loop = replace(loop, n_steps=self.n * steps_per_epoch, validate_every=steps_per_epoch)
+        if self.share_warm_up:
+            loop = replace(loop, warm_up_steps=loop.warm_up_steps // n_ranks)
+        if self.scale_rate:
+            loop = replace(loop, learning_rate=loop.learning_rate * n_ranks)
+        return loop

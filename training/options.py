@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+from core.model.device import choose_device
+
+
+def _known_device(name: str) -> str:
+    try:
+        choose_device(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
 PresetOption = Annotated[
     Path, typer.Option("--preset", metavar="NAME|FILE", help="What is trained, and how.")
 ]
@@ -13,7 +24,9 @@ OverridesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="What differs from the preset."),
 ]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda …")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda …", callback=_known_device)
+]
 WorkersOption = Annotated[
     int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips.")
 ]

@@ -4,6 +4,7 @@ import csv
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from core.errors import SyncError
-from core.paths import complete_or_absent
+from core.paths import complete_or_absent, remove_left_over
 from core.progress import SILENT, Monitor, Progress
 from training.data.clip_file import MIN_LENGTH_S, ClipFileError, write_prepared
 from training.data.sets.folder import clips_below
@@ -75,31 +76,27 @@ def prepare_folder(
         monitor: Told how far it is, and asked after each clip whether to go on.
 
     Raises:
-        PrepareError: The folder is missing or empty, or is the target, or the target cannot be
-            written to.
-        Cancelled: The monitor asked to stop; what is written is complete.
+        PrepareError: The folder is missing or empty, or is the target, the target cannot be
+            written to, or a process that encodes was killed.
+        Cancelled: The monitor asked to stop.
+
+    However it ends, clips that are written are complete, and the table has what was skipped so far.
     """
-    sources = _sources(folder, target)
-    skipped: list[tuple[Path, str]] = []
-    waiting: dict[Path, Path] = {}
-    n_kept = 0
-    by_goal: dict[Path, Path] = {}
-    for source in sources:
-        goal = target / source.relative_to(folder).with_suffix(".mp4")
-        if goal in by_goal:
-            skipped.append((source, f"would get the same name as {by_goal[goal].name}"))
-            continue
-        by_goal[goal] = source
-        if goal.exists():
-            n_kept += 1
-        else:
-            waiting[source] = goal
+    goals, skipped = _goals(_sources(folder, target), folder, target)
+    waiting = {source: goal for source, goal in goals.items() if not goal.exists()}
+    n_written = 0
     try:
         target.mkdir(parents=True, exist_ok=True)
-        failures = dict(_encoded(waiting, least_s, n_workers, monitor))
-        skipped += [(source, failures[source]) for source in waiting if failures[source]]
-        skipped.sort()
-        _write_report(target / REPORT, folder, skipped)
+        for place in {goal.parent for goal in goals.values()}:
+            remove_left_over(place)
+        try:
+            for source, failure in _encoded(waiting, least_s, n_workers, monitor):
+                if failure:
+                    skipped.append((source, failure))
+                else:
+                    n_written += 1
+        finally:
+            _write_report(target / REPORT, folder, sorted(skipped))
     except OSError as error:
         raise PrepareError(
             f"{target} cannot be written to ({error.strerror}); make room there or choose another "
@@ -107,8 +104,7 @@ def prepare_folder(
             path=target,
             details=str(error),
         ) from error
-    n_written = sum(not failure for failure in failures.values())
-    return Prepared(n_written, n_kept, tuple(skipped))
+    return Prepared(n_written, len(goals) - len(waiting), tuple(sorted(skipped)))
 
 
 def _sources(folder: Path, target: Path) -> list[Path]:
@@ -126,10 +122,24 @@ def _sources(folder: Path, target: Path) -> list[Path]:
     return sources
 
 
+def _goals(
+    sources: list[Path], folder: Path, target: Path
+) -> tuple[dict[Path, Path], list[tuple[Path, str]]]:
+    """Return what each source becomes, and the sources whose name another one has taken."""
+    source_of: dict[Path, Path] = {}
+    skipped = []
+    for source in sources:
+        goal = target / source.relative_to(folder).with_suffix(".mp4")
+        kept = source_of.setdefault(goal, source)
+        if kept != source:
+            skipped.append((source, f"would get the same name as {kept.name}"))
+    return {source: goal for goal, source in source_of.items()}, skipped
+
+
 def _encoded(
     waiting: dict[Path, Path], least_s: float, n_workers: int, monitor: Monitor
 ) -> Iterator[tuple[Path, str]]:
-    """Yield each source and why it was skipped; nothing if it was written."""
+    """Yield each source and why it was skipped; an empty text if it was written."""
     if not waiting:
         return
     with ProcessPoolExecutor(
@@ -143,8 +153,31 @@ def _encoded(
                 yield tasks[task], task.result()
                 monitor.report(Progress("Preparing clips", n_done / len(tasks)))
                 monitor.check()
+        except BrokenProcessPool as error:
+            raise _killed(waiting) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _killed(waiting: dict[Path, Path]) -> PrepareError:
+    """Return the failure of a worker that the system ended, with what was being written then."""
+    partial = [
+        path for place in {one.parent for one in waiting.values()} for path in place.glob(".*~")
+    ]
+    begun = [
+        source
+        for source, goal in waiting.items()
+        if any(
+            one.parent == goal.parent and one.name.startswith(f".{goal.name}.") for one in partial
+        )
+    ]
+    clips = f" It was at work on {' or '.join(map(str, begun))}." if begun else ""
+    return PrepareError(
+        "A process that encodes was killed, probably because there was not enough memory."
+        f"{clips} Call the command again with fewer --workers; what is written stays. If it is"
+        " always the same clip, move it elsewhere.",
+        path=begun[0] if begun else None,
+    )
 
 
 def _encode(source: Path, goal: Path, least_s: float) -> str:

@@ -3,7 +3,7 @@
 import json
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,8 @@ CURVES = "tensorboard"
 _WANDB_ID = "wandb.txt"
 
 Values = Mapping[str, float | Mapping[str, float]]
+Show = Callable[[str, "Figure"], None]
+"""Takes the name of a picture and the picture."""
 
 
 class RunLogError(SyncError):
@@ -52,7 +54,7 @@ class RunLog:
         from torch.utils.tensorboard import SummaryWriter
 
         self._wandb = _start_wandb(folder, wandb_project, about or {}) if wandb_project else None
-        self._path = folder / LOG
+        self._folder, self._path = folder, folder / LOG
         _forget_after(self._path, first_step)
         self._curves = SummaryWriter(folder / CURVES, purge_step=first_step + 1)
 
@@ -80,13 +82,16 @@ class RunLog:
             self._wandb.log(flat, step=step)
 
     def show(self, step: int, name: str, figure: "Figure") -> None:
-        """Add a picture to the curves."""
+        """Add a picture to the curves; the latest is also a PNG file of that name."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        from training.evaluation.plots import save_figure
 
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
         picture = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
         self._curves.add_image(name, picture, step, dataformats="HWC")
+        save_figure(figure, self._folder / f"{name}.png")
 
 
 def _start_wandb(folder: Path, project: str, about: Mapping[str, object]) -> Any:

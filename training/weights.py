@@ -42,6 +42,13 @@ class Loaded:
     left_new: tuple[str, ...]
     unused: tuple[str, ...]
 
+    def sentence(self, path: Path) -> str:
+        """Say it of the file that they come from."""
+        new = ", ".join(sorted({name.partition(".")[0] for name in self.left_new}))
+        rest = f"; new are weights in {new}" if new else ""
+        unused = f"; {len(self.unused)} of the file are not used" if self.unused else ""
+        return f"{path.name}: {self.n_taken} weights taken{rest}{unused}."
+
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read the weights of a training checkpoint, a published file or plain weights, on the CPU.

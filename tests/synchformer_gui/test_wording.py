@@ -145,7 +145,7 @@ def test_an_interval_that_meets_no_tolerance_names_none():
     assert "it is in sync" not in wording.answer_sentence(detection(made))
 
 
-@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE, *wording.NO_OFFSET])
+@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE, *sorted(wording.NO_OFFSET)])
 def test_no_headline_without_an_offset_that_stands_out(reason):
     assert wording.headline(estimate(0.3, Verdict.CANNOT_TELL, reason)) == ""
 

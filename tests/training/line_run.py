@@ -24,6 +24,7 @@ from training import checkpoints
 from training.distributed import SINGLE, Ranks, gather_rows, joined_ranks
 from training.loop import Metrics, Tensors, train
 from training.loop_config import LoopConfig
+from training.run_log import Show
 from training.stages.feed import Share
 
 N_QUESTIONS = 5
@@ -61,7 +62,7 @@ class LineTask:
         return error.square().mean(), {"largest": error.detach().abs().mean()}
 
     @torch.no_grad()
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         network.eval()
         parts = [
             (network(x)[:, 0] - x.sum(1)).square()

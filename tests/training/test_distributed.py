@@ -13,18 +13,38 @@ import torch
 from core.errors import CheckpointError
 from core.model.device import DeviceError
 from training.checkpoints import LATEST
-from training.distributed import SINGLE, Ranks, gather_rows, joined_ranks
+from training.distributed import SINGLE, Ranks, RanksError, gather_rows, joined_ranks
 from training.run_log import CURVES, LOG
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / "line_run.py"
 
 
-def _torchrun(folder: Path, n_ranks: int = 2, **changes: Any) -> subprocess.CompletedProcess[str]:
+_LATE = """
+import sys, time
+from datetime import timedelta
+from pathlib import Path
+from torch import distributed
+from training.distributed import joined_ranks
+
+with joined_ranks("cpu") as ranks:
+    distributed.distributed_c10d._set_pg_timeout(timedelta(seconds=1))
+    if ranks.is_first:
+        time.sleep(4)
+    ranks.wait()
+    ranks.require_same("features", "never said")
+    if ranks.is_first:
+        Path(sys.argv[1], "met").write_text(str(ranks.n_ranks))
+"""
+
+
+def _torchrun(
+    folder: Path, n_ranks: int = 2, script: Path = SCRIPT, **changes: Any
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", str(n_ranks), str(SCRIPT), str(folder), json.dumps(changes)),
+            *("--nproc-per-node", str(n_ranks), str(script), str(folder), json.dumps(changes)),
         ],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -75,12 +95,30 @@ def test_a_process_that_fails_ends_all_with_its_own_words(tmp_path: Path) -> Non
     assert time.monotonic() - started_s < 120
 
 
+def test_several_processes_do_not_share_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    refused = pytest.raises(RanksError, match="cannot share the device mps; choose cuda")
+    with refused, joined_ranks("mps"):
+        pass
+
+
+@pytest.mark.slow
+def test_a_process_may_be_waited_for_longer_than_for_a_step(tmp_path: Path) -> None:
+    script = tmp_path / "late.py"
+    script.write_text(_LATE)
+    ended = _torchrun(tmp_path, script=script)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "met").read_text() == "2"
+
+
 def test_without_torchrun_there_is_one_process() -> None:
     with joined_ranks("cpu") as ranks:
         assert ranks == SINGLE
         assert ranks.is_first
     assert not Ranks(rank=1, n_ranks=2).is_first
     assert SINGLE.mean({"loss": 2.0}) == {"loss": 2.0}
+    SINGLE.wait()
     SINGLE.require_same(1, "never said")
     rows = torch.arange(6).reshape(3, 2)
     assert gather_rows(rows) is rows

@@ -1,3 +1,5 @@
+import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +8,7 @@ import pytest
 import torch
 
 from core.model.synchformer import Synchformer
-from training.__main__ import EXIT_FAILED, main
+from training.__main__ import EXIT_FAILED, EXIT_USAGE, main
 from training.feature_folder import towers_digest
 from training.features import read_features
 
@@ -43,6 +45,55 @@ def test_clips_of_a_folder_become_files_of_features(
     before = (out / "one.safetensors").stat().st_mtime_ns
     assert main(command) == 0
     assert (out / "one.safetensors").stat().st_mtime_ns == before
+
+
+def test_clips_of_one_name_and_clips_too_long_are_named(
+    tmp_path: Path,
+    weights: Path,
+    make_clip: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.feature_folder.MOST_S", 2)
+    make_clip("one.mov", duration_s=1.2)
+    make_clip("one.mp4", duration_s=1.2)
+    make_clip("film.mp4", duration_s=4.0)
+    command = ["features", str(tmp_path), str(tmp_path / "out"), "--weights", str(weights)]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "Features of 1 clips" in said.out
+    assert "one.mp4 is left out: it would get the same name as one.mov." in said.err
+    assert "film.mp4 is longer than 2 s; cut it into pieces first." in said.err
+
+
+@pytest.mark.parametrize(
+    ("device", "code", "told"),
+    [("gpu", EXIT_USAGE, "unknown device 'gpu'"), ("cuda:77", EXIT_FAILED, "cuda:77|no NVIDIA")],
+)
+def test_devices_that_are_not_there_are_refused(
+    device: str,
+    code: int,
+    told: str,
+    tmp_path: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["features", str(tmp_path), str(tmp_path / "out"), "--weights", str(weights)]
+    assert main([*command, "--device", device]) == code
+    assert re.search(told, capsys.readouterr().err)
+
+
+def test_what_a_killed_run_left_over_is_deleted(
+    tmp_path: Path, weights: Path, make_clip: Callable[..., Path]
+) -> None:
+    make_clip("one.mp4", duration_s=1.2)
+    (tmp_path / "out").mkdir()
+    partial = tmp_path / "out" / ".one.safetensors.0123abcd.partial~"
+    partial.touch()
+    os.utime(partial, (0, 0))
+    command = ["features", str(tmp_path), str(tmp_path / "out"), "--weights", str(weights)]
+    assert main(command) == 0
+    assert not partial.exists()
 
 
 def test_other_weights_do_not_mix_with_features_that_are_there(

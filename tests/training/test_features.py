@@ -48,8 +48,8 @@ def test_a_view_is_a_mirrored_square_from_its_first_frame_on(
     network: Synchformer, clip: Clip
 ) -> None:
     plan = FeaturePlan(n_views=2, seed=1)
-    views = plan_views(plan, (260, 256), item=4)
-    features = clip_features(network, clip, plan, item=4)
+    views = plan_views(plan, (260, 256), "clip")
+    features = clip_features(network, clip, plan, "clip")
     assert features["first_frames"].tolist() == [view.first_frame for view in views]
     assert len(set(features["first_frames"].tolist())) == 2
     assert features["audio"].shape == (25, 6, 24)
@@ -63,10 +63,10 @@ def test_a_view_is_a_mirrored_square_from_its_first_frame_on(
 
 def test_every_first_frame_comes_before_one_comes_again() -> None:
     plan = FeaturePlan(n_views=16)
-    views = plan_views(plan, (300, 256), item=0)
+    views = plan_views(plan, (300, 256), "a")
     assert sorted(view.first_frame for view in views[:8]) == list(range(8))
     assert sorted(view.first_frame for view in views[8:]) == list(range(8))
-    assert views != plan_views(plan, (300, 256), item=1)
+    assert views != plan_views(plan, (300, 256), "b")
 
 
 def test_features_come_back_as_they_were_written(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from training import checkpoints
 from training.ahead import made_ahead
 from training.checkpoints import LATEST
 from training.loop import Metrics, Tensors, train
-from training.loop_config import LoopConfig
-from training.run_log import CURVES, LOG
+from training.loop_config import LoopConfig, Precision
+from training.run_log import CURVES, LOG, Show
 
 CONFIG = LoopConfig(
     n_steps=24,
@@ -53,7 +53,7 @@ class Line:
         error = network(batch["x"])[:, 0] - batch["x"].sum(1)
         return error.square().mean(), {"largest": float(error.detach().abs().max())}
 
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         assert not network.training
         with torch.no_grad():
             return {"loss": float(self.loss(network, self.batch(10_000))[0])}
@@ -134,6 +134,37 @@ def test_log_has_every_step_once_after_a_stop(tmp_path: Path, stop: int) -> None
     Line().train(tmp_path)
     assert _steps(tmp_path, "loss") == list(range(2, 25, 2))
     assert _steps(tmp_path, "validation") == [6, 12, 18, 24]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_less_precision_learns_the_same_roughly(tmp_path: Path, precision: Precision) -> None:
+    config = replace(CONFIG, n_steps=60)
+    full = Line().train(tmp_path / "full", config)["loss"]
+    less = Line().train(tmp_path / "less", replace(config, precision=precision))["loss"]
+    assert less == pytest.approx(full, rel=0.2)
+
+
+def test_a_run_that_gets_no_better_ends(tmp_path: Path) -> None:
+    config = replace(
+        CONFIG, n_steps=400, validate_every=2, best_by="loss", best_is="lowest", patience=3
+    )
+    task = Line()
+    task.validate = lambda network, show=None: {"loss": 1.0}  # type: ignore[method-assign]
+    task.train(tmp_path, config)
+    # The first validation is the best; three more bring nothing.
+    assert _steps(tmp_path, "validation") == [2, 4, 6, 8]
+
+
+def test_clips_that_could_not_be_used_are_counted(tmp_path: Path) -> None:
+    class Skipping(Line):
+        def batch(self, step: int) -> Tensors:
+            return super().batch(step) | {"skipped": torch.tensor([0] * 6 + [1, 2])}
+
+        def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
+            return super().loss(network, {"x": batch["x"]})
+
+    Skipping().train(tmp_path, replace(CONFIG, n_steps=4, log_every=2))
+    assert [line["skipped"] for line in _log(tmp_path) if "skipped" in line] == [6, 6]
 
 
 def test_finished_run_is_not_trained_on(tmp_path: Path) -> None:

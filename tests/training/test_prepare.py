@@ -1,4 +1,8 @@
 import csv
+import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +88,55 @@ def test_stopping_leaves_complete_clips(footage: Path, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         prepare_folder(footage, tmp_path / "out", 1, 1.5, StopsAfterOne())
     assert not list((tmp_path / "out").rglob("*partial*"))
+
+
+def test_what_was_skipped_is_written_down_also_when_it_is_stopped(
+    footage: Path, tmp_path: Path
+) -> None:
+    class StopsAtTheEnd:
+        done = 0.0
+
+        def report(self, progress: Progress) -> None:
+            self.done = progress.fraction or 0.0
+
+        def check(self) -> None:
+            if self.done == 1.0:
+                raise Cancelled
+
+    with pytest.raises(Cancelled):
+        prepare_folder(footage, tmp_path / "out", 1, 1.5, StopsAtTheEnd())
+    with (tmp_path / "out" / REPORT).open(newline="") as file:
+        assert [row[0] for row in csv.reader(file)][1:] == [
+            "broken.mp4",
+            "day/silent.mp4",
+            "short.mov",
+        ]
+
+
+def test_a_worker_that_is_killed_is_told_with_its_clip(tmp_path: Path, make_clip: MakeClip) -> None:
+    (tmp_path / "footage").mkdir()
+    make_clip("footage/take.mkv", duration_s=10.0, size=(640, 480))
+    out = tmp_path / "out"
+    left = out / ".take.mp4.0123abcd.partial~"
+    out.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+
+    def kill() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if not left.exists() and list(out.glob(".take.mp4.*")):
+                multiprocessing.active_children()[0].kill()
+                return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(PrepareError, match=r"memory\. It was at work on .*take\.mkv\. Call"):
+        prepare_folder(tmp_path / "footage", out, 1, 0.5)
+    killer.join()
+    assert (out / REPORT).is_file()
+    assert not left.exists()
 
 
 def test_folders_that_cannot_be_prepared_are_refused(tmp_path: Path) -> None:

@@ -136,9 +136,16 @@ def draw_synchability(
         the sound is that of the time just before or after it.
 
     Raises:
-        TooShortError: There is no place in the clip for that offset.
+        TooShortError: The clip has no place for a sound of another time. It has then none for an
+            offset either, since short clips would all have the label 1.
     """
     n_needed = window_frames(n_segments)
+    n_least = synchability_frames(n_segments)
+    if n_frames < n_least:
+        raise TooShortError(
+            f"it has {n_frames / VIDEO_FPS:.2f} s, but {n_segments} segments and as many of another"
+            f" time need {n_least / VIDEO_FPS:.2f} s"
+        )
     if rng.random() < 0.5:
         offset_s, label = _draw_grid_offset(rng), SYNCHABLE
     else:
@@ -153,23 +160,6 @@ def draw_synchability(
         _steps(first_sample, SEGMENT_HOP_FRAMES * SAMPLES_PER_FRAME, n_segments),
         offset_s,
         label,
-    )
-
-
-def synchability_of(cut: Cut) -> Cut:
-    """Return the 13 segments of a window of 14 that the synchronizability head judges, relabelled.
-
-    Raises:
-        ValueError: The window has fewer segments.
-    """
-    if len(cut.first_frames) < SYNC_SEGMENTS:
-        raise ValueError(f"expected {SYNC_SEGMENTS} segments, got {len(cut.first_frames)}")
-    is_shared = abs(cut.offset_s) < window_frames(SYNC_SEGMENTS) / VIDEO_FPS
-    return replace(
-        cut,
-        first_frames=cut.first_frames[:SYNC_SEGMENTS],
-        first_samples=cut.first_samples[:SYNC_SEGMENTS],
-        label=SYNCHABLE if is_shared else UNSYNCHABLE,
     )
 
 
@@ -216,6 +206,11 @@ def centred_contrastive(n_frames: int, n_segments: int = WINDOW_SEGMENTS) -> Cut
 def window_frames(n_segments: int) -> int:
     """Return how many frames half-overlapping segments cover: 112 for 13 of them."""
     return SEGMENT_FRAMES + (n_segments - 1) * SEGMENT_HOP_FRAMES
+
+
+def synchability_frames(n_segments: int) -> int:
+    """Return how many frames a window and one of another time beside it cover: 224 for 13."""
+    return 2 * window_frames(n_segments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ class SampleRecipe:
         n_segments: Of the first stage, whose segments do not overlap; 14 fill a window of 8.96 s.
         augmentation: What is done to training windows, and how often.
         jitter: Move the sound of training windows by up to 50 ms.
-        use_fixed_offsets: Judge the windows in the tables of the data set, where there are any;
-            otherwise windows are drawn.
+        use_fixed_offsets: Judge the windows in the tables of the data set, where there are any and
+            one of each clip is judged; otherwise windows are drawn.
         n_passes: How many windows of each clip are judged in a test.
         unusable: What is done about clips that are damaged or too short: "skip" takes the next
             one in their place and counts it, "stop" ends the run.
@@ -42,3 +42,8 @@ class SampleRecipe:
                 raise ValueError(f"{name} is to be 1 or more, not {getattr(self, name)}")
         if self.unusable not in ("skip", "stop"):
             raise ValueError(f"unusable is skip or stop, not {self.unusable}")
+
+    @property
+    def is_by_table(self) -> bool:
+        """Whether tables decide on windows of a test; they have one of a clip, not several."""
+        return self.use_fixed_offsets and self.n_passes == 1

@@ -37,7 +37,9 @@ class WindowSamples(Dataset[Tensors], ABC):
 
     Each has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 as
     `core.model.inputs` makes them, label () int64, offset_s () float32, item () int64, the number
-    of the clip in the data set, and skipped () int64, how many unusable clips were passed over.
+    of the clip in the data set, and skipped () int64, how many unusable clips this position passed
+    over before that one. A clip is counted by every position that meets it: by its own, and by
+    those of unusable clips before it.
 
     Attributes:
         n_items: Clips of the data set.
@@ -94,7 +96,7 @@ class SyncSamples(WindowSamples):
         source = self._source
         if not source.for_test:
             return cuts.draw_sync(rng, n_frames, jitter=source.recipe.jitter)
-        fixed = source.data_set.fixed.get(item.key) if source.recipe.use_fixed_offsets else None
+        fixed = source.data_set.fixed.get(item.key) if source.recipe.is_by_table else None
         if fixed is not None:
             return cuts.fixed_sync(n_frames, fixed.start_s, fixed.offset_s)
         return cuts.random_sync_at_test(rng, n_frames)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.errors import MediaError
 from training.data.clip import read_clip
 from training.data.cuts import Cut, TooShortError
+from training.data.order import EpochOrder
 from training.data.recipe import SampleRecipe
 from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.windows import augmented_sample, plain_sample
@@ -22,8 +23,8 @@ log = logging.getLogger(__name__)
 _MOST_IN_A_ROW = 20
 """So many unusable clips after each other are no accident."""
 
-_ORDER, _TRAINING, _TEST = 1, 2, 3
-"""Second numbers of the seeds of what is drawn."""
+_TRAINING, _TEST = 2, 3
+"""Second numbers of the seeds of what is drawn; `EpochOrder` has the first one."""
 
 Cutter: TypeAlias = Callable[[np.random.Generator, Item, int], Cut]
 """Chooses the window of a clip that has so many frames."""
@@ -43,14 +44,17 @@ class ClipSource:
         self.data_set, self.recipe, self.for_test = data_set, recipe, for_test
         self._seed = seed
         self._n_used = n_used or n_items
-        self._epoch, self._order = -1, np.zeros(0, np.int64)
+        self._order = EpochOrder(n_items, seed)
 
     def __len__(self) -> int:
         n_items = len(self.data_set.items)
         return n_items * self.recipe.n_passes if self.for_test else n_items
 
     def sample(self, position: int, cutter: Cutter, *, apart: bool) -> Tensors:
-        """Make the sample of the first clip, from the position's on, that can be used."""
+        """Make the sample of the first clip, from the position's on, that can be used.
+
+        Its `skipped` is the number of clips that were tried before it.
+        """
         if position < 0 or (self.for_test and position >= len(self)):
             last = f"to {len(self) - 1}" if self.for_test else "on"
             raise IndexError(f"positions are from 0 {last}, got {position}")
@@ -83,14 +87,9 @@ class ClipSource:
         )
 
     def _order_at(self, position: int) -> NDArray[np.int64]:
-        n_items = len(self.data_set.items)
         if self.for_test:
-            return np.arange(n_items)
-        epoch = position // self._n_used
-        if epoch != self._epoch:
-            rng = np.random.default_rng([self._seed, _ORDER, epoch])
-            self._epoch, self._order = epoch, rng.permutation(n_items)
-        return self._order
+            return np.arange(len(self.data_set.items))
+        return self._order.of(position // self._n_used)
 
     def _made(self, rng: np.random.Generator, item: Item, cutter: Cutter, apart: bool) -> Tensors:
         recipe = self.recipe

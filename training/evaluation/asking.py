@@ -1,6 +1,6 @@
 """Putting the questions of an evaluation to one network, or to two about the same windows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -9,6 +9,7 @@ from core.model.grid import class_of
 from core.model.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from training.data.samples import Samples, loader
+from training.data.sets.data_set import DataSetError
 from training.evaluation.figures import Answers
 from training.loop import Tensors
 from training.stages.feed import Share, own_questions
@@ -16,7 +17,12 @@ from training.stages.sync import answer, ask
 
 
 def ask_samples(
-    network: Synchformer, samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
+    network: Synchformer,
+    samples: Samples,
+    batch_size: int,
+    n_workers: int,
+    monitor: Monitor,
+    watch: Callable[[Tensors], None] | None = None,
 ) -> Answers:
     """Put all questions to a network of either head.
 
@@ -26,8 +32,9 @@ def ask_samples(
         batch_size: Windows at once.
         n_workers: Processes that make samples; 0 makes them here.
         monitor: Told how far it is, and asked after each batch whether to go on.
+        watch: Gets every batch before it is asked about, with what stands for unusable clips.
     """
-    return ask(network, _batches(samples, batch_size, n_workers, monitor))
+    return ask(network, _batches("Asking", samples, batch_size, n_workers, monitor, watch))
 
 
 @torch.no_grad()
@@ -50,14 +57,18 @@ def ask_both(
         monitor: Told how far it is, and asked after each batch whether to go on.
 
     Returns:
-        The answers of both, in the same order. The target of an offset that cannot be found is the
-        nearest class.
+        The answers of both about clips that can be used, in the same order. The target of an offset
+        that cannot be found is the nearest class.
+
+    Raises:
+        DataSetError: No clip can be used.
     """
     offsets.eval()
     synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
-    for batch in own_questions(_batches(samples, batch_size, n_workers, monitor)):
+    batches = _batches("Asking both networks", samples, batch_size, n_workers, monitor)
+    for batch in own_questions(batches):
         on_device = {name: value.to(device) for name, value in batch.items()}
         fewer = {
             name: value[:, :SYNC_SEGMENTS] if name in {"video", "mel", "visual", "audio"} else value
@@ -70,17 +81,26 @@ def ask_both(
                 Answers(answer(synchability, fewer).float().cpu(), batch["label"], batch["item"]),
             )
         )
+    if not found:
+        raise DataSetError("No clip can be used; the warnings say why.")
     first, second = zip(*found, strict=True)
     return Answers.pooled(first), Answers.pooled(second)
 
 
 def _batches(
-    samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
+    stage: str,
+    samples: Samples,
+    batch_size: int,
+    n_workers: int,
+    monitor: Monitor,
+    watch: Callable[[Tensors], None] | None = None,
 ) -> Iterator[Tensors]:
     n_asked = 0
     positions = Share(batch_size).questions(len(samples))
     for batch in loader(samples, positions, n_workers):
         monitor.check()
+        if watch is not None:
+            watch(batch)
         yield batch
         n_asked += len(batch["label"])
-        monitor.report(Progress("Asking", n_asked / len(samples)))
+        monitor.report(Progress(stage, n_asked / len(samples)))

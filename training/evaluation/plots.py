@@ -62,18 +62,8 @@ def save_confusion(counts: torch.Tensor, path: Path) -> None:
     save_figure(figure, path)
 
 
-def save_similarities(matrices: Sequence[torch.Tensor], path: Path, titles: Sequence[str]) -> None:
-    """Draw (W, W) similarities of audio windows (rows) with visual windows (columns) of clips.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    figure = similarity_figure(matrices, titles)
-    save_figure(figure, path)
-
-
 def similarity_figure(matrices: Sequence[torch.Tensor], titles: Sequence[str]) -> Figure:
-    """Return the figure that `save_similarities` writes."""
+    """Draw (W, W) similarities of clips; the rows of a matrix are from top to bottom."""
     n_columns = min(4, len(matrices))
     n_rows = math.ceil(len(matrices) / n_columns)
     figure = Figure(figsize=(2.4 * n_columns, 2.6 * n_rows), layout="constrained")

@@ -23,8 +23,11 @@ class Evaluation:
         checkpoint: The file that was evaluated.
         data: The clips in words: data set and split.
         n_passes: How often the clips were gone through, each time with offsets of its own.
+        n_given: Windows that were asked about as tables of the data set give them.
+        n_drawn: Windows whose place and offset were drawn.
         figures: What was found.
         thresholds: Accuracies where another network said that there is an offset; may be empty.
+        judge: The file of that network, if there was one.
         notes: What has to be known about the clips, such as how many are missing.
     """
 
@@ -32,8 +35,11 @@ class Evaluation:
     checkpoint: str
     data: str
     n_passes: int
+    n_given: int
+    n_drawn: int
     figures: Figures
     thresholds: tuple[ThresholdFigures, ...] = ()
+    judge: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -53,7 +59,18 @@ def tables(evaluation: Evaluation) -> Group:
     parts: list[Table | str] = [_summary(evaluation), _by_class(evaluation.figures)]
     if evaluation.thresholds:
         parts.append(_by_threshold(evaluation.thresholds))
-    return Group(*parts, *evaluation.notes)
+    return Group(*parts, _windows(evaluation), *evaluation.notes)
+
+
+def _windows(evaluation: Evaluation) -> str:
+    if not evaluation.n_given:
+        return "Places and offsets of all windows were drawn."
+    if not evaluation.n_drawn:
+        return "All windows are those that the tables of the data set give."
+    return (
+        f"The tables of the data set give {evaluation.n_given} of the windows; {evaluation.n_drawn}"
+        " were drawn."
+    )
 
 
 def _summary(evaluation: Evaluation) -> Table:

@@ -8,21 +8,21 @@ from core.model.config import WINDOW_SEGMENTS
 from core.model.device import choose_device
 from core.model.synchformer import Synchformer
 from core.progress import Monitor
-from training.config import RunConfig
-from training.data.recipe import SampleRecipe
+from training.checkpoints import LATEST
+from training.config import ConfigError, RunConfig, save_config
 from training.data.samples import Samples, SynchabilitySamples, SyncSamples
-from training.data.sets.data_set import DataSet
+from training.data.sets.data_set import DataSet, DataSetError
 from training.data.sets.opening import open_data_set
 from training.evaluation.asking import ask_both, ask_samples
 from training.evaluation.figures import (
     Answers,
-    ThresholdFigures,
     confusion,
     figures_of,
     sweep_thresholds,
 )
 from training.evaluation.plots import save_confusion, save_reliability
 from training.evaluation.report import Evaluation, write_json
+from training.evaluation.trust import LEAST_S, LongClips, MeasuredSamples
 from training.weights import network_of, read_weights
 
 RESULT = "evaluation.json"
@@ -52,7 +52,10 @@ class Question:
 def evaluate_checkpoint(
     config: RunConfig, question: Question, folder: Path, monitor: Monitor
 ) -> Evaluation:
-    """Ask a network about the clips of a data set; the folder gets `evaluation.json` and pictures.
+    """Ask a network about the clips of a data set.
+
+    The folder gets the configuration, `evaluation.json` and pictures. What another network says
+    about the clips comes into the file when all the rest is in it.
 
     Args:
         config: Says which clips, how windows are cut, how many at once, and the seed.
@@ -61,7 +64,7 @@ def evaluate_checkpoint(
         monitor: Told how far it is, and asked after each batch whether to go on.
 
     Raises:
-        SyncError: A checkpoint or the clips cannot be used.
+        SyncError: A checkpoint, the clips or the folder cannot be used.
         Cancelled: The monitor asked to stop.
     """
     network = _network(question.checkpoint, question)
@@ -70,36 +73,99 @@ def evaluate_checkpoint(
         other = _network(question.synchability, question)
         _require_heads(network, other, question)
     data_set = open_data_set(config.data.kind, question.split, config.data)
-    recipe = config.samples
     if question.n_passes:
-        # Every pass has offsets of its own, which fixed ones would not be.
-        fixed = recipe.use_fixed_offsets and question.n_passes == 1
-        recipe = replace(recipe, n_passes=question.n_passes, use_fixed_offsets=fixed)
-    size, n_workers = config.loop.batch_size, question.n_workers
-    samples = _samples(network, data_set, recipe, config.loop.seed)
-    answers = ask_samples(network, samples, size, n_workers, monitor)
-    notes = list(data_set.notes)
-    if n_left_out := len(samples) - len(answers.logits):
-        count = "1 window is" if n_left_out == 1 else f"{n_left_out} windows are"
-        notes.append(f"{count} left out, since the clip cannot be used.")
-    thresholds: tuple[ThresholdFigures, ...] = ()
+        config = replace(config, samples=replace(config.samples, n_passes=question.n_passes))
+    _save_config(config, folder)
+    long_clips = LongClips()
+    samples = _samples(network, data_set, config, is_measured=other is not None)
+    answers = ask_samples(
+        network,
+        samples,
+        config.loop.batch_size,
+        question.n_workers,
+        monitor,
+        None if other is None else long_clips.watch,
+    )
+    evaluation = _evaluated(network, answers, data_set, config, question)
+    _write(evaluation, answers, folder)
     if other is not None:
-        windows = SynchabilitySamples(
-            data_set, recipe, config.loop.seed, for_test=True, n_segments=WINDOW_SEGMENTS
+        networks = (network, other)
+        evaluation = _with_thresholds(
+            evaluation, networks, data_set, long_clips, config, question, monitor
         )
-        both = ask_both(network, other, windows, size, n_workers, monitor)
-        thresholds = sweep_thresholds(*both)
-    evaluation = Evaluation(
-        network=network.transformer.head,
+        write_json(evaluation, folder / RESULT)
+    return evaluation
+
+
+def _evaluated(
+    network: Synchformer,
+    answers: Answers,
+    data_set: DataSet,
+    config: RunConfig,
+    question: Question,
+) -> Evaluation:
+    n_asked = len(data_set.items) * config.samples.n_passes
+    if not len(answers.targets):
+        raise DataSetError(f"No clip of {data_set.name} can be used; the warnings say why.")
+    head = network.transformer.head
+    tables = data_set.fixed if head == "sync" and config.samples.is_by_table else {}
+    n_given = sum(data_set.items[number].key in tables for number in answers.items.tolist())
+    return Evaluation(
+        network=head,
         checkpoint=str(question.checkpoint),
         data=data_set.name,
-        n_passes=recipe.n_passes,
+        n_passes=config.samples.n_passes,
+        n_given=n_given,
+        n_drawn=len(answers.targets) - n_given,
         figures=figures_of(answers),
-        thresholds=thresholds,
-        notes=tuple(notes),
+        judge="" if question.synchability is None else str(question.synchability),
+        notes=(*data_set.notes, *_on_left_out(n_asked - len(answers.targets))),
     )
-    _write(evaluation, answers, folder)
-    return evaluation
+
+
+def _with_thresholds(
+    evaluation: Evaluation,
+    networks: tuple[Synchformer, Synchformer],
+    data_set: DataSet,
+    long_clips: LongClips,
+    config: RunConfig,
+    question: Question,
+    monitor: Monitor,
+) -> Evaluation:
+    """Add what comes of trusting a network only where the other one does, if clips allow it."""
+    clips = long_clips.of(data_set)
+    n_items, n_clips = len(data_set.items), 0 if clips is None else len(clips.items)
+    notes = list(evaluation.notes)
+    if n_clips < n_items:
+        notes.append(
+            f"Where to trust the network is told by {n_clips} of {n_items} clips; of the others"
+            f" less than the {LEAST_S:g} s that it takes can be used."
+        )
+    if clips is None:
+        return replace(evaluation, notes=tuple(notes))
+    windows = SynchabilitySamples(
+        clips, config.samples, config.loop.seed, for_test=True, n_segments=WINDOW_SEGMENTS
+    )
+    answers = ask_both(*networks, windows, config.loop.batch_size, question.n_workers, monitor)
+    notes += _on_left_out(len(windows) - len(answers[0].targets))
+    return replace(evaluation, thresholds=sweep_thresholds(*answers), notes=tuple(notes))
+
+
+def _on_left_out(n_windows: int) -> list[str]:
+    if not n_windows:
+        return []
+    count = "1 window is" if n_windows == 1 else f"{n_windows} windows are"
+    return [f"{count} left out, since the clip cannot be used."]
+
+
+def _save_config(config: RunConfig, folder: Path) -> None:
+    if (folder / LATEST).exists():
+        raise ConfigError(
+            f"{folder} holds a training run with a configuration of its own; choose another folder"
+            " with --out.",
+            path=folder,
+        )
+    save_config(config, folder)
 
 
 def _network(path: Path, question: Question) -> Synchformer:
@@ -126,10 +192,14 @@ def _require_heads(offsets: Synchformer, synchability: Synchformer, question: Qu
             )
 
 
-def _samples(network: Synchformer, data_set: DataSet, recipe: SampleRecipe, seed: int) -> Samples:
-    if network.transformer.head == "sync":
-        return SyncSamples(data_set, recipe, seed, for_test=True)
-    return SynchabilitySamples(data_set, recipe, seed, for_test=True)
+def _samples(
+    network: Synchformer, data_set: DataSet, config: RunConfig, *, is_measured: bool
+) -> Samples:
+    recipe, seed = config.samples, config.loop.seed
+    if network.transformer.head == "synchability":
+        return SynchabilitySamples(data_set, recipe, seed, for_test=True)
+    make = MeasuredSamples if is_measured else SyncSamples
+    return make(data_set, recipe, seed, for_test=True)
 
 
 def _write(evaluation: Evaluation, answers: Answers, folder: Path) -> None:

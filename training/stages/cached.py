@@ -19,6 +19,7 @@ from core.model.grid import N_CLASSES, OFFSET_GRID_S, class_of
 from core.model.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
+from training.data.order import EpochOrder
 from training.data.samples import Samples, loader
 from training.features import SUFFIX, read_features, write_features
 from training.loop import Tensors
@@ -64,6 +65,7 @@ class CachedSamples(Dataset[Tensors]):
         self.stage: Head = stage
         self.n_items, self._n_used = len(paths), n_used or len(paths)
         self._n_easy, self._jitter = n_easy, jitter
+        self._order = EpochOrder(len(paths), seed)
 
     def __len__(self) -> int:
         return self.n_items
@@ -76,8 +78,7 @@ class CachedSamples(Dataset[Tensors]):
             item () int64.
         """
         epoch, index = divmod(position, self._n_used)
-        order = np.random.default_rng([self._seed, 1, epoch]).permutation(self.n_items)
-        item = int(order[index])
+        item = int(self._order.of(epoch)[index])
         rng = np.random.default_rng([self._seed, 2, position])
         features = read_features(self._paths[item])
         spread = min(1.0, position / self._n_easy) if self._n_easy else 1.0
@@ -201,3 +202,4 @@ def store_samples(
         }
         kept = {name: value[0] for name, value in batch.items()}
         write_features(features | kept, stored.path(index))
+    monitor.report(Progress("Encoding validation clips", 1.0))

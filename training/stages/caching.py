@@ -1,6 +1,8 @@
 """From a data set to features on the disk, for the stages whose towers are frozen."""
 
+import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,8 +14,15 @@ from training.data.samples import Samples
 from training.data.sets.data_set import DataSet
 from training.distributed import Ranks
 from training.feature_folder import ensure_features, towers_digest
-from training.features import SUFFIX, FeatureError, FeaturePlan, claim_folder, n_frames_of
+from training.features import (
+    FeatureError,
+    FeaturePlan,
+    claim_folder,
+    n_frames_of,
+    read_claim,
+)
 from training.stages.cached import CachedSamples, StoredSamples, enough_frames, store_samples
+from training.stages.clip_lists import claim_clips, clips_digest, feature_paths
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +73,29 @@ def cache_clips(
         The files of the clips that can be used, in order.
 
     Raises:
-        FeatureError: The folder holds features of something else, or no clip can be used.
+        FeatureError: The recipe changes clips in a way that features cannot have, the folder holds
+            features of something else, or it cannot be used.
+        RanksError: The processes do not share the folder.
         Cancelled: The monitor asked to stop.
     """
+    changed = [
+        name for name, share in asdict(replace(recipe.augmentation, flip=0.0)).items() if share
+    ]
+    if changed:
+        raise FeatureError(
+            f"Features on the disk are made once, without {', '.join(changed)}; set"
+            f" {', '.join(f'samples.augmentation.{name}=0' for name in changed)}, or leave out"
+            " --cache-features."
+        )
     read_as = {"longest_s": recipe.longest_s, "legacy_priming": recipe.legacy_priming}
-    facts = {"towers": towers_digest(network), "clips": data_set.name, **asdict(plan), **read_as}
     if ranks.is_first:
-        claim_folder(folder, facts)
-    clips = {folder / f"{item.key}{SUFFIX}": item.path for item in data_set.items}
+        claim_folder(folder, {"towers": towers_digest(network), **asdict(plan), **read_as})
+        claim_clips(folder, data_set)
+    _require_claimed(ranks, folder)
+    clips = feature_paths(folder, data_set)
     skipped = ensure_features(
         network,
+        folder,
         clips,
         plan,
         monitor,
@@ -83,8 +105,10 @@ def cache_clips(
     )
     for reason in skipped:
         log.warning("%s It is left out.", reason)
-    _wait(ranks, folder)
-    return [path for path in clips if path.exists()]
+    ranks.wait()
+    made = [path for path in clips if path.exists()]
+    _require_same_files(ranks, folder, made)
+    return made
 
 
 def cached_training(
@@ -112,9 +136,6 @@ def cached_training(
             f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
             " clips."
         )
-    changes = replace(recipe.augmentation, flip=0.0, smaller_crop=0.0)
-    if any(asdict(changes).values()):
-        log.warning("Colour and sound are not changed where features come from the disk.")
     n_used = min(n_used, len(usable))
     return CachedSamples(usable, stage, seed, n_used=n_used, n_easy=n_easy, jitter=recipe.jitter)
 
@@ -122,6 +143,7 @@ def cached_training(
 def cached_questions(
     network: Synchformer,
     samples: Samples,
+    asked: DataSet,
     about: dict[str, object],
     folder: Path,
     n_workers: int,
@@ -133,26 +155,47 @@ def cached_questions(
     Args:
         network: Its towers encode.
         samples: The questions of a validation.
-        about: What decides on the questions, in plain data.
+        asked: The clips that they are about.
+        about: What else decides on the questions, in plain data.
         folder: Gets a file for each.
         n_workers: Processes that make samples; 0 makes them here.
         ranks: This process among those that share the work.
         monitor: Told how far it is, and asked after each question whether to go on.
 
     Raises:
-        FeatureError: The folder holds features of something else.
+        FeatureError: The folder holds features of something else, or it cannot be used.
+        RanksError: The processes do not share the folder.
         Cancelled: The monitor asked to stop.
     """
     if ranks.is_first:
-        claim_folder(folder, {"towers": towers_digest(network), **about})
+        clips = clips_digest(asked, with_sizes=True)
+        claim_folder(folder, {"towers": towers_digest(network), "clips": clips, **about})
+    _require_claimed(ranks, folder)
     stored = StoredSamples(folder, len(samples))
     own = range(ranks.rank, len(samples), ranks.n_ranks)
     store_samples(network, samples, stored, own, n_workers, monitor)
-    _wait(ranks, folder)
+    ranks.wait()
+    paths = (stored.path(index) for index in range(len(samples)))
+    _require_same_files(ranks, folder, (path for path in paths if path.exists()))
     return stored
 
 
-def _wait(ranks: Ranks, folder: Path) -> None:
-    """Let all processes finish their part before one reads that of another."""
-    message = "The processes do not share a folder for features; name the same one for all."
-    ranks.require_same(str(folder), message)
+def _require_claimed(ranks: Ranks, folder: Path) -> None:
+    """Wait for the first process's claim: nothing is written into a folder that it refuses."""
+    ranks.wait()
+    ranks.require_same(read_claim(folder), _not_shared(folder))
+
+
+def _require_same_files(ranks: Ranks, folder: Path, paths: Iterable[Path]) -> None:
+    """See that each process has the parts of all and not just its own."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode("utf-8", "surrogateescape"))
+    ranks.require_same(digest.hexdigest(), _not_shared(folder))
+
+
+def _not_shared(folder: Path) -> str:
+    return (
+        f"The processes do not see the same features in {folder}; all machines have to share this"
+        " folder."
+    )

@@ -1,13 +1,15 @@
 """The commands of the three stages."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.model.fusion import Head
-from training.config import RunConfig, read_config
-from training.distributed import joined_ranks
+from core.progress import SILENT, Monitor
+from training.config import RunConfig, read_stage
+from training.distributed import Ranks, joined_ranks
 from training.loop import Metrics
 from training.options import (
     DeviceOption,
@@ -39,10 +41,10 @@ def contrastive(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 1: teach the towers which segments of picture and sound belong together."""
-    config = read_config(preset, overrides or [])
-    with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
+    config = read_stage("contrastive", preset, overrides or [])
+    with joined_ranks(device) as ranks, _monitor_of(ranks) as monitor:
         metrics = run_contrastive(config, out, ranks, monitor, n_workers, wandb_project)
-    _tell(metrics, out)
+        _tell(metrics, out, ranks)
 
 
 def sync(
@@ -55,7 +57,7 @@ def sync(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 2: teach the synchronization module by how much the sound is early."""
-    config = read_config(preset, overrides or [])
+    config = read_stage("sync", preset, overrides or [])
     _teach_windows(config, "sync", out, cache, device, n_workers, wandb_project)
 
 
@@ -69,7 +71,7 @@ def synchability(
     wandb_project: WandbOption = "",
 ) -> None:
     """Stage 3: teach the synchronization module whether there is an offset to be found."""
-    config = read_config(preset, overrides or [])
+    config = read_stage("synchability", preset, overrides or [])
     _teach_windows(config, "synchability", out, cache, device, n_workers, wandb_project)
 
 
@@ -82,11 +84,18 @@ def _teach_windows(
     n_workers: int,
     wandb_project: str,
 ) -> None:
-    with joined_ranks(device) as ranks, TerminalMonitor() as monitor:
+    with joined_ranks(device) as ranks, _monitor_of(ranks) as monitor:
         metrics = run_windows(config, head, out, ranks, monitor, n_workers, cache, wandb_project)
-    _tell(metrics, out)
+        _tell(metrics, out, ranks)
 
 
-def _tell(metrics: Metrics, out: Path) -> None:
+def _monitor_of(ranks: Ranks) -> AbstractContextManager[Monitor]:
+    """Return what shows the progress; the processes are at the same step, so the first tells it."""
+    return TerminalMonitor() if ranks.is_first else nullcontext(SILENT)
+
+
+def _tell(metrics: Metrics, out: Path, ranks: Ranks) -> None:
+    if not ranks.is_first:
+        return
     figures = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
     typer.echo(f"{figures}; the checkpoints are in {out}")

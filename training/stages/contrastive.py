@@ -4,12 +4,11 @@ Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. 
 parameter names are those of the published checkpoints.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from matplotlib.figure import Figure
 from torch import nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
@@ -22,12 +21,15 @@ from training.data.samples import Samples, loader
 from training.distributed import gather_rows
 from training.evaluation.plots import similarity_figure
 from training.loop import Metrics, Tensors
+from training.run_log import Show
 from training.stages.feed import Share, own_questions
 
 START_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.001, 0.5)
 
 N_SHOWN = 8
+
+Similarities = dict[str, torch.Tensor]
 
 VALIDATION_WINDOW_SEGMENTS = 8
 """Segments in a row that are looked for among the other runs of a clip."""
@@ -117,7 +119,6 @@ class ContrastiveTask:
         *,
         n_workers: int = 0,
         gather_negatives: bool = False,
-        show: Callable[[Figure], None] | None = None,
     ) -> None:
         """Take the samples.
 
@@ -127,11 +128,10 @@ class ContrastiveTask:
             share: Which of both this process takes.
             n_workers: Processes that make samples; 0 makes them here.
             gather_negatives: As in `contrastive_loss`.
-            show: Gets a picture of the similarities within the first clips with each validation.
         """
         self._train, self._validation = train, validation
         self._share, self._n_workers = share, n_workers
-        self._gather_negatives, self._show = gather_negatives, show
+        self._gather_negatives = gather_negatives
 
     def batches(self, first: int, end: int) -> Iterator[Tensors]:
         """Yield this rank's micro batches of some steps."""
@@ -150,12 +150,17 @@ class ContrastiveTask:
         return loss, {"temperature": float(temperature.detach())}
 
     @torch.no_grad()
-    def validate(self, network: nn.Module) -> Metrics:
-        """Compare windows and segments within each clip; the numbers are those of all ranks."""
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
+        """Compare windows and segments within each clip; the numbers are those of all ranks.
+
+        Args:
+            network: A `ContrastiveModel`.
+            show: Gets pictures of the `similarities` within this rank's first clips.
+        """
         network.eval()
         device = next(network.parameters()).device
         questions = self._share.questions(len(self._validation))
-        precisions, losses, shown = [], [], list[torch.Tensor]()
+        precisions, losses, shown = [], [], list[Similarities]()
         for batch in own_questions(loader(self._validation, questions, self._n_workers)):
             visual, audio = network(batch["video"].to(device), batch["mel"].to(device))
             precisions.append(compare_windows(visual, audio).precision.cpu())
@@ -163,12 +168,30 @@ class ContrastiveTask:
             for seen, heard in zip(visual, audio, strict=True):
                 losses.append(contrastive_loss(seen, heard, temperature).cpu())
                 if len(shown) < N_SHOWN:
-                    shown.append((heard @ seen.T).cpu())
-        if self._show is not None and shown:
-            self._show(similarity_figure(shown, [f"clip {i}" for i in range(len(shown))]))
+                    shown.append(similarities(seen.cpu(), heard.cpu()))
+        if show is not None and shown:
+            for name in shown[0]:
+                matrices = [of_clip[name] for of_clip in shown]
+                titles = [f"clip {number}" for number in range(len(shown))]
+                show(f"similarity-{name}", similarity_figure(matrices, titles))
         found = (torch.cat(precisions), torch.stack(losses)) if losses else 2 * (torch.zeros(0),)
         precision, loss = map(gather_rows, found)
         return {"precision": float(precision.mean()), "loss": float(loss.mean())}
+
+
+def similarities(visual: torch.Tensor, audio: torch.Tensor) -> Similarities:
+    """Compare the segments of a clip with each other.
+
+    Args:
+        visual: (S, D) unit vectors.
+        audio: (S, D) of the same segments.
+
+    Returns:
+        (S, S) by name: v2a has a row for each visual segment and a column for each audio segment,
+        a2v the other way round, v2v and a2a compare the segments of one kind.
+    """
+    across = visual @ audio.T
+    return {"v2a": across, "a2v": across.T, "v2v": visual @ visual.T, "a2a": audio @ audio.T}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

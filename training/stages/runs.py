@@ -1,12 +1,11 @@
 """The runs of the three stages: from a configuration to a trained network."""
 
+import json
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
 
 from core.model.fusion import Head
 from core.model.synchformer import Synchformer
@@ -17,10 +16,12 @@ from training.data.samples import ContrastiveSamples, Samples, SynchabilitySampl
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
 from training.distributed import Ranks
-from training.evaluation.plots import save_figure
+from training.feature_folder import towers_digest
 from training.features import FeaturePlan
 from training.loop import Metrics, train
+from training.loop_config import LoopConfig
 from training.stages.caching import cache_clips, cached_questions, cached_training
+from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.feed import Share
 from training.stages.fresh import begin_small
@@ -30,8 +31,6 @@ from training.start_weights import start_audio_tower, start_towers, start_visual
 from training.weights import load_matching, read_weights
 
 log = logging.getLogger(__name__)
-
-SIMILARITY = "similarity.png"
 
 
 def run_contrastive(
@@ -56,7 +55,7 @@ def run_contrastive(
         SyncError: The clips, the start weights or an earlier run in the folder cannot be used.
         Cancelled: The monitor asked to stop.
     """
-    learned, asked = _open_sets(config)
+    learned, asked = _open_sets(config, ranks)
     _save_config(config, folder, ranks)
     model = config.model
     torch.manual_seed(config.loop.seed)
@@ -64,12 +63,14 @@ def run_contrastive(
         width=model.width, depth=model.depth, stochastic_depth=model.stochastic_depth
     )
     if config.start.visual is not None:
-        start_visual_tower(network.v_encoder, config.start.visual)
+        loaded = start_visual_tower(network.v_encoder, config.start.visual)
+        log.info("%s", loaded.sentence(config.start.visual))
     if config.start.audio is not None:
-        start_audio_tower(network.a_encoder, config.start.audio)
+        loaded = start_audio_tower(network.a_encoder, config.start.audio)
+        log.info("%s", loaded.sentence(config.start.audio))
     if config.start.checkpoint is not None:
         path = config.start.checkpoint
-        start_towers(network, read_weights(path), path)
+        log.info("%s", start_towers(network, read_weights(path), path).sentence(path))
     share = _share(config, ranks)
     seed, recipe = config.loop.seed, config.samples
     n_used = _n_used(len(learned.items), share)
@@ -79,15 +80,14 @@ def run_contrastive(
         share,
         n_workers=n_workers,
         gather_negatives=model.gather_negatives,
-        show=_saver(folder / SIMILARITY) if ranks.is_first else None,
     )
     return train(
         network,
         task,
-        config.loop,
+        _schedule(config, n_used, share),
         folder,
         monitor,
-        resolved(config),
+        _conditions(config, learned, asked),
         ranks=ranks,
         wandb_project=wandb_project,
     )
@@ -120,7 +120,7 @@ def run_windows(
             cannot be used.
         Cancelled: The monitor asked to stop.
     """
-    learned, asked = _open_sets(config)
+    learned, asked = _open_sets(config, ranks)
     _save_config(config, folder, ranks)
     model = config.model
     # Also the processes of one run begin with the same weights.
@@ -139,21 +139,41 @@ def run_windows(
         plan = FeaturePlan(n_views=config.cache.n_views, flip=flip, seed=seed)
         paths = cache_clips(network, learned, recipe, plan, cache / "train", ranks, monitor)
         samples = cached_training(paths, head, recipe, seed, n_used, config.cache.n_easy)
-        about = {"clips": asked.name, "head": head, "seed": seed, **asdict(recipe)}
+        about = {"head": head, "seed": seed, **asdict(recipe)}
+        place = cache / f"{head}-valid"
         questions = cached_questions(
-            network, questions, about, cache / f"{head}-valid", n_workers, ranks, monitor
+            network, questions, asked, about, place, n_workers, ranks, monitor
         )
     task = WindowTask(samples, questions, share, n_workers=n_workers)
     return train(
         network,
         task,
-        config.loop,
+        _schedule(config, n_used, share),
         folder,
         monitor,
-        resolved(config),
+        _conditions(config, learned, asked, network if cache is not None else None),
         ranks=ranks,
         wandb_project=wandb_project,
     )
+
+
+def _conditions(
+    config: RunConfig, learned: DataSet, asked: DataSet, cached: Synchformer | None = None
+) -> str:
+    """Return, as JSON, what a run has to be under to go on.
+
+    Args:
+        config: Of the run.
+        learned: The clips of the training.
+        asked: The clips of the validation.
+        cached: The network whose towers made the features on the disk, if they are used.
+    """
+    values = json.loads(resolved(config))
+    values["clips"] = {"train": clips_digest(learned), "valid": clips_digest(asked)}
+    values["cache_features"] = cached is not None
+    if cached is not None:
+        values["towers"] = towers_digest(cached)
+    return json.dumps(values, sort_keys=True)
 
 
 def _save_config(config: RunConfig, folder: Path, ranks: Ranks) -> None:
@@ -171,23 +191,21 @@ def _start(network: Synchformer, config: RunConfig) -> None:
         log.warning("The towers are not trained: no checkpoint of the stage before is named.")
         return
     weights = read_weights(path)
-    if not any(name.startswith("transformer.") for name in weights):
-        start_towers(network, weights, path)
-    elif network.transformer.head == "synchability" and _has_offset_head(weights):
-        start_from_sync(network, weights, path)
+    parts = {name.split(".")[1] for name in weights if name.startswith("transformer.")}
+    if network.transformer.head == "synchability" and "sync_head" not in parts:
+        loaded = start_from_sync(network, weights, path)
+    elif not parts:
+        loaded = start_towers(network, weights, path)
     else:
-        load_matching(network, weights, path, new=())
+        loaded = load_matching(network, weights, path, new=())
+    log.info("%s", loaded.sentence(path))
 
 
-def _has_offset_head(weights: Mapping[str, torch.Tensor]) -> bool:
-    return any(name.startswith("transformer.off_head.") for name in weights)
-
-
-def _open_sets(config: RunConfig) -> tuple[DataSet, DataSet]:
+def _open_sets(config: RunConfig, ranks: Ranks) -> tuple[DataSet, DataSet]:
     """Return what is learned from and what is asked in validations."""
     sets = [open_data_set(config.data.kind, split, config.data) for split in ("train", "valid")]
-    for data_set in sets:
-        for note in data_set.notes:
+    for note in [note for data_set in sets for note in data_set.notes]:
+        if ranks.is_first:
             log.warning("%s", note)
     return sets[0], sets[1]
 
@@ -197,10 +215,12 @@ def _share(config: RunConfig, ranks: Ranks) -> Share:
     return Share(loop.batch_size, loop.accumulate, ranks.rank, ranks.n_ranks)
 
 
+def _schedule(config: RunConfig, n_used: int, share: Share) -> LoopConfig:
+    """Return what the recipe says for so many clips an epoch and so many processes."""
+    steps_per_epoch = max(1, n_used // share.global_batch)
+    return config.epochs.apply(config.loop, steps_per_epoch, share.n_ranks)
+
+
 def _n_used(n_items: int, share: Share) -> int:
     """Return the clips of an epoch: whole steps, as far as there are as many clips."""
     return n_items // share.global_batch * share.global_batch or n_items
-
-
-def _saver(path: Path) -> Callable[[Figure], None]:
-    return lambda figure: save_figure(figure, path)

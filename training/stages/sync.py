@@ -18,6 +18,7 @@ from training.distributed import gather_rows
 from training.evaluation.classification import accuracy, accuracy_within_one, mean_roc_auc
 from training.evaluation.figures import Answers
 from training.loop import Metrics, Tensors
+from training.run_log import Show
 from training.stages.feed import Share, own_questions
 
 
@@ -59,7 +60,7 @@ class WindowTask:
             "accuracy": accuracy(logits.detach(), batch["label"])
         }
 
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         """Ask everything once; the numbers are those of all ranks together."""
         questions = self._share.questions(len(self._validation))
         answers = ask(network, loader(self._validation, questions, self._n_workers))

@@ -12,7 +12,6 @@ from training.data.cuts import (
     draw_synchability,
     fixed_sync,
     random_sync_at_test,
-    synchability_of,
 )
 
 Goldens = dict[str, NDArray[np.float64]]
@@ -164,14 +163,15 @@ def test_half_of_the_windows_have_sound_of_another_time(n_segments: int) -> None
     assert 0.4 < np.mean(later) < 0.6
 
 
-def test_synchronizability_is_judged_from_the_first_13_segments() -> None:
-    window = fixed_sync(TEN_SECONDS, 1.0, 0.6)
-    judged = synchability_of(window)
-    assert judged.first_frames == window.first_frames[:13]
-    assert judged.label == 1
-    rng = np.random.default_rng(5)
-    for cut in (draw_synchability(rng, TEN_SECONDS, n_segments=14) for _ in range(50)):
-        assert synchability_of(cut).label == cut.label
+@pytest.mark.parametrize(("n_segments", "n_least"), [(13, 224), (14, 240)])
+def test_short_clips_do_not_only_have_windows_that_can_be_synchronized(
+    n_segments: int, n_least: int
+) -> None:
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        with pytest.raises(TooShortError, match=f"{n_least / 25:.2f} s"):
+            draw_synchability(rng, n_least - 1, n_segments=n_segments)
+        assert_inside(draw_synchability(rng, n_least, n_segments=n_segments), n_least)
 
 
 def test_contrastive_segments_are_in_sync_but_for_a_common_jitter() -> None:

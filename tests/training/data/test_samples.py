@@ -117,6 +117,15 @@ def test_tables_decide_the_windows_of_a_test(three_clips: DataSet) -> None:
     assert not torch.equal(drawn[1]["mel"], sample["mel"])
 
 
+def test_tables_do_not_decide_when_several_windows_of_a_clip_are_judged(
+    three_clips: DataSet,
+) -> None:
+    data_set = replace(three_clips, fixed={"b": FixedOffset(offset_s=-1.0, start_s=2.0)})
+    samples = SyncSamples(data_set, replace(SampleRecipe(), n_passes=2), seed=0, for_test=True)
+    first, second = samples[1], samples[4]
+    assert not torch.equal(first["mel"], second["mel"])
+
+
 def test_tests_of_the_first_stage_are_exact_and_plain(three_clips: DataSet) -> None:
     samples = ContrastiveSamples(three_clips, SHORT, seed=0, for_test=True)
     assert samples[0]["video"].dtype == torch.float32

@@ -8,7 +8,12 @@ import torch
 from rich.console import Console
 
 from training.evaluation.figures import Answers, confusion, figures_of, sweep_thresholds
-from training.evaluation.plots import save_confusion, save_reliability, save_similarities
+from training.evaluation.plots import (
+    save_confusion,
+    save_figure,
+    save_reliability,
+    similarity_figure,
+)
 from training.evaluation.report import Evaluation, tables, write_json
 
 
@@ -26,6 +31,8 @@ def evaluation(answers: Answers) -> Evaluation:
         checkpoint="best.pt",
         data="clips (test)",
         n_passes=1,
+        n_given=20,
+        n_drawn=10,
         figures=figures_of(answers),
         thresholds=sweep_thresholds(answers, judged),
         notes=("2 clips are missing.",),
@@ -53,6 +60,7 @@ def test_the_table_states_figures_beside_chance(evaluation: Evaluation) -> None:
     assert "13.8 %" in shown
     assert "2 clips are missing." in shown
     assert "probability above" in shown
+    assert "give 20 of the windows; 10 were drawn" in shown
     assert "Mean average precision" in shown
 
 
@@ -70,7 +78,8 @@ def test_plots_are_pictures(evaluation: Evaluation, answers: Answers, tmp_path: 
     save_reliability(evaluation.figures.calibration, tmp_path / "reliability.png")
     save_confusion(confusion(answers), tmp_path / "confusion.png")
     matrices = [torch.eye(7)] * 5
-    save_similarities(matrices, tmp_path / "similarity.png", [f"clip {i}" for i in range(5)])
+    figure = similarity_figure(matrices, [f"clip {i}" for i in range(5)])
+    save_figure(figure, tmp_path / "similarity.png")
     for name in ("reliability", "confusion", "similarity"):
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from core.errors import CheckpointError
 from core.model.synchformer import Synchformer
 from core.progress import SILENT
-from training.config import RunConfig
-from training.data.sets.data_set import DataConfig
+from training.config import ConfigError, RunConfig, read_config
+from training.data.sets.data_set import DataConfig, DataSetError
 from training.evaluation.run import Question, evaluate_checkpoint
 from training.loop_config import LoopConfig
 from training.stages.contrastive import ContrastiveModel
@@ -52,6 +53,70 @@ def test_a_checkpoint_is_evaluated_together_with_what_says_where_to_trust_it(
     assert json.loads((out / "evaluation.json").read_text())["network"] == "sync"
     assert (out / "reliability.png").stat().st_size > 1000
     assert (out / "confusion.png").stat().st_size > 1000
+    assert not evaluation.notes
+    assert (evaluation.n_given, evaluation.n_drawn) == (0, 2)
+    saved_config = read_config(out / "config.toml", [])
+    assert saved_config.samples.n_passes == 2
+    assert saved_config.data == config.data
+
+
+def test_short_clips_are_left_out_where_sounds_of_another_time_are_asked_for(
+    config: RunConfig, tmp_path: Path, make_clip: Callable[..., Path]
+) -> None:
+    make_clip("clips/test/short.mp4", duration_s=9.3, size=(256, 256))
+    question = Question(
+        saved(Synchformer(**TINY), tmp_path / "sync.pt"),
+        synchability=saved(Synchformer(**TINY, head="synchability"), tmp_path / "third.pt"),
+    )
+    evaluation = evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
+    assert evaluation.figures.n_clips == 2
+    (note,) = evaluation.notes
+    assert "told by 1 of 2 clips; of the others less than the 9.6 s" in note
+    assert len(evaluation.thresholds) == 7
+
+
+def test_the_main_figures_do_not_hang_on_clips_for_the_other_network(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    config = replace(config, samples=replace(config.samples, longest_s=9.2))
+    question = Question(
+        saved(Synchformer(**TINY), tmp_path / "sync.pt"),
+        synchability=saved(Synchformer(**TINY, head="synchability"), tmp_path / "third.pt"),
+    )
+    evaluation = evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
+    assert evaluation.figures.n_answers == 1
+    assert not evaluation.thresholds
+    assert "told by 0 of 1 clips" in " ".join(evaluation.notes)
+    stored = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert stored["notes"] == list(evaluation.notes)
+
+
+def test_given_windows_are_counted(config: RunConfig, tmp_path: Path) -> None:
+    table = tmp_path / "windows.csv"
+    table.write_text("path,offset_sec,vstart_sec\ntest/clip.mp4,-1.0,2.0\n")
+    config = replace(config, data=replace(config.data, fixed_offsets=table))
+    sync = saved(Synchformer(**TINY), tmp_path / "sync.pt")
+    given = evaluate_checkpoint(config, Question(sync), tmp_path / "given", SILENT)
+    assert (given.n_given, given.n_drawn) == (1, 0)
+    assert given.figures.classes[5].n_answers == 1
+
+
+def test_the_folder_of_a_training_run_keeps_its_configuration(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    sync = saved(Synchformer(**TINY), tmp_path / "latest.pt")
+    with pytest.raises(ConfigError, match="choose another folder with --out"):
+        evaluate_checkpoint(config, Question(sync), tmp_path, SILENT)
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_clips_of_which_none_can_be_used_are_no_evaluation(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "clips" / "test" / "clip.mp4").write_text("no clip")
+    question = Question(saved(Synchformer(**TINY), tmp_path / "sync.pt"))
+    with pytest.raises(DataSetError, match="cannot be used"):
+        evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
 
 
 def test_clips_that_cannot_be_used_are_left_out_and_told(config: RunConfig, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.__main__ import main
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
-from training.run_log import LOG
+from training.run_log import CURVES, LOG
 
 TINY = ["model.width=24", "model.depth=1", "model.dropout=0.0", "model.stochastic_depth=0.0"]
 
@@ -34,7 +35,10 @@ def test_each_stage_goes_on_from_the_one_before(
 
     few = ["loop.n_steps=1", "loop.batch_size=1", "loop.log_every=1"]
     first = call("contrastive", "--preset", "stage1-tiny", "samples.n_segments=8", *few)
-    assert (first / "similarity.png").is_file()
+    curves = EventAccumulator(str(first / CURVES)).Reload()
+    pictures = [f"similarity-{name}" for name in ("v2a", "a2v", "v2v", "a2a")]
+    assert sorted(curves.Tags()["images"]) == sorted(pictures)
+    assert all((first / f"{name}.png").stat().st_size > 1000 for name in pictures)
     cache = ["--cache-features", str(tmp_path / "cache")]
     start = f"start.checkpoint={first / 'latest.pt'}"
     many = ["loop.n_steps=4", "loop.batch_size=8", "loop.validate_every=4", "loop.log_every=1"]

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,12 @@ from torch.nn import functional as F
 
 from tests.golden.stand_in import GOLDEN_FOLDER, published_shapes
 from tests.training.stages.conftest import FixedSamples
-from training.data.clip import Clip
-from training.loop import Tensors
 from training.stages.contrastive import (
     ContrastiveModel,
     ContrastiveTask,
     compare_windows,
     contrastive_loss,
+    similarities,
 )
 from training.stages.feed import Share
 
@@ -122,21 +120,6 @@ def one_rank(rank: int, meeting: str, folder: Path) -> None:
     torch.distributed.destroy_process_group()
 
 
-def test_segments_of_a_clip_become_tellable_apart(
-    salient_clip: Callable[..., Clip],
-    contrastive_item: Callable[[Clip, int], Tensors],
-    learn: Callable[..., list[float]],
-) -> None:
-    torch.manual_seed(0)
-    network = ContrastiveModel(**TINY, stochastic_depth=0.0)
-    samples = FixedSamples([contrastive_item(salient_clip(3), 4)])
-    task = ContrastiveTask(samples, samples, Share(batch_size=1))
-    losses = learn(network, task.loss, list(task.batches(0, 20)), learning_rate=1e-2)
-    chance = float(np.log(4))
-    assert losses[0] == pytest.approx(chance, rel=0.1)
-    assert losses[-1] < 0.65 * chance
-
-
 class AsGiven(nn.Module):
     """Takes the first values of what it is shown for its embedding."""
 
@@ -153,9 +136,19 @@ def test_validation_tells_how_many_windows_find_their_own() -> None:
     samples = FixedSamples(
         [{"video": rows[0], "mel": rows[0]}, {"video": rows[1], "mel": rows[1].roll(3, 0)}]
     )
-    shown: list[Figure] = []
-    task = ContrastiveTask(samples, samples, Share(batch_size=2), show=shown.append)
-    found = task.validate(AsGiven())
+    shown: dict[str, Figure] = {}
+    task = ContrastiveTask(samples, samples, Share(batch_size=2))
+    found = task.validate(AsGiven(), shown.__setitem__)
     assert 0.5 <= found["precision"] < 0.8
     assert found["loss"] > 1
-    assert len(shown) == 1
+    assert list(shown) == [f"similarity-{name}" for name in ("v2a", "a2v", "v2v", "a2a")]
+    assert [len(figure.axes) for figure in shown.values()] == 4 * [2]
+
+
+def test_similarities_have_a_row_for_each_segment_that_is_compared() -> None:
+    visual, audio = unit_rows(0, 2, 5, 16)
+    found = similarities(visual, audio)
+    assert found["v2a"][1, 3] == pytest.approx(float(visual[1] @ audio[3]), abs=1e-6)
+    assert found["a2v"][1, 3] == pytest.approx(float(audio[1] @ visual[3]), abs=1e-6)
+    assert found["v2v"].diagonal() == pytest.approx(np.ones(5), abs=1e-6)
+    assert found["a2a"][1, 3] == pytest.approx(float(audio[1] @ audio[3]), abs=1e-6)

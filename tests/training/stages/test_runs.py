@@ -1,3 +1,8 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,13 +11,17 @@ import torch
 
 from core.errors import CheckpointError
 from core.progress import SILENT
-from training.config import ModelConfig, RunConfig, StartConfig, read_config
+from training.config import ModelConfig, RunConfig, StartConfig, read_config, save_config
 from training.data.sets.data_set import DataConfig
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.distributed import SINGLE
+from training.features import read_features
 from training.loop_config import LoopConfig
+from training.run_log import LOG
 from training.stages.caching import CacheConfig
 from training.stages.runs import run_windows
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -50,3 +59,74 @@ def test_a_folder_keeps_the_configuration_of_its_run_when_another_is_refused(
     with pytest.raises(CheckpointError, match="learning_rate"):
         run_windows(other, "sync", out, SINGLE, SILENT, 0, cache)
     assert read_config(out / "config.toml", []) == config
+
+
+def test_a_run_goes_on_with_the_same_clips_and_as_it_began(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    run_windows(config, "sync", out, SINGLE, SILENT, 0, cache)
+    with pytest.raises(CheckpointError, match=r"cache_features = True and not False"):
+        run_windows(config, "sync", out, SINGLE, SILENT, 0)
+
+    (clip,) = (tmp_path / "clips" / "train").iterdir()
+    shutil.copy(clip, clip.with_name("more.mp4"))
+    others = r"clips\.train = '1 clips, \w{12}' and not '2 clips, \w{12}'\.$"
+    with pytest.raises(CheckpointError, match=others):
+        run_windows(config, "sync", out, SINGLE, SILENT, 0, cache)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_from_features_what_one_learns_from_twice_as_many(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    for split, n in (("train", 5), ("valid", 3)):
+        write_salient_clips(tmp_path / "clips" / split, n, style=SalientStyle(is_single=True))
+    loop = replace(config.loop, n_steps=6, validate_every=3, log_every=1)
+    model = replace(config.model, dropout=0.0)
+    one = replace(config, model=model, loop=replace(loop, batch_size=4))
+    run_windows(one, "sync", tmp_path / "one", SINGLE, SILENT, 0, tmp_path / "cache-one")
+    preset = save_config(replace(one, loop=loop), tmp_path / "preset")
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", "-m", "training", "sync", "--preset", preset),
+            *("--out", tmp_path / "two", "--cache-features", tmp_path / "cache-two"),
+            *("--device", "cpu"),
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+    made, of_one = (
+        {path.relative_to(folder): read_features(path) for path in folder.rglob("*.safetensors")}
+        for folder in (tmp_path / "cache-two", tmp_path / "cache-one")
+    )
+    assert len(made) == 8
+    assert made.keys() == of_one.keys()
+    for path, features in of_one.items():
+        for name, value in features.items():
+            torch.testing.assert_close(made[path][name], value, rtol=1e-2, atol=1e-2)
+    logs = [
+        [json.loads(line) for line in (tmp_path / name / LOG).read_text().splitlines()]
+        for name in ("two", "one")
+    ]
+    for key in ("loss", "accuracy"):
+        two, alone = ([line[key] for line in log if key in line] for log in logs)
+        assert len(alone) == 6
+        assert two == pytest.approx(alone, rel=1e-3)
+    two, alone = ([line["validation"] for line in log if "validation" in line] for log in logs)
+    assert len(alone) == 2
+    for found, expected in zip(two, alone, strict=True):
+        assert found == pytest.approx(expected, rel=1e-3)
+    weights, expected = (
+        torch.load(tmp_path / name / "latest.pt", weights_only=True)["model"]
+        for name in ("two", "one")
+    )
+    for name, weight in expected.items():
+        torch.testing.assert_close(weights[name], weight, rtol=1e-3, atol=1e-4)

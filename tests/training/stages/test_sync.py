@@ -1,7 +1,3 @@
-import math
-from collections.abc import Callable
-
-import pytest
 import torch
 
 from core.model.fusion import Head
@@ -40,23 +36,6 @@ def test_pictures_and_their_features_get_the_same_answer_and_leave_the_towers_al
     with torch.no_grad():
         ready = {"visual": network.encode_video(video), "audio": network.encode_audio(mel)}
     torch.testing.assert_close(answer(network, ready), logits)
-
-
-@pytest.mark.parametrize("head", ["sync", "synchability"])
-def test_windows_are_learned_by_heart(head: Head, learn: Callable[..., list[float]]) -> None:
-    torch.manual_seed(0)
-    network = build_learner(head, width=24, depth=1, dropout=0.0)
-    n_classes = 21 if head == "sync" else 2
-    n_steps = 60 if head == "sync" else 25
-    samples = FixedSamples([features(seed % n_classes, head, seed) for seed in range(8)])
-    task = WindowTask(samples, samples, Share(batch_size=8))
-    losses = learn(network, task.loss, list(task.batches(0, n_steps)), learning_rate=5e-3)
-    chance = math.log(n_classes)
-    assert losses[0] == pytest.approx(chance, rel=0.3)
-    assert losses[-1] < 0.3 * chance
-    found = task.validate(network)
-    assert found["accuracy"] >= 0.75
-    assert ("auc" if head == "synchability" else "within_one") in found
 
 
 def test_answers_keep_the_order_of_the_questions() -> None:

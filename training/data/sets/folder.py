@@ -1,25 +1,25 @@
-"""Any folder of clips as a data set, split in a way that stays the same."""
+"""Any folder of clips as a data set, split by names, so that more clips change it little."""
 
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
-
-import numpy as np
 
 from training.data.sets.data_set import SPLITS, DataConfig, DataSet, DataSetError, Item
 from training.data.sets.lists import gathered, read_excluded, read_fixed, read_split
 
 CLIP_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 
-_SHARES = {"train": 8, "valid": 1, "test": 1}
-_SEED = 1337
+_TRAIN_END, _VALID_END = 0.8, 0.9
+"""Where the shares of training and validation end; the rest is for tests."""
 
 
 def open_folder(config: DataConfig, split: str) -> DataSet:
     """List the clips of a split; a clip is named like its path below the root.
 
     The lists `train.txt` and so on in `config.lists` are the splits, with a name in each line. If
-    no lists are given, folders `train`, `valid` and `test` in the root are; otherwise eight tenths
-    of the folders of the root, or of its clips if they lie in it directly, are for training, and
-    one tenth each for validation and test.
+    no lists are given, folders `train`, `valid` and `test` in the root are; otherwise about eight
+    tenths of the folders of the root, or of its clips if they lie in it directly, are for training,
+    and one tenth each for validation and test.
 
     Raises:
         DataSetError: There are no clips, or a list cannot be read.
@@ -66,10 +66,32 @@ def _clips_of(root: Path, split: str) -> list[Path]:
     clips = clips_below(root)
     # Those of one folder, mostly of one film, stay together.
     group_of = {path: path.relative_to(root).parts[0] for path in clips}
-    groups = sorted(set(group_of.values()))
-    order = np.random.default_rng(_SEED).permutation(len(groups))
-    ends = np.cumsum([_SHARES[one] for one in SPLITS]) * len(groups) // sum(_SHARES.values())
-    position = SPLITS.index(split)
-    begin = 0 if position == 0 else int(ends[position - 1])
-    kept = {groups[index] for index in order[begin : int(ends[position])]}
-    return [path for path in clips if group_of[path] in kept]
+    split_of = _splits(set(group_of.values()))
+    return [path for path in clips if split_of[group_of[path]] == split]
+
+
+def _splits(groups: Collection[str]) -> dict[str, str]:
+    """Divide groups by what their names are, so that it hardly matters which others there are.
+
+    Validation or test without a group is lent the one of training that lies nearest to them. When
+    groups are added, a loan may go back, but no group that was for training is asked about.
+    """
+    split_of = {group: _split_at(_place(group)) for group in groups}
+    training = sorted((one for one in groups if split_of[one] == "train"), key=_place)
+    empty = [split for split in SPLITS[1:] if split not in split_of.values()]
+    if len(training) > len(empty):
+        for split in empty:
+            split_of[training.pop()] = split
+    return split_of
+
+
+def _place(group: str) -> float:
+    """Return a number from 0 to 1 that depends on the name alone."""
+    digest = hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _split_at(place: float) -> str:
+    if place < _TRAIN_END:
+        return "train"
+    return "valid" if place < _VALID_END else "test"

@@ -1,6 +1,7 @@
 """Reading the lists and tables that describe data sets."""
 
 import csv
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -149,12 +150,15 @@ def as_fixed_offset(path: Path, number: int, offset: str, start: str) -> FixedOf
     """Return what a line says about a window.
 
     Raises:
-        DataSetError: It is no offset and start in seconds.
+        DataSetError: It is no offset and start in seconds, or the start is before the clip.
     """
     try:
-        return FixedOffset(offset_s=float(offset), start_s=float(start))
+        found = FixedOffset(offset_s=float(offset), start_s=float(start))
     except ValueError as error:
         raise malformed(path, number, "a path, an offset and a start in seconds") from error
+    if not (math.isfinite(found.offset_s) and 0 <= found.start_s < math.inf):
+        raise malformed(path, number, "a path, a finite offset and a start of 0 s or later")
+    return found
 
 
 def malformed(path: Path, number: int, expected: str) -> DataSetError:

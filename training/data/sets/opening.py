@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from training.data.sets.audioset import open_audioset
 from training.data.sets.data_set import DataConfig, DataSet, DataSetError, checked_split
@@ -41,9 +42,28 @@ def open_data_set(kind: str, split: str, config: DataConfig) -> DataSet:
     if kind not in _READERS:
         raise DataSetError(f"There is no data set {kind!r}; there are {', '.join(KINDS)}.")
     data_set = _READERS[kind](config, checked_split(split))
+    n_items, notes = len(data_set.items), list(data_set.notes)
+    if 0 < config.n_most < n_items:
+        kept = tuple(data_set.items[i * n_items // config.n_most] for i in range(config.n_most))
+        notes.append(f"{config.n_most} of {n_items} clips of {data_set.name} are used.")
+        data_set = replace(data_set, items=kept)
+    if split != "train" and (kind != "folder" or config.fixed_offsets is not None):
+        notes += _on_windows(data_set, config.fixed_offsets or config.lists)
+    return replace(data_set, notes=tuple(notes))
+
+
+def _on_windows(data_set: DataSet, place: Path | None) -> list[str]:
+    """Tell of clips that should have a given window and have none."""
     n_items = len(data_set.items)
-    if not 0 < config.n_most < n_items:
-        return data_set
-    kept = tuple(data_set.items[i * n_items // config.n_most] for i in range(config.n_most))
-    note = f"{config.n_most} of {n_items} clips of {data_set.name} are used."
-    return replace(data_set, items=kept, notes=(*data_set.notes, note))
+    n_drawn = sum(item.key not in data_set.fixed for item in data_set.items)
+    if not n_drawn:
+        return []
+    if not data_set.fixed:
+        return [
+            f"There is no table of given windows in {place}; where an offset is asked for, the "
+            f"windows of all {n_items} clips of {data_set.name} are drawn."
+        ]
+    return [
+        f"{n_drawn} of {n_items} clips of {data_set.name} are not in the tables of given windows "
+        f"in {place}; where an offset is asked for, theirs are drawn."
+    ]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.sets.data_set import DataConfig, DataSet, DataSetError, FixedOffset
+from training.data.sets.data_set import SPLITS, DataConfig, DataSet, DataSetError, FixedOffset
 from training.data.sets.opening import KINDS, open_data_set
 
 WriteText = Callable[[str, str], Path]
@@ -154,6 +154,37 @@ def test_lrs3_keeps_the_folders_of_its_lists(tmp_path: Path, write_text: WriteTe
     )
     assert keys(data_set) == sorted(names)
     assert data_set.fixed["pretrain/other/00018"] == FixedOffset(1.6, 0.4)
+    assert data_set.notes == (
+        "2 of 3 clips of LRS3 (valid) are not in the tables of given windows in "
+        f"{tmp_path / 'lists'}; where an offset is asked for, theirs are drawn.",
+    )
+
+
+def test_missing_tables_of_windows_are_told_where_windows_are_judged(
+    vggsound: DataConfig, write_text: WriteText
+) -> None:
+    (note,) = open_data_set("vggsound", "test", vggsound).notes
+    assert note.startswith(f"There is no table of given windows in {vggsound.lists}; where an")
+    assert "windows of all 2 clips" in note
+    assert not open_data_set("vggsound", "train", vggsound).notes
+    write_text(
+        "lists/fixed_offsets_vggsound/test_size21_crop5_min-2.00_max2.00.csv",
+        "path,offset_sec,vstart_sec\nof another set,0.2,1.0\n",
+    )
+    (note,) = open_data_set("vggsound", "test", vggsound).notes
+    assert note.startswith("2 of 2 clips of VGGSound (test) are not in the tables")
+
+
+@pytest.mark.parametrize("row", ["nan,1.0", "0.2,-1.0", "0.2,inf", "0.2,nan", "0.2,soon"])
+def test_windows_that_cannot_be_are_refused_with_their_line(
+    vggsound: DataConfig, write_text: WriteText, row: str
+) -> None:
+    write_text(
+        "lists/fixed_offsets_vggsound/test_size21_crop5_min-2.00_max2.00.csv",
+        f"path,offset_sec,vstart_sec\nddddddddddd_1000_11000,{row}\n",
+    )
+    with pytest.raises(DataSetError, match=r"test_size21.*\.csv, line 2, is not a path, a"):
+        open_data_set("vggsound", "test", vggsound)
 
 
 @pytest.fixture
@@ -205,9 +236,31 @@ def test_folder_keeps_the_clips_of_a_film_together(tmp_path: Path, write_text: W
     config = DataConfig("folder", tmp_path / "clips")
     splits = {split: open_data_set("folder", split, config) for split in ("train", "valid", "test")}
     films = {split: {Path(key).parts[0] for key in keys(one)} for split, one in splits.items()}
-    assert [len(films[split]) for split in ("train", "valid", "test")] == [16, 2, 2]
+    assert sum(len(found) for found in films.values()) == 20
     assert set.union(*films.values()) == {f"film{film:02}" for film in range(20)}
     assert open_data_set("folder", "train", config) == splits["train"]
+
+
+def test_films_that_are_added_leave_the_others_where_they_are(
+    tmp_path: Path, write_text: WriteText
+) -> None:
+    config = DataConfig("folder", tmp_path / "clips")
+
+    def splits() -> dict[str, set[str]]:
+        return {split: set(keys(open_data_set("folder", split, config))) for split in SPLITS}
+
+    for film in range(10):
+        write_text(f"clips/film{film:03}/a.mp4", "")
+    before = splits()
+    assert all(before.values())
+    for film in range(10, 200):
+        write_text(f"clips/film{film:03}/a.mp4", "")
+        if film % 10 == 0:
+            now = splits()
+            assert before["train"] <= now["train"]
+            before = now
+    assert 145 < len(before["train"]) < 175
+    assert min(len(before["valid"]), len(before["test"])) > 10
 
 
 def test_folder_of_splits_and_folder_with_lists(tmp_path: Path, write_text: WriteText) -> None:
