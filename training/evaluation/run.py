@@ -9,7 +9,8 @@ from core.model.device import choose_device
 from core.model.synchformer import Synchformer
 from core.progress import Monitor
 from training.checkpoints import LATEST
-from training.config import ConfigError, RunConfig, save_config
+from training.config import RunConfig, save_config
+from training.config_values import ConfigError
 from training.data.samples import Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet, DataSetError
 from training.data.sets.opening import open_data_set

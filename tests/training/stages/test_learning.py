@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from core.model.fusion import Head
+from core.model.synchformer import Synchformer
 from core.progress import SILENT
 from tests.training.stages.conftest import FixedSamples
 from training.data.recipe import SampleRecipe
@@ -67,7 +68,7 @@ def test_windows_are_learned_by_heart(head: Head, n_classes: int, tmp_path: Path
     assert losses[-1] < 0.3 * chance
 
 
-def _encoded(network: torch.nn.Module, items: Iterable[Tensors]) -> Iterable[Tensors]:
+def _encoded(network: Synchformer, items: Iterable[Tensors]) -> Iterable[Tensors]:
     """Yield samples with what the towers make of them."""
     for item in items:
         with torch.no_grad():
