@@ -24,7 +24,7 @@ MARKS = ("<!-- tests/benchmarks/training_curves.py -->", "<!-- end of the curves
 
 N_SEGMENTS = 14
 N_CLASSES = 21
-N_ROWS = 12
+N_ROWS = 8
 
 SHOWN = {
     "stage1": {"loss": "loss within a clip", "precision": "windows that find their own"},
@@ -109,7 +109,7 @@ def cpu_line(stage: str, steps: Sequence[Row]) -> str:
 
 
 def _cell(name: str, value: float) -> str:
-    return f"{value:.2f}" if name == "loss" else f"{value:.1%}"
+    return f"{value:.2f}" if name in ("loss", "auc") else f"{value:.1%}"
 
 
 def _column(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
