@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Each process of the tests holds more than a gigabyte.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run demo builtin benchmark samples test test-all check format clean
 
@@ -57,11 +60,11 @@ samples: setup-dev  ## write generated clips and a contact sheet into runs/sampl
 
 test: setup-dev  ## run the tests
 	@packaging/system_libraries.sh tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-all: setup-dev  ## ... and the slow ones
 	@packaging/system_libraries.sh tests
-	$(BIN)/python -m pytest -m "not gpu and not weights"
+	$(BIN)/python -m pytest $(SPREAD) -m "not gpu and not weights"
 
 check: setup-dev  ## format, lint, types, import directions
 	$(BIN)/ruff format --check .

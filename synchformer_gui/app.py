@@ -1,6 +1,7 @@
 """Builds the objects of the window and hands them to each other."""
 
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def run(clip: Path | None) -> int:
         window = make_window()
         sys.excepthook = _reporter(window)
         window.show()
+        # Raised as an exception, Ctrl-C would be lost in calls whose exceptions nobody sees.
+        signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window, window.close))
         # Python notices Ctrl-C only when it runs, which it does not while Qt waits for events.
         pulse = QTimer(window)
         pulse.timeout.connect(lambda: None)
@@ -73,9 +76,6 @@ def _reporter(
     def report(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            window.close()
-            return
         log.error("Unexpected failure in the window", exc_info=(kind, error, trace))
         window.banner.show_error(
             SyncError(

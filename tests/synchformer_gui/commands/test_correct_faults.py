@@ -151,7 +151,8 @@ def test_a_folder_that_may_not_be_written_to_is_told(
     folder.mkdir()
     (folder / "out.mp4").write_bytes(OLD)
     folder.chmod(0o555)
-    for path in (clip, *clip.parents[:3]):
+    own = [path for path in clip.parents if "pytest-" in str(path)]
+    for path in (clip, *own):
         path.chmod(0o755)
     info = probe(clip)
     try:
