@@ -110,6 +110,7 @@ def test_a_run_writes_a_model_that_answers(tmp_path: Path, clips: Path) -> None:
     assert all(np.isfinite(item.log_likelihood).all() for item in evidence)
 
 
+@pytest.mark.slow
 def test_weights_depend_on_the_seed_and_nothing_else(tmp_path: Path, clips: Path) -> None:
     paths = []
     for name, seed in (("one", 0), ("again", 0), ("other", 1)):
