@@ -20,13 +20,17 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from core.media.fillers import is_filled
 from core.media.info import MediaInfo
 
 _WITHOUT_HOLES = ("matroska", "flv")
 """Containers that hold little else than packets, one behind the other."""
 
 _HOLE_BYTES = 1024
-"""More than stands between two packets there; whatever is damaged loses as much, or its piece."""
+"""More than packets have around them; whatever is damaged loses as much, or its piece.
+
+What is longer is no hole where it can be read as something else than packets.
+"""
 
 _LEAST_GAP_S = 0.03
 """Less than a packet, and more than the rounding of times."""
@@ -111,11 +115,17 @@ class Damage:
             # Several packets of sound share a block.
             self._end_byte += n_bytes
             return
-        if self._end_byte and place - self._end_byte > _HOLE_BYTES:
+        if self._is_hole(place):
             self._n_holes += 1
             self._n_behind_hole = dict.fromkeys(self._n_behind_hole, 0)
         self._last_byte = place
         self._end_byte = max(self._end_byte, place + n_bytes)
+
+    def _is_hole(self, place: int) -> bool:
+        """Tell whether something that is nothing stands before the packet at this place."""
+        if not self._end_byte or place - self._end_byte <= _HOLE_BYTES:
+            return False
+        return not is_filled(self._info.path, self._info.container, self._last_byte, place)
 
     def notes(self, reader: InputContainer) -> Iterator[str]:
         """Say, once all packets were seen, what of the file could not be read.

@@ -15,6 +15,8 @@ from core.media.remux import write_corrected
 
 MakeClip = Callable[..., Path]
 TS_PACKET = 188
+CLUSTER = b"\x1f\x43\xb6\x75"
+"""What begins a cluster of Matroska (RFC 9559, 5.1.3)."""
 
 
 def told_of(clip: Path) -> list[str]:
@@ -168,6 +170,62 @@ def test_pauses_are_no_damage(
 
     clip = remuxed(plain, tmp_path / name, options, keeps)
     assert told_of(clip) == []
+
+
+def void(n_bytes: int) -> bytes:
+    return b"\xec" + (1 << 28 | n_bytes).to_bytes(4, "big") + bytes(n_bytes)
+
+
+def tags(n_bytes: int) -> bytes:
+    return b"\x12\x54\xc3\x67" + (1 << 28 | n_bytes).to_bytes(4, "big") + void(n_bytes - 5)
+
+
+@pytest.mark.parametrize("paused", ["video", "audio"])
+@pytest.mark.parametrize("filler", [void(5000), void(5000) + tags(2000)], ids=["void", "tags"])
+def test_pauses_beside_padding_of_matroska_are_no_damage(
+    plain: Path, tmp_path: Path, paused: str, filler: bytes
+) -> None:
+    def keeps(time_s: float, kind: str) -> bool:
+        return kind != paused or not 2 < time_s < 4
+
+    # Without sizes of its parts, which is how a file is written that is sent on at once.
+    clip = remuxed(plain, tmp_path / "clip.mkv", SHORT_CLUSTERS | {"live": "1"}, keeps)
+    content = clip.read_bytes()
+    clip.write_bytes(content.replace(CLUSTER, filler + CLUSTER))
+    assert told_of(clip) == []
+    # Where the padding itself cannot be read, there may have been anything.
+    clip.write_bytes(content.replace(CLUSTER, bytes(len(filler)) + CLUSTER))
+    assert any(f"({paused}), which is damaged there" in note for note in told_of(clip))
+
+
+def test_a_hole_beside_padding_of_matroska_is_told(plain: Path, tmp_path: Path) -> None:
+    clip = remuxed(plain, tmp_path / "clip.mkv", SHORT_CLUSTERS | {"live": "1"})
+    padded = clip.read_bytes().replace(CLUSTER, void(5000) + CLUSTER)
+    clip.write_bytes(padded)
+    assert told_of(clip) == []
+    place = padded.index(CLUSTER, len(padded) // 2)
+    overwrite(clip, place - 100, bytes(3000))
+    assert_gaps(told_of(clip), clip)
+
+
+def test_pauses_beside_scripts_of_flash_video_are_no_damage(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    def keeps(time_s: float, kind: str) -> bool:
+        return kind != "audio" or not 2 < time_s < 4
+
+    plain = make_clip("plain.flv", duration_s=6, size=(160, 128), rate_hz=44100)
+    clip = remuxed(plain, tmp_path / "clip.flv", {}, keeps)
+    with av.open(str(clip)) as reader:
+        packets = [packet for packet in reader.demux() if packet.size]
+        at = next(p.pos or 0 for p in packets if (p.dts or 0) * p.time_base > 3)
+    # What a live stream repeats; here, a long text (Adobe FLV specification 10.1, E.4.4).
+    script = b"\2\0\12onMetaData\14" + (5000).to_bytes(4, "big") + b"x" * 5000
+    tag = b"\22" + len(script).to_bytes(3, "big") + bytes(7) + script
+    content = clip.read_bytes()
+    for filler, is_damaged in ((tag + len(tag).to_bytes(4, "big"), False), (bytes(5000), True)):
+        clip.write_bytes(content[:at] + filler + content[at:])
+        assert any("which is damaged" in note for note in told_of(clip)) == is_damaged
 
 
 def test_only_some_of_many_gaps_are_told_one_by_one(plain: Path, tmp_path: Path) -> None:
