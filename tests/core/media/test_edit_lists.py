@@ -216,7 +216,7 @@ def test_not_even_a_part_of_a_hidden_picture_is_put_into_fragments(
     clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
     target, correction = tmp_path / "out.mp4", Correction((1,), Fraction(160, 1000))
     write_corrected(probe(clip), target, correction, layout=Layout.FRAGMENTED)
-    info = probe(edited(clip, ("vide",), [(8.0, 0.008)]))
+    info = probe(edited(clip, ("vide",), [(4.0, 0.088)]))
     with pytest.raises(ExportError, match=r"hides 0\.01 s of stream 0 \(video\)"):
         write_corrected(info, tmp_path / "other.mp4", correction, layout=Layout.FRAGMENTED)
 
