@@ -98,7 +98,7 @@ def command_sentence(outlook: Outlook) -> str:
         return f"There is no command yet. {outlook.problem}"
     if any(move.method is Method.RETIMED for move in outlook.plan.moves):
         return "The ffmpeg program has no command that retimes the sound alike."
-    return "The ffmpeg program has no command that moves coded sound by whole packets."
+    return "The ffmpeg program has no command that moves this sound alike."
 
 
 def exported_lines(exported: Exported, name: str) -> list[str]:

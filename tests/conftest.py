@@ -136,6 +136,7 @@ def _write_clip(
     still: bool = False,
     interleaved: bool = True,
     audio_options: Mapping[str, str] | None = None,
+    video_options: Mapping[str, str] | None = None,
     n_sounds: int = 1,
 ) -> None:
     """Encode irregular events: a flash while a square jumps, with a beep `offset_s` early.
@@ -158,7 +159,7 @@ def _write_clip(
         if video:
             flashes = [] if still else events
             packets += _encode_video(
-                container, times, flashes, fps, size, video_codec, rotation_deg
+                container, times, flashes, fps, size, video_codec, rotation_deg, video_options
             )
         for number in range(n_sounds if audio else 0):
             n_samples = round((duration_s - audio_start_s) * rate_hz)
@@ -205,9 +206,11 @@ def _encode_video(
     size: tuple[int, int],
     codec: str,
     rotation_deg: int,
+    more_options: Mapping[str, str] | None,
 ) -> list[Packet]:
     width, height = size
-    stream = container.add_stream(codec, rate=fps, options=ENCODER_OPTIONS.get(codec, {}))
+    options = {**ENCODER_OPTIONS.get(codec, {}), **(more_options or {})}
+    stream = container.add_stream(codec, rate=fps, options=options)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height = width, height
     stream.pix_fmt = PIXEL_FORMATS.get(codec, "yuv420p")

@@ -7,10 +7,12 @@ its first packet comes later. What the source plays is put into the complete fil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from math import ceil, floor
 from pathlib import Path
 from typing import BinaryIO
 
+from core.errors import ExportError
 from core.media.file_index import index_of
 from core.media.mp4_boxes import Box, boxes_in, find_box, number_at, read_index
 
@@ -54,7 +56,7 @@ class _Edit:
 def n_pieces(path: Path, container: str) -> int:
     """Return of how many pieces the edit lists make that track which is made of most.
 
-    A pause in front of a track and what stands without length behind it do not count.
+    Pauses and what has no length, in front of a track and behind it, do not count.
 
     Args:
         path: The file.
@@ -85,7 +87,7 @@ def played_spans(path: Path) -> dict[int, Span]:
         pieces = _pieces(edits)
         track_hz = _ticks_hz(index, find_box(index, track, b"mdia", b"mdhd"))
         if len(pieces) == 1 and pieces[0].begin != _PAUSE and track_hz and movie_hz:
-            pauses = sum(edit.length for edit in edits[: edits.index(pieces[0])])
+            pauses = sum(edit.length for edit in takewhile(_is_empty, edits[:-1]))
             begin_s = _rounded(Fraction(pauses, movie_hz), track_hz)
             length_s = _rounded(Fraction(pieces[0].length, movie_hz), track_hz)
             spans[_track_id(index, track)] = Span(begin_s, begin_s + length_s if length_s else None)
@@ -114,19 +116,29 @@ def play_spans(path: Path, spans: Mapping[int, Span | None], lead_s: Fraction) -
         lead_s: By how much later all of these were written, which is taken back.
 
     Raises:
+        ExportError: The index cannot be read, or has no room for what is to be hidden.
         OSError: The file cannot be read or written.
     """
     if not lead_s and not any(spans.values()):
         return
     with path.open("r+b") as file:
-        _play_spans(file, spans, lead_s)
+        try:
+            _play_spans(file, spans, lead_s)
+        except ValueError as error:
+            raise ExportError(
+                "The edit lists of the source cannot be put into the copy; choose a name that ends"
+                " in .mkv.",
+                path=path,
+                details=str(error),
+            ) from error
 
 
 def _play_spans(file: BinaryIO, spans: Mapping[int, Span | None], lead_s: Fraction) -> None:
     place, content = read_index(file)
     index = bytearray(content)
     movie = find_box(index, None, b"mvhd")
-    assert movie is not None
+    if movie is None:
+        raise ValueError("the index has no header")
     longest = 0
     for track in _tracks(index):
         number = _track_id(index, track)
@@ -190,8 +202,14 @@ def _rounded(seconds: Fraction, ticks_hz: int) -> Fraction:
 
 
 def _put_edits(index: bytearray, box: Box, edits: list[_Edit]) -> None:
-    """Write edits into a list that has room for them; what is left over becomes a free box."""
+    """Write edits into a list; what is left over becomes a free box.
+
+    Raises:
+        ValueError: The list has no room for them.
+    """
     n_bytes = 8 if index[box.begin] else 4
+    if 8 + len(edits) * (2 * n_bytes + 4) > box.end - box.begin:
+        raise ValueError(f"an edit list has no room for {len(edits)} edits")
     place = box.begin + 8
     for edit in edits:
         _put(index, place, n_bytes, edit.length)
@@ -233,11 +251,17 @@ def _edits_in(index: bytes | bytearray, box: Box) -> Iterator[_Edit]:
 
 
 def _pieces(edits: list[_Edit]) -> list[_Edit]:
-    """Return the edits, but for a pause in front and what nothing is played of at the end."""
-    pieces = edits[1:] if edits and edits[0].begin == _PAUSE else edits
-    while len(pieces) > 1 and (pieces[-1].begin == _PAUSE or not pieces[-1].length):
+    """Return the edits, but for those in front and at the end of which nothing is played."""
+    pieces = edits
+    while len(pieces) > 1 and _is_empty(pieces[0]):
+        pieces = pieces[1:]
+    while len(pieces) > 1 and _is_empty(pieces[-1]):
         pieces = pieces[:-1]
     return pieces
+
+
+def _is_empty(edit: _Edit) -> bool:
+    return edit.begin == _PAUSE or not edit.length
 
 
 def _kind(index: bytes | bytearray, track: Box) -> bytes:

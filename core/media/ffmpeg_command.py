@@ -34,20 +34,47 @@ def equivalent_command(
 
     Returns:
         The command; None where the program has none that does the same, as for shifts by whole
-        packets and for retimed sound.
+        packets, for retimed sound, and from containers whose times it changes in another one.
     """
     if any(move.method in (Method.PACKETS, Method.RETIMED) for move in plan.moves):
         return None
+    if not _keeps_times(info, plan):
+        return None
     # Absolute names begin neither with a dash nor with what could be a protocol.
-    words = ["ffmpeg", "-i", str(info.path.absolute())]
+    source = ["-i", str(info.path.absolute())]
+    words = ["ffmpeg", *source]
     numbers = {item.index: number for number, item in enumerate(plan.streams.copied)}
+    by_opening = {move.stream_index for move in plan.moves if _moves_by_opening(move, info, plan)}
+    if by_opening:
+        words += ["-itsoffset", _seconds(correction.audio_delay_s), *source]
     for index in numbers:
-        words += ["-map", f"0:{index}"]
+        words += ["-map", f"{int(index in by_opening)}:{index}"]
     words += ["-c", "copy"]
     for move in plan.moves:
-        words += _move_words(numbers[move.stream_index], move, info, correction, plan)
+        if move.stream_index not in by_opening:
+            words += _move_words(numbers[move.stream_index], move, info, correction, plan)
     words += _format_words(plan.streams.output, layout)
     return shlex.join([*words, str(target.absolute())])
+
+
+def _keeps_times(info: MediaInfo, plan: CorrectionPlan) -> bool:
+    """Tell whether the program leaves sound in its place where it only copies.
+
+    Between families of containers, 5.1 moves sound from MPEG-TS by up to a packet, from AVI by a
+    third of one, and Opus by its priming.
+    """
+    if info.container == plan.streams.output.reads_as:
+        return True
+    is_exact = info.container.startswith(("mov", "matroska"))
+    return is_exact and all(audio.codec != "opus" for audio in info.audios)
+
+
+def _moves_by_opening(move: Move, info: MediaInfo, plan: CorrectionPlan) -> bool:
+    """Tell whether a stream is to be read from the source opened a second time, and later.
+
+    In another container the filter that changes times confuses the ticks of both.
+    """
+    return move.method is Method.TIMES and info.container != plan.streams.output.reads_as
 
 
 def _move_words(
@@ -78,6 +105,11 @@ def _move_words(
             # Where MXF has no more sound it ends the picture as well.
             shift += f",apad=pad_len={-move.n_units}"
     return [f"-c:{number}", codec, f"-filter:{number}", shift]
+
+
+def _seconds(seconds: Fraction) -> str:
+    """Return seconds to the microsecond, which is what the program reads."""
+    return f"{round(seconds * 1_000_000)}us"
 
 
 def _ratio(seconds: Fraction) -> str:

@@ -19,6 +19,9 @@ _N_PACKETS_LOOKED_AT = 50
 _PICTURE_S = Fraction(1, 100)
 """Less than one picture; lengths in edit lists are rounded."""
 
+_ROUNDED_S = Fraction(2, 1000)
+"""More than one tick of the times in edit lists, mostly of a thousandth or a 600th of a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class HiddenPart:
@@ -37,6 +40,9 @@ class HiddenPart:
 
 def hidden_parts(info: MediaInfo) -> Iterator[HiddenPart]:
     """Yield what edit lists hide of pictures, and of sound more than its coder put there.
+
+    Of the head of a picture not even a part of one may be: FFmpeg then shows the first one later
+    than others, but not in fragments.
 
     Raises:
         MediaError: The file cannot be opened.
@@ -58,7 +64,8 @@ def hidden_parts(info: MediaInfo) -> Iterator[HiddenPart]:
         is_picture = isinstance(stream, VideoStream)
         least_s = _PICTURE_S if is_picture else PRIMING_S
         head_s, tail_s = span.begin_s - first_s, end_s - (span.end_s or end_s)
-        if max(head_s, tail_s) > least_s:
+        least_head_s = _ROUNDED_S if is_picture else PRIMING_S
+        if head_s > least_head_s or tail_s > least_s:
             words = f"stream {stream.index} ({'video' if is_picture else 'audio'})"
             zero_s = Fraction(0)
             yield HiddenPart(words, max(head_s, zero_s), max(tail_s, zero_s))
@@ -66,7 +73,7 @@ def hidden_parts(info: MediaInfo) -> Iterator[HiddenPart]:
 
 def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
     """Say what an edit list of the source hides and the target would show."""
-    if output.is_mp4 or info.picture is None:
+    if output.is_mp4 or info.picture is None or not info.container.startswith("mov"):
         return
     for audio in info.audios:
         before_s = start_of(audio) - first_time_s(info, audio.index)

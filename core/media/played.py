@@ -85,7 +85,7 @@ def lead_of(
     if all(begin_s <= 0 for begin_s in begins_s.values()):
         return Fraction(0)
     firsts_s = {
-        item.index: _first_s(info, item.index) + delays_s.get(item.index, 0)
+        item.index: _first_decoded_s(info, item.index) + delays_s.get(item.index, 0)
         for item in plan.streams.copied
     }
     if not any(firsts_s[index] <= 0 < begin_s for index, begin_s in begins_s.items()):
@@ -98,6 +98,16 @@ def _first_s(info: MediaInfo, stream_index: int) -> Fraction:
     with open_unedited(info.path) as reader:
         packets = islice(reader.demux(reader.streams[stream_index]), 1)
         return sum(((packet.pts or 0) * packet.time_base for packet in packets), Fraction(0))
+
+
+def _first_decoded_s(info: MediaInfo, stream_index: int) -> Fraction:
+    """Return when the first packet of a stream would be decoded.
+
+    The muxer puts no pause in front of pictures that are to be decoded before time zero.
+    """
+    with open_unedited(info.path) as reader:
+        packets = islice(reader.demux(reader.streams[stream_index]), 1)
+        return sum(((packet.dts or 0) * packet.time_base for packet in packets), Fraction(0))
 
 
 def _is_laid_out_anew(plan: CorrectionPlan, stream_index: int) -> bool:

@@ -193,9 +193,16 @@ def check_target(path: Path, option: str) -> None:
         option: How the user named it.
 
     Raises:
-        typer.BadParameter: It is a folder, or there is no folder for it.
+        typer.BadParameter: It is a folder, there is no folder for it, or no file can have its name.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{path.name[:40]}… cannot be a file name ({error.strerror}); choose a shorter one",
+            param_hint=option,
+        ) from error
+    if is_folder:
         raise typer.BadParameter(f"{path} is a folder; name a file in it", param_hint=option)
     if not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)

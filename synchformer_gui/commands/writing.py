@@ -50,7 +50,7 @@ OverwriteOption = Annotated[
 ]
 LayoutOption = Annotated[
     Layout | None,
-    typer.Option("--layout", help="Where MP4 and MOV get their index [at the end]."),
+    typer.Option("--layout", help="Where MP4 and MOV get their index; at the end by default."),
 ]
 KeepTimesOption = Annotated[
     bool,

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ExportError
 from core.media.containers import Layout
 from core.media.correction import Correction
-from core.media.edit_lists import n_pieces, played_spans
+from core.media.edit_lists import Span, n_pieces, play_spans, played_spans
 from core.media.plan import plan_correction
 from core.media.probe import probe
 from core.media.reader import open_unedited
@@ -210,6 +210,17 @@ def test_what_is_hidden_is_not_put_into_fragments(
         write_corrected(info, target, correction, layout=Layout.FRAGMENTED, overwrite=True)
 
 
+def test_not_even_a_part_of_a_hidden_picture_is_put_into_fragments(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
+    target, correction = tmp_path / "out.mp4", Correction((1,), Fraction(160, 1000))
+    write_corrected(probe(clip), target, correction, layout=Layout.FRAGMENTED)
+    info = probe(edited(clip, ("vide",), [(4.0, 0.088)]))
+    with pytest.raises(ExportError, match=r"hides 0\.01 s of stream 0 \(video\)"):
+        write_corrected(info, tmp_path / "other.mp4", correction, layout=Layout.FRAGMENTED)
+
+
 def test_where_hidden_pictures_would_be_shown_it_is_told(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -229,8 +240,66 @@ def test_edits_without_length_behind_the_piece_make_no_second_one(
     assert n_pieces(clip, CONTAINER) == 1
     span = next(span for span in played_spans(clip).values() if span.begin_s)
     assert (span.begin_s, span.end_s) == (Fraction(1, 2), Fraction(5, 2))
-    edited(clip, ("vide",), [(0.5, None), (0.5, None), (2.0, 0.0)])
-    assert n_pieces(clip, CONTAINER) == 2
+    edited(clip, ("vide",), [(0.25, None), (0.5, None), (0.0, 1.0), (2.0, 0.0)])
+    assert n_pieces(clip, CONTAINER) == 1
+    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert (span.begin_s, span.end_s) == (Fraction(3, 4), Fraction(11, 4))
+    edited(clip, ("vide",), [(1.0, 0.0), (0.5, None), (2.0, 1.0)])
+    assert n_pieces(clip, CONTAINER) == 3
+
+
+@pytest.fixture
+def cut_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a clip that begins with a picture which others that come before it refer to."""
+    clip = make_clip(
+        "open.mp4",
+        duration_s=4,
+        size=(96, 80),
+        rate_hz=48000,
+        fps=Fraction(50),
+        video_options={"bf": "3", "g": "20", "x264-params": "open-gop=1"},
+    )
+    path = tmp_path / "cut.mov"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        begin_s: Fraction | None = None
+        for packet in source.demux():
+            if packet.pts is None or packet.dts is None or packet.time_base is None:
+                continue
+            if begin_s is None:
+                if packet.stream.type != "video" or not packet.is_keyframe or packet.pts <= 0:
+                    continue
+                # Half a picture after zero come those that are shown before the key frame.
+                begin_s = packet.pts * packet.time_base - Fraction(7, 100)
+            shift = round(begin_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("delay_ms", [160, -160, 7])
+def test_a_cut_between_pictures_that_refer_to_each_other_keeps_its_index(
+    cut_clip: Path, delay_ms: int, tmp_path: Path
+) -> None:
+    info, target = probe(cut_clip), tmp_path / "out.mov"
+    correction = Correction((1,), Fraction(delay_ms, 1000))
+    write_corrected(info, target, correction)
+    assert verify_corrected(info, target, correction).passed
+    assert shown(target) == shown(cut_clip)
+
+
+def test_an_index_without_room_is_not_written_over(
+    make_clip: Callable[..., Path],
+) -> None:
+    clip = make_clip("clip.mp4", duration_s=1, size=(96, 80), rate_hz=48000)
+    edited(clip, ("vide",), [(1.0, 0.0)])
+    before = clip.read_bytes()
+    number = next(iter(played_spans(clip)))
+    late = Span(Fraction(1, 2), Fraction(1), first_s=Fraction(1, 2))
+    with pytest.raises(ExportError, match=r"cannot be put into the copy; choose .* in \.mkv"):
+        play_spans(clip, {number: late}, Fraction(0))
+    assert clip.read_bytes() == before
 
 
 def test_where_hidden_sound_would_be_heard_it_is_told(

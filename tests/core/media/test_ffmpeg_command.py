@@ -46,6 +46,54 @@ def test_the_program_does_the_same(
     assert found.lost_streams == ()
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
+@pytest.mark.parametrize("delay_ms", [-160, 200])
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("aac.mp4", "mkv"),
+        ("aac.mp4", "ts"),
+        ("aac.mkv", "mp4"),
+        ("pcm_s16le.mov", "mkv"),
+    ],
+)
+def test_the_program_does_the_same_into_another_container(
+    name: str,
+    suffix: str,
+    delay_ms: int,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    options = {"size": (96, 80), "rate_hz": 48000}
+    clip = make_clip(name, duration_s=3, audio_codec=name.split(".")[0], **options)
+    info, target = probe(clip), tmp_path / f"out.{suffix}"
+    correction = Correction((1,), Fraction(delay_ms, 1000))
+    command = equivalent_command(
+        info, target, correction, plan_correction(info, correction, target)
+    )
+    assert command is not None
+    subprocess.run(["sh", "-c", f"{command} -y -loglevel error"], check=True, capture_output=True)
+    assert verify_corrected(info, target, correction).shift_error_s <= 0.001
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "more"),
+    [
+        ("aac.ts", "mp4", {}),
+        ("libmp3lame.avi", "mkv", {"video_codec": "mpeg4"}),
+        ("libopus.webm", "mp4", {"video_codec": "libvpx-vp9"}),
+    ],
+)
+def test_there_is_no_command_where_the_program_moves_sound_by_itself(
+    name: str, suffix: str, more: dict[str, str], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    audio_codec = name.split(".")[0]
+    info = probe(make_clip(name, duration_s=1, audio_codec=audio_codec, rate_hz=48000, **more))
+    correction, target = Correction((1,), Fraction(1, 5)), tmp_path / f"out.{suffix}"
+    plan = plan_correction(info, correction, target)
+    assert equivalent_command(info, target, correction, plan) is None
+
+
 def test_there_is_no_command_for_a_shift_by_packets(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
