@@ -58,7 +58,7 @@ def read_log(folder: Path) -> tuple[list[Row], list[Row]]:
     """
     lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     steps = [line for line in lines if "loss" in line]
-    validations = [
+    validations: list[Row] = [
         {"step": line["step"], **line["validation"]} for line in lines if "validation" in line
     ]
     return steps, validations
