@@ -109,6 +109,7 @@ def _evaluated(
     if not len(answers.targets):
         raise DataSetError(f"No clip of {data_set.name} can be used; the warnings say why.")
     head = network.transformer.head
+    on_windows = data_set.window_notes if head == "sync" else ()
     tables = data_set.fixed if head == "sync" and config.samples.is_by_table else {}
     n_given = sum(data_set.items[number].key in tables for number in answers.items.tolist())
     return Evaluation(
@@ -120,7 +121,7 @@ def _evaluated(
         n_drawn=len(answers.targets) - n_given,
         figures=figures_of(answers),
         judge="" if question.synchability is None else str(question.synchability),
-        notes=(*data_set.notes, *_on_left_out(n_asked - len(answers.targets))),
+        notes=(*data_set.notes, *on_windows, *_on_left_out(n_asked - len(answers.targets))),
     )
 
 
