@@ -7,7 +7,7 @@ configuration under `args`. Everything in them is a tensor or plain data.
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ BEST = "best.pt"
 
 N_LISTED = 3
 """So many differences between two configurations are named."""
+
+_RECIPE = "recipe"
+"""The part of a configuration that holds the values of a run as they were given."""
 
 About = Mapping[str, object]
 """What decides what the weights become, as plain data: the configuration of a run."""
@@ -71,7 +74,7 @@ def read_state(path: Path, about: About) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        differences = list(_differences(_plain(state["args"]), _plain(about)))
+        differences = _named_once(_differences(_plain(state["args"]), _plain(about)))
         Standing(**standing_fields(state))
     except OSError as error:
         raise CheckpointError.unreadable(path, error) from error
@@ -80,7 +83,7 @@ def read_state(path: Path, about: About) -> dict[str, Any] | None:
     if differences:
         raise CheckpointError(
             f"{path} belongs to a run with another configuration; choose another folder, or delete"
-            f" it to begin anew. It had {'; '.join(differences[:N_LISTED])}.",
+            f" that file to begin anew. It had {'; '.join(differences[:N_LISTED])}.",
             path=path,
             details="; ".join(differences),
         )
@@ -102,7 +105,7 @@ UNFIT = (
 def damaged(path: Path, error: Exception) -> CheckpointError:
     """Return the failure to make anything of a checkpoint."""
     return CheckpointError(
-        f"{path} is damaged or no checkpoint of this program; delete it to begin anew.",
+        f"{path} is damaged or no checkpoint of this program; delete that file to begin anew.",
         path=path,
         details=str(error),
     )
@@ -125,15 +128,25 @@ def _plain(about: object) -> object:
     return json.loads(json.dumps(about))
 
 
-def _differences(theirs: object, ours: object, name: str = "") -> Iterator[str]:
-    """Yield in words where two configurations differ."""
+def _named_once(differences: Iterable[tuple[str, str]]) -> list[str]:
+    """Return differences in words.
+
+    The loop's values are those of the recipe, so what differs in both is left to the loop.
+    """
+    found = dict(differences)
+    of_recipe = {f"{_RECIPE}.{name}" for name in found}
+    return [f"{name} {words}" for name, words in found.items() if name not in of_recipe]
+
+
+def _differences(theirs: object, ours: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the names of what differs in two configurations, and how in words."""
     theirs, ours = _opened(theirs), _opened(ours)
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted(theirs.keys() | ours.keys()):
             there, here = theirs.get(key), ours.get(key)
             yield from _differences(there, here, f"{name}.{key}" if name else key)
     elif theirs != ours:
-        yield f"{name} = {theirs!r} and not {ours!r}"
+        yield name, f"= {theirs!r} and not {ours!r}"
 
 
 def _opened(value: object) -> object:

@@ -5,6 +5,7 @@ stopped and goes on becomes what it would have become without the stop. `updatin
 step, `checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,8 @@ from training.distributed import SINGLE, Ranks
 from training.loop_config import LoopConfig
 from training.run_log import RunLog, Show, Values
 from training.updating import Numbers, Updater
+
+log = logging.getLogger(__name__)
 
 Tensors = dict[str, torch.Tensor]
 Metrics = dict[str, float]
@@ -98,6 +101,7 @@ def train(
     """
     run = _Run(network, task, config, folder, ranks, recipe)
     run.resume()
+    run.tell_where()
     if run.has_ended:
         network.eval()
         return run.standing.metrics
@@ -158,6 +162,16 @@ class _Run:
         if self._ranks.is_first:
             self._folder.mkdir(parents=True, exist_ok=True)
             remove_partial(self._folder)
+
+    def tell_where(self) -> None:
+        """Say of a run that was begun before where it is."""
+        step = self.standing.step
+        if not step or not self._ranks.is_first:
+            return
+        if self.has_ended:
+            log.info("This run has ended at step %d.", step)
+        else:
+            log.info("Goes on at step %d of %d.", step, self._config.n_steps)
 
     def go_on(self, batches: Iterator[Tensors], monitor: Monitor) -> None:
         """Take the steps that are left."""

@@ -25,10 +25,10 @@ OverridesArgument = Annotated[
     typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="What differs from the preset."),
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda …", callback=_known_device)
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", callback=_known_device)
 ]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips.")
+    int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips; 0: none.")
 ]
 WandbOption = Annotated[
     str,

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -15,6 +16,7 @@ from torch import nn
 
 from core.errors import CheckpointError
 from core.model.build import tower_weights
+from core.model.config import WIDTH
 from core.model.fusion import Head
 from core.model.kind import STAGE_1_TOWERS, CheckpointKind, identify
 from core.model.synchformer import Synchformer
@@ -89,14 +91,36 @@ def network_of(weights: Mapping[str, torch.Tensor], path: Path) -> Synchformer:
             path=path,
         )
     towers = tower_weights(weights)
-    width = towers["vfeat_extractor.cls_token"].shape[-1]
-    blocks = {name.split(".")[2] for name in towers if name.startswith("vfeat_extractor.blocks.")}
+    size = size_of(weights)
     head: Head = "synchability" if kind is CheckpointKind.SYNCHABILITY else "sync"
-    network = Synchformer(head=head, width=width, depth=len(blocks))
+    network = Synchformer(head=head, width=size.width, depth=size.depth)
     is_complete = kind is not CheckpointKind.EXTRACTORS
     new = () if is_complete else ("vproj.", "aproj.", "transformer.")
     load_matching(network, weights if is_complete else towers, path, new=new)
     return network.eval()
+
+
+class NetworkSize(NamedTuple):
+    """How large a network is.
+
+    Attributes:
+        width: Of the tokens.
+        depth: Blocks of each tower.
+    """
+
+    width: int = WIDTH
+    depth: int = 12
+
+
+def size_of(weights: Mapping[str, torch.Tensor]) -> NetworkSize:
+    """Return the size of the network that complete weights belong to.
+
+    Raises:
+        KeyError: They have no visual tower.
+    """
+    towers = tower_weights(weights)
+    blocks = {name.split(".")[2] for name in towers if name.startswith("vfeat_extractor.blocks.")}
+    return NetworkSize(towers["vfeat_extractor.cls_token"].shape[-1], len(blocks))
 
 
 def load_matching(

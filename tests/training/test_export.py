@@ -20,7 +20,9 @@ def test_a_network_of_another_size_is_refused_and_nothing_is_written(
 ) -> None:
     small = run_of(Synchformer(width=48, depth=1), tmp_path / "best.pt")
     assert main(["export", str(small), str(tmp_path / "model")]) == EXIT_FAILED
-    assert "best.pt does not fit the published network" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "Only networks of the published size (width 768, depth 12) can be" in refusal
+    assert "best.pt has width 48, depth 1." in refusal
     assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
 
 

@@ -205,6 +205,32 @@ def test_run_of_another_recipe_is_refused(tmp_path: Path) -> None:
     Line().train(tmp_path, recipe="12 windows")
 
 
+def test_what_differs_is_named_once(tmp_path: Path) -> None:
+    def recipe(rate: float, root: str) -> str:
+        return json.dumps({"loop": {"learning_rate": rate}, "data": {"root": root}})
+
+    _stopped(tmp_path, 8, recipe=recipe(0.02, "here"))
+    faster = replace(CONFIG, learning_rate=0.5)
+    with pytest.raises(CheckpointError, match="or delete that file to begin anew") as caught:
+        Line().train(tmp_path, faster, recipe=recipe(0.5, "there"))
+    assert caught.value.details == (
+        "loop.learning_rate = 0.02 and not 0.5; recipe.data.root = 'here' and not 'there'"
+    )
+
+
+def test_a_run_that_was_begun_says_where_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="training")
+    _stopped(tmp_path, 8)
+    assert not caplog.messages
+    Line().train(tmp_path)
+    assert caplog.messages == [f"Goes on at step 6 of {CONFIG.n_steps}."]
+    caplog.clear()
+    Line().train(tmp_path)
+    assert caplog.messages == [f"This run has ended at step {CONFIG.n_steps}."]
+
+
 class _Worm:
     def __reduce__(self) -> tuple[object, ...]:
         return (print, ("a checkpoint was executed",))

@@ -29,12 +29,13 @@ from core.media.probe import probe
 from core.media.reader import StreamReader
 from core.paths import complete_or_absent
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
+from training.data.gaps import GAP_S, Gaps, share_filled
 
 MIN_LENGTH_S = 9.0
 """The published data sets leave out shorter clips; segments of the first stage take 8.96 s."""
 
-_GAP_S = 0.02
-"""Timestamps that leave the count of samples by more mean that sound is missing."""
+MOST_FILLED = 0.1
+"""Damaged clips of which more is filled in, with held pictures or silence, are left out."""
 
 _AAC_SAMPLES = 1024
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
@@ -56,8 +57,8 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
     Sound keeps one or two channels; more become two.
 
     Raises:
-        ClipFileError: It has no picture or no sound, cannot be decoded, or is too short. Nothing is
-            written.
+        ClipFileError: It has no picture or no sound, cannot be decoded, is too short, or more
+            than `MOST_FILLED` of it is lost to damage. Nothing is written.
         OSError: The target cannot be written.
     """
     try:
@@ -67,19 +68,22 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
     if info.picture is None or not info.audios:
         raise ClipFileError("no picture" if info.picture is None else "no sound", path=source)
     video, audio = info.picture, info.audios[0]
+    filled = 0.0
     with complete_or_absent(target) as partial:
         if is_prepared(info):
             shutil.copyfile(source, partial)
             length_s = min(video.duration_s or 0.0, audio.duration_s or 0.0)
         else:
             try:
-                length_s = _transcode(source, partial, video, audio)
+                length_s, filled = _transcode(source, partial, video, audio)
             except (MediaError, FFmpegError) as error:
                 if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                     raise
                 raise ClipFileError("cannot be decoded", path=source, details=str(error)) from error
         if length_s < least_s:
             raise ClipFileError(f"too short: {length_s:.2f} s", path=source)
+        if filled > MOST_FILLED:
+            raise ClipFileError(f"damaged: {filled:.0%} filled in".replace("%", " %"), path=source)
 
 
 def is_prepared(info: MediaInfo) -> bool:
@@ -102,15 +106,18 @@ def is_prepared(info: MediaInfo) -> bool:
     )
 
 
-def _transcode(source: Path, target: Path, video: VideoStream, audio: AudioStream) -> float:
-    """Return how long both picture and sound are, in seconds."""
+def _transcode(
+    source: Path, target: Path, video: VideoStream, audio: AudioStream
+) -> tuple[float, float]:
+    """Return how long both picture and sound are, in seconds, and which share damage took."""
     zero = clip_start(video, audio)
+    picture_gaps, sound_gaps = Gaps(), Gaps()
     with av.open(str(target), "w", format="mp4", options=_MUX_OPTIONS) as container:
         packets: list[_Packet] = []
         n_samples = n_frames = 0
         # Streams are declared before the first of them is encoded.
-        sound = _sound(source, audio, zero)
-        pictures = _pictures(source, video, zero)
+        sound = _sound(source, audio, zero, sound_gaps)
+        pictures = _pictures(source, video, zero, picture_gaps)
         first_sound, first_picture = next(sound, None), next(pictures, None)
         if first_sound is None or first_picture is None:
             what = "sound" if first_sound is None else "picture"
@@ -132,7 +139,8 @@ def _transcode(source: Path, target: Path, video: VideoStream, audio: AudioStrea
         packets.sort(key=_decoding_time)
         for packet in packets:
             container.mux(packet)
-    return min(n_frames / VIDEO_FPS, n_samples / AUDIO_RATE_HZ)
+    length_s = min(n_frames / VIDEO_FPS, n_samples / AUDIO_RATE_HZ)
+    return length_s, share_filled(picture_gaps, sound_gaps, length_s)
 
 
 def _add_picture(container: OutputContainer, first: VideoFrame) -> AvVideoStream:
@@ -143,10 +151,10 @@ def _add_picture(container: OutputContainer, first: VideoFrame) -> AvVideoStream
     return stream
 
 
-def _pictures(source: Path, video: VideoStream, zero: Fraction) -> Iterator[VideoFrame]:
+def _pictures(source: Path, video: VideoStream, zero: Fraction, gaps: Gaps) -> Iterator[VideoFrame]:
     """Yield the pictures from time 0 on, upright and of their size."""
     with StreamReader(source, video.index, VideoFrame, threading.Event()) as reader:
-        frames = reader.frames()
+        frames = gaps.watch(reader, 1 / (video.frame_rate or Fraction(VIDEO_FPS)))
         first = next(frames, None)
         if first is None:
             return
@@ -156,10 +164,10 @@ def _pictures(source: Path, video: VideoStream, zero: Fraction) -> Iterator[Vide
                 yield frame
 
 
-def _sound(source: Path, audio: AudioStream, zero: Fraction) -> Iterator[AudioFrame]:
+def _sound(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iterator[AudioFrame]:
     """Yield the sound from time 0 on; what is missing before or between is silence."""
     with StreamReader(source, audio.index, AudioFrame, threading.Event()) as reader:
-        frames = reader.frames()
+        frames = gaps.watch(reader, Fraction(0))
         first = next(frames, None)
         if first is None:
             return
@@ -201,7 +209,7 @@ def _sound_graph(first: AudioFrame, zero: Fraction) -> Graph:
     begin = round(zero * AUDIO_RATE_HZ)
     layout = "mono" if first.layout.nb_channels == 1 else "stereo"
     filters = [
-        ("aresample", f"{AUDIO_RATE_HZ}:async=1:min_hard_comp={_GAP_S}:first_pts={begin}"),
+        ("aresample", f"{AUDIO_RATE_HZ}:async=1:min_hard_comp={GAP_S}:first_pts={begin}"),
         ("aformat", f"sample_fmts=fltp:channel_layouts={layout}"),
         ("asetnsamples", f"n={_AAC_SAMPLES}:p=0"),
     ]

@@ -26,11 +26,16 @@ def evaluate(
     preset: PresetOption,
     out: OutOption,
     overrides: OverridesArgument = None,
-    split: Annotated[str, typer.Option("--split", help="train, valid or test.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", help="Which clips of the data set: train, valid or test.")
+    ] = "test",
     n_passes: Annotated[
         int,
         typer.Option(
-            "--iter-times", metavar="N", min=0, help="Go through the clips N times and pool."
+            "--iter-times",
+            metavar="N",
+            min=0,
+            help="Go through the clips N times and pool; 0: as the recipe says, samples.n_passes.",
         ),
     ] = 0,
     judge: Annotated[

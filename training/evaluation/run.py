@@ -24,7 +24,7 @@ from training.evaluation.figures import (
 from training.evaluation.plots import save_confusion, save_reliability
 from training.evaluation.report import Evaluation, write_json
 from training.evaluation.trust import LEAST_S, LongClips, MeasuredSamples
-from training.weights import network_of, read_weights
+from training.weights import network_of, read_weights, size_of
 
 RESULT = "evaluation.json"
 
@@ -59,7 +59,8 @@ def evaluate_checkpoint(
     about the clips comes into the file when all the rest is in it.
 
     Args:
-        config: Says which clips, how windows are cut, how many at once, and the seed.
+        config: Says which clips, how windows are cut, how many at once, and the seed. The sizes of
+            the network are those of the checkpoint, and are saved so.
         question: What to evaluate.
         folder: Made if missing.
         monitor: Told how far it is, and asked after each batch whether to go on.
@@ -76,7 +77,7 @@ def evaluate_checkpoint(
     data_set = open_data_set(config.data.kind, question.split, config.data)
     if question.n_passes:
         config = replace(config, samples=replace(config.samples, n_passes=question.n_passes))
-    _save_config(config, folder)
+    _save_config(config, network, folder)
     long_clips = LongClips()
     samples = _samples(network, data_set, config, is_measured=other is not None)
     answers = ask_samples(
@@ -109,6 +110,7 @@ def _evaluated(
     if not len(answers.targets):
         raise DataSetError(f"No clip of {data_set.name} can be used; the warnings say why.")
     head = network.transformer.head
+    on_windows = data_set.window_notes if head == "sync" else ()
     tables = data_set.fixed if head == "sync" and config.samples.is_by_table else {}
     n_given = sum(data_set.items[number].key in tables for number in answers.items.tolist())
     return Evaluation(
@@ -120,7 +122,7 @@ def _evaluated(
         n_drawn=len(answers.targets) - n_given,
         figures=figures_of(answers),
         judge="" if question.synchability is None else str(question.synchability),
-        notes=(*data_set.notes, *_on_left_out(n_asked - len(answers.targets))),
+        notes=(*data_set.notes, *on_windows, *_on_left_out(n_asked - len(answers.targets))),
     )
 
 
@@ -159,14 +161,21 @@ def _on_left_out(n_windows: int) -> list[str]:
     return [f"{count} left out, since the clip cannot be used."]
 
 
-def _save_config(config: RunConfig, folder: Path) -> None:
+def _save_config(config: RunConfig, network: Synchformer, folder: Path) -> None:
+    """Save what was asked of which network: its size is that of the checkpoint, not the preset's.
+
+    Raises:
+        ConfigError: The folder belongs to a training run, or cannot be written to.
+    """
     if (folder / LATEST).exists():
         raise ConfigError(
             f"{folder} holds a training run with a configuration of its own; choose another folder"
             " with --out.",
             path=folder,
         )
-    save_config(config, folder)
+    size = size_of(network.state_dict())
+    model = replace(config.model, width=size.width, depth=size.depth)
+    save_config(replace(config, model=model), folder)
 
 
 def _network(path: Path, question: Question) -> Synchformer:

@@ -29,6 +29,8 @@ TEMPERATURE_RANGE = (0.001, 0.5)
 
 N_SHOWN = 8
 
+_KINDS = {"v": "picture", "a": "sound"}
+
 Similarities = dict[str, torch.Tensor]
 
 VALIDATION_WINDOW_SEGMENTS = 8
@@ -173,7 +175,9 @@ class ContrastiveTask:
             for name in shown[0]:
                 matrices = [of_clip[name] for of_clip in shown]
                 titles = [f"clip {number}" for number in range(len(shown))]
-                show(f"similarity-{name}", similarity_figure(matrices, titles))
+                rows, columns = (_KINDS[letter] for letter in name.split("2"))
+                figure = similarity_figure(matrices, titles, rows=rows, columns=columns)
+                show(f"similarity-{name}", figure)
         found = (torch.cat(precisions), torch.stack(losses)) if losses else 2 * (torch.zeros(0),)
         precision, loss = map(gather_rows, found)
         return {"precision": float(precision.mean()), "loss": float(loss.mean())}

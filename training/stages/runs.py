@@ -204,9 +204,11 @@ def _start(network: Synchformer, config: RunConfig) -> None:
 def _open_sets(config: RunConfig, ranks: Ranks) -> tuple[DataSet, DataSet]:
     """Return what is learned from and what is asked in validations."""
     sets = [open_data_set(config.data.kind, split, config.data) for split in ("train", "valid")]
-    for note in [note for data_set in sets for note in data_set.notes]:
-        if ranks.is_first:
-            log.warning("%s", note)
+    notes = [note for data_set in sets for note in data_set.notes]
+    if config.stage == "sync":
+        notes += [note for data_set in sets for note in data_set.window_notes]
+    for note in dict.fromkeys(notes) if ranks.is_first else ():
+        log.warning("%s", note)
     return sets[0], sets[1]
 
 

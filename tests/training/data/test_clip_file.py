@@ -1,3 +1,4 @@
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from core.media.probe import probe
 from training.data.clip import Clip, read_clip
 from training.data.clip_file import ClipFileError, is_prepared, write_prepared
+from training.data.gaps import Gaps, share_filled
 
 MakeClip = Callable[..., Path]
 
@@ -84,3 +86,26 @@ def test_what_cannot_be_learned_from_is_refused(
     with pytest.raises(ClipFileError, match=why):
         write_prepared(source, target)
     assert sorted(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_what_is_filled_in_for_much_damage_is_not_learned_from(
+    make_clip: MakeClip, tmp_path: Path, name: str
+) -> None:
+    source = make_clip(name, size=(480, 270), duration_s=6.0)
+    content = bytearray(source.read_bytes())
+    middle = slice(len(content) * 3 // 8, len(content) * 5 // 8)
+    content[middle] = random.Random(1).randbytes(middle.stop - middle.start)
+    source.write_bytes(content)
+    target = tmp_path / "prepared.mp4"
+    with pytest.raises(ClipFileError, match=r"^damaged: \d\d % filled in$"):
+        write_prepared(source, target, least_s=4.0)
+    assert not target.exists()
+
+
+def test_gaps_of_a_sound_clip_are_no_damage() -> None:
+    picture, sound = Gaps(), Gaps()
+    picture.missing_s = Fraction(3)
+    assert share_filled(picture, sound, 6.0) == 0
+    sound.is_damaged = True
+    assert share_filled(picture, sound, 6.0) == 0.5

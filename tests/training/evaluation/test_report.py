@@ -78,9 +78,33 @@ def test_plots_are_pictures(evaluation: Evaluation, answers: Answers, tmp_path: 
     save_reliability(evaluation.figures.calibration, tmp_path / "reliability.png")
     save_confusion(confusion(answers), tmp_path / "confusion.png")
     matrices = [torch.eye(7)] * 5
-    figure = similarity_figure(matrices, [f"clip {i}" for i in range(5)])
+    titles = [f"clip {i}" for i in range(5)]
+    figure = similarity_figure(matrices, titles, rows="picture", columns="sound")
     save_figure(figure, tmp_path / "similarity.png")
     for name in ("reliability", "confusion", "similarity"):
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None
         assert picture.shape[0] > 300
+
+
+def test_similarities_of_an_untrained_network_show_no_structure() -> None:
+    torch.manual_seed(0)
+    matrices = [0.9 + 0.01 * torch.rand(7, 7)] * 2
+    figure = similarity_figure(matrices, ["clip 0", "clip 1"], rows="picture", columns="sound")
+    images = [image for axes in figure.axes for image in axes.get_images()]
+    assert [image.get_clim() for image in images] == [(-1, 1)] * 2
+    assert len(figure.axes) == 3  # two clips and one scale
+    assert figure.get_supxlabel() == "segments of the sound"
+    assert figure.get_supylabel() == "segments of the picture"
+
+
+def test_classes_that_were_never_asked_for_are_grey(tmp_path: Path) -> None:
+    save_confusion(torch.zeros(21, 21), tmp_path / "none.png")
+    save_confusion(torch.eye(21), tmp_path / "all.png")
+    shares = []
+    for name in ("none", "all"):
+        picture = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert picture is not None
+        shares.append((abs(picture.astype(int) - 217).max(axis=2) < 2).mean())
+    assert shares[0] > 0.3
+    assert shares[1] < 0.01

@@ -58,6 +58,7 @@ def test_a_checkpoint_is_evaluated_together_with_what_says_where_to_trust_it(
     saved_config = read_config(out / "config.toml", [])
     assert saved_config.samples.n_passes == 2
     assert saved_config.data == config.data
+    assert {"width": saved_config.model.width, "depth": saved_config.model.depth} == TINY
 
 
 def test_short_clips_are_left_out_where_sounds_of_another_time_are_asked_for(

@@ -142,7 +142,7 @@ def test_validation_tells_how_many_windows_find_their_own() -> None:
     assert 0.5 <= found["precision"] < 0.8
     assert found["loss"] > 1
     assert list(shown) == [f"similarity-{name}" for name in ("v2a", "a2v", "v2v", "a2a")]
-    assert [len(figure.axes) for figure in shown.values()] == 4 * [2]
+    assert [len(figure.axes) for figure in shown.values()] == 4 * [3]  # two clips, one scale
 
 
 def test_similarities_have_a_row_for_each_segment_that_is_compared() -> None:

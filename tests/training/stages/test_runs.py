@@ -11,13 +11,21 @@ import torch
 
 from core.errors import CheckpointError
 from core.progress import SILENT
-from training.config import ModelConfig, RunConfig, StartConfig, read_config, save_config
-from training.data.sets.data_set import DataConfig
+from training.config import (
+    ModelConfig,
+    RunConfig,
+    Stage,
+    StartConfig,
+    read_config,
+    save_config,
+)
+from training.data.sets.data_set import DataConfig, DataSet
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.distributed import SINGLE
 from training.features import read_features
 from training.loop_config import LoopConfig
 from training.run_log import LOG
+from training.stages import runs
 from training.stages.caching import CacheConfig
 from training.stages.runs import run_windows
 
@@ -48,6 +56,17 @@ def test_the_same_seed_gives_the_same_network(config: RunConfig, tmp_path: Path)
         assert set(metrics) == {"loss", "accuracy", "within_one"}
         weights.append(torch.load(out / "latest.pt", weights_only=True)["model"])
     assert all(weight.equal(weights[1][name]) for name, weight in weights[0].items())
+
+
+@pytest.mark.parametrize("stage", ["contrastive", "sync", "synchability"])
+def test_missing_given_windows_are_told_where_offsets_are_asked_and_equal_notes_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = DataSet("clips", (), notes=("None is left out.",), window_notes=("None is given.",))
+    monkeypatch.setattr(runs, "open_data_set", lambda *_: opened)
+    runs._open_sets(RunConfig(stage=stage), SINGLE)
+    expected = ["None is left out.", "None is given."]
+    assert caplog.messages == (expected if stage == "sync" else expected[:1])
 
 
 def test_a_folder_keeps_the_configuration_of_its_run_when_another_is_refused(

@@ -83,12 +83,14 @@ class DataSet:
         items: The clips, in an order that is always the same.
         fixed: By key, of the clips that have one.
         notes: Sentences about what is left out or missing.
+        window_notes: Sentences about missing given windows, for those who ask for offsets.
     """
 
     name: str
     items: tuple[Item, ...]
     fixed: Mapping[str, FixedOffset] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    window_notes: tuple[str, ...] = ()
 
 
 def checked_split(split: str) -> str:

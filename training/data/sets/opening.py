@@ -47,23 +47,24 @@ def open_data_set(kind: str, split: str, config: DataConfig) -> DataSet:
         kept = tuple(data_set.items[i * n_items // config.n_most] for i in range(config.n_most))
         notes.append(f"{config.n_most} of {n_items} clips of {data_set.name} are used.")
         data_set = replace(data_set, items=kept)
+    on_windows: tuple[str, ...] = ()
     if split != "train" and (kind != "folder" or config.fixed_offsets is not None):
-        notes += _on_windows(data_set, config.fixed_offsets or config.lists)
-    return replace(data_set, notes=tuple(notes))
+        on_windows = _on_windows(data_set, config.fixed_offsets or config.lists)
+    return replace(data_set, notes=tuple(notes), window_notes=on_windows)
 
 
-def _on_windows(data_set: DataSet, place: Path | None) -> list[str]:
+def _on_windows(data_set: DataSet, place: Path | None) -> tuple[str, ...]:
     """Tell of clips that should have a given window and have none."""
     n_items = len(data_set.items)
     n_drawn = sum(item.key not in data_set.fixed for item in data_set.items)
     if not n_drawn:
-        return []
+        return ()
     if not data_set.fixed:
-        return [
-            f"There is no table of given windows in {place}; where an offset is asked for, the "
-            f"windows of all {n_items} clips of {data_set.name} are drawn."
-        ]
-    return [
+        return (
+            f"There is no table of given windows in {place}; the windows of all {n_items} clips of "
+            f"{data_set.name} are drawn.",
+        )
+    return (
         f"{n_drawn} of {n_items} clips of {data_set.name} are not in the tables of given windows "
-        f"in {place}; where an offset is asked for, theirs are drawn."
-    ]
+        f"in {place}; theirs are drawn.",
+    )

@@ -154,24 +154,24 @@ def test_lrs3_keeps_the_folders_of_its_lists(tmp_path: Path, write_text: WriteTe
     )
     assert keys(data_set) == sorted(names)
     assert data_set.fixed["pretrain/other/00018"] == FixedOffset(1.6, 0.4)
-    assert data_set.notes == (
+    assert data_set.window_notes == (
         "2 of 3 clips of LRS3 (valid) are not in the tables of given windows in "
-        f"{tmp_path / 'lists'}; where an offset is asked for, theirs are drawn.",
+        f"{tmp_path / 'lists'}; theirs are drawn.",
     )
 
 
 def test_missing_tables_of_windows_are_told_where_windows_are_judged(
     vggsound: DataConfig, write_text: WriteText
 ) -> None:
-    (note,) = open_data_set("vggsound", "test", vggsound).notes
-    assert note.startswith(f"There is no table of given windows in {vggsound.lists}; where an")
+    (note,) = open_data_set("vggsound", "test", vggsound).window_notes
+    assert note.startswith(f"There is no table of given windows in {vggsound.lists}; the")
     assert "windows of all 2 clips" in note
-    assert not open_data_set("vggsound", "train", vggsound).notes
+    assert not open_data_set("vggsound", "train", vggsound).window_notes
     write_text(
         "lists/fixed_offsets_vggsound/test_size21_crop5_min-2.00_max2.00.csv",
         "path,offset_sec,vstart_sec\nof another set,0.2,1.0\n",
     )
-    (note,) = open_data_set("vggsound", "test", vggsound).notes
+    (note,) = open_data_set("vggsound", "test", vggsound).window_notes
     assert note.startswith("2 of 2 clips of VGGSound (test) are not in the tables")
 
 
