@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 
 from av.container import InputContainer
 
@@ -45,7 +44,7 @@ def source_spans(info: MediaInfo, plan: CorrectionPlan) -> dict[int, Span]:
     with open_container(info.path) as reader:
         tracks = {item.index: reader.streams[item.index].id for item in plan.streams.copied}
     return {
-        index: replace(of_tracks[track], first_s=_first_s(info, index))
+        index: replace(of_tracks[track], first_s=_first_s(info, index)[0])
         for index, track in tracks.items()
         if track in of_tracks and not _is_laid_out_anew(plan, index)
     }
@@ -85,7 +84,8 @@ def lead_of(
     if all(begin_s <= 0 for begin_s in begins_s.values()):
         return Fraction(0)
     firsts_s = {
-        item.index: _first_decoded_s(info, item.index) + delays_s.get(item.index, 0)
+        # No pause gets in front of pictures that are to be decoded before time zero.
+        item.index: _first_s(info, item.index)[1] + delays_s.get(item.index, 0)
         for item in plan.streams.copied
     }
     if not any(firsts_s[index] <= 0 < begin_s for index, begin_s in begins_s.items()):
@@ -93,21 +93,13 @@ def lead_of(
     return _LEAST_LEAD_S + math.ceil(max(-min(firsts_s.values()), Fraction(0)))
 
 
-def _first_s(info: MediaInfo, stream_index: int) -> Fraction:
-    """Return when the first packet of a stream would be presented."""
+def _first_s(info: MediaInfo, stream_index: int) -> tuple[Fraction, Fraction]:
+    """Return when the first packet of a stream would be presented, and when decoded."""
     with open_unedited(info.path) as reader:
-        packets = islice(reader.demux(reader.streams[stream_index]), 1)
-        return sum(((packet.pts or 0) * packet.time_base for packet in packets), Fraction(0))
-
-
-def _first_decoded_s(info: MediaInfo, stream_index: int) -> Fraction:
-    """Return when the first packet of a stream would be decoded.
-
-    The muxer puts no pause in front of pictures that are to be decoded before time zero.
-    """
-    with open_unedited(info.path) as reader:
-        packets = islice(reader.demux(reader.streams[stream_index]), 1)
-        return sum(((packet.dts or 0) * packet.time_base for packet in packets), Fraction(0))
+        packet = next(reader.demux(reader.streams[stream_index]), None)
+        if packet is None:
+            return Fraction(0), Fraction(0)
+        return (packet.pts or 0) * packet.time_base, (packet.dts or 0) * packet.time_base
 
 
 def _is_laid_out_anew(plan: CorrectionPlan, stream_index: int) -> bool:
