@@ -8,7 +8,7 @@ from pathlib import Path
 COMMANDS = ("detect", "correct", "check", "models", "calibrate", "cache")
 EXIT_NO_WINDOW = 3
 EXIT_USAGE = 64
-"""As `synchformer_gui.commands.exit_codes` has it, which takes a while to import."""
+"""As `synchformer_gui.cli.exit_codes` has it, which takes a while to import."""
 
 _QUIET = "qt.multimedia.*.info=false;qt.multimedia.symbolsresolver=false"
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"There is no command and no file called {arguments[0]}; see synchformer-gui --help\n"
         )
         return EXIT_USAGE
-    from synchformer_gui.cli import main as run_command
+    from synchformer_gui.cli.main import main as run_command
 
     return run_command(arguments)
 
@@ -47,7 +47,7 @@ def _show_window(clip: Path | None) -> int:
     # Optional libraries that Qt looks for are no news to whoever started the window.
     os.environ.setdefault("QT_LOGGING_RULES", _QUIET)
     # Loading Qt takes a moment, which commands are spared.
-    from synchformer_gui.system_libraries import obstacle
+    from synchformer_gui.qt_check import obstacle
 
     sentence = obstacle()
     if sentence:

@@ -12,10 +12,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from core import __version__
 from core.errors import SyncError
-from synchformer_gui import __version__
 from synchformer_gui.assets import icon_path
-from synchformer_gui.console import log_to_file
+from synchformer_gui.cli.terminal import log_to_file
 from synchformer_gui.playback.qt_player import QtPlayer
 from synchformer_gui.session import Session
 from synchformer_gui.settings import Settings

@@ -5,10 +5,10 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from core.detection.cache.inquiry import Cache, CacheLimits
+from core import __version__
+from core.detection.cached_detector import Cache, CacheLimits
 from core.errors import SyncError
 from core.paths import cache_dir, complete_or_absent, data_dir
-from synchformer_gui import __version__
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.estimate import clip_posterior
+from core import units
+from core.detection.answer.estimate import clip_posterior
 from core.detection.result import Detection, Reason, Verdict
-from core.detection.syncmap.pieces import SyncMap
+from core.detection.sync_map import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
-from synchformer_gui import map_wording, quantities, wording
-from synchformer_gui.close_up import close_up_s
+from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.zoom import close_up_s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +69,9 @@ def write_plot(detection: Detection, target: Path) -> None:
         frameon=False,
     )
     title = [
-        *textwrap.wrap(wording.unbroken(map_wording.answer_sentence(detection)), TITLE_COLUMNS),
+        *textwrap.wrap(
+            offset_wording.unbroken(map_wording.answer_sentence(detection)), TITLE_COLUMNS
+        ),
         f"{detection.info.path.name} · {detection.opinion.engine_name}",
     ]
     figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
@@ -101,7 +105,7 @@ def _draw_row(
     over_time.set_xlim(0.0, detection.info.duration_s)
     over_time.set_facecolor("#808080")
     over_time.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 3, 5, 6, 10], integer=True))
-    over_time.xaxis.set_major_formatter(lambda value, _: quantities.duration_text(value))
+    over_time.xaxis.set_major_formatter(lambda value, _: units.duration_text(value))
 
 
 def _draw_windows(axes: "Axes", detection: Detection) -> None:
@@ -163,7 +167,7 @@ def _draw_answer(axes: "Axes", detection: Detection) -> None:
         1000 * estimate.offset_s,
         color=ESTIMATE_COLOUR,
         linewidth=1.6,
-        label=f"{found}: {wording.short_offset_text(estimate.offset_s)}",
+        label=f"{found}: {offset_wording.short_offset_text(estimate.offset_s)}",
     )
 
 

@@ -1,5 +1,6 @@
 """The open clip and what is being done with it; knows no widgets."""
 
+from enum import Enum, auto
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -9,16 +10,26 @@ from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
-from synchformer_gui import tasks
-from synchformer_gui.activity import Activity
-from synchformer_gui.export_job import Export
-from synchformer_gui.exporting import Exported, ExportRequest
-from synchformer_gui.jobs import Job, JobQueue
-from synchformer_gui.reconsideration import Reconsideration
+from core.workflow.export import Exported, ExportRequest
+from synchformer_gui.jobs import tasks
+from synchformer_gui.jobs.export_job import Export
+from synchformer_gui.jobs.jobs import Job, JobQueue
+from synchformer_gui.jobs.recall_job import Reconsideration
 from synchformer_gui.settings import Preferences
-from synchformer_gui.wording import detection_obstacle
+from synchformer_gui.wording.offset import detection_obstacle
 
 N_PROBERS = 2
+
+
+class Activity(Enum):
+    """What keeps the worker busy on behalf of the open clip."""
+
+    NONE = auto()
+    OPENING = auto()
+    DETECTING = auto()
+    EXPORTING = auto()
+    JUDGING_COPY = auto()
+    """The corrected file is complete; it is judged again."""
 
 
 class Session(QObject):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
-from core.media.naming import DEFAULT_TEMPLATE
+from core.correction.plan.file_name import DEFAULT_TEMPLATE
 from core.paths import data_dir
 from core.timing import TOLERANCES, tolerance_named
 
@@ -36,7 +36,7 @@ class ExportPreferences:
     """How corrected files are written; verification is on each time.
 
     Attributes:
-        template: Name of a new file, as `core.media.naming.default_target` takes it.
+        template: Name of a new file, as `core.correction.plan.file_name.default_target` takes it.
         keeps_times: Whether it gets the times and permissions of the source.
         certifies: Whether a certificate is written beside it.
     """

@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--delay-table",
         type=Path,
-        help="write the table of tests/core/media/test_delays.py, as Markdown, to this file",
+        help="write the table of test_delays.py to this file, as Markdown",
     )
 
 
@@ -102,15 +102,15 @@ def builtin_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a tiny network with random weights, which is never sure, in place of the shipped one."""
     import torch
 
-    from core.model.builtin import About, BuiltinModel, Calibration, write_builtin
-    from core.model.lag import LagNet, LagSizes
+    from core.model.builtin.file import About, BuiltinModel, Calibration, write_builtin
+    from core.model.builtin.lag_net import LagNet, LagSizes
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = LagNet(LagSizes(4, 8, 8, 2, 4, 8, 8, 16))
     path = tmp_path / "tiny.safetensors"
     write_builtin(path, BuiltinModel(network, Calibration(), About("none", 0, "random")))
-    monkeypatch.setattr("core.detection.engines.builtin_weights", lambda: path)
+    monkeypatch.setattr("core.detection.engines.open.builtin_weights", lambda: path)
     return path
 
 

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from core.errors import Cancelled, SyncError
-from training.benchmark import benchmark
-from training.builtin import builtin, recalibrate
+from training.benchmark.command import benchmark
+from training.builtin.command import builtin, recalibrate
+from training.commands.export import export
+from training.commands.prepare import prepare
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
-from training.distributed import is_first_process
 from training.evaluation.command import evaluate
-from training.export import export
-from training.feature_folder import features
-from training.prepare import prepare
+from training.features.command import features
+from training.loop.distributed import is_first_process
 from training.stages.commands import contrastive, sync, synchability
 
 EXIT_FAILED = 3

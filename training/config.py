@@ -9,13 +9,12 @@ from typing import Any, Literal
 
 import tomli_w
 
-from core.model.config import WIDTH
+from core.model.synchformer.dimensions import WIDTH
 from core.paths import complete_or_absent
 from training.config_values import ConfigError, Written, build
-from training.data.recipe import SampleRecipe
+from training.data.sample_config import CacheConfig, SampleRecipe
 from training.data.sets.data_set import DataConfig
-from training.loop_config import EpochConfig, LoopConfig
-from training.stages.caching import CacheConfig
+from training.loop.config import EpochConfig, LoopConfig
 
 PRESETS = Path(__file__).parent / "presets"
 

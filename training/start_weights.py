@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from core.errors import CheckpointError
-from core.model.build import tower_weights
-from core.model.kind import STAGE_1_TOWERS
+from core.model.checkpoints.build import tower_weights
+from core.model.checkpoints.kind import STAGE_1_TOWERS
 from training.weights import N_LISTED, Loaded, load_matching, plain_tensors, read_contents
 
 MOTIONFORMER_AT = "https://dl.fbaipublicfiles.com/motionformer/ssv2_divided_224_16x4.pyth"
@@ -30,7 +30,7 @@ def start_visual_tower(tower: nn.Module, path: Path) -> Loaded:
     """Give a visual tower the weights of Motionformer.
 
     Args:
-        tower: A `core.model.visual.VisualTower`.
+        tower: A `core.model.synchformer.visual_tower.VisualTower`.
         path: The published `.pyth`, whose weights lie under `model_state`.
 
     Raises:
@@ -56,7 +56,7 @@ def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
     the published training; the positions of the other bands are learned anew from there.
 
     Args:
-        tower: A `core.model.audio.AudioTower`.
+        tower: A `core.model.synchformer.audio_tower.AudioTower`.
         path: A `.safetensors` or `.bin` file of the Hugging Face port.
 
     Raises:

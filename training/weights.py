@@ -1,6 +1,6 @@
 """Weights of networks of any size: reading them, and putting them into a network.
 
-`core.model.checkpoint` reads networks of the published sizes alone; in training there are others.
+`checkpoints.checkpoint` reads networks of the published sizes alone; in training there are others.
 """
 
 import pickle
@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from core.errors import CheckpointError
-from core.model.build import tower_weights
-from core.model.config import WIDTH
-from core.model.fusion import Head
-from core.model.kind import STAGE_1_TOWERS, CheckpointKind, identify
-from core.model.synchformer import Synchformer
-from core.model.unpickle import load_pickled
+from core.model.checkpoints.build import tower_weights
+from core.model.checkpoints.kind import STAGE_1_TOWERS, CheckpointKind, identify
+from core.model.checkpoints.safe_pickle import load_pickled
+from core.model.synchformer.dimensions import WIDTH
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT
 
 N_LISTED = 5

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.detection.crop.plan import stated_square
+from core.detection.crop_plan import stated_square
 from core.timing import TOLERANCES, Tolerance
 
 HOP_STEP_S = 0.32
@@ -29,7 +29,7 @@ class DetectionConfig:
         until_s: Stop as soon as the interval reaches no farther than this from the answer; None
             goes on.
         budget_s: Stop when this much time is spent; None takes what it takes.
-        is_hasty: Leave long clips at a margin that `core.detection.pace` names, unless a margin, a
+        is_hasty: Leave long clips at a margin that `schedule.budget` names, unless a margin, a
             time or a single window is asked for.
         crop: Where engines that see a square look: "auto", "centre", "multi" or "x,y,s".
         shift_step_s: Distance of the audio shifts at which a network with classes is asked; 0 asks

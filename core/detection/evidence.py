@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.windows import Window
-from core.model.grid import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
+from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 
 AXIS_STEP_S = 0.01
 """Step of the offset axis on which all evidence is expressed."""
@@ -24,7 +24,7 @@ class WindowPosterior:
     Attributes:
         window: The window.
         audio_shift_s: Known shift that was applied to the audio beforehand, in seconds.
-        logits: (21,) float32, over `core.model.grid.OFFSET_GRID_S`.
+        logits: (21,) float32, over `core.model.synchformer.offset_classes.OFFSET_GRID_S`.
     """
 
     window: Window
@@ -46,7 +46,7 @@ class Evaluation:
     Attributes:
         audio_shift_s: By how much the sound was made early first, in seconds: the answer is about
             the offset and this together.
-        logits: (21,) float32, over `core.model.grid.OFFSET_GRID_S`.
+        logits: (21,) float32, over `core.model.synchformer.offset_classes.OFFSET_GRID_S`.
     """
 
     audio_shift_s: float

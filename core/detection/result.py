@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.detection.config import DetectionConfig
-from core.detection.crop.plan import CropPlan
+from core.detection.crop_plan import CropPlan
 from core.detection.evidence import OffsetEvidence
-from core.detection.syncmap.pieces import MapKind, SyncMap
+from core.detection.sync_map import MapKind, SyncMap
 from core.media.info import MediaInfo
 from core.timing import TimeSpan
 

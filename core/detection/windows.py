@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model.config import (
+from core.model.synchformer.dimensions import (
     CROP_FIRST_FRAME,
     CROP_FRAMES,
     SEGMENT_FRAMES,

@@ -13,10 +13,10 @@ from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
-from core.media.file_index import check_index
+from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
-from core.media.untimed import is_uncompressed
+from core.media.stream_kind import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
 """Recordings of broadcasts may begin this far from the first picture that can be decoded."""

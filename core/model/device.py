@@ -71,7 +71,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the type in which the towers calculate.
 
     "auto" is float32, except on CPUs that multiply bfloat16 natively: there bfloat16 takes half the
-    time, and tests/core/model/test_precision.py shows that it gives the same answers.
+    time, and tests/core/model/synchformer/test_precision.py shows that it gives the same answers.
 
     Args:
         name: "auto" or one of `PRECISIONS`.

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import SyncError
-from synchformer_gui import export_wording
+from core.workflow.export import Exported
 from synchformer_gui.assets import icon_path
-from synchformer_gui.exporting import Exported
 from synchformer_gui.views import theme
-from synchformer_gui.wording import breakable
+from synchformer_gui.wording import export as export_wording
+from synchformer_gui.wording.offset import breakable
 
 _ERROR_BACK, _NEWS_BACK = "#3a2426", "#332c1e"
 

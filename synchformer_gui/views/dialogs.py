@@ -5,10 +5,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from synchformer_gui.export_proposal import ExportProposal
-from synchformer_gui.jobs import JobQueue
+from synchformer_gui.jobs.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
-from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.export.export_dialog import ExportDialog
+from synchformer_gui.views.export.initial_values import ExportProposal
 from synchformer_gui.views.models_dialog import ModelsDialog
 
 

@@ -15,27 +15,26 @@ from PySide6.QtWidgets import (
 
 from core.detection.result import Detection
 from core.errors import SyncError
-from core.media.hints import DelayHint, delay_hints
+from core.media.delay_hints import DelayHint, delay_hints
 from core.media.info import MediaInfo
-from core.model.catalog import AUTO, BUILTIN, CLASSICAL
-from core.model.kind import CheckpointKind
+from core.model.checkpoints.kind import CheckpointKind
+from core.model.store.catalog import AUTO, BUILTIN, CLASSICAL
 from core.timing import TimeSpan
-from synchformer_gui import tasks
-from synchformer_gui.activity import Activity
-from synchformer_gui.coverage import coverage_sentence
-from synchformer_gui.export_proposal import propose
-from synchformer_gui.exporting import ExportRequest
+from core.workflow.export import ExportRequest
+from synchformer_gui.jobs import tasks
 from synchformer_gui.playback.player import Player
-from synchformer_gui.session import Session
+from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import ExportPreferences, Settings
 from synchformer_gui.views.banner import Banner
-from synchformer_gui.views.clip_facts import FactsLabel, facts_text
+from synchformer_gui.views.detection.clip_info import FactsLabel, facts_text
+from synchformer_gui.views.detection.side_panel import SidePanel
 from synchformer_gui.views.dialogs import Dialogs
+from synchformer_gui.views.export.initial_values import propose
 from synchformer_gui.views.menus import Command, add_menu, add_preferences
-from synchformer_gui.views.playback_pane import PlaybackPane
-from synchformer_gui.views.region import RegionKeys
-from synchformer_gui.views.side_panel import SidePanel
-from synchformer_gui.views.timeline import Timeline
+from synchformer_gui.views.player.pane import PlaybackPane
+from synchformer_gui.views.timeline.region import RegionKeys
+from synchformer_gui.views.timeline.timeline import Timeline
+from synchformer_gui.wording.coverage import coverage_sentence
 
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)

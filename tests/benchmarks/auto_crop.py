@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.answer.estimate import estimate_offset
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
-from core.detection.crop.merging import merge_squares
-from core.detection.crop.plan import CropPlan, Square, centre_square
-from core.detection.crop.squares import cut_squares
-from core.detection.engine import ClipContext, Engine
-from core.detection.engines import EngineChoice, open_engine
-from core.detection.estimate import estimate_offset
+from core.detection.crop.cut import cut_squares
+from core.detection.crop.merge import merge_squares
+from core.detection.crop_plan import CropPlan, Square, centre_square
+from core.detection.engines.base import ClipContext, Engine
+from core.detection.engines.open import EngineChoice, open_engine
 from core.detection.evidence import OffsetEvidence
-from core.media.decode import ClipChunk, ClipDecoder
+from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.probe import probe
-from core.model.catalog import BUILTIN
+from core.model.store.catalog import BUILTIN
 from core.progress import SILENT
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
 from training.data.synthetic.performance import Stage

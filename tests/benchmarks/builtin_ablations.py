@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 
-from core.model.lag import Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import Heard, LagNet, LagSizes, Seen
 from core.progress import SILENT
-from training.lag_task import LagTask, LagTaskConfig
-from training.loop import train
-from training.loop_config import LoopConfig
+from training.builtin.task import LagTask, LagTaskConfig
+from training.loop.config import LoopConfig
+from training.loop.loop import train
 
 N_TRAIN, N_VALIDATION = 600, 185
 FINEST, WHOLE = 0, 3

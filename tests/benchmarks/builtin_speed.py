@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.engine import ClipContext, Engine
-from core.detection.engines import EngineChoice, open_engine
+from core.detection.engines.base import ClipContext, Engine
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.engines.open import EngineChoice, open_engine
 from core.progress import SILENT
-from training.benchmark_clips import Recording, read_recording
+from training.benchmark.clips import Recording, read_recording
 
 RANGES_S = (2.0, 8.0)
 

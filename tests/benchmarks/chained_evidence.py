@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core.detection.confidence import ConfidenceRule
+from core.detection.answer.confidence import ConfidenceRule
+from core.detection.answer.map_search import find_sync_map
 from core.detection.config import DetectionConfig
-from core.detection.engine import Engine
+from core.detection.engines.base import Engine
 from core.detection.evidence import OffsetEvidence, moved, offset_axis
-from core.detection.syncmap.pieces import MapKind, SyncMap
-from core.detection.syncmap.search import find_sync_map
+from core.detection.sync_map import MapKind, SyncMap
 from core.timing import VIDEO_FPS
-from training.benchmark_clips import read_recording, read_sound
-from training.benchmark_estimators import EngineEstimator, Findings
+from training.benchmark.clips import read_recording, read_sound
+from training.benchmark.estimators import EngineEstimator, Findings
 
 CHAIN_S = 300.0
 CLIP_S = 10.0

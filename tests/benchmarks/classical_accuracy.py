@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from generated_scenes import SCENES, render
 
-from core.detection.classical.engine import ClassicalEngine
+from core.detection.answer.estimate import estimate_offset
 from core.detection.config import DetectionConfig
-from core.detection.engine import ClipContext
-from core.detection.estimate import estimate_offset
+from core.detection.engines.base import ClipContext
+from core.detection.engines.classical import ClassicalEngine
 from core.progress import SILENT
 
 

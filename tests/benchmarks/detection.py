@@ -38,17 +38,17 @@ from detection_tables import (
 from numpy.typing import NDArray
 from pages import write_tables
 
+from core.detection.answer.estimate import judge_by
 from core.detection.config import HOP_STEP_S, DetectionConfig
-from core.detection.detector import detect
-from core.detection.engine import Engine
-from core.detection.engines import EngineChoice, open_engine
-from core.detection.estimate import judge_by
+from core.detection.detect import detect
+from core.detection.engines.base import Engine
+from core.detection.engines.open import EngineChoice, open_engine
 from core.detection.result import Detection
-from core.model.catalog import BUILTIN
-from core.model.grid import OFFSET_GRID_S
+from core.model.store.catalog import BUILTIN
+from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import AUDIO_RATE_HZ
-from training.benchmark_clips import read_sound
-from training.builtin import BuiltinRecipe
+from training.benchmark.clips import read_sound
+from training.builtin.command import BuiltinRecipe
 from training.data.synthetic.cache import render_split_files
 from training.data.synthetic.recipe import recipe_of, split_scenes
 from training.data.synthetic.render import render_once

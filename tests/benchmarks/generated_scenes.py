@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decode import ClipChunk
+from core.media.decoder import ClipChunk
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 HEIGHT_PX, WIDTH_PX = 256, 320

@@ -18,8 +18,8 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from core.model.build import build_synchformer
-from core.model.checkpoint import read_checkpoint
+from core.model.checkpoints.build import build_synchformer
+from core.model.checkpoints.checkpoint import read_checkpoint
 from core.model.device import PRECISIONS, choose_device
 from tests.golden.stand_in import published_shapes, stand_in_weights
 

@@ -17,14 +17,14 @@ import safetensors.torch
 import torch
 
 from core.detection.config import HOP_STEP_S, DetectionConfig
-from core.detection.engine import ClipContext
+from core.detection.engines.base import ClipContext
+from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.evidence import OffsetEvidence
-from core.detection.synchformer.engine import SynchformerEngine
-from core.media.decode import ClipChunk
-from core.model.build import build_synchformer
-from core.model.checkpoint import read_checkpoint
-from core.model.config import CROP_FIRST_FRAME, CROP_FRAMES
+from core.media.decoder import ClipChunk
+from core.model.checkpoints.build import build_synchformer
+from core.model.checkpoints.checkpoint import read_checkpoint
 from core.model.device import PRECISIONS
+from core.model.synchformer.dimensions import CROP_FIRST_FRAME, CROP_FRAMES
 from core.progress import SILENT
 from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
 from tests.golden.stand_in import published_shapes, stand_in_weights

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.answer.map_search import find_sync_map
 from core.detection.config import DetectionConfig
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.syncmap.pieces import MapKind, SyncMap
-from core.detection.syncmap.search import find_sync_map
+from core.detection.sync_map import MapKind, SyncMap
 from core.detection.windows import plan_windows
 from core.timing import VIDEO_FPS
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pages import write_tables
 
-from training.run_log import LOG
+from training.loop.run_log import LOG
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "training.md"

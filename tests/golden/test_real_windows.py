@@ -12,11 +12,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.model.build import build_synchformer, tower_weights
-from core.model.checkpoint import Checkpoint
-from core.model.inputs import audio_input, centre_crop, video_input
-from core.model.kind import CheckpointKind
-from core.model.synchformer import Synchformer, segment_embeddings
+from core.model.checkpoints.build import build_synchformer, tower_weights
+from core.model.checkpoints.checkpoint import Checkpoint
+from core.model.checkpoints.kind import CheckpointKind
+from core.model.synchformer.inputs import audio_input, centre_crop, video_input
+from core.model.synchformer.synchformer import Synchformer, segment_embeddings
 from tests.golden.stand_in import published_shapes, stand_in_weights
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from training.data.clip import Clip, read_clip
-from training.data.cuts import Cut, centred_contrastive, fixed_sync
+from training.data.window_positions import Cut, centred_contrastive, fixed_sync
 from training.data.windows import plain_sample
 
 SHARED = Path(__file__).parents[3] / "shared"

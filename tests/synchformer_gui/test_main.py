@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from synchformer_gui import __main__, system_libraries
+from synchformer_gui import __main__, qt_check
 from synchformer_gui.__main__ import COMMANDS, EXIT_NO_WINDOW, EXIT_USAGE
-from synchformer_gui.commands.exit_codes import ExitCode
+from synchformer_gui.cli.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +52,7 @@ def test_neither_command_nor_file_is_one_sentence(
 def test_missing_pyside_is_one_sentence_that_needs_no_index(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(system_libraries.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(qt_check.importlib.util, "find_spec", lambda _: None)
 
     assert __main__.main([]) == EXIT_NO_WINDOW
     said = capsys.readouterr().err
@@ -89,7 +89,7 @@ def test_missing_library_is_one_sentence_with_its_remedy(
 
     monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(system_libraries.ctypes, "CDLL", refuse)
+    monkeypatch.setattr(qt_check.ctypes, "CDLL", refuse)
 
     assert __main__.main([]) == EXIT_NO_WINDOW
 

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
-from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
+from core.detection.sync_map import MapKind, Piece, SyncMap
 from core.detection.windows import plan_windows
 from core.errors import ExportError
 from core.media.info import AudioStream, MediaInfo, VideoStream

@@ -8,11 +8,10 @@ import pytest
 from pytestqt.qtbot import QtBot
 from pytestqt.wait_signal import SignalBlocker
 
+from core.correction.correction import Correction
 from core.errors import SyncError
-from core.media.correction import Correction
-from synchformer_gui.activity import Activity
-from synchformer_gui.exporting import ExportRequest
-from synchformer_gui.session import Session
+from core.workflow.export import ExportRequest
+from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
 
 pytestmark = pytest.mark.gui

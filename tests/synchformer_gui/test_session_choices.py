@@ -8,8 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
-from synchformer_gui.activity import Activity
-from synchformer_gui.session import Session
+from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
 
 pytestmark = pytest.mark.gui
@@ -95,7 +94,7 @@ def tolerance_of(session: Session) -> str:
 def test_a_clip_that_was_judged_is_answered_when_it_is_opened_again(
     qtbot: QtBot, session: Session, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.detection.cache.inquiry._fingerprint_of_code", lambda: "")
+    monkeypatch.setattr("core.detection.cached_detector._fingerprint_of_code", lambda: "")
     clip = make_clip(offset_s=OFFSET_S, duration_s=4.0)
     session.open(clip)
     finish(qtbot, session)

@@ -7,9 +7,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from core.errors import CheckpointError
-from core.model.audio import AudioTower
-from core.model.synchformer import Synchformer
-from core.model.visual import VisualTower
+from core.model.synchformer.audio_tower import AudioTower
+from core.model.synchformer.synchformer import Synchformer
+from core.model.synchformer.visual_tower import VisualTower
 from training.stages.contrastive import ContrastiveModel
 from training.start_weights import start_audio_tower, start_towers, start_visual_tower
 

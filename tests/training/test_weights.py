@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.errors import CheckpointError
-from core.model.synchformer import Synchformer
+from core.model.synchformer.synchformer import Synchformer
 from training.stages.contrastive import ContrastiveModel
 from training.weights import network_of, read_weights
 

@@ -17,7 +17,7 @@ from torchaudio.functional import (  # type: ignore[import-untyped]
 )
 from torchvision.transforms.v2 import functional  # type: ignore[import-untyped]
 
-from core.model.config import FRAME_SIDE_PX
+from core.model.synchformer.dimensions import FRAME_SIDE_PX
 from core.timing import AUDIO_RATE_HZ
 
 SMALLER_SIDE_PX = 192

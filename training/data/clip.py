@@ -1,6 +1,6 @@
 """A clip as training sees it: pictures and sound of one length, from the decoder of detection.
 
-Cutting it into segments is left to `training.data.cuts`.
+Cutting it into segments is left to `training.data.window_positions`.
 """
 
 import itertools
@@ -12,11 +12,11 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.media.decode import ClipChunk, ClipDecoder
+from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.media.probe import probe
 from core.media.reader import open_container
-from core.model.catalog import DROPPED_PRIMING_S
+from core.model.store.catalog import DROPPED_PRIMING_S
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 

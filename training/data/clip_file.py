@@ -24,9 +24,9 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from core.errors import MediaError, SyncError
 from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start, start_of
-from core.media.picture import SHORT_SIDE_PX
 from core.media.probe import probe
 from core.media.reader import StreamReader
+from core.media.video_grid import SHORT_SIDE_PX
 from core.paths import complete_or_absent
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
 from training.data.gaps import GAP_S, Gaps, share_filled

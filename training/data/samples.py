@@ -16,14 +16,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from core.errors import SyncError
-from core.model.config import SYNC_SEGMENTS
-from training.data import cuts
-from training.data.cuts import Cut
-from training.data.recipe import SampleRecipe
+from core.model.synchformer.dimensions import SYNC_SEGMENTS
+from training.data import window_positions
+from training.data.clip_source import ClipSource
+from training.data.sample_config import SampleRecipe
 from training.data.sets.data_set import DataSet, Item
-from training.data.source import ClipSource
-from training.loop import Tensors
-from training.workers import end_with_parent
+from training.data.types import Tensors
+from training.data.window_positions import Cut
+from training.data.workers import end_with_parent
 
 _AHEAD_PER_WORKER = 2
 
@@ -36,7 +36,7 @@ class WindowSamples(Dataset[Tensors], ABC):
     always the same.
 
     Each has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 as
-    `core.model.inputs` makes them, label () int64, offset_s () float32, item () int64, the number
+    `synchformer.inputs` makes them, label () int64, offset_s () float32, item () int64, the number
     of the clip in the data set, and skipped () int64, how many unusable clips this position passed
     over before that one. A clip is counted by every position that meets it: by its own, and by
     those of unusable clips before it.
@@ -95,11 +95,11 @@ class SyncSamples(WindowSamples):
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
         source = self._source
         if not source.for_test:
-            return cuts.draw_sync(rng, n_frames, jitter=source.recipe.jitter)
+            return window_positions.draw_sync(rng, n_frames, jitter=source.recipe.jitter)
         fixed = source.data_set.fixed.get(item.key) if source.recipe.is_by_table else None
         if fixed is not None:
-            return cuts.fixed_sync(n_frames, fixed.start_s, fixed.offset_s)
-        return cuts.random_sync_at_test(rng, n_frames)
+            return window_positions.fixed_sync(n_frames, fixed.start_s, fixed.offset_s)
+        return window_positions.random_sync_at_test(rng, n_frames)
 
 
 class SynchabilitySamples(WindowSamples):
@@ -136,7 +136,9 @@ class SynchabilitySamples(WindowSamples):
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
         del item
         jitter = self._source.recipe.jitter and not self._source.for_test
-        return cuts.draw_synchability(rng, n_frames, n_segments=self._n_segments, jitter=jitter)
+        return window_positions.draw_synchability(
+            rng, n_frames, n_segments=self._n_segments, jitter=jitter
+        )
 
 
 class ContrastiveSamples(WindowSamples):
@@ -149,8 +151,10 @@ class ContrastiveSamples(WindowSamples):
         del item
         recipe = self._source.recipe
         if self._source.for_test:
-            return cuts.centred_contrastive(n_frames, recipe.n_segments)
-        return cuts.draw_contrastive(rng, n_frames, recipe.n_segments, jitter=recipe.jitter)
+            return window_positions.centred_contrastive(n_frames, recipe.n_segments)
+        return window_positions.draw_contrastive(
+            rng, n_frames, recipe.n_segments, jitter=recipe.jitter
+        )
 
 
 class Samples(Protocol):

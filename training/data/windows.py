@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.model.config import SEGMENT_FRAMES, SEGMENT_SAMPLES
-from core.model.inputs import audio_input, centre_crop, video_input
+from core.model.synchformer.dimensions import SEGMENT_FRAMES, SEGMENT_SAMPLES
+from core.model.synchformer.inputs import audio_input, centre_crop, video_input
 from training.data import augment
 from training.data.augment import Augmentation
 from training.data.clip import Clip
-from training.data.cuts import Cut
-from training.loop import Tensors
+from training.data.types import Tensors
+from training.data.window_positions import Cut
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 

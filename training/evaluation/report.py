@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Group
 from rich.table import Table
 
-from core.model.grid import N_CLASSES
+from core.model.synchformer.offset_classes import N_CLASSES
 from core.paths import complete_or_absent
-from training.evaluation.figures import Figures, ThresholdFigures
+from training.metrics.figures import Figures, ThresholdFigures
 
 
 @dataclass(frozen=True, slots=True)

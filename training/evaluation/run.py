@@ -4,26 +4,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import CheckpointError
-from core.model.config import WINDOW_SEGMENTS
 from core.model.device import choose_device
-from core.model.synchformer import Synchformer
+from core.model.synchformer.dimensions import WINDOW_SEGMENTS
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor
-from training.checkpoints import LATEST
 from training.config import RunConfig, save_config
 from training.config_values import ConfigError
 from training.data.samples import Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet, DataSetError
 from training.data.sets.opening import open_data_set
-from training.evaluation.asking import ask_both, ask_samples
-from training.evaluation.figures import (
+from training.evaluation.predict import ask_both, ask_samples
+from training.evaluation.report import Evaluation, write_json
+from training.evaluation.trust import LEAST_S, LongClips, MeasuredSamples
+from training.loop.checkpoints import LATEST
+from training.metrics.figures import (
     Answers,
     confusion,
     figures_of,
     sweep_thresholds,
 )
-from training.evaluation.plots import save_confusion, save_reliability
-from training.evaluation.report import Evaluation, write_json
-from training.evaluation.trust import LEAST_S, LongClips, MeasuredSamples
+from training.metrics.plots import save_confusion, save_reliability
 from training.weights import network_of, read_weights, size_of
 
 RESULT = "evaluation.json"

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from core.model.config import WINDOW_SEGMENTS
+from core.model.synchformer.dimensions import WINDOW_SEGMENTS
 from core.timing import VIDEO_FPS
-from training.data.cuts import Cut, synchability_frames
 from training.data.samples import SyncSamples
 from training.data.sets.data_set import DataSet, Item
-from training.loop import Tensors
+from training.data.types import Tensors
+from training.data.window_positions import Cut, synchability_frames
 
 _LEAST_FRAMES = synchability_frames(WINDOW_SEGMENTS)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.paths import complete_or_absent
 from training.data.sets.data_set import DataSet, Item
-from training.features import SUFFIX, FeatureError
+from training.features.feature_files import SUFFIX, FeatureError
 
 CLIPS = "clips.json"
 

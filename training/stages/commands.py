@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from core.model.fusion import Head
+from core.model.synchformer.sync_transformer import Head
 from core.progress import SILENT, Monitor
 from training.config import RunConfig, read_stage
-from training.distributed import Ranks, joined_ranks
-from training.loop import Metrics
+from training.loop.distributed import Ranks, joined_ranks
+from training.metrics.types import Metrics
 from training.options import (
     DeviceOption,
     OutOption,

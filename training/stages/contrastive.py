@@ -13,16 +13,17 @@ from torch import nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
 
-from core.model.audio import AudioTower
-from core.model.config import WIDTH
-from core.model.synchformer import segment_embeddings
-from core.model.visual import VisualTower
+from core.model.synchformer.audio_tower import AudioTower
+from core.model.synchformer.dimensions import WIDTH
+from core.model.synchformer.synchformer import segment_embeddings
+from core.model.synchformer.visual_tower import VisualTower
 from training.data.samples import Samples, loader
-from training.distributed import gather_rows
-from training.evaluation.plots import similarity_figure
-from training.loop import Metrics, Tensors
-from training.run_log import Show
-from training.stages.feed import Share, own_questions
+from training.data.types import Tensors
+from training.loop.distributed import gather_rows
+from training.loop.run_log import Show
+from training.metrics.plots import similarity_figure
+from training.metrics.types import Metrics
+from training.stages.rank_share import Share, own_questions
 
 START_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.001, 0.5)
@@ -59,8 +60,8 @@ class ContrastiveModel(nn.Module):
         """Embed each segment by itself.
 
         Args:
-            video: (B, S, 16, 3, 224, 224), as `core.model.inputs.video_input` returns it.
-            mel: (B, S, 1, 128, 66), as `core.model.inputs.audio_input` returns it.
+            video: (B, S, 16, 3, 224, 224), as `inputs.video_input` returns it.
+            mel: (B, S, 1, 128, 66), as `core.model.synchformer.inputs.audio_input` returns it.
 
         Returns:
             Visual and audio unit vectors, (B, S, D) float32 each.

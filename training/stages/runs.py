@@ -7,24 +7,25 @@ from pathlib import Path
 
 import torch
 
-from core.model.fusion import Head
-from core.model.synchformer import Synchformer
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor
-from training.checkpoints import LATEST
 from training.config import RunConfig, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
-from training.distributed import Ranks
-from training.feature_folder import towers_digest
-from training.features import FeaturePlan
-from training.loop import Metrics, train
-from training.loop_config import LoopConfig
-from training.stages.caching import cache_clips, cached_questions, cached_training
+from training.features.command import towers_digest
+from training.features.feature_files import FeaturePlan
+from training.loop.checkpoints import LATEST
+from training.loop.config import LoopConfig
+from training.loop.distributed import Ranks
+from training.loop.loop import train
+from training.metrics.types import Metrics
+from training.stages.cache_features import cache_clips, cached_questions, cached_training
 from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
-from training.stages.feed import Share
-from training.stages.fresh import begin_small
+from training.stages.rank_share import Share
+from training.stages.small_init import begin_small
 from training.stages.sync import WindowTask, build_learner
 from training.stages.synchability import start_from_sync
 from training.start_weights import start_audio_tower, start_towers, start_visual_tower

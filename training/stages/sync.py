@@ -10,16 +10,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from core.model.config import WIDTH
-from core.model.fusion import Head
-from core.model.synchformer import Synchformer
+from core.model.synchformer.dimensions import WIDTH
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
 from training.data.samples import Samples, loader
-from training.distributed import gather_rows
-from training.evaluation.classification import accuracy, accuracy_within_one, mean_roc_auc
-from training.evaluation.figures import Answers
-from training.loop import Metrics, Tensors
-from training.run_log import Show
-from training.stages.feed import Share, own_questions
+from training.data.types import Tensors
+from training.loop.distributed import gather_rows
+from training.loop.run_log import Show
+from training.metrics.classification import accuracy, accuracy_within_one, mean_roc_auc
+from training.metrics.figures import Answers
+from training.metrics.types import Metrics
+from training.stages.rank_share import Share, own_questions
 
 
 def build_learner(

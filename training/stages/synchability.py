@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from core.errors import CheckpointError
-from core.model.synchformer import Synchformer
+from core.model.synchformer.synchformer import Synchformer
 from training.weights import Loaded, load_matching
 
 _POSITIONS = "transformer.pos_emb_cfg.pos_emb"

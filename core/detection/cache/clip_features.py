@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.cache.blob_store import BlobStore, temporary_store
-from core.detection.crop.plan import Square
-from core.detection.engine import VisualFeatures
+from core.detection.crop_plan import Square
+from core.detection.engines.base import VisualFeatures
 from core.media.info import AudioStream, VideoStream, clip_start
-from core.model.config import SEGMENT_HOP_FRAMES
+from core.model.synchformer.dimensions import SEGMENT_HOP_FRAMES
 from core.timing import VIDEO_FPS
 
 _BATCH = 64

@@ -5,11 +5,10 @@ One decoding pass, without a network.
 
 from collections.abc import Iterable, Sequence
 
-from core.detection.activity import ActivityMeter
 from core.detection.config import DetectionConfig
-from core.detection.crop.action import ActionMeter, ShotAction
 from core.detection.crop.framing import best_squares, source_maps
-from core.detection.crop.plan import (
+from core.detection.crop.motion_map import ActionMeter, ShotAction
+from core.detection.crop_plan import (
     CENTRE,
     CropPlan,
     ShotSquare,
@@ -18,7 +17,8 @@ from core.detection.crop.plan import (
     plan_of,
     stated_square,
 )
-from core.media.decode import ClipChunk
+from core.detection.signals.activity import ActivityMeter
+from core.media.decoder import ClipChunk
 from core.progress import Monitor, Progress
 
 STAGE = "Looking for what is heard"

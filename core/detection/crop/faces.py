@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decode import ClipChunk
+from core.media.decoder import ClipChunk
 from core.timing import VIDEO_FPS
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.crop.action import CELL_PX, ShotAction
-from core.detection.crop.plan import Square, centre_square
-from core.model.config import FRAME_SIDE_PX
+from core.detection.crop.motion_map import CELL_PX, ShotAction
+from core.detection.crop_plan import Square, centre_square
+from core.model.synchformer.dimensions import FRAME_SIDE_PX
 
 POSITION_STEP_PX = 8
 """Distance of the squares that are compared."""

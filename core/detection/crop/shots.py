@@ -6,7 +6,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model.config import SEGMENT_FRAMES
+from core.model.synchformer.dimensions import SEGMENT_FRAMES
 
 CELL_PX = 16
 """Pictures are compared as means over squares of this side."""

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.detector import detect
-from core.detection.engine import Engine
-from core.detection.lag_engine import LagEngine
-from core.detection.pace import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
-from core.detection.report import detection_from_json, detection_to_json
+from core.detection.detect import detect
+from core.detection.engines.base import Engine
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.engines.lag import LagEngine
+from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.result import Detection, Stop
-from core.detection.synchformer.engine import SynchformerEngine
+from core.detection.schedule.budget import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
+from core.detection.serialize import detection_from_json, detection_to_json
 from core.errors import DetectionError
-from core.model.builtin import About, BuiltinModel, Calibration
-from core.model.lag import LagNet, LagSizes
-from core.model.synchformer import Synchformer
+from core.model.builtin.file import About, BuiltinModel, Calibration
+from core.model.builtin.lag_net import LagNet, LagSizes
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import Progress
 
 MakeClip = Callable[..., Path]

@@ -13,10 +13,10 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-from core.detection.detector import detect
-from core.detection.engines import EngineChoice, open_engine
+from core.detection.detect import detect
+from core.detection.engines.open import EngineChoice, open_engine
 from core.detection.result import OffsetEstimate, Reason, Verdict
-from core.model.catalog import BUILTIN, CLASSICAL
+from core.model.store.catalog import BUILTIN, CLASSICAL
 
 MakeClip = Callable[..., Path]
 ClipEvents = Callable[[int, float], list[float]]

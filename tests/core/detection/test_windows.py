@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from core.detection.windows import Window, WindowSchedule, plan_windows
-from core.model.config import WINDOW_SEGMENTS
+from core.model.synchformer.dimensions import WINDOW_SEGMENTS
 
 
 def _scheduled(usable: np.ndarray, hop_segments: int = 1, piece: int = 25) -> tuple[Window, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.media.decode import ClipChunk, ClipDecoder
+from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.probe import probe
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
 

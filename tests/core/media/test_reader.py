@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import MediaError
-from core.media.decode import ClipDecoder
+from core.media.decoder import ClipDecoder
 
 MakeClip = Callable[..., Path]
 DecodeClip = Callable[..., Any]

@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.model.audio import AudioTower
-from core.model.fusion import Head
-from core.model.inputs import audio_input, centre_crop, video_input
-from core.model.synchformer import Synchformer
-from core.model.visual import VisualTower
+from core.model.synchformer.audio_tower import AudioTower
+from core.model.synchformer.inputs import audio_input, centre_crop, video_input
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
+from core.model.synchformer.visual_tower import VisualTower
 from tests.golden.stand_in import GOLDEN_FOLDER, published_shapes, stand_in_weights
 
 FUSION_PREFIXES = ("vproj.", "aproj.", "transformer.")

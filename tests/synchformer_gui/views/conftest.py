@@ -13,15 +13,15 @@ from pytestqt.qtbot import QtBot
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Reason, Verdict
-from core.detection.syncmap.pieces import MapKind, Piece, SyncMap
+from core.detection.sync_map import MapKind, Piece, SyncMap
 from core.detection.windows import plan_windows
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.media.probe import probe
 from core.timing import TimeSpan
-from synchformer_gui.export_proposal import propose
-from synchformer_gui.jobs import JobQueue
+from synchformer_gui.jobs.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
-from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.views.export.export_dialog import ExportDialog
+from synchformer_gui.views.export.initial_values import propose
 from synchformer_gui.views.main_window import MainWindow
 
 TICK = Fraction(1, 16000)

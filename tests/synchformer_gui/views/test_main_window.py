@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from core.detection.result import Verdict
-from synchformer_gui import wording
-from synchformer_gui.activity import Activity
+from synchformer_gui.session import Activity
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.main_window import MainWindow
 from synchformer_gui.views.models_dialog import ModelsDialog
+from synchformer_gui.wording import offset as offset_wording
 
 pytestmark = pytest.mark.gui
 
@@ -90,7 +90,7 @@ def test_answer_is_given_in_words_with_a_map(judged: MainWindow) -> None:
     assert detection.estimate.offset_s == pytest.approx(OFFSET_S, abs=0.06)
     panel = judged.result_panel
     said = panel.answer_label.text().replace("\N{NO-BREAK SPACE}", " ")
-    assert said == wording.answer_sentence(detection)
+    assert said == offset_wording.answer_sentence(detection)
     assert "OUT OF SYNC" in panel.verdict_label.text()
     assert judged.timeline.brightness is not None
     assert np.isfinite(judged.timeline.brightness).mean() > 0.8

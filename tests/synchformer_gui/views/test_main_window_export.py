@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from synchformer_gui.activity import Activity
-from synchformer_gui.views.export_dialog import ExportDialog
+from synchformer_gui.session import Activity
+from synchformer_gui.views.export.export_dialog import ExportDialog
 from synchformer_gui.views.main_window import MainWindow
 
 pytestmark = pytest.mark.gui

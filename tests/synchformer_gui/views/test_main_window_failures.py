@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from core.errors import MediaError
-from synchformer_gui.activity import Activity
+from synchformer_gui.session import Activity
 from synchformer_gui.views.main_window import MainWindow
 
 pytestmark = pytest.mark.gui

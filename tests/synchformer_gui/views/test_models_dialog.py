@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
 from core.errors import Cancelled
-from core.model.catalog import CATALOG
-from synchformer_gui import judges
-from synchformer_gui.jobs import Job, JobQueue
+from core.model.store.catalog import CATALOG
+from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.models_dialog import ModelsDialog
+from synchformer_gui.wording import engines as engine_wording
 
 pytestmark = pytest.mark.gui
 
@@ -39,7 +39,7 @@ def test_all_published_models_are_listed(dialog: ModelsDialog) -> None:
 
 def test_what_the_built_in_model_is_good_for_is_told(dialog: ModelsDialog) -> None:
     assert dialog.builtin_label.isVisible()
-    assert dialog.builtin_label.text() == judges.ABOUT_BUILTIN
+    assert dialog.builtin_label.text() == engine_wording.ABOUT_BUILTIN
 
 
 def test_only_what_is_possible_is_offered(dialog: ModelsDialog) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from core.errors import SyncError
-from training.data.recipe import SampleRecipe
+from training.data.sample_config import SampleRecipe
 from training.data.samples import (
     ContrastiveSamples,
     SynchabilitySamples,
@@ -22,7 +22,7 @@ from training.data.samples import (
     loader,
 )
 from training.data.sets.data_set import DataSet, DataSetError, FixedOffset, Item
-from training.loop import Tensors
+from training.data.types import Tensors
 
 SHORT = SampleRecipe(longest_s=2.0, n_segments=2)
 """Two segments of the first 2 s, which are read fast."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tests.golden.stand_in import GOLDEN_FOLDER
 from training.data.augment import Augmentation
 from training.data.clip import Clip
-from training.data.cuts import Cut, draw_contrastive, fixed_sync
+from training.data.window_positions import Cut, draw_contrastive, fixed_sync
 from training.data.windows import augmented_sample, plain_sample
 
 NOTHING = Augmentation(flip=0.0)

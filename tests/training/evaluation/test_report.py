@@ -7,14 +7,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from training.evaluation.figures import Answers, confusion, figures_of, sweep_thresholds
-from training.evaluation.plots import (
+from training.evaluation.report import Evaluation, tables, write_json
+from training.metrics.figures import Answers, confusion, figures_of, sweep_thresholds
+from training.metrics.plots import (
     save_confusion,
     save_figure,
     save_reliability,
     similarity_figure,
 )
-from training.evaluation.report import Evaluation, tables, write_json
 
 
 @pytest.fixture

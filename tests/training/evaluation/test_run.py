@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from core.errors import CheckpointError
-from core.model.synchformer import Synchformer
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT
 from training.config import ConfigError, RunConfig, read_config
 from training.data.sets.data_set import DataConfig, DataSetError
 from training.evaluation.run import Question, evaluate_checkpoint
-from training.loop_config import LoopConfig
+from training.loop.config import LoopConfig
 from training.stages.contrastive import ContrastiveModel
 
 TINY: dict[str, Any] = {"width": 24, "depth": 1}

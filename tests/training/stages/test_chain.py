@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from training.__main__ import main
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
-from training.run_log import CURVES, LOG
+from training.loop.run_log import CURVES, LOG
 
 TINY = ["model.width=24", "model.depth=1", "model.dropout=0.0", "model.stochastic_depth=0.0"]
 

@@ -17,7 +17,7 @@ from training.stages.contrastive import (
     contrastive_loss,
     similarities,
 )
-from training.stages.feed import Share
+from training.stages.rank_share import Share
 
 TINY = {"width": 24, "depth": 1}
 

@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.model.fusion import Head
-from core.model.synchformer import Synchformer
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT
 from tests.training.stages.conftest import FixedSamples
-from training.data.recipe import SampleRecipe
+from training.data.sample_config import SampleRecipe
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataConfig, DataSet
 from training.data.sets.opening import open_data_set
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
-from training.loop import Task, Tensors, train
-from training.loop_config import LoopConfig
-from training.run_log import LOG
+from training.data.types import Tensors
+from training.loop.config import LoopConfig
+from training.loop.loop import Task, train
+from training.loop.run_log import LOG
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
-from training.stages.feed import Share
+from training.stages.rank_share import Share
 from training.stages.sync import WindowTask, build_learner
 
 CONFIG = LoopConfig(learning_rate=5e-3, warm_up_steps=5, log_every=1, seed=1)

@@ -19,14 +19,14 @@ from training.config import (
     read_config,
     save_config,
 )
+from training.data.sample_config import CacheConfig
 from training.data.sets.data_set import DataConfig, DataSet
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
-from training.distributed import SINGLE
-from training.features import read_features
-from training.loop_config import LoopConfig
-from training.run_log import LOG
+from training.features.feature_files import read_features
+from training.loop.config import LoopConfig
+from training.loop.distributed import SINGLE
+from training.loop.run_log import LOG
 from training.stages import runs
-from training.stages.caching import CacheConfig
 from training.stages.runs import run_windows
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,10 +1,10 @@
 import torch
 
-from core.model.fusion import Head
-from core.model.synchformer import Synchformer
+from core.model.synchformer.sync_transformer import Head
+from core.model.synchformer.synchformer import Synchformer
 from tests.training.stages.conftest import FixedSamples
-from training.loop import Tensors
-from training.stages.feed import Share
+from training.data.types import Tensors
+from training.stages.rank_share import Share
 from training.stages.sync import WindowTask, answer, ask, build_learner
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.errors import CheckpointError
-from core.model.synchformer import Synchformer
+from core.model.synchformer.synchformer import Synchformer
 from training.stages.contrastive import ContrastiveModel
 from training.stages.synchability import start_from_sync
 

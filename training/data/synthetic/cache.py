@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import SyncError
-from core.media.decode import ClipDecoder
-from core.media.picture import SHORT_SIDE_PX
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
-from core.model.lag_inputs import grey_half
+from core.media.video_grid import SHORT_SIDE_PX
+from core.model.builtin.inputs import grey_half
 from core.progress import SILENT, Monitor, Progress
 from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
 from training.data.synthetic.performance import Scene
 from training.data.synthetic.recipe import CLIP_S, ClipRecipe, draw_recipe, recipe_of, split_scenes
 from training.data.synthetic.render import produce, render_once
-from training.workers import calm_worker
+from training.data.workers import calm_worker
 
 SIDE_PX = SHORT_SIDE_PX // 2
 N_FRAMES = round(CLIP_S * VIDEO_FPS)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decode import ClipDecoder
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.catalogue import all_scenes
 from training.data.synthetic.performance import Scene, Use

@@ -8,7 +8,7 @@ import pytest
 
 from core.detection.cache.blob_store import BlobStore
 from core.detection.cache.clip_features import ClipFeatures, temporary_features
-from core.detection.crop.plan import Square
+from core.detection.crop_plan import Square
 from core.errors import Cancelled
 
 SQUARE = Square(3, 0)

@@ -5,8 +5,8 @@ import pytest
 
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import STAGE, plan_crops
-from core.detection.crop.plan import CENTRE, CropPlan, ShotSquare, Square, centre_square
-from core.media.decode import ClipChunk, ClipDecoder
+from core.detection.crop_plan import CENTRE, CropPlan, ShotSquare, Square, centre_square
+from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.probe import probe
 from core.progress import SILENT, Progress
 

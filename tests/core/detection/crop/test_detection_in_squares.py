@@ -7,18 +7,18 @@ import numpy as np
 import torch
 
 from core.detection.cache.clip_features import temporary_features
-from core.detection.classical.engine import ClassicalEngine
 from core.detection.config import DetectionConfig
-from core.detection.crop.plan import CENTRE
-from core.detection.detector import detect
-from core.detection.engine import VisualFeatures
-from core.detection.report import detection_from_json, detection_to_json
+from core.detection.crop_plan import CENTRE
+from core.detection.detect import detect
+from core.detection.engines.base import VisualFeatures
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.result import Detection
-from core.detection.synchformer.engine import SynchformerEngine
-from core.media.decode import ClipDecoder
+from core.detection.serialize import detection_from_json, detection_to_json
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
-from core.model.inputs import centre_crop, video_input
-from core.model.synchformer import Synchformer
+from core.model.synchformer.inputs import centre_crop, video_input
+from core.model.synchformer.synchformer import Synchformer
 
 WIDE, VERTICAL = (454, 256), (256, 454)
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.detection.crop.faces import LOOK_FRAMES, FaceFinder
-from core.media.decode import ClipChunk
+from core.media.decoder import ClipChunk
 from core.timing import SAMPLES_PER_FRAME
 from training.data.synthetic.performance import Stage
 from training.data.synthetic.recipe import recipe_of, split_scenes

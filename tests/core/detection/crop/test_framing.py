@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.detection.crop.action import ShotAction
 from core.detection.crop.framing import CENTRE_SHARE, best_squares, source_maps
-from core.detection.crop.plan import Square, centre_square
+from core.detection.crop.motion_map import ShotAction
+from core.detection.crop_plan import Square, centre_square
 
 WIDE = (454, 256)
 ROWS, COLUMNS, N_LAGS = 16, 28, 51

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from core.media.decode import ClipDecoder
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.encode import Encoding, draw_encoding, write_clip
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from core.media.decode import ClipDecoder
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.recipe import recipe_of
 from training.data.synthetic.render import produce, render_clip

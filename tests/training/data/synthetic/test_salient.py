@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.media.decode import ClipDecoder
+from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.__main__ import main
 from training.data.synthetic.salient import SalientStyle, draw_events, write_salient_clips

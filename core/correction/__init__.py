@@ -1,0 +1,1 @@
+"""Correct the timing of audio: plan, write, verify, retime."""

@@ -1,0 +1,1 @@
+"""What a container can carry of each stream, tag, flag and property."""

@@ -1,0 +1,80 @@
+"""What is stated about the colours of a picture: by its container, and by its codec."""
+
+from collections.abc import Collection, Mapping
+from itertools import islice
+
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from core.media.formats.output_format import MOV, OutputFormat
+from core.media.info import MediaInfo
+from core.media.reader import open_container
+
+_UNSAID = {
+    "color_primaries": (2,),
+    "color_trc": (2,),
+    "colorspace": (2,),
+    # What says nothing has the limited range.
+    "color_range": (0, 1),
+}
+"""What describes colour, with the numbers by which it says nothing (ISO/IEC 23091-2)."""
+
+_RGB = ("rgb", "gbr", "bgr", "pal", "argb", "abgr")
+"""How names of pixel formats begin to which such descriptions say nothing."""
+
+_N_PACKETS_TO_FIRST_PICTURE = 64
+
+
+def held_colours(output: OutputFormat) -> Collection[str]:
+    """Return which traits of colour a container has a place for."""
+    if not output.holds_chapters:
+        return ()
+    return [trait for trait in _UNSAID if not (output is MOV and trait == "color_range")]
+
+
+def stated_colours(stream: VideoStream) -> dict[str, int] | None:
+    """Return what is stated about a stream, by trait; None where that has no meaning."""
+    if (stream.codec_context.pix_fmt or "").startswith(_RGB):
+        return None
+    return _stated(stream.codec_context)
+
+
+def only_contained_colours(info: MediaInfo, output: OutputFormat) -> bool:
+    """Tell whether colours are stated by the container alone, and have no place in another."""
+    if info.picture is None:
+        return False
+    with open_container(info.path) as reader:
+        stream = reader.streams[info.picture.index]
+        # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
+        context: object = stream.codec_context
+        if not isinstance(stream, VideoStream) or context is None:
+            return False
+        held = held_colours(output)
+        stated = {k: v for k, v in (stated_colours(stream) or {}).items() if k not in held}
+        if not stated:
+            return False
+        coded = _coded_colours(reader, stream)
+        return any(coded.get(trait) != number for trait, number in stated.items())
+
+
+def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
+    """Return what the first picture says of itself, to a decoder that knows no container."""
+    decoder = CodecContext.create(stream.codec_context.codec.name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.extradata = stream.codec_context.extradata
+    try:
+        for packet in islice(reader.demux(stream), _N_PACKETS_TO_FIRST_PICTURE):
+            for frame in decoder.decode(packet):
+                return _stated(frame)
+    except FFmpegError:
+        return {}
+    return {}
+
+
+def _stated(what: VideoCodecContext | VideoFrame) -> dict[str, int]:
+    numbers = {trait: int(getattr(what, trait)) for trait in _UNSAID}
+    return {trait: number for trait, number in numbers.items() if number not in _UNSAID[trait]}

@@ -1,0 +1,1 @@
+"""Plan of a correction: target, layout, edit lists, notes and refusals."""

@@ -1,0 +1,181 @@
+"""Whether a corrected file can be written somewhere, and what to say where it cannot."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from core.correction.plan.hidden_media import hidden_parts
+from core.errors import ExportError
+from core.media.formats.output_format import Layout, output_format
+from core.media.info import MediaInfo
+
+_ROOM_FACTOR = 1.15
+"""Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
+
+
+def check_place(
+    info: MediaInfo,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    layout: Layout | None = None,
+    makes_folder: bool = False,
+) -> None:
+    """Check that a file can be written there, as far as can be told without writing.
+
+    Args:
+        info: The probed source.
+        target: The file to be.
+        overwrite: As in `core.correction.write.write.write_corrected`.
+        layout: Likewise.
+        makes_folder: Whether its folder will be made if there is none.
+
+    Raises:
+        ExportError: It cannot.
+    """
+    if layout is not None and not output_format(target, info.container).is_mp4:
+        raise ExportError(
+            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
+            path=info.path,
+        )
+    identity(info)
+    if layout is Layout.FRAGMENTED:
+        _check_hidden(info)
+    try:
+        folder = target.parent
+        while makes_folder and not folder.exists():
+            folder = folder.absolute().parent
+        if folder == target.parent or not folder.is_dir():
+            check_target(info, target, overwrite)
+        check_room(info, target, folder)
+        _check_permission(folder)
+    except OSError as error:
+        raise not_written(info, target, error) from error
+
+
+def _check_hidden(info: MediaInfo) -> None:
+    """Check that nothing is hidden that players would show of a file in fragments.
+
+    Its edit lists cannot end what is played, and FFmpeg does not hide pictures by them.
+    """
+    for part in hidden_parts(info):
+        seconds_s = float(max(part.head_s, part.tail_s))
+        raise ExportError(
+            f"{info.path.name} hides {seconds_s:.2f} s of {part.stream} by an edit list, which "
+            "a file in fragments would show; choose another layout.",
+            path=info.path,
+        )
+
+
+def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
+    """Check that a name is free, or may be replaced, and has a folder.
+
+    Raises:
+        ExportError: It is not, or it is the source.
+        OSError: The drive does not tell.
+    """
+    if target.is_dir():
+        raise ExportError(f"{target} is a folder; name a file in it.", path=target)
+    if not target.parent.is_dir():
+        raise ExportError(
+            f"{target.name} cannot be written because the folder {target.parent} does not exist; "
+            "create it or choose another.",
+            path=target,
+        )
+    if target.exists() and target.samefile(info.path):
+        raise ExportError(
+            f"{target.name} is the source itself, which is never changed; choose another name.",
+            path=target,
+        )
+    if not overwrite and (target.exists() or target.is_symlink()):
+        raise ExportError(
+            f"{target.name} exists already; choose another name or allow replacing it.",
+            path=target,
+        )
+
+
+def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 0) -> None:
+    """Check that there is room for a file.
+
+    Args:
+        info: The probed source.
+        target: The file to be.
+        folder: A folder on its drive.
+        n_more_bytes: By how much it will be larger than the source, as the plan knows.
+
+    Raises:
+        ExportError: There is not.
+        OSError: The drive does not tell.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM_FACTOR * info.size_bytes + n_more_bytes:
+        raise ExportError(
+            f"{target.name} needs {(info.size_bytes + n_more_bytes) / 1e6:.0f} MB but {folder} has "
+            f"{free / 1e6:.0f} MB free; free some space or choose another drive.",
+            path=target,
+        )
+
+
+def identity(info: MediaInfo) -> tuple[int, int]:
+    """Return size and time of change of the source, which tell whether somebody writes to it.
+
+    Raises:
+        ExportError: It is gone, or has changed since it was probed.
+    """
+    try:
+        status = info.path.stat()
+    except OSError as error:
+        raise ExportError(
+            f"{info.path.name} cannot be reached any more; check its drive and open it again.",
+            path=info.path,
+        ) from error
+    if status.st_size != info.size_bytes:
+        raise ExportError(
+            f"{info.path.name} has changed since it was opened; open it again.", path=info.path
+        )
+    return status.st_size, status.st_mtime_ns
+
+
+def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
+    """Return what to tell a user about the failure to write a file."""
+    if isinstance(error, FFmpegError) and error.errno == errno.EIO:
+        # Failures of the target are those of Python's files.
+        return ExportError(
+            f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
+            path=info.path,
+            details=str(error),
+        )
+    advice = {
+        errno.ENOSPC: "there is no room left; free some space or choose another drive",
+        errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",
+        errno.EFBIG: "the drive takes no file as large as this; choose another drive",
+        errno.EEXIST: "another file got its name meanwhile; choose another or allow replacing it",
+        errno.EACCES: f"you may not write to {target.parent}; choose another folder",
+        errno.EPERM: f"you may not write to {target.parent}; choose another folder",
+        errno.EROFS: f"{target.parent} is read-only; choose another folder",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    }.get(error.errno or 0)
+    if advice is None and isinstance(error, OSError):
+        advice = "the drive reports an error; choose another drive"
+    elif advice is None and target.suffix.lower() == ".mkv":
+        advice = f"{info.path.name} has packets without times or of no use; export that file again"
+    elif advice is None:
+        advice = "its container does not take these times or streams; choose a name ending in .mkv"
+    return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))
+
+
+def _check_permission(folder: Path) -> None:
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    # Only Unix tells the two apart beforehand.
+    is_fixed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    why = errno.EROFS if is_fixed else errno.EACCES
+    raise OSError(why, os.strerror(why), str(folder))
+
+
+def taken_sentence(taken: Path | str, advice: str) -> str:
+    """Say that a name is taken, and what can be done about it."""
+    return f"{taken} exists already; choose another name{advice}."

@@ -1,0 +1,1 @@
+"""Audio whose speed or position changes: decoding, stretching and encoding."""

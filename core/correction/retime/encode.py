@@ -1,0 +1,159 @@
+"""Packets of sound that is decoded, retimed and encoded again, in step with what is copied."""
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+
+from core.correction.correction import Correction
+from core.correction.retime.codec_choice import is_float
+from core.correction.retime.notes import damage_notes
+from core.correction.retime.source_audio import SoundBlock, SourceSound
+from core.correction.retime.stretch import retimed_blocks
+from core.errors import ExportError
+from core.progress import Monitor
+
+_LARGEST_FRAME = 4096
+"""Samples that are encoded at a time."""
+
+_FULL_SCALE = 1 + 2**-15
+"""Nobody hears that a sample is clipped which is louder than 1 by less."""
+
+
+class RetimedPackets:
+    """The packets of one stream; to be closed.
+
+    It reads the source by itself, so that sound which moves far is never ahead of the picture, and
+    nothing has to be kept.
+
+    Attributes:
+        first_s: Time of the first packet, on the container's own timeline.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stream_index: int,
+        output: AudioStream,
+        correction: Correction,
+        monitor: Monitor,
+        *,
+        from_zero: bool,
+    ) -> None:
+        """Decode and encode as far as the first packet.
+
+        Args:
+            path: The source.
+            stream_index: Its audio stream.
+            output: The target's; its encoder is used.
+            correction: What is done to the sound.
+            monitor: Asked whether to go on.
+            from_zero: Whether the sound begins at time 0, being silent at first or losing its head.
+
+        Raises:
+            MediaError: The source cannot be opened.
+            ExportError: Its sound cannot be decoded, or not by this stream's rate and channels.
+            Cancelled: The monitor says so.
+        """
+        self._output = output
+        self._path, self._stream_index = path, stream_index
+        self._sound = SourceSound(path, stream_index)
+        try:
+            self._check_output()
+            assert correction.retiming is not None
+            blocks = retimed_blocks(
+                self._sound, correction.retiming, correction.audio_delay_s, monitor
+            )
+            if from_zero:
+                blocks = _from_zero(blocks)
+            self._end = 0
+            self._n_clipped = 0
+            self._packets = self._encoded(blocks)
+            self._next: deque[Packet[Stream]] = deque()
+            self._look_ahead()
+        except BaseException:
+            self.close()
+            raise
+        self.first_s = self._time_s() if self._next else Fraction(0)
+
+    def _check_output(self) -> None:
+        context = self._output.codec_context
+        if (self._sound.rate_hz, self._sound.layout) != (context.sample_rate, context.layout.name):
+            raise ExportError(
+                f"The sound of {self._path.name} (stream {self._stream_index}) has another rate or "
+                "other channels than it states; export that file again.",
+                path=self._path,
+            )
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._sound.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that say what became of sound that could not be kept; all of it is written."""
+        sound = f"the sound of {self._path.name} (stream {self._stream_index})"
+        return damage_notes(sound, self._sound.n_damaged, self._n_clipped)
+
+    def before(self, time_s: Fraction) -> Iterator["Packet[Stream]"]:
+        """Yield the packets before a time on the container's own timeline."""
+        while self._next and self._time_s() < time_s:
+            packet = self._next.popleft()
+            self._look_ahead()
+            yield packet
+
+    def finish(self, until_s: Fraction | None) -> Iterator["Packet[Stream]"]:
+        """Yield what is left, and silence up to a time if one is given."""
+        yield from self._next
+        yield from self._packets
+        if until_s is not None:
+            until = round(until_s * self._sound.rate_hz)
+            n_channels = self._output.codec_context.layout.nb_channels
+            for begin in range(self._end, until, _LARGEST_FRAME):
+                silence = np.zeros((n_channels, min(_LARGEST_FRAME, until - begin)), np.float32)
+                yield from self._encode(SoundBlock(begin, silence))
+        yield from self._output.encode(None)
+
+    def _look_ahead(self) -> None:
+        self._next.extend(packet for packet in [next(self._packets, None)] if packet is not None)
+
+    def _time_s(self) -> Fraction:
+        packet = self._next[0]
+        return (packet.pts or 0) * packet.time_base
+
+    def _encoded(self, blocks: Iterator[SoundBlock]) -> Iterator["Packet[Stream]"]:
+        for block in blocks:
+            self._end = block.end
+            for begin in range(0, block.samples.shape[1], _LARGEST_FRAME):
+                samples = block.samples[:, begin : begin + _LARGEST_FRAME]
+                yield from self._encode(SoundBlock(block.position + begin, samples))
+
+    def _encode(self, block: SoundBlock) -> Iterator["Packet[Stream]"]:
+        samples = np.ascontiguousarray(block.samples)
+        context = self._output.codec_context
+        if not is_float(context.format.name):
+            self._n_clipped += int((np.abs(samples).max(axis=0) > _FULL_SCALE).sum())
+            samples = np.clip(samples, -1, 1)
+        frame = AudioFrame.from_ndarray(samples, format="fltp", layout=context.layout.name)
+        frame.sample_rate = self._sound.rate_hz
+        frame.pts, frame.time_base = block.position, Fraction(1, self._sound.rate_hz)
+        yield from self._output.encode(frame)
+
+
+def _from_zero(blocks: Iterator[SoundBlock]) -> Iterator[SoundBlock]:
+    """Lay sound out from time 0."""
+    is_first = True
+    for block in blocks:
+        samples = block.samples[:, max(-block.position, 0) :]
+        if not samples.shape[1]:
+            continue
+        if is_first and block.position > 0:
+            yield SoundBlock(0, np.zeros((samples.shape[0], block.position), np.float32))
+        is_first = False
+        yield SoundBlock(max(block.position, 0), samples)

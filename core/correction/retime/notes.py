@@ -1,0 +1,108 @@
+"""What is said of retimed sound beside how it is encoded: what is cut off, filled up or broken."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+
+from core.correction.correction import Correction
+from core.media.formats.output_format import MXF, OutputFormat
+from core.media.info import AudioStream, MediaInfo, start_of
+
+_LEAST_S = Fraction(1, 1000)
+
+
+def held_span_s(info: MediaInfo, output: OutputFormat) -> tuple[float, float]:
+    """Return from when to when the target can hold sound that is heard, in seconds.
+
+    Args:
+        info: The probed source.
+        output: The container of the target. Those without times begin at 0; those of MP4 hide what
+            lies before; the others move up as a whole. MXF ends with the picture.
+    """
+    begin_s = 0.0 if output.is_mp4 or not output.keeps_times else -math.inf
+    picture = info.picture
+    if output is not MXF or picture is None or picture.duration_s is None:
+        return begin_s, math.inf
+    return begin_s, picture.start_s + picture.duration_s
+
+
+def place_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
+    """Say where retimed sound is filled up or cut off in a container that keeps no times."""
+    if correction.retiming is None or output.keeps_times:
+        return
+    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
+    for audio in moved:
+        yield from _place_notes(info, audio, correction, output)
+
+
+def border_notes(info: MediaInfo, correction: Correction) -> Iterator[str]:
+    """Say where the offset jumps how much sound is left out and how much silence is put in.
+
+    Times are those of the new file, from the beginning of the source's picture.
+    """
+    if correction.retiming is None:
+        return
+    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
+    begin_s = min(map(start_of, moved), default=Fraction(0))
+    picture_s = start_of(info.picture) if info.picture is not None else Fraction(0)
+    duration_s = info.duration_s or math.inf
+    for before, after in pairwise(correction.retiming.pieces):
+        assert before.end_s is not None
+        assert after.begin_s is not None
+        change_s = before.target_of(before.end_s)
+        is_heard = begin_s < after.begin_s and float(before.end_s - begin_s) < duration_s
+        said = []
+        if (cut_s := after.begin_s - max(before.end_s, begin_s)) >= _LEAST_S:
+            said.append(f"{_ms(cut_s)} of the sound are cut out")
+        if (silence_s := after.target_of(after.begin_s) - change_s) >= _LEAST_S:
+            said.append(f"{_ms(silence_s)} of silence are put in")
+        if is_heard and said:
+            time_s = float(change_s + correction.audio_delay_s - picture_s)
+            yield f"At {time_s:.1f} s, where the offset jumps, {' and '.join(said)}."
+
+
+def _place_notes(
+    info: MediaInfo, audio: AudioStream, correction: Correction, output: OutputFormat
+) -> Iterator[str]:
+    sound = f"Stream {audio.index} of {info.path.name} (audio)"
+    name = output.name.upper()
+    start_s = start_of(audio)
+    first_s = correction.target_of(start_s)
+    if first_s >= _LEAST_S:
+        yield f"{sound} gets {_ms(first_s)} of silence in front of it, since {name} has no times."
+    if first_s <= -_LEAST_S:
+        yield f"{sound} loses its first {_ms(first_s)}, which would be heard before the picture."
+    _, end_s = held_span_s(info, output)
+    if audio.duration_s is None or math.isinf(end_s):
+        return
+    later_s = correction.target_of(start_s + Fraction(audio.duration_s)) - Fraction(end_s)
+    if later_s >= _LEAST_S:
+        yield f"{sound} loses its last {_ms(later_s)}, since {name} ends with the picture."
+    if later_s <= -_LEAST_S:
+        silence = f"{_ms(later_s)} of silence after it"
+        yield f"{sound} gets {silence}, since {name} ends with the picture."
+
+
+def damage_notes(sound: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
+    """Say what of a sound could not be kept; empty if all could.
+
+    Args:
+        sound: What it is called.
+        n_damaged: Pieces that could not be decoded, or not wholly.
+        n_clipped: Samples of the target that were too loud for its coding.
+    """
+    notes = []
+    if n_damaged:
+        pieces = "1 piece" if n_damaged == 1 else f"{n_damaged} pieces"
+        are = "is" if n_damaged == 1 else "are"
+        notes.append(f"{pieces} of {sound} {are} damaged: what cannot be decoded became silence.")
+    if n_clipped:
+        samples = "1 sample" if n_clipped == 1 else f"{n_clipped} samples"
+        were = "was" if n_clipped == 1 else "were"
+        notes.append(f"{samples} of {sound} came out louder than full scale and {were} clipped.")
+    return tuple(notes)
+
+
+def _ms(seconds: Fraction) -> str:
+    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")

@@ -1,0 +1,1 @@
+"""Comparison of a written file with its source."""

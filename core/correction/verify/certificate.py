@@ -1,0 +1,214 @@
+"""A small file beside a corrected one that says what was done and what was found."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+
+from core.correction.correction import Correction
+from core.correction.plan.plan import CorrectionPlan
+from core.correction.retiming import Retiming
+from core.correction.verify.verify import Verification
+from core.errors import ExportError
+from core.media.info import MediaInfo
+from core.paths import complete_or_absent
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What a detection found in a corrected file.
+
+    Attributes:
+        engine: Who answered.
+        verdict: The answer, in words.
+        reason: Why nothing can be told, if so.
+        tolerance: What counts as in sync, by name.
+        offset_s: What is left, as `core.timing` defines it; None where no one offset is told.
+        interval_s: Borders of the interval that holds it with probability `level`; likewise.
+        level: That probability.
+    """
+
+    engine: str
+    verdict: str
+    reason: str
+    tolerance: str
+    offset_s: float | None
+    interval_s: tuple[float, float] | None
+    level: float
+
+
+def certificate_path(target: Path) -> Path:
+    """Return where the certificate of a corrected file goes."""
+    return target.with_name(f"{target.name}.certificate.json")
+
+
+def certificate_beside(target: Path) -> Path | None:
+    """Return the file that has the name of a target's certificate, None if there is none."""
+    path = certificate_path(target)
+    try:
+        return path if path.is_file() else None
+    except OSError:
+        # Of a name that is too long there is no file.
+        return None
+
+
+def is_certificate(path: Path) -> bool:
+    """Tell whether a file is one that `write_certificate` has written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"certificate", "tool", "target", "passed"} <= set(content)
+
+
+def remove_certificate(target: Path) -> str:
+    """Delete the certificate of a file that was replaced; what others have written stays.
+
+    Returns:
+        A sentence on why it is still there; empty if it is not, or not of this program.
+    """
+    path = certificate_beside(target)
+    if path is None or not is_certificate(path):
+        return ""
+    try:
+        path.unlink()
+    except OSError as error:
+        return (
+            f"{path.name} tells of the file that was replaced, and cannot be deleted "
+            f"({error.strerror})."
+        )
+    return ""
+
+
+def write_certificate(
+    info: MediaInfo,
+    target: Path,
+    correction: Correction,
+    plan: CorrectionPlan,
+    found: Verification,
+    tool: str,
+    *,
+    notes: Sequence[str] = (),
+    residual: Residual | None = None,
+) -> Path:
+    """Write what was done to a file, and what its verification found, as JSON.
+
+    Args:
+        info: The probed source.
+        target: The corrected file.
+        correction: What was asked for.
+        plan: What was announced.
+        found: What was measured.
+        tool: Name and version of the program.
+        notes: Sentences on what could not be kept.
+        residual: What a detection of the target found, if there was one.
+
+    Returns:
+        The certificate; an older one of the same target is replaced.
+
+    Raises:
+        ExportError: It cannot be written.
+    """
+    path = certificate_path(target)
+    try:
+        content = {
+            "certificate": _VERSION,
+            "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "tool": tool,
+            "ffmpeg": av.ffmpeg_version_info,
+            "source": {"name": info.path.name, "bytes": info.size_bytes},
+            "target": {"name": target.name, "bytes": target.stat().st_size},
+            **_done_content(correction, plan, notes),
+            **_found_content(found),
+            "detected_again": None if residual is None else asdict(residual),
+        }
+        with complete_or_absent(path) as partial:
+            text = json.dumps(content, indent=2, ensure_ascii=False)
+            partial.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"{path.name} cannot be written beside {target.name} ({error.strerror}); the corrected "
+            "file itself is complete.",
+            path=path,
+        ) from error
+    return path
+
+
+def _done_content(
+    correction: Correction, plan: CorrectionPlan, notes: Sequence[str]
+) -> dict[str, object]:
+    """Say what was asked for and what was announced."""
+    return {
+        "correction": {
+            "audio_streams": list(correction.audio_stream_indices),
+            "audio_delay_s": str(correction.audio_delay_s),
+            "inexact": correction.inexact,
+            "retiming": _retiming_content(correction.retiming),
+        },
+        "moved_s": str(plan.moved_s),
+        "moves": [
+            {
+                "stream": move.stream_index,
+                "method": move.method.value,
+                "delay_s": str(move.delay_s),
+                "put_in_front": move.n_units,
+                "codec": move.coding.codec if move.coding else None,
+                "bit_rate": move.coding.bit_rate if move.coding else None,
+            }
+            for move in plan.moves
+        ],
+        "notes": [*plan.notes, *notes],
+    }
+
+
+def _found_content(found: Verification) -> dict[str, object]:
+    """Say what was measured."""
+    return {
+        "passed": found.passed,
+        "largest_error_ms": _ms(found.largest_error_s),
+        "remainder_ms": _ms(found.remainder_s),
+        "lost_streams": list(found.lost_streams),
+        "differing": list(found.differing),
+        "changed_metadata": list(found.changed_metadata),
+        "streams": [
+            {"name": check.name, "blake2b": check.digest, "equal": check.is_equal}
+            for check in found.streams
+        ],
+        "encoded_again": [
+            {
+                "name": check.name,
+                "coding": check.coding,
+                "largest_error_ms": _ms(check.error_s),
+                "accepted_error_ms": _ms(check.accepted_s),
+                "places": check.n_places,
+                "unmeasured_pieces": check.n_unmeasured,
+            }
+            for check in found.retimed
+        ],
+    }
+
+
+def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:
+    if retiming is None:
+        return None
+    pieces = [
+        {
+            "begin_s": None if piece.begin_s is None else str(piece.begin_s),
+            "end_s": None if piece.end_s is None else str(piece.end_s),
+            "ratio": str(piece.ratio),
+            "shift_s": str(piece.shift_s),
+        }
+        for piece in retiming.pieces
+    ]
+    return {"keeps_pitch": retiming.keeps_pitch, "pieces": pieces}
+
+
+def _ms(seconds: float) -> float | None:
+    """Return milliseconds; None where nothing could be measured, for which JSON has no number."""
+    return round(1000 * seconds, 4) if math.isfinite(seconds) else None

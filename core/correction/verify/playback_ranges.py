@@ -1,0 +1,158 @@
+"""Comparing what players show of a source and of its copy, where both have edit lists.
+
+Content and times of all packets, hidden ones included, are compared in `verify.verify`; here,
+which of these are played.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
+from numpy.typing import NDArray
+
+from core.correction.correction import Correction
+from core.correction.plan.hidden_media import PRIMING_S
+from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
+from core.correction.verify.stream_digest import Track
+from core.media.formats.mp4_edit_lists import Span, is_fragmented, played_spans
+from core.media.reader import open_container
+from core.media.stream_kind import TrackKey, is_uncompressed, stream_keys
+
+_CHUNK_SAMPLES = 1024
+"""Into how many samples FFmpeg cuts uncompressed sound; the last piece is played to its end."""
+
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file all of whose packets were read.
+
+    Attributes:
+        path: Where it lies.
+        reader: It, opened without its edit lists.
+        tracks: What was read.
+    """
+
+    path: Path
+    reader: InputContainer
+    tracks: Mapping[TrackKey, Track]
+
+
+def changed_spans(
+    source: ReadFile, copy: ReadFile, plan: CorrectionPlan, correction: Correction
+) -> Iterator[str]:
+    """Yield of which streams a copy in MP4 or MOV plays more, or less, than its source does.
+
+    Raises:
+        MediaError: One of the files cannot be opened.
+        OSError: One of the files cannot be read.
+    """
+    if not plan.streams.output.keeps_hidden(source.reader.format.name):
+        return
+    wanted, found = dict(_played(source)), dict(_played(copy))
+    slack_s = float(PRIMING_S) if is_fragmented(copy.path) else 0.0
+    for key in wanted.keys() & found.keys():
+        index = source.tracks[key].index
+        move = plan.move_of(index)
+        if move is not None and move.method is not Method.TIMES:
+            continue
+        is_moved = index in correction.audio_stream_indices
+        delay_s = float(correction.audio_delay_s) if is_moved else 0.0
+        stream = source.reader.streams[index]
+        before_s, after_s = _from_zero(wanted[key] + delay_s, stream), found[key]
+        if _differ(before_s, after_s, stream, slack_s, is_moved=is_moved):
+            yield (
+                f"what is played of stream {index} ({key[0]}): {_words(after_s)} "
+                f"instead of {_words(before_s)}"
+            )
+
+
+def _played(file: ReadFile) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
+    """Yield when the packets of pictures and sound begin that are played, in order of decoding."""
+    spans = played_spans(file.path) if is_fragmented(file.path) else None
+    edited = _played_places(file.path) if spans is None else {}
+    for key, stream in stream_keys(file.reader):
+        if key[0] in {"video", "audio"} and key in file.tracks:
+            times_s = np.asarray(file.tracks[key].times_s, np.float64)
+            if key in edited:
+                times_s = times_s[_is_indexed(edited.pop(key), stream, len(times_s))]
+            elif spans is not None and (span := spans.get(stream.id)) is not None:
+                times_s = times_s[_is_within(span, times_s, stream)]
+            yield key, _from_zero(times_s, stream)
+
+
+def _played_places(path: Path) -> dict[TrackKey, NDArray[np.int64]]:
+    """Return where the packets stand that FFmpeg gives out to be played, following edit lists."""
+    # The file is closed before they are compared: its index alone is some 60 MB for 3 hours.
+    with open_container(path) as reader:
+        return {
+            key: np.fromiter((e.pos for e in stream.index_entries if not e.is_discard), np.int64)
+            for key, stream in stream_keys(reader)
+            if key[0] in {"video", "audio"}
+        }
+
+
+def _is_indexed(played: NDArray[np.int64], unedited: Stream, n_packets: int) -> NDArray[np.bool_]:
+    """Tell which packets of a stream stand where there are some to be played."""
+    places = np.fromiter((entry.pos for entry in unedited.index_entries), np.int64)[:n_packets]
+    # What is indexed and was not read, as at a damaged end, is found missing elsewhere.
+    is_played = np.ones(n_packets, np.bool_)
+    is_played[: len(places)] = np.isin(places, played)
+    return is_played
+
+
+def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.bool_]:
+    """Tell which packets of a file in fragments are to be played; FFmpeg hides none of them."""
+    lasts_s = _length_s(times_s) if stream.type == "audio" else _ROUNDING_S
+    end_s = np.inf if span.end_s is None else float(span.end_s)
+    is_within: NDArray[np.bool_] = times_s + lasts_s > float(span.begin_s) + _ROUNDING_S / 2
+    return is_within & (times_s < end_s - _ROUNDING_S)
+
+
+def _from_zero(times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.float64]:
+    """Return the times of those packets that are not over before time zero."""
+    if stream.type == "audio":
+        return times_s[times_s + _length_s(times_s) > _ROUNDING_S]
+    return times_s[times_s > -_ROUNDING_S]
+
+
+def _length_s(times_s: NDArray[np.float64]) -> float:
+    return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+
+
+def _differ(
+    before_s: NDArray[np.float64],
+    after_s: NDArray[np.float64],
+    stream: Stream,
+    slack_s: float,
+    *,
+    is_moved: bool,
+) -> bool:
+    """Compare the ends, and the number of packets unless they are cut in another way."""
+    if not len(before_s) or not len(after_s):
+        return len(before_s) != len(after_s)
+    accepted_s = float(ACCEPTED_ERROR_S)
+    n_accepted = 0.0
+    if stream.type == "audio":
+        accepted_s += slack_s
+        n_accepted = slack_s / max(_length_s(before_s), _ROUNDING_S)
+        if is_moved:
+            # A packet that lies across time zero may be played or not.
+            accepted_s += _length_s(before_s)
+            n_accepted += 1
+        if is_uncompressed(stream.codec_context.codec.canonical_name):
+            accepted_s += _CHUNK_SAMPLES * float(stream.time_base or 0)
+            n_accepted = np.inf
+    ends_s = np.array([[times_s.min(), times_s.max()] for times_s in (before_s, after_s)])
+    is_elsewhere = np.abs(ends_s[0] - ends_s[1]).max() > accepted_s + _ROUNDING_S
+    return bool(is_elsewhere or abs(len(before_s) - len(after_s)) > n_accepted)
+
+
+def _words(times_s: NDArray[np.float64]) -> str:
+    if not len(times_s):
+        return "nothing"
+    return f"{len(times_s)} packets from {times_s.min():.3f} to {times_s.max():.3f} s"

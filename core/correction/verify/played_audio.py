@@ -1,0 +1,99 @@
+"""The sound of a stream as a player hears it: each frame where timestamps put it.
+
+It is what retimed sound is measured with, and knows nothing of how `retime.source_audio` lays
+out what is written.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, median
+
+import numpy as np
+
+from core.correction.retime.decoded_frames import SoundFrame, SoundFrames
+from core.correction.retime.source_audio import SoundBlock
+from core.progress import Monitor
+
+_N_WINDOW = 12
+"""Frames whose times together place one of them."""
+
+_HELD_S = Fraction(6, 10_000)
+"""Players do not follow a clock that leaves the samples by less."""
+
+
+class HeardSound:
+    """Decodes an audio stream in a container of its own; to be closed.
+
+    Attributes:
+        rate_hz: Samples a second.
+    """
+
+    def __init__(self, path: Path, stream_index: int) -> None:
+        """Decode the first frame.
+
+        Raises:
+            MediaError: The file cannot be opened.
+            ExportError: Nothing can be decoded.
+        """
+        self._sound = SoundFrames(path, stream_index)
+        self.rate_hz = self._sound.rate_hz
+        self._steps = array("f")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._sound.close()
+
+    @property
+    def unsteady_s(self) -> float:
+        """How far the timestamps that were read leave their own line, in seconds."""
+        return 2 * float(np.median(self._steps)) / self.rate_hz if self._steps else 0.0
+
+    def blocks(self, monitor: Monitor) -> Iterator[SoundBlock]:
+        """Yield all of the sound, once, counted from time 0 of the container.
+
+        Blocks may lie over each other, or apart.
+
+        Raises:
+            ExportError: The file cannot be read to its end.
+            Cancelled: The monitor says so.
+        """
+        frames = self._sound.read()
+        ahead: deque[SoundFrame] = deque(islice(frames, _N_WINDOW))
+        behind: deque[float] = deque(maxlen=_N_WINDOW)
+        line: float | None = None
+        while ahead:
+            monitor.check()
+            n_before, delay, samples = ahead[0]
+            if delay is not None:
+                around = [*behind, *(one.delay for one in ahead if one.delay is not None)]
+                steady, unsteady = _steadiest(around, len(behind))
+                held = max(float(_HELD_S * self.rate_hz), 2 * unsteady)
+                if line is None or abs(steady - line) > held:
+                    line = steady
+                if behind:
+                    self._steps.append(abs(delay - behind[-1]))
+                behind.append(delay)
+            yield SoundBlock(n_before + round(line or 0.0), samples)
+            ahead.popleft()
+            ahead.extend(islice(frames, 1))
+
+
+def _steadiest(delays: Sequence[float], index: int) -> tuple[float, float]:
+    """Return the delay that frames agree on of which one is at an index, and how well they do.
+
+    Where times step, they agree on one side of the step only.
+    """
+    if min(delays) == max(delays):
+        return delays[index], 0.0
+    begins = {max(index + 1 - _N_WINDOW, 0), max(index - _N_WINDOW // 2, 0), index}
+    found = []
+    for begin in begins:
+        window = delays[begin : begin + _N_WINDOW]
+        middle = median(window)
+        found.append((fmean(abs(delay - middle) for delay in window), -len(window), middle))
+    unsteady, _, steady = min(found)
+    return steady, unsteady

@@ -1,0 +1,243 @@
+"""Measuring where retimed sound is heard: excerpts of both files are laid over each other.
+
+It knows the line that the sound was to follow, and nothing of how its samples were made.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.correction.correction import Correction
+from core.correction.retiming import RetimedPiece
+from core.correction.verify.played_audio import HeardSound
+from core.progress import Monitor
+
+Samples = NDArray[np.float64]
+
+PITCH_ERROR_S = Fraction(40, 1000)
+"""So far sound may lie from its line where the pitch is kept: a window of the filter."""
+
+_EXCERPT_S = 1.0
+_LARGEST_LAG_S = 0.1
+_N_EXCERPTS = 48
+_LEAST_PER_PIECE = 3
+_EDGE_S = 0.02
+"""Kept away from the ends of a piece, where it fades."""
+
+_SPARE_S = 0.005
+
+_LEAST_EXCERPT_S = 0.08
+"""In less, there is too little of a sound to tell it from another."""
+
+_LEAST_ROUGH_S = 0.5
+"""The same where only its loudness is compared."""
+
+_COMPARED_HZ = 12000
+"""Codecs replace sound above half of this by noise of their own."""
+
+_ENVELOPE_HZ = 50
+_SILENT = 0.05
+"""Excerpts are not compared that have less than this share of the loudest one's level."""
+
+_NOTHING = 1e-4
+_LEAST_ALIKE = 0.5
+"""Likeness, 1 at most, below which it is not the same sound."""
+
+_AS_GOOD = 0.98
+"""Share of the best likeness that lets a place nearer to the right one count: a steady tone is
+alike at many places."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetimedFinding:
+    """Where retimed sound was found.
+
+    Attributes:
+        error_s: Largest distance from where it was to be heard; infinite where another sound is.
+        unsteady_s: How far the timestamps of the source leave their own line, which nobody can
+            follow closer.
+        n_places: How many excerpts were compared, 0 where all sound is silence.
+        n_unmeasured: Pieces with sound that no excerpt tells of: too quiet, or too short.
+    """
+
+    error_s: float
+    unsteady_s: float
+    n_places: int
+    n_unmeasured: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An excerpt: the number and the line of its piece, when it is heard in the target, how long.
+
+    The moment is one before the delay that follows the retiming.
+    """
+
+    number: int
+    piece: RetimedPiece
+    start_s: float
+    length_s: float
+
+
+def find_retimed(
+    source: tuple[Path, int],
+    target: tuple[Path, int],
+    correction: Correction,
+    common_s: float,
+    held_span_s: tuple[float, float],
+    monitor: Monitor,
+) -> RetimedFinding:
+    """Measure how far retimed sound lies from where it was to go.
+
+    Args:
+        source: File and audio stream.
+        target: Likewise.
+        correction: What was asked for.
+        common_s: By how much all other streams are later in the target.
+        held_span_s: From when to when the target can hold sound (`core.correction.retime.notes`),
+            before all streams are later.
+        monitor: Asked whether to go on.
+
+    Raises:
+        ExportError: One of the files cannot be read to its end.
+        Cancelled: The monitor says so.
+    """
+    retiming = correction.retiming
+    assert retiming is not None
+    delay_s = float(correction.audio_delay_s)
+    with closing(HeardSound(*source)) as sound:
+        source_s = _span_s(sound, monitor)
+        unsteady_s = sound.unsteady_s
+    held_s = held_span_s[0] - delay_s, held_span_s[1] - delay_s
+    spans = [_target_span_s(piece, source_s, held_s) for piece in retiming.pieces]
+    least_s = _LEAST_ROUGH_S if retiming.is_rough else _LEAST_EXCERPT_S
+    places = list(_places(retiming.pieces, spans, least_s))
+    with closing(HeardSound(*source)) as sound:
+        found = _excerpts(sound, [_source_span(place) for place in places], monitor)
+        of_source = [_retimed(*pair, sound.rate_hz) for pair in zip(found, places, strict=True)]
+    with closing(HeardSound(*target)) as sound:
+        shift_s = delay_s + common_s - _LARGEST_LAG_S
+        wider = [(one.start_s + shift_s, one.length_s + 2 * _LARGEST_LAG_S) for one in places]
+        of_target, rate_hz = _excerpts(sound, wider, monitor), sound.rate_hz
+    levels = [float(np.sqrt(np.mean(wanted**2))) for wanted in of_source]
+    loudest = max(levels, default=0.0)
+    limit = max(_NOTHING, _SILENT * loudest)
+    errors_s = [
+        _error_s(wanted, found, rate_hz, is_rough=retiming.is_rough)
+        for wanted, found, level in zip(of_source, of_target, levels, strict=True)
+        if level > limit
+    ]
+    # Of silence there is nothing to tell.
+    told = [level > limit or loudest <= _NOTHING for level in levels]
+    measured = {place.number for place, is_told in zip(places, told, strict=True) if is_told}
+    heard = {number for number, (begin_s, end_s) in enumerate(spans) if begin_s < end_s}
+    n_unmeasured = len(heard - measured)
+    return RetimedFinding(max(errors_s, default=0.0), unsteady_s, len(errors_s), n_unmeasured)
+
+
+def _span_s(sound: HeardSound, monitor: Monitor) -> tuple[float, float]:
+    """Read a sound to its end and return from when to when it is heard."""
+    begin, end = None, 0
+    for block in sound.blocks(monitor):
+        begin = block.position if begin is None else begin
+        end = max(end, block.end)
+    return (begin or 0) / sound.rate_hz, end / sound.rate_hz
+
+
+def _target_span_s(
+    piece: RetimedPiece, source_s: tuple[float, float], held_s: tuple[float, float]
+) -> tuple[float, float]:
+    """Return from when to when a piece is heard in the target; nowhere if it ends before."""
+    begins_s = max(source_s[0], -math.inf if piece.begin_s is None else float(piece.begin_s))
+    ends_s = min(source_s[1], math.inf if piece.end_s is None else float(piece.end_s))
+    if ends_s <= begins_s:
+        return 0.0, 0.0
+    return max(_line(piece, begins_s), held_s[0]), min(_line(piece, ends_s), held_s[1])
+
+
+def _places(
+    pieces: Sequence[RetimedPiece], spans_s: Sequence[tuple[float, float]], least_s: float
+) -> Iterator[_Place]:
+    """Spread excerpts over the pieces, evenly in each; a short piece has a short one."""
+    total_s = sum(max(end_s - begin_s, 0.0) for begin_s, end_s in spans_s)
+    for number, (piece, (begin_s, end_s)) in enumerate(zip(pieces, spans_s, strict=True)):
+        room_s = end_s - begin_s - 2 * _EDGE_S
+        length_s = min(room_s, _EXCERPT_S)
+        if length_s < least_s:
+            continue
+        n_places = max(_LEAST_PER_PIECE, round(_N_EXCERPTS * (end_s - begin_s) / total_s))
+        n_places = n_places if room_s > _EXCERPT_S else 1
+        first_s = begin_s + _EDGE_S
+        for place_s in np.linspace(first_s, first_s + room_s - length_s, n_places):
+            yield _Place(number, piece, float(place_s), length_s)
+
+
+def _line(piece: RetimedPiece, time_s: float) -> float:
+    return float(piece.ratio) * time_s + float(piece.shift_s)
+
+
+def _source_span(place: _Place) -> tuple[float, float]:
+    """Return when an excerpt begins in the source, and how long it is there, with some to spare."""
+    begin_s = float(place.piece.source_of(Fraction(place.start_s)))
+    return begin_s, place.length_s / float(place.piece.ratio) + _SPARE_S
+
+
+def _excerpts(
+    sound: HeardSound, spans: Sequence[tuple[float, float]], monitor: Monitor
+) -> list[Samples]:
+    """Read pieces of a sound, as one channel; where it has none, they are silent.
+
+    Args:
+        sound: The sound, not yet read.
+        spans: When each piece begins, on the container's own timeline, and how long it is.
+        monitor: Asked whether to go on.
+    """
+    begins = [round(begin_s * sound.rate_hz) for begin_s, _ in spans]
+    excerpts = [np.zeros(round(length_s * sound.rate_hz)) for _, length_s in spans]
+    for block in sound.blocks(monitor):
+        position, end = block.position, block.end
+        for begin, excerpt in zip(begins, excerpts, strict=True):
+            low, high = max(begin, position), min(begin + excerpt.size, end)
+            if low < high:
+                samples = block.samples[:, low - position : high - position]
+                # Equal shares would leave nothing of channels in opposite phase.
+                shares = 1 / np.arange(1, len(samples) + 1)
+                excerpt[low - begin : high - begin] = shares @ samples / shares.sum()
+    return excerpts
+
+
+def _retimed(excerpt: Samples, place: _Place, rate_hz: int) -> Samples:
+    """Stretch an excerpt of the source; straight lines between samples do for comparing."""
+    numbers = np.arange(round(place.length_s * rate_hz))
+    stretched: Samples = np.interp(
+        numbers / float(place.piece.ratio), np.arange(excerpt.size), excerpt
+    )
+    return stretched
+
+
+def _error_s(wanted: Samples, found: Samples, rate_hz: int, *, is_rough: bool) -> float:
+    """Return by how much one sound has to be moved to lie over another that is longer."""
+    if is_rough:
+        wanted, found = np.abs(wanted), np.abs(found)
+    n_smoothed = max(1, round(rate_hz / (_ENVELOPE_HZ if is_rough else _COMPARED_HZ)))
+    window = np.ones(n_smoothed) / n_smoothed
+    wanted = np.convolve(wanted, window, "valid")
+    found = np.convolve(found, window, "valid")
+    n_fft = 1 << (found.size + wanted.size).bit_length()
+    product = np.fft.rfft(found, n_fft) * np.conj(np.fft.rfft(wanted, n_fft))
+    n_lags = found.size - wanted.size + 1
+    raw = np.fft.irfft(product, n_fft)[:n_lags]
+    powers = np.cumsum(np.concatenate([[0.0], found**2]))
+    local = powers[wanted.size :] - powers[: -wanted.size]
+    # Equal loudness counts too: a sound that fades evenly looks like itself a little later.
+    alike = 2 * raw / np.maximum(local + np.sum(wanted**2), 1e-12)
+    if alike.max() < _LEAST_ALIKE:
+        return float("inf")
+    lags_s = (np.arange(n_lags) - (n_lags - 1) / 2) / rate_hz
+    return float(np.abs(lags_s[alike >= _AS_GOOD * alike.max()]).min())

@@ -1,0 +1,96 @@
+"""What is said about a written file that was read again."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import isfinite
+from pathlib import Path
+
+from core.correction.plan.plan import CorrectionPlan, Method, Move
+from core.correction.verify.verify import Verification
+from core.units import delay_text
+
+
+def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
+    """Say how a written file that is what was asked for was found to be."""
+    error = _error_text(found)
+    place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
+    if found.remainder_s:
+        way = "late" if found.remainder_s > 0 else "early"
+        place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
+    n_unmeasured = sum(check.n_unmeasured for check in found.retimed)
+    if any(not check.n_places for check in found.retimed):
+        place = "too quiet, or in pieces too short, to be measured; listen to it"
+    elif n_unmeasured:
+        pieces = "1 piece, which is" if n_unmeasured == 1 else f"{n_unmeasured} pieces, which are"
+        place += f", but for {pieces} too quiet or too short to be measured; listen to the changes"
+    return f"Verified: {kept_text(plan.moves)}, and the audio is {place}."
+
+
+def failed_verification_sentence(target: Path, found: Verification) -> str:
+    """Say why a file was not kept."""
+    packets = "unchanged" if found.packets_equal else "changed"
+    lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
+    other = f", different: {', '.join(found.differing)}" if found.differing else ""
+    return (
+        f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
+        f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
+    )
+
+
+def _error_text(found: Verification) -> str:
+    if isfinite(found.largest_error_s):
+        return f"{1000 * found.largest_error_s:.1f} ms"
+    return "an unknown time"
+
+
+LEAST_REMAINDER_S = Fraction(1, 20_000)
+"""A sample or two; nobody asks for more."""
+
+
+def moved_text(asked_s: Fraction, moved_s: Fraction | None = None) -> str:
+    """Say by how much sound is moved: "moved 48 ms later, 8 ms later than asked for".
+
+    Args:
+        asked_s: What was asked for; positive moves it later.
+        moved_s: What comes of it, where that is known.
+    """
+    remainder_s = Fraction(0) if moved_s is None else moved_s - asked_s
+    if abs(remainder_s) < LEAST_REMAINDER_S:
+        return _way_text(asked_s)
+    way = "later" if remainder_s > 0 else "earlier"
+    return f"{_way_text(asked_s + remainder_s)}, {tenths_text(remainder_s)} {way} than asked for"
+
+
+def kept_text(moves: Sequence[Move]) -> str:
+    """Say what of picture and sound is as it was.
+
+    Args:
+        moves: What happened to those audio streams that were moved or laid out anew.
+    """
+    methods = {move.method for move in moves}
+    if Method.RETIMED in methods:
+        return "all but the audio encoded again is unchanged"
+    heads_s = [move.delay_s if move.n_units else Fraction(0) for move in moves]
+    cut_s, silence_s = min(heads_s, default=Fraction(0)), max(heads_s, default=Fraction(0))
+    if Method.DECODED in methods:
+        text = "the picture is unchanged, the moved sound was decoded to PCM"
+        if cut_s < 0:
+            text += f" and lost its first {tenths_text(cut_s)}"
+        return text
+    kept = "picture and sound are unchanged"
+    if cut_s < 0:
+        return f"{kept} but for the first {tenths_text(cut_s)} of the sound, which were cut off"
+    if silence_s > 0:
+        return f"{kept} but for {tenths_text(silence_s)} of silence in front"
+    return kept
+
+
+def tenths_text(seconds: Fraction) -> str:
+    """Write a length of time, sign dropped, to tenths of milliseconds: "8 ms", "0.4 ms"."""
+    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")
+
+
+def _way_text(delay_s: Fraction) -> str:
+    if not delay_s:
+        return "not moved"
+    return f"moved {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}"

@@ -1,0 +1,243 @@
+"""The coded content of a file, stream by stream, in a form that tells whether two files agree."""
+
+import hashlib
+import math
+import time
+from array import array
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import AttachmentStream, Stream
+
+from core.correction.write.silence import SampleDecoder
+from core.errors import ExportError
+from core.media.formats.nal_units import essence
+from core.media.reader import time_of
+from core.media.stream_kind import (
+    TrackKey,
+    codec_name,
+    is_uncompressed,
+    silence_of,
+    stream_keys,
+)
+from core.progress import Monitor, Progress
+
+_NO_TEXT = b"\0\0"
+"""What fills the gaps between subtitles in MP4; the muxer adds one at the end."""
+
+_TEXT_CODECS = frozenset({"ass", "mov_text", "subrip", "text", "webvtt"})
+"""Subtitles that are shown as long as their packets say; pictures of texts say it themselves."""
+
+_CHECK_EVERY_PACKETS = 32
+_REPORT_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a stream is read, where it is not as it stands.
+
+    Attributes:
+        n_head: Samples at its beginning that do not count; of coded sound, packets.
+        n_bytes: Bytes of uncompressed sound after that which count; None for all.
+        decodes: Whether it is read as 16-bit PCM.
+    """
+
+    n_head: int = 0
+    n_bytes: int | None = None
+    decodes: bool = False
+
+
+@dataclass(slots=True)
+class Track:
+    """The content of one stream.
+
+    Times are kept against the number of bytes before a packet, not against its number: readers cut
+    uncompressed sound into packets as they like.
+
+    Attributes:
+        name: For messages.
+        index: Position in the container.
+        n_bytes: Bytes so far, after those that do not count.
+        rest_is_silent: Whether the uncompressed sound that does not count is silence.
+        offsets: Bytes before each packet that has a time.
+        times_s: Those times.
+        lengths_s: How long each text of subtitles is shown; 0 where that is not told.
+    """
+
+    name: str
+    index: int
+    n_bytes: int = 0
+    rest_is_silent: bool = True
+    offsets: "array[int]" = field(default_factory=lambda: array("q"))
+    times_s: "array[float]" = field(default_factory=lambda: array("d"))
+    lengths_s: "array[float]" = field(default_factory=lambda: array("d"))
+    _digest: hashlib.blake2b = field(default_factory=hashlib.blake2b)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that counts, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def add_packet(self, payload: bytes, time_s: float | None, length_s: float = 0.0) -> None:
+        """Add coded data, whose division into packets counts."""
+        self.lengths_s.append(length_s)
+        self._digest.update(len(payload).to_bytes(8, "big"))
+        self._digest.update(payload)
+        self._note_time(time_s)
+        self.n_bytes += len(payload)
+
+    def add_samples(self, payload: bytes, time_s: float | None, limit: int, silence: bytes) -> None:
+        """Add uncompressed sound, which counts from byte 0 to a limit."""
+        begin = min(max(-self.n_bytes, 0), len(payload))
+        end = max(min(limit - self.n_bytes, len(payload)), begin)
+        self._digest.update(payload[begin:end])
+        rest = payload[:begin] + payload[end:]
+        self.rest_is_silent &= rest == silence * (len(rest) // len(silence))
+        self._note_time(time_s)
+        self.n_bytes += len(payload)
+
+    def _note_time(self, time_s: float | None) -> None:
+        if time_s is not None:
+            self.offsets.append(self.n_bytes)
+            self.times_s.append(time_s)
+
+
+class CheckProgress:
+    """Tells a monitor how much of some files has been read."""
+
+    def __init__(self, monitor: Monitor, n_bytes: int) -> None:
+        self._monitor = monitor
+        self._n_bytes = max(n_bytes, 1)
+        self._n_done = 0
+        self._n_packets = 0
+        self._reported_s = -math.inf
+
+    def add(self, n_bytes: int) -> None:
+        """Take note of a packet.
+
+        Raises:
+            Cancelled: The monitor says so.
+        """
+        self._n_done += n_bytes
+        self._n_packets += 1
+        if self._n_packets % _CHECK_EVERY_PACKETS:
+            return
+        self._monitor.check()
+        if time.monotonic() - self._reported_s >= _REPORT_EVERY_S:
+            self._reported_s = time.monotonic()
+            share = min(self._n_done / self._n_bytes, 1.0)
+            self._monitor.report(Progress("Checking the corrected file", share))
+
+
+def read_tracks(
+    reader: InputContainer,
+    path: Path,
+    indices: Collection[int],
+    readings: Mapping[int, Reading],
+    progress: CheckProgress,
+    *,
+    wraps: bool,
+) -> dict[TrackKey, Track]:
+    """Read streams to their end.
+
+    Args:
+        reader: The opened file.
+        path: The file, for messages.
+        indices: Streams to read.
+        readings: Streams that are not read as they stand.
+        progress: Told of each packet.
+        wraps: Whether the other file frames packets in another way.
+
+    Raises:
+        ExportError: The file cannot be read to its end.
+        Cancelled: The monitor says so.
+    """
+    tracks = _empty_tracks(reader, path, indices)
+    takers = {
+        track.index: _Taker(track, reader.streams[track.index], readings.get(track.index), wraps)
+        for track in tracks.values()
+    }
+    try:
+        for packet in reader.demux([reader.streams[index] for index in takers]):
+            # Nothing but the flush packets at the end is empty.
+            if packet.size == 0:
+                continue
+            takers[packet.stream_index].take(packet)
+            progress.add(packet.size)
+    except (FFmpegError, OSError) as error:
+        raise ExportError(
+            f"{path.name} cannot be read back to its end; export it again to another drive.",
+            path=path,
+            details=str(error),
+        ) from error
+    for taker in takers.values():
+        taker.finish()
+    return tracks
+
+
+class _Taker:
+    """Puts the packets of a stream into its track, as the reading says."""
+
+    def __init__(self, track: Track, stream: Stream, reading: Reading | None, wraps: bool) -> None:
+        reading = reading or Reading()
+        self._track = track
+        self._wraps = wraps
+        self._decoder = SampleDecoder(stream) if reading.decodes else None
+        self._silence = b""
+        self._limit = 0
+        self._n_packets_to_skip = 0
+        codec = codec_name(stream) if stream.type in {"audio", "subtitle"} else ""
+        self._has_length = codec in _TEXT_CODECS
+        if self._decoder is not None:
+            codec = "pcm_s16le"
+        if is_uncompressed(codec):
+            self._silence = silence_of(codec)
+            n_channels = getattr(stream.codec_context, "channels", 1)
+            track.n_bytes = -reading.n_head * n_channels * len(self._silence)
+            self._limit = 1 << 62 if reading.n_bytes is None else reading.n_bytes
+        else:
+            self._n_packets_to_skip = reading.n_head
+
+    def take(self, packet: "Packet[Stream]") -> None:
+        time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
+        if self._decoder is not None:
+            self._take_decoded(packet)
+        elif self._silence:
+            self._track.add_samples(bytes(packet), time_s, self._limit, self._silence)
+        elif self._n_packets_to_skip:
+            self._n_packets_to_skip -= 1
+        else:
+            payload = bytes(packet)
+            payload = essence(payload, packet.stream) if self._wraps else payload
+            if packet.stream.type != "subtitle" or payload != _NO_TEXT:
+                n_ticks = (packet.duration or 0) if self._has_length else 0
+                self._track.add_packet(payload, time_s, float(n_ticks * packet.time_base))
+
+    def finish(self) -> None:
+        if self._decoder is not None:
+            self._take_decoded(None)
+
+    def _take_decoded(self, packet: "Packet[Stream] | None") -> None:
+        assert self._decoder is not None
+        for frame, samples in self._decoder.decode(packet):
+            time = time_of(frame)
+            time_s = None if time is None else float(time)
+            self._track.add_samples(samples, time_s, self._limit, self._silence)
+
+
+def _empty_tracks(
+    reader: InputContainer, path: Path, indices: Collection[int]
+) -> dict[TrackKey, Track]:
+    tracks: dict[TrackKey, Track] = {}
+    for key, stream in stream_keys(reader):
+        if stream.index not in indices:
+            continue
+        track = Track(f"{path.name}, stream {stream.index} ({key[0]})", stream.index)
+        tracks[key] = track
+        if isinstance(stream, AttachmentStream):
+            track.add_packet(stream.data, None)
+    return tracks

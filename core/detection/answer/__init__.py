@@ -1,0 +1,1 @@
+"""From evidence to an answer: estimate, interval, verdict and sync map."""

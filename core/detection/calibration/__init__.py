@@ -1,0 +1,1 @@
+"""Margins and bias of an engine, measured on clips in sync."""

@@ -1,0 +1,210 @@
+"""Measures a model by its trials: its bias, its response, how wide intervals have to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.detection.answer.estimate import estimate_offset
+from core.detection.calibration.trials import CONFIG, ClipTrials, Trial, bias_of
+from core.detection.engines.synchformer.class_response import (
+    DISTANCES_S,
+    ClassResponse,
+    mean_log_likelihood,
+    settled,
+)
+from core.detection.engines.user_calibration import UserCalibration
+from core.detection.evidence import AXIS_STEP_S, Evaluation, moved
+from core.errors import DetectionError
+from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
+
+LEAST_CLIPS = 5
+"""Fewer say too little about a bias."""
+
+FEW_CLIPS = 20
+"""From here on the bias is known to a few milliseconds."""
+
+NEAR_S = STEP_S
+"""Answers farther off are mistakes, which are the business of the confidence."""
+
+_RESOLUTIONS_S = np.arange(0.01, 0.2001, 0.005)
+_N_DRAWS = np.geomspace(0.2, 200.0, 128)
+_LEAST_FLOOR = 0.002
+_NO_LAPSE = 1e-4
+
+_SIGMA_OF_MAD = 1.4826
+_SIGMA_OF_MEAN = 1.2533
+_ERROR_OF_MEDIAN = 1.2533
+"""Of normally distributed values, in units of the error of their mean."""
+
+
+def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
+    """Measure a model on what it said.
+
+    Args:
+        clips: Those that are of use are taken.
+        weights_sha256: By which its weights are known again.
+
+    Raises:
+        DetectionError: Too few clips are of use.
+    """
+    used = [clip.trials for clip in clips if clip.trials]
+    if len(used) < LEAST_CLIPS:
+        raise DetectionError(
+            f"A calibration needs {LEAST_CLIPS} or more clips in sync that give a confident answer,"
+            f" and {len(used)} of {len(clips)} did; add clips in which picture and sound tell the"
+            " same."
+        )
+    biases = np.array([bias_of(trials) for trials in used])
+    bias_s = float(np.median(biases))
+    distances = np.abs(biases - bias_s)
+    # Where half of the biases are the same, the median distance alone would be 0.
+    spread = max(
+        _SIGMA_OF_MAD * float(np.median(distances)), _SIGMA_OF_MEAN * float(distances.mean())
+    )
+    # Answers are given in steps, and errors within one are even.
+    error_s = float(np.hypot(_ERROR_OF_MEDIAN * spread, AXIS_STEP_S / 12**0.5) / len(used) ** 0.5)
+    trials = [trial for clip in used for trial in clip]
+    response = ClassResponse()
+    has_classes = all(item.evaluations for trial in trials for item in trial.evidence)
+    if has_classes:
+        response = measure_response(trials, bias_s)
+        judged = [_judged(trial, response, bias_s) for trial in trials]
+        response = replace(response, lapse=_lapse(judged))
+        response = replace(response, n_draws=_fit_draws(judged))
+        trials = [_settled(one, response) for one in judged]
+    else:
+        trials = [
+            replace(trial, evidence=tuple(moved(item, bias_s) for item in trial.evidence))
+            for trial in trials
+        ]
+    resolution_s = _fit_resolution(trials)
+    return UserCalibration(
+        n_clips=len(used),
+        bias_s=round(bias_s, 4),
+        bias_error_s=error_s,
+        resolution_s=resolution_s,
+        weights_sha256=weights_sha256,
+        response=response.curve if has_classes else (),
+        floor=response.floor,
+        n_draws=response.n_draws,
+        lapse=response.lapse,
+    )
+
+
+def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
+    """Measure what a class gets, by the distance of the truth from its centre.
+
+    Distances lie as the shifts fall; between them it is interpolated, over 0.04 s it is smoothed.
+    """
+    distances, shares = [], []
+    for trial in trials:
+        for answer in (answer for item in trial.evidence for answer in item.evaluations):
+            truth_s = trial.offset_s + answer.audio_shift_s + bias_s
+            if abs(truth_s) <= MAX_OFFSET_S:
+                distances.append(truth_s - OFFSET_GRID_S.astype(np.float64))
+                shares.append(_softmax(answer.logits))
+    distance, share = np.concatenate(distances), np.concatenate(shares)
+    is_far = np.abs(distance) > DISTANCES_S[-1]
+    floor = float(np.clip(share[is_far].mean() * N_CLASSES, _LEAST_FLOOR, 1.0))
+    step = DISTANCES_S[1] - DISTANCES_S[0]
+    total, weight = np.zeros(len(DISTANCES_S)), np.full(len(DISTANCES_S), 1e-9)
+    for number, centre in enumerate(DISTANCES_S):
+        near = np.maximum(0.0, 1 - np.abs(distance - centre) / (2 * step))
+        total[number], weight[number] = near @ share, weight[number] + near.sum()
+    curve = np.maximum(total / weight - floor / N_CLASSES, 0.0)
+    if not curve.any():
+        return ClassResponse(floor=1.0)
+    return ClassResponse(curve=tuple(float(x) for x in curve), floor=floor)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max())
+    shares: NDArray[np.float64] = shifted / shifted.sum()
+    return shares
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """A trial, and what the answers about each window say on average, without the bias."""
+
+    trial: Trial
+    means: tuple[NDArray[np.float64], ...]
+
+
+def _judged(trial: Trial, response: ClassResponse, bias_s: float) -> _Judged:
+    means = []
+    for item in trial.evidence:
+        answers = [Evaluation(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
+        means.append(mean_log_likelihood(answers, response, CONFIG.range_s))
+    return _Judged(trial, tuple(means))
+
+
+def _settled(judged: _Judged, response: ClassResponse) -> Trial:
+    evidence = tuple(
+        replace(item, log_likelihood=settled(mean, response.n_draws, response.lapse))
+        for item, mean in zip(judged.trial.evidence, judged.means, strict=True)
+    )
+    return replace(judged.trial, evidence=evidence)
+
+
+def _lapse(judged: Sequence[_Judged]) -> float:
+    """Return how probable it is that a window misleads; never 0, however few there are."""
+    misled = [
+        abs(item.axis_s[mean.argmax()] - one.trial.offset_s) > NEAR_S
+        for one in judged
+        for item, mean in zip(one.trial.evidence, one.means, strict=True)
+    ]
+    return float((sum(misled) + 1) / (len(misled) + 2))
+
+
+def _fit_draws(judged: Sequence[_Judged]) -> float:
+    """Return the largest number with which intervals hold the truth as often as they should.
+
+    Windows that mislead widen intervals for another reason and are left out of account here.
+    """
+
+    def is_honest(n_draws: float) -> bool:
+        response = ClassResponse(n_draws=float(n_draws), lapse=_NO_LAPSE)
+        widths = _half_widths([_settled(one, response) for one in judged])
+        return _coverage(widths, 0.0) >= CONFIG.level
+
+    low, high = 0, len(_N_DRAWS)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_honest(_N_DRAWS[middle]) else (low, middle)
+    return float(_N_DRAWS[low])
+
+
+def _fit_resolution(trials: Sequence[Trial]) -> float:
+    """Return the least half-width with which they do."""
+    widths = _half_widths(trials)
+    for resolution_s in _RESOLUTIONS_S:
+        if _coverage(widths, float(resolution_s)) >= CONFIG.level:
+            return float(round(resolution_s, 3))
+    return float(_RESOLUTIONS_S[-1])
+
+
+def _half_widths(trials: Sequence[Trial]) -> NDArray[np.float64]:
+    """Return (N, 3) of the answers near the truth: error, and from the answer to both borders."""
+    rows = []
+    for trial in trials:
+        evidence = [replace(item, resolution_s=0.0) for item in trial.evidence]
+        estimate = estimate_offset(evidence, CONFIG)
+        error_s = estimate.offset_s - trial.offset_s
+        if abs(error_s) <= NEAR_S:
+            low, high = estimate.interval_s
+            rows.append((error_s, estimate.offset_s - low, high - estimate.offset_s))
+    return np.array(rows).reshape(-1, 3)
+
+
+def _coverage(widths: NDArray[np.float64], resolution_s: float) -> float:
+    """Return how many intervals of at least this half-width hold the truth, 0..1."""
+    if not len(widths):
+        return 0.0
+    error, below, above = widths.T
+    is_held = (error <= np.maximum(below, resolution_s) + 1e-9) & (
+        -error <= np.maximum(above, resolution_s) + 1e-9
+    )
+    return float(is_held.mean())

@@ -1,1 +1,0 @@
-"""The classical estimate: motion of the picture against onsets of the sound."""

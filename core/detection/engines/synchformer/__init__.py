@@ -1,0 +1,1 @@
+"""The Synchformer engine: segments, audio shifts and class response."""

@@ -1,0 +1,1 @@
+"""Order and amount of analysis: scope, chunks, time budget."""

@@ -1,0 +1,224 @@
+"""What a clip says, gathered stretch by stretch: from the engine, a second opinion and meters."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.detection.answer.estimate import estimate_offset
+from core.detection.answer.map_search import find_sync_map
+from core.detection.config import DetectionConfig
+from core.detection.crop.merge import merge_squares
+from core.detection.crop_plan import CENTRE, CropPlan
+from core.detection.engines.base import (
+    NOTHING_KEPT,
+    ClipContext,
+    Engine,
+    EngineRun,
+    VisualFeatures,
+    WindowAnswers,
+)
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.evidence import OffsetEvidence, joined
+from core.detection.result import OffsetEstimate, Opinion
+from core.detection.schedule.budget import Clock
+from core.detection.signals.activity import ActivityMeter
+from core.detection.sync_map import SyncMap
+from core.media.decoder import ClipChunk
+from core.model.synchformer.dimensions import WINDOW_SEGMENTS
+from core.progress import Monitor, Unreported
+from core.timing import TimeSpan
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found in a stretch, or in all of them."""
+
+    evidence: list[OffsetEvidence] = field(default_factory=list)
+    second: list[OffsetEvidence] = field(default_factory=list)
+    activity: ActivityMeter = field(default_factory=ActivityMeter)
+
+    def add(self, other: "_Gathered") -> None:
+        self.evidence = _in_order([*self.evidence, *other.evidence])
+        self.second = _in_order([*self.second, *other.second])
+        # Two meters, since what lies between two stretches is no motion.
+        meter, found = self.activity, other.activity
+        meter.peak_motion = max(meter.peak_motion, found.peak_motion)
+        meter.peak_level_dbfs = max(meter.peak_level_dbfs, found.peak_level_dbfs)
+
+
+class Judgement:
+    """Feeds what is decoded to whoever has a say, and draws the conclusion.
+
+    Args:
+        engine: What answers.
+        config: The options.
+        on_evidence: Called with the evidence of each window as soon as there is some.
+        features: What is known of the picture.
+
+    Attributes:
+        n_usable: Analysis frames so far that have both picture and sound.
+        is_cut: Whether the time was over within a stretch.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: DetectionConfig,
+        on_evidence: Callable[[OffsetEvidence], None] | None,
+        features: VisualFeatures = NOTHING_KEPT,
+    ) -> None:
+        self._engine, self._config, self._on_evidence = engine, config, on_evidence
+        self._features = features
+        self._all = _Gathered()
+        self.n_usable, self.is_cut = 0, False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no window was judged yet."""
+        return not self._all.evidence
+
+    @property
+    def first_window_frame(self) -> int | None:
+        """Analysis frame at which the first whole window begins; None while there is none."""
+        whole = (e.window for e in self._all.evidence if not e.window.is_padded)
+        return next((window.first_frame for window in whole), None)
+
+    @property
+    def spans(self) -> tuple[TimeSpan, ...]:
+        """The clip time that windows cover, without overlap."""
+        spans: list[TimeSpan] = []
+        for item in self._all.evidence:
+            span = item.window.span
+            if spans and span.start_s <= spans[-1].end_s:
+                span = TimeSpan(spans[-1].start_s, max(spans.pop().end_s, span.end_s))
+            spans.append(span)
+        return tuple(spans)
+
+    def add(
+        self,
+        chunks: Iterable[ClipChunk],
+        n_frames: int,
+        monitor: Monitor,
+        clock: Clock,
+        plans: Sequence[CropPlan] = (CENTRE,),
+    ) -> OffsetEstimate | None:
+        """Judge a stretch; return what it says by itself, None if it is too short for a window.
+
+        Args:
+            chunks: The stretch, with the sound around it.
+            n_frames: About how many analysis frames that is.
+            monitor: Of this stretch.
+            clock: Once it is over and anything is judged, the stretch ends.
+            plans: Where engines that see a square look; with several, each window is judged in all.
+
+        Raises:
+            Cancelled: The monitor asked to stop.
+        """
+        found, answers = _Gathered(), WindowAnswers()
+        contexts = [ClipContext(n_frames, plan, self._features, answers) for plan in plans]
+        runs = [self._engine.start(self._config, monitor, context) for context in contexts]
+        second: EngineRun | None = None
+        if self._engine.id != ClassicalEngine().id:
+            context = ClipContext(n_frames)
+            second = ClassicalEngine().start(self._config, Unreported(monitor), context)
+        waiting: list[list[OffsetEvidence]] = [[] for _ in runs]
+        for chunk in chunks:
+            if not chunk.is_margin:
+                found.activity.measure(chunk)
+            self.n_usable += int(np.count_nonzero(chunk.has_video & chunk.has_audio))
+            if second:
+                found.second += second.consume(chunk)
+            self._take(found, waiting, [run.consume(chunk) for run in runs])
+            if clock.is_over and (found.evidence or not self.is_empty):
+                self.is_cut = True
+                break
+        if second:
+            found.second += second.finish()
+        self._take(found, waiting, [run.finish() for run in runs])
+        self._all.add(found)
+        return self._estimate(found) if found.evidence else None
+
+    def estimate(self) -> OffsetEstimate:
+        """Return the answer of the engine over everything so far, which is not empty."""
+        return self._estimate(self._all)
+
+    def evidence(self) -> tuple[OffsetEvidence, ...]:
+        """Return everything so far in order of time, with the say of the second opinion."""
+        numbered = []
+        for index, item in enumerate(self._joined(self._all)):
+            if item.window.index != index:
+                window = replace(item.window, index=index)
+                posterior = item.posterior and replace(item.posterior, window=window)
+                item = replace(item, window=window, posterior=posterior)
+            numbered.append(item)
+        return tuple(numbered)
+
+    def sync_map(self) -> SyncMap | None:
+        """Return what the offset does over time, None where nothing stands out."""
+        return find_sync_map(
+            self.evidence(),
+            self._config,
+            rule=self._engine.confidence_rule,
+            second=self._all.second,
+        )
+
+    def opinions(self) -> tuple[Opinion, Opinion | None]:
+        """Return the answer and the second opinion, which may have its say in the evidence."""
+        opinion = Opinion(self._engine.name, self._engine.id, self.estimate())
+        if not self._all.second:
+            return opinion, None
+        classical = ClassicalEngine()
+        obstacle = self._all.activity.obstacle
+        estimate = estimate_offset(self._all.second, self._config, reason=obstacle)
+        return opinion, Opinion(classical.name, classical.id, estimate)
+
+    def warnings(self) -> list[str]:
+        """Return sentences about what limits the answer."""
+        windows = [item.window for item in self._all.evidence]
+        if not all(window.is_padded for window in windows):
+            return []
+        longest = max(window.n_segments for window in windows)
+        return [
+            f"The clip is shorter than a window: {longest} of {WINDOW_SEGMENTS} segments have"
+            " content, the rest is padding, so the answer is less certain."
+        ]
+
+    def _take(
+        self,
+        found: _Gathered,
+        waiting: Sequence[list[OffsetEvidence]],
+        answers: Sequence[Sequence[OffsetEvidence]],
+    ) -> None:
+        """Take the answers of each plan; windows wait until there is one of every plan."""
+        for queue, new in zip(waiting, answers, strict=True):
+            queue += new
+        n_ready = min(map(len, waiting))
+        ready = [queue[:n_ready] for queue in waiting]
+        for queue in waiting:
+            del queue[:n_ready]
+        for item in ready[0] if len(ready) == 1 else merge_squares(ready):
+            found.evidence.append(item)
+            if self._on_evidence:
+                self._on_evidence(item)
+
+    def _joined(self, found: _Gathered) -> Sequence[OffsetEvidence]:
+        rule = self._engine.confidence_rule
+        if rule is None:
+            return found.evidence
+        return joined(found.evidence, found.second, rule.evidence_weight)
+
+    def _estimate(self, found: _Gathered) -> OffsetEstimate:
+        return estimate_offset(
+            self._joined(found),
+            self._config,
+            reason=found.activity.obstacle,
+            rule=self._engine.confidence_rule,
+            second=found.second,
+        )
+
+
+def _in_order(evidence: Iterable[OffsetEvidence]) -> list[OffsetEvidence]:
+    """Sort by time; of the same window the later evidence is kept."""
+    by_window = {item.window.first_frame: item for item in evidence}
+    return [by_window[first_frame] for first_frame in sorted(by_window)]

@@ -1,0 +1,1 @@
+"""Motion and onset signals, and their correlation."""

@@ -1,1 +1,0 @@
-"""Detection by a synchronization network of 21 classes."""

@@ -1,1 +1,0 @@
-"""The offset over the time of a clip."""

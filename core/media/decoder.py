@@ -1,0 +1,283 @@
+"""Decoding a clip once, in order, onto the analysis clock."""
+
+import contextlib
+import math
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from core.errors import MediaError
+from core.media.audio_line import SoundLine
+from core.media.info import MediaInfo, clip_start
+from core.media.reader import StreamReader
+from core.media.video_grid import PictureGrid
+from core.progress import SILENT, Monitor
+from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
+
+_CHUNK_FRAMES = VIDEO_FPS
+_CHUNKS_AHEAD = 3
+_POLL_S = 0.05
+
+_SHORTFALL_S = 1.0
+"""Announced lengths are rounded and padded; what is missing beyond this was cut off."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipChunk:
+    """A piece of a clip on the analysis clock: picture and sound of the same clip time.
+
+    Where the file has no picture yet or any more, the nearest frame is held; where it has no sound,
+    samples are zero. `has_video` and `has_audio` tell.
+
+    Attributes:
+        first_frame: Analysis frame number of the first frame, counted from clip time 0.
+        frames: (T, H, W, 3) uint8 RGB at 25 fps, short side 256 px, rotation applied;
+            of a long side over 2048 px the middle.
+        waveform: (T * 640,) float32 mono at 16 kHz, nominally within -1..1.
+        has_video: (T,) bool, whether the file has picture at that frame.
+        has_audio: (T,) bool, whether the file has sound during all of that frame's 640 samples.
+        is_margin: Whether it lies before or behind what was asked for and brings sound only; all of
+            its frames are the nearest picture, read-only, and `has_video` is False.
+    """
+
+    first_frame: int
+    frames: NDArray[np.uint8]
+    waveform: NDArray[np.float32]
+    has_video: NDArray[np.bool_]
+    has_audio: NDArray[np.bool_]
+    is_margin: bool = False
+
+
+class ClipDecoder:
+    """Iterates over a clip in chunks of about a second, decoding ahead in a thread of its own.
+
+    Used in a with statement, whose end stops the thread and closes the file however the iteration
+    ended. Picture and sound come from a container each, read in lock-step, so memory stays
+    bounded whatever the length of the clip and the order of its packets.
+
+    Iterating raises MediaError if the picture or the sound cannot be decoded at all, and Cancelled
+    if the monitor says so. Damage in between does not end it but becomes a warning.
+
+    Attributes:
+        warnings: After the iteration, sentences about what is missing or was left out.
+    """
+
+    def __init__(
+        self,
+        info: MediaInfo,
+        *,
+        video_stream_index: int,
+        audio_stream_index: int,
+        audio_shift_samples: int = 0,
+        first_frame: int = 0,
+        n_frames: int | None = None,
+        n_margin_frames: int = 0,
+        monitor: Monitor = SILENT,
+    ) -> None:
+        """Choose what is decoded.
+
+        Args:
+            info: The probed file.
+            video_stream_index: Stream of the container.
+            audio_stream_index: Stream of the container.
+            audio_shift_samples: At 16 kHz; positive takes sound from later in the file, which makes
+                it early: output sample n is the file's sample n + shift.
+            first_frame: Analysis frame to begin with.
+            n_frames: Largest number of analysis frames; None goes on to the end of the clip.
+            n_margin_frames: Of so many analysis frames before, from clip time 0 on, and behind, the
+                sound is delivered too, in chunks of their own.
+            monitor: Asked between chunks whether the work is still wanted.
+
+        Raises:
+            ValueError: There is no such stream or frame.
+        """
+        video = next((v for v in info.videos if v.index == video_stream_index), None)
+        audio = next((a for a in info.audios if a.index == audio_stream_index), None)
+        if video is None or audio is None:
+            raise ValueError(
+                f"picture streams are {[v.index for v in info.videos]} and sound streams "
+                f"{[a.index for a in info.audios]}, got {video_stream_index}, {audio_stream_index}"
+            )
+        if first_frame < 0 or (n_frames is not None and n_frames < 0):
+            raise ValueError(f"frames are counted from 0, got {first_frame} and {n_frames}")
+        self.warnings: tuple[str, ...] = ()
+        self._info, self._video, self._audio = info, video, audio
+        self._audio_shift_samples = audio_shift_samples
+        self._first_frame, self._n_frames = first_frame, n_frames
+        self._n_margin_frames = n_margin_frames
+        self._monitor = monitor
+        self._chunks: queue.Queue[ClipChunk | None] = queue.Queue(_CHUNKS_AHEAD)
+        self._stop = threading.Event()
+        self._executor: ThreadPoolExecutor | None = None
+        self._outcome: Future[tuple[str, ...]] | None = None
+
+    def __enter__(self) -> Self:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="clip-decoder")
+        self._outcome = self._executor.submit(self._produce)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+
+    def __iter__(self) -> Iterator[ClipChunk]:
+        """Yield the chunks in order; a second iteration goes on where the first one stopped."""
+        if self._outcome is None:
+            raise RuntimeError("a ClipDecoder is iterated inside its with statement")
+        while not self._stop.is_set():
+            self._monitor.check()
+            try:
+                chunk = self._chunks.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if chunk is None:
+                self._stop.set()
+                self.warnings = self._outcome.result()
+                return
+            yield chunk
+
+    def _produce(self) -> tuple[str, ...]:
+        """Decode into the queue; runs in the thread. Returns the warnings."""
+        path = self._info.path
+        try:
+            with (
+                StreamReader(path, self._video.index, VideoFrame, self._stop) as video_reader,
+                StreamReader(path, self._audio.index, AudioFrame, self._stop) as audio_reader,
+            ):
+                zero = clip_start(self._video, self._audio)
+                picture = PictureGrid(
+                    video_reader, self._info, self._video, zero, self._first_frame
+                )
+                n_before = min(self._n_margin_frames, self._first_frame)
+                begin = self._first_frame - n_before
+                first_sample = begin * SAMPLES_PER_FRAME + self._audio_shift_samples
+                sound = SoundLine(audio_reader, self._audio, zero, first_sample)
+                if sound.is_empty:
+                    raise MediaError(
+                        f"{path.name} has sound ({self._audio.codec}) that cannot be decoded; "
+                        "export it again.",
+                        path=path,
+                        details=audio_reader.failure,
+                    )
+                self._read_margin(picture, sound, begin, n_before)
+                end = self._read_chunks(picture, sound)
+                if not sound.at_end:
+                    self._read_margin(picture, sound, end, self._n_margin_frames)
+                return (
+                    *_damage_warnings(path.name, "picture", video_reader.n_damaged),
+                    *_damage_warnings(
+                        path.name, "sound", audio_reader.n_damaged + sound.n_silenced
+                    ),
+                    *self._shortfall_warnings(picture, sound),
+                )
+        finally:
+            self._put(None)
+
+    def _read_margin(
+        self, picture: PictureGrid, sound: SoundLine, first_frame: int, n_frames: int
+    ) -> None:
+        for begin in range(0, n_frames, _CHUNK_FRAMES):
+            n_read = min(_CHUNK_FRAMES, n_frames - begin)
+            held = picture.held()
+            waveform, has_audio, _ = _read_sound(sound, n_read)
+            chunk = ClipChunk(
+                first_frame + begin,
+                np.broadcast_to(held, (n_read, *held.shape)),
+                waveform,
+                np.zeros(n_read, np.bool_),
+                has_audio,
+                is_margin=True,
+            )
+            self._put(chunk)
+
+    def _read_chunks(self, picture: PictureGrid, sound: SoundLine) -> int:
+        """Read what was asked for; return the analysis frame behind it or behind the clip."""
+        first_frame = self._first_frame
+        n_wanted = math.inf if self._n_frames is None else self._n_frames
+        while n_wanted > 0 and not self._stop.is_set():
+            n_frames = int(min(_CHUNK_FRAMES, n_wanted))
+            frames, has_video, n_left = picture.read(n_frames)
+            waveform, has_audio, n_heard = _read_sound(sound, n_frames)
+            n_left = max(n_left, n_heard)
+            if n_left:
+                self._put(
+                    ClipChunk(
+                        first_frame,
+                        frames[:n_left],
+                        waveform[: n_left * SAMPLES_PER_FRAME],
+                        has_video[:n_left],
+                        has_audio[:n_left],
+                    )
+                )
+            first_frame += n_left
+            if n_left < n_frames:
+                break
+            n_wanted -= n_frames
+        return first_frame
+
+    def _put(self, chunk: ClipChunk | None) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._chunks.put(chunk, timeout=_POLL_S)
+                return
+
+    def _shortfall_warnings(self, picture: PictureGrid, sound: SoundLine) -> Iterator[str]:
+        """Compare where the streams ended with where the file says that they end."""
+        if not (picture.at_end and sound.at_end):
+            return
+        name = self._info.path.name
+        zero = clip_start(self._video, self._audio)
+        ends = (("picture", self._video, picture), ("sound", self._audio, sound))
+        told = [(what, float(line.end_time), s) for what, s, line in ends if s.duration_s]
+        if told:
+            for what, end_s, stream in told:
+                announced_s = stream.start_s + (stream.duration_s or 0.0)
+                yield from _shortfall(name, f"the {what} ends", end_s, announced_s, zero)
+        else:
+            end_s = float(max(picture.end_time, sound.end_time))
+            announced_s = float(zero) + self._info.duration_s
+            yield from _shortfall(name, "picture and sound end", end_s, announced_s, zero)
+
+
+def _read_sound(
+    sound: SoundLine, n_frames: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+    """Return samples, which analysis frames have sound, and how many lie before its end."""
+    waveform, has_sample, n_left = sound.read(n_frames * SAMPLES_PER_FRAME)
+    has_audio: NDArray[np.bool_] = np.logical_and.reduce(
+        has_sample.reshape(n_frames, SAMPLES_PER_FRAME), axis=1
+    )
+    return waveform, has_audio, math.ceil(n_left / SAMPLES_PER_FRAME)
+
+
+def _damage_warnings(name: str, what: str, n_damaged: int) -> Iterator[str]:
+    if n_damaged:
+        places = "one place, which was" if n_damaged == 1 else f"{n_damaged} places, which were"
+        yield f"{name}: the {what} is damaged in {places} left out."
+
+
+def _shortfall(
+    name: str, what: str, end_s: float, announced_s: float, zero: Fraction
+) -> Iterator[str]:
+    if announced_s - end_s > _SHORTFALL_S:
+        yield (
+            f"{name}: {what} after {end_s - float(zero):.1f} s although the file announces "
+            f"{announced_s - float(zero):.1f} s; it is cut off or damaged, and only what is there "
+            "was used."
+        )

@@ -1,0 +1,1 @@
+"""Structure of media files, one module per container."""

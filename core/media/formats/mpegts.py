@@ -1,0 +1,236 @@
+"""The programs of a file of MPEG-TS and the names of their services, which PyAV does not tell.
+
+Tables are read as ISO/IEC 13818-1 (2.4.4) and ETSI EN 300 468 (5.2.3, 6.2.33, annex A) lay them
+out.
+"""
+
+from collections.abc import Collection, Iterator, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from av.container import InputContainer
+
+from core.media.formats.output_format import M2TS, OutputFormat
+
+_LOOKED_AT_BYTES = 16 << 20
+"""Tables come again every 2 s at most, which is 5 MB in a fast broadcast."""
+
+_PACKET_BYTES = 188
+_PACKET_STEPS = (188, 192, 204)
+"""With nothing, a time in front, or a checksum behind."""
+
+_N_SYNCS = 5
+_SYNC = 0x47
+
+_PROGRAMS_PID, _NAMES_PID = 0x00, 0x11
+_PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
+"""Numbers of tables."""
+
+_SERVICE = 0x48
+"""Descriptor of a service."""
+
+_TABLE_PIDS = (0x1000, 0x100)
+"""Where the muxer puts the table of streams: in TS, and in M2TS."""
+
+_NUMBER_OPTION = "mpegts_service_id"
+_OF_MUXER = ("Service01", "FFmpeg")
+
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program of which a file holds streams.
+
+    Attributes:
+        number: Its number.
+        name: What it is called; empty if that is not told.
+        provider: Who sends it; empty if that is not told.
+    """
+
+    number: int
+    name: str = ""
+    provider: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether its names are written in letters that are known here."""
+        return _UNREADABLE not in self.name + self.provider
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it has a name that is not one of FFmpeg's own."""
+        texts = (self.name, self.provider)
+        return any(texts) and texts != _OF_MUXER
+
+
+def read_services(reader: InputContainer, path: Path) -> tuple[Service, ...]:
+    """Return the programs of an opened file; none of another container than MPEG-TS."""
+    if reader.format.name != "mpegts":
+        return ()
+    with suppress(OSError), path.open("rb") as file:
+        return _services(file.read(_LOOKED_AT_BYTES), {stream.id for stream in reader.streams})
+    return ()
+
+
+def kept_texts(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
+    """Return the texts by which the muxer of MPEG-TS is told the service; it writes one only."""
+    if output.name != "mpegts" or len(services) != 1:
+        return {}
+    (service,) = services
+    if not service.is_readable:
+        return {}
+    return {"service_name": service.name, "service_provider": service.provider}
+
+
+def kept_number(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
+    """Return the option by which the muxer of MPEG-TS is told the number of the only program."""
+    if output.name != "mpegts" or len(services) != 1:
+        return {}
+    return {_NUMBER_OPTION: str(next(iter(services)).number)}
+
+
+def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
+    """Tell whether streams keep their numbers, which none may share with the muxer's own table."""
+    if not reader.format.name == output.name == "mpegts":
+        return False
+    return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
+
+
+def service_notes(
+    services: Collection[Service], source: Path, target: Path, output: OutputFormat
+) -> Iterator[str]:
+    """Say which programs a copy will not have apart, and which names it will lack."""
+    if len(services) > 1:
+        numbers = " and ".join(str(service.number) for service in services)
+        yield (
+            f"The {len(services)} programs of {source.name} ({numbers}) become one: "
+            f"{target.name} will hold all their streams side by side."
+        )
+    if kept_texts(services, output):
+        return
+    named = [service for service in services if service.is_named]
+    names = [", ".join(filter(None, (one.name, one.provider))) for one in named]
+    if names and all(service.is_readable for service in named):
+        yield (
+            f"The names of services in {source.name} are left out: {'; '.join(names)}. "
+            f"{target.name} cannot hold them."
+        )
+    elif names:
+        yield (
+            f"The names of services in {source.name} are left out: they are written in letters "
+            "that are not known here."
+        )
+
+
+def changed_services(
+    reader: InputContainer, copy: InputContainer, output: OutputFormat
+) -> Iterator[str]:
+    """Yield FFmpeg's names of what differs in the service of a copy, where it can hold that."""
+    before, after = (read_services(one, Path(one.name)) for one in (reader, copy))
+    for kept in (kept_texts, kept_number):
+        found = kept(after, output)
+        yield from (key for key, text in kept(before, output).items() if found.get(key) != text)
+
+
+def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
+    """Return the programs that have some of these streams."""
+    wanted = {_PROGRAMS_PID, _NAMES_PID}
+    numbers: set[int] = set()
+    named: dict[int, tuple[str, str]] = {}
+    for pid, table in _tables(content, wanted):
+        if pid == _PROGRAMS_PID and table[0] == _PROGRAMS:
+            wanted |= {_number(table, place + 2) & 0x1FFF for place in range(8, len(table) - 4, 4)}
+        elif pid == _NAMES_PID and table[0] == _NAMES:
+            named |= {number: texts for number, texts in _names(table) if number not in named}
+        elif table[0] == _STREAMS and pids & _stream_pids(table):
+            numbers.add(_number(table, 3))
+    return tuple(Service(number, *named.get(number, ("", ""))) for number in sorted(numbers))
+
+
+def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the tables in some packets; what is wanted may grow meanwhile."""
+    begin, step = _raster(content)
+    parts: dict[int, bytearray] = {}
+    for place in range(begin, len(content) - _PACKET_BYTES + 1, step):
+        pid = _number(content, place + 1) & 0x1FFF
+        if pid not in wanted or content[place] != _SYNC:
+            continue
+        start, flags = place + 4, content[place + 3]
+        if flags & 0x20:
+            start += 1 + content[start]
+        payload = content[start : place + _PACKET_BYTES]
+        if not flags & 0x10 or not payload:
+            continue
+        if content[place + 1] & 0x40:
+            # A number tells where the first new table begins.
+            n_old = 1 + payload[0]
+            yield from _complete(pid, parts.get(pid, bytearray()) + payload[1:n_old])
+            parts[pid] = bytearray(payload[n_old:])
+        elif pid in parts:
+            parts[pid] += payload
+        yield from _complete(pid, parts.get(pid, bytearray()))
+
+
+def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take the complete tables out of what has been read of a stream."""
+    while len(part) > 2 and part[0] != 0xFF:
+        n_bytes = 3 + (_number(part, 1) & 0xFFF)
+        if len(part) < n_bytes:
+            return
+        if n_bytes > 15:
+            yield pid, bytes(part[:n_bytes])
+        del part[:n_bytes]
+
+
+def _raster(content: bytes) -> tuple[int, int]:
+    """Return where the first packet begins, and after how many bytes the next one."""
+    for step in _PACKET_STEPS:
+        for begin in range(min(step, len(content))):
+            syncs = content[begin : begin + _N_SYNCS * step : step]
+            if syncs == bytes([_SYNC]) * _N_SYNCS:
+                return begin, step
+    return 0, _PACKET_BYTES
+
+
+def _stream_pids(table: bytes) -> set[int]:
+    pids: set[int] = set()
+    place = 12 + (_number(table, 10) & 0xFFF)
+    while place + 5 <= len(table) - 4:
+        pids.add(_number(table, place + 1) & 0x1FFF)
+        place += 5 + (_number(table, place + 3) & 0xFFF)
+    return pids
+
+
+def _names(table: bytes) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Yield the numbers of services with their name and provider."""
+    place = 11
+    while place + 5 <= len(table) - 4:
+        end = min(place + 5 + (_number(table, place + 3) & 0xFFF), len(table) - 4)
+        at = place + 5
+        while at + 2 <= end:
+            body = table[at + 2 : at + 2 + table[at + 1]]
+            if table[at] == _SERVICE and len(body) > 2:
+                provider, name = body[2 : 2 + body[1]], body[3 + body[1] :]
+                yield _number(table, place), (_text(name), _text(provider))
+            at += 2 + table[at + 1]
+        place = end
+
+
+def _text(letters: bytes) -> str:
+    """Return a text, with a mark in it that stands for letters that are not known here."""
+    encoding = "ascii"
+    if letters[:1] == b"\x15":
+        encoding, letters = "utf-8", letters[1:]
+    elif letters[:1] and 0 < letters[0] < 12:
+        encoding, letters = f"iso8859-{letters[0] + 4}", letters[1:]
+    elif letters[:2] == b"\x10\0" and len(letters) > 2:
+        encoding, letters = f"iso8859-{letters[2]}", letters[3:]
+    with suppress(UnicodeDecodeError, LookupError):
+        return letters.decode(encoding)
+    return _UNREADABLE
+
+
+def _number(content: bytes | bytearray, place: int) -> int:
+    return int.from_bytes(content[place : place + 2], "big")

@@ -1,0 +1,113 @@
+"""Properties of streams and codecs, read from an open file."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import AttachmentStream, DataStream, Disposition, Stream
+
+
+def has_codec(stream: Stream) -> bool:
+    """Tell whether FFmpeg knows the codec of a stream."""
+    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
+    return stream.codec_context is not None
+
+
+def codec_name(stream: Stream) -> str:
+    """Return FFmpeg's name of a codec, or what stands for it."""
+    if isinstance(stream, DataStream | AttachmentStream):
+        return stream.name or "unnamed"
+    return stream.codec_context.codec.canonical_name if has_codec(stream) else "unknown codec"
+
+
+def is_picture(stream: Stream) -> bool:
+    """Tell whether a stream is a still such as a cover."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+TrackKey = tuple[str, int]
+"""A stream as it is found again in another container: its kind, and its number among that kind."""
+
+
+def stream_keys(reader: InputContainer) -> Iterator[tuple[TrackKey, Stream]]:
+    """Yield the streams of a file with the keys by which they are found again."""
+    numbers: Counter[str] = Counter()
+    for stream in reader.streams:
+        kind: str = "picture" if is_picture(stream) else stream.type
+        if isinstance(stream, DataStream):
+            # Muxers add tracks of their own for timecode and chapters.
+            kind = f"data {stream.name}"
+        yield (kind, numbers[kind]), stream
+        numbers[kind] += 1
+
+
+_SILENT_BYTE = {"pcm_u8": b"\x80", "pcm_alaw": b"\xd5", "pcm_mulaw": b"\xff"}
+
+
+_ENCODERS = {"mp3": "libmp3lame", "mp2": "mp2", "ac3": "ac3"}
+"""Who encodes silence. AAC is not among them: a packet of it does not stand alone."""
+
+
+_N_PACKETS_TO_SETTLE = 12
+
+
+def packet_samples(stream: Stream) -> int:
+    """Return how many samples a packet of coded sound holds; 0 if that is unknown or varies."""
+    context = audio_context(stream)
+    # The demuxer of AVI leaves it out for AC-3 (ETSI TS 102 366: six blocks of 256).
+    return 1536 if context.codec.canonical_name == "ac3" else context.frame_size
+
+
+def is_uncompressed(codec: str) -> bool:
+    """Tell whether a codec stores each sample in a fixed number of bytes."""
+    return re.fullmatch(r"pcm_([suf]\d+(le|be)?|alaw|mulaw)", codec) is not None
+
+
+def silence_of(codec: str) -> bytes:
+    """Return one silent sample of one channel of an uncompressed codec."""
+    match = re.search(r"\d+", codec)
+    n_bytes = int(match[0]) // 8 if match else 1
+    return _SILENT_BYTE.get(codec, b"\0") * n_bytes
+
+
+def silent_packet(stream: Stream) -> bytes | None:
+    """Return a packet of encoded silence that fits a stream; None if nobody encodes it."""
+    source = audio_context(stream)
+    name = _ENCODERS.get(source.codec.canonical_name)
+    if name is None:
+        return None
+    encoder = CodecContext.create(name, "w")
+    assert isinstance(encoder, AudioCodecContext)
+    encoder.sample_rate, encoder.layout = source.sample_rate, source.layout
+    formats = encoder.codec.audio_formats or [source.format]
+    encoder.format = formats[0]
+    if source.bit_rate:
+        encoder.bit_rate = source.bit_rate
+    if name == "libmp3lame":
+        # A packet must not lean on those before it.
+        encoder.options = {"reservoir": "0"}
+    try:
+        encoder.open()
+        packets: list[bytes] = []
+        while len(packets) < _N_PACKETS_TO_SETTLE:
+            frame = AudioFrame(formats[0].name, source.layout, encoder.frame_size)
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.sample_rate = source.sample_rate
+            packets += [bytes(packet) for packet in encoder.encode(frame)]
+    except (FFmpegError, ValueError):
+        return None
+    return packets[-1] if encoder.frame_size == packet_samples(stream) else None
+
+
+def audio_context(stream: Stream) -> AudioCodecContext:
+    """Codec context of an audio stream."""
+    context = stream.codec_context
+    if not isinstance(context, AudioCodecContext):
+        raise TypeError(f"expected an audio stream, got one of {stream.type}")
+    return context

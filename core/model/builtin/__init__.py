@@ -1,0 +1,1 @@
+"""The built-in lag-correlation network and its file."""

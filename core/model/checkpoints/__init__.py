@@ -1,0 +1,1 @@
+"""Published checkpoints: reading, checking and building."""

@@ -1,0 +1,87 @@
+"""The description (`model.json`) that lies beside the weights of an installed model."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.errors import CheckpointError
+from core.model.checkpoints.kind import CheckpointKind
+
+WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "model.json"
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What is known of an installed model.
+
+    Attributes:
+        kind: What the weights are good for.
+        title: Name to show.
+        sha256: SHA-256 of the weights file.
+        n_bytes: Size of the weights file.
+        source_sha256: SHA-256 of the file that was imported; empty if there was none.
+        published_id: Id of the published model that the file was; empty if it was another one.
+        info: Plain JSON data that came with the weights, such as the training configuration.
+    """
+
+    kind: CheckpointKind
+    title: str
+    sha256: str
+    n_bytes: int
+    source_sha256: str
+    published_id: str
+    info: dict[str, object]
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write the description into the folder of its model.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    text = json.dumps({"format": _FORMAT, **asdict(card)}, indent=2, ensure_ascii=False)
+    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the description of an installed model and see that its weights have the right size.
+
+    Raises:
+        CheckpointError: The description or the weights are missing or damaged, or were written by
+            a later version of this application.
+    """
+    try:
+        data = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+        if data["format"] != _FORMAT:
+            raise CheckpointError(
+                f"The model {folder.name} was installed by another version of this application; "
+                "remove it and install it again.",
+                path=folder,
+            )
+        card = ModelCard(
+            kind=CheckpointKind(data["kind"]),
+            title=str(data["title"]),
+            sha256=str(data["sha256"]),
+            n_bytes=int(data["n_bytes"]),
+            source_sha256=str(data["source_sha256"]),
+            # A card that does not say is that of a model called as it was published, if it was.
+            published_id=str(data.get("published_id", folder.name)),
+            info=dict(data["info"]),
+        )
+        n_bytes = (folder / WEIGHTS_NAME).stat().st_size
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"The model {folder.name} is damaged; remove it and install it again.",
+            path=folder,
+            details=f"{type(error).__name__}: {error}",
+        ) from error
+    if n_bytes != card.n_bytes:
+        raise CheckpointError(
+            f"The model {folder.name} is damaged; remove it and install it again.",
+            path=folder,
+            details=f"{WEIGHTS_NAME} has {n_bytes} bytes instead of {card.n_bytes}",
+        )
+    return card

@@ -1,0 +1,1 @@
+"""Catalogue, download and installation of models."""

@@ -1,0 +1,211 @@
+"""The published checkpoints: what they are, where they lie and how they are recognised.
+
+Facts from the README of github.com/v-iashin/Synchformer and from github.com/hkchengrex/MMAudio.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from core.errors import CheckpointError
+from core.model.checkpoints.kind import CheckpointKind
+
+PUBLISHED_AT = "https://a3s.fi/swift/v1/AUTH_a235c0f452d648828f745589cde1219a/sync/sync_models/"
+"""Where the authors of Synchformer keep their files."""
+
+MMAUDIO_RELEASE = "https://github.com/hkchengrex/MMAudio/releases/download/v0.1/"
+"""Where a plain copy of the AudioSet weights is kept."""
+
+LICENCE = (
+    "Published with the Synchformer code under the MIT licence; the clips that a model was trained "
+    "on keep their own terms."
+)
+
+DROPPED_PRIMING_S = 1024 / 16_000
+"""Sound lost at the start of a training clip where the decoder skipped AAC priming twice."""
+
+_SYNC_N_BYTES = 1_130_000_000
+"""About: all weights and two optimizer moments for the 22.6 million trained ones, in float32."""
+
+_EXTRACTORS_N_BYTES = 2_580_000_000
+"""About: 214.8 million weights and two optimizer moments for each, in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place to get a checkpoint from.
+
+    Attributes:
+        url: HTTPS; plain HTTP is taken from this computer itself only.
+        md5_prefix: How the MD5 of the file begins, as far as it is published; lower case.
+        size_hint: About how many bytes to expect.
+    """
+
+    url: str
+    md5_prefix: str
+    size_hint: int
+
+    def __post_init__(self) -> None:
+        if not is_trusted(self.url):
+            raise ValueError(f"expected an https address, got {self.url}")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A published checkpoint.
+
+    Attributes:
+        id: Name of the training run, which is the name of the installed model too.
+        alias: A short name for people.
+        kind: What the weights are good for.
+        title: Name to show.
+        trained_on: Data set of the training.
+        tested_on: Data set of the published result; empty if there is none.
+        result: Published result in words; empty if there is none.
+        sources: Where to get it, the preferred place first.
+        training_audio_early_s: By how much the sound of the training clips was early, because
+            their decoder dropped the AAC priming twice. Such a model calls a clip in sync whose
+            audio is early by this much: add it to what the model says. Concluded from the
+            published tables of fixed offsets, not verified by running that decoder.
+        licence: Terms of use as far as they are stated.
+    """
+
+    id: str
+    alias: str
+    kind: CheckpointKind
+    title: str
+    trained_on: str
+    tested_on: str
+    result: str
+    sources: tuple[Source, ...]
+    training_audio_early_s: float = 0.0
+    licence: str = LICENCE
+
+
+def is_trusted(url: str) -> bool:
+    """Tell whether nobody on the way can change what this address delivers."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (
+        parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    )
+
+
+def entry(name: str) -> CatalogEntry:
+    """Return the published checkpoint with this id or alias.
+
+    Raises:
+        CheckpointError: There is none; the message lists those that there are.
+    """
+    for candidate in CATALOG:
+        if name in {candidate.id, candidate.alias}:
+            return candidate
+    known = ", ".join(candidate.alias for candidate in CATALOG)
+    raise CheckpointError(f"No published model is called {name}; there are {known}.")
+
+
+def entry_for_md5(md5: str) -> CatalogEntry | None:
+    """Return the published checkpoint that has a file with this MD5, None if there is none."""
+    for candidate in CATALOG:
+        if any(md5.startswith(source.md5_prefix) for source in candidate.sources):
+            return candidate
+    return None
+
+
+def training_audio_early_s(model_id: str) -> float:
+    """Return by how much the sound of a model's training clips was early, 0 if nothing is known."""
+    return next((one.training_audio_early_s for one in CATALOG if one.id == model_id), 0.0)
+
+
+def _sync_source(run: str, md5_prefix: str) -> Source:
+    return Source(f"{PUBLISHED_AT}{run}/{run}.pt", md5_prefix, _SYNC_N_BYTES)
+
+
+def _extractors_source(run: str, md5_prefix: str) -> Source:
+    url = f"{PUBLISHED_AT}{run}/checkpoints/epoch_best.pt"
+    return Source(url, md5_prefix, _EXTRACTORS_N_BYTES)
+
+
+CATALOG: tuple[CatalogEntry, ...] = (
+    CatalogEntry(
+        id="24-01-04T16-39-21",
+        alias="audioset",
+        kind=CheckpointKind.SYNC,
+        title="Synchformer, trained on AudioSet",
+        trained_on="AudioSet",
+        tested_on="VGGSound-Sparse",
+        result="47.2 % right, 67.4 % within one class",
+        sources=(
+            Source(
+                f"{MMAUDIO_RELEASE}synchformer_state_dict.pth",
+                "5b2f5594b0730f70e41e549b7c94390c",
+                950_000_000,
+            ),
+            _sync_source("24-01-04T16-39-21", "54037d2"),
+        ),
+    ),
+    CatalogEntry(
+        id="24-01-02T10-00-53",
+        alias="vggsound",
+        kind=CheckpointKind.SYNC,
+        title="Synchformer, trained on VGGSound",
+        trained_on="VGGSound",
+        tested_on="VGGSound-Sparse",
+        result="43.8 % right, 60.2 % within one class",
+        sources=(_sync_source("24-01-02T10-00-53", "19592ed"),),
+        training_audio_early_s=DROPPED_PRIMING_S,
+    ),
+    CatalogEntry(
+        id="23-12-23T18-33-57",
+        alias="lrs3",
+        kind=CheckpointKind.SYNC,
+        title="Synchformer, trained on LRS3 (speech)",
+        trained_on="LRS3 full scene",
+        tested_on="LRS3 full scene",
+        result="86.6 % right, 99.6 % within one class",
+        sources=(_sync_source("23-12-23T18-33-57", "4415276"),),
+    ),
+    CatalogEntry(
+        id="24-01-22T20-34-52",
+        alias="synchability",
+        kind=CheckpointKind.SYNCHABILITY,
+        title="Synchronizability, trained on AudioSet",
+        trained_on="AudioSet",
+        tested_on="VGGSound-Sparse",
+        result="73.5 % right, area under the ROC curve 0.83",
+        sources=(_sync_source("24-01-22T20-34-52", "b1cb346"),),
+    ),
+    CatalogEntry(
+        id="23-12-22T16-13-38",
+        alias="audioset-extractors",
+        kind=CheckpointKind.EXTRACTORS,
+        title="Feature extractors, trained on AudioSet",
+        trained_on="AudioSet",
+        tested_on="",
+        result="",
+        sources=(_extractors_source("23-12-22T16-13-38", "4a566f2"),),
+    ),
+    CatalogEntry(
+        id="23-12-22T16-10-50",
+        alias="vggsound-extractors",
+        kind=CheckpointKind.EXTRACTORS,
+        title="Feature extractors, trained on VGGSound",
+        trained_on="VGGSound",
+        tested_on="",
+        result="",
+        sources=(_extractors_source("23-12-22T16-10-50", "a9979df"),),
+        training_audio_early_s=DROPPED_PRIMING_S,
+    ),
+    CatalogEntry(
+        id="23-12-22T16-04-18",
+        alias="lrs3-extractors",
+        kind=CheckpointKind.EXTRACTORS,
+        title="Feature extractors, trained on LRS3 (speech)",
+        trained_on="LRS3 full scene",
+        tested_on="",
+        result="",
+        sources=(_extractors_source("23-12-22T16-04-18", "20b6e55"),),
+    ),
+)
+"""All published checkpoints; within a kind the one of widest use first."""
+
+AUTO, BUILTIN, CLASSICAL = "auto", "builtin", "classical"
+"""What else can be named where a model is; no installed model is called so."""

@@ -1,0 +1,1 @@
+"""Whole tasks: preview and export of a correction, and checks of folders."""

@@ -1,0 +1,153 @@
+"""The table of a folder check."""
+
+import csv
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+from core.detection.result import Detection, Reason
+from core.detection.sync_map import MapKind
+from core.errors import ExportError
+from core.media.delay_hints import delay_hints
+from core.paths import complete_or_absent
+from core.workflow.folder import FileResult
+from core.workflow.folder_result import FileCorrection
+
+COLUMNS = (
+    "name",
+    "duration_s",
+    "verdict",
+    "reason",
+    "offset_s",
+    "interval_low_s",
+    "interval_high_s",
+    "confidence",
+    "sync_map",
+    "offset_at_start_s",
+    "offset_at_end_s",
+    "drift_ppm",
+    "jump_times_s",
+    "jump_sizes_s",
+    "judged_s",
+    "stopped",
+    "model",
+    "notes",
+    "error",
+)
+CORRECTION_COLUMNS = ("correction", "corrected_file", "moved_s", "correction_notes")
+"""What comes after the others where clips were to be corrected."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None:
+    """Write one row per file; an existing table is replaced when the new one is complete.
+
+    Offsets follow `core.timing`: positive seconds mean that the audio is early. Where the offset
+    drifts or jumps, no single one is stated but those at both ends, and the rate of the drift or
+    the time and size of each jump, separated by blanks; a positive size makes the audio earlier.
+    Text that a spreadsheet would run as a formula is preceded by an apostrophe. Where clips were to
+    be corrected, `CORRECTION_COLUMNS` say what was done.
+
+    Args:
+        results: The rows, in their order.
+        folder: What names are relative to.
+        target: The table.
+
+    Raises:
+        ExportError: The table cannot be written.
+    """
+    rows = tuple(results)
+    is_corrected = any(result.correction for result in rows)
+    try:
+        with (
+            complete_or_absent(target) as partial,
+            # Names that are not valid Unicode must not cost the table.
+            partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out,
+        ):
+            writer = csv.writer(out)
+            writer.writerow(COLUMNS + CORRECTION_COLUMNS * is_corrected)
+            for result in rows:
+                cells = _correction_cells(result.correction) if is_corrected else ()
+                writer.writerow(_row(result, folder) + cells)
+    except OSError as error:
+        raise ExportError(
+            f"{target} cannot be written ({error.strerror}); choose another place.", path=target
+        ) from error
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a table that `write_csv` has written.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    headers = [",".join(columns).encode() for columns in (COLUMNS, COLUMNS + CORRECTION_COLUMNS)]
+    with path.open("rb") as file:
+        return file.readline(len(headers[-1]) + 2).rstrip() in headers
+
+
+def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
+    name = _safe(result.path.relative_to(folder).as_posix())
+    detection = result.detection
+    if detection is None:
+        return (name, *[""] * (len(COLUMNS) - 2), _safe(result.error))
+    estimate, coverage = detection.estimate, detection.coverage
+    hints = (hint.sentence for hint in delay_hints(detection.info))
+    return (
+        name,
+        f"{detection.info.duration_s:.3f}",
+        estimate.verdict,
+        estimate.reason,
+        *_offset_cells(detection),
+        *_map_cells(detection),
+        f"{coverage.judged_s:.3f}",
+        coverage.stop,
+        _safe(detection.opinion.engine_id),
+        _safe(" ".join((*detection.warnings, *hints))),
+        "",
+    )
+
+
+def _correction_cells(correction: FileCorrection | None) -> tuple[str, ...]:
+    """Write what was done about a file."""
+    if correction is None:
+        return ("",) * len(CORRECTION_COLUMNS)
+    moved_s = correction.moved_s
+    return (
+        correction.outcome,
+        "" if correction.target is None else _safe(str(correction.target)),
+        "" if moved_s is None else f"{float(moved_s):.6f}",
+        _safe(" ".join(correction.sentences)),
+    )
+
+
+def _offset_cells(detection: Detection) -> tuple[str, ...]:
+    """Write offset, interval and confidence where one offset is the answer."""
+    estimate = detection.estimate
+    if detection.changing_map or estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        return ("",) * 4
+    offsets = [f"{number:.4f}" for number in (estimate.offset_s, *estimate.interval_s)]
+    return (*offsets, f"{estimate.confidence:.3f}")
+
+
+def _map_cells(detection: Detection) -> tuple[str, ...]:
+    """Write the kind of the sync map, if there is one, and how the offset changes."""
+    found = detection.changing_map
+    if found is None:
+        is_known = detection.sync_map is not None and detection.sync_map.kind is MapKind.CONSTANT
+        return (MapKind.CONSTANT if is_known else "", *[""] * 5)
+    pieces = found.pieces
+    ends = (f"{pieces[0].start_offset_s:.4f}", f"{pieces[-1].end_offset_s:.4f}")
+    if found.kind is MapKind.DRIFT:
+        return (found.kind, *ends, f"{found.drift_ppm:.1f}", "", "")
+    jumps = [
+        (f"{after.span.start_s:.2f}", f"{after.start_offset_s - before.end_offset_s:.4f}")
+        for before, after in pairwise(pieces)
+    ]
+    times, sizes = (" ".join(cells) for cells in zip(*jumps, strict=True))
+    return (found.kind, *ends, "", times, sizes)
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

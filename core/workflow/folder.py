@@ -1,0 +1,143 @@
+"""Judging every clip of a folder with one loaded engine; a bad file never stops the run."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.detection.cached_detector import Inquiry
+from core.detection.engines.base import Engine
+from core.detection.result import Detection
+from core.detection.schedule.budget import Part
+from core.errors import Cancelled, MediaError, SyncError
+from core.progress import SILENT, Monitor, Progress
+from core.workflow.folder_result import FileCorrection
+
+log = logging.getLogger(__name__)
+
+# fmt: off
+CLIP_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gxf", ".m2t", ".m2ts", ".m4v", ".mkv",
+    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".ts", ".vob",
+    ".webm", ".wmv",
+})
+# fmt: on
+"""Containers that hold moving pictures; sound files are not clips."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileResult:
+    """What became of one file.
+
+    Attributes:
+        path: The file.
+        detection: The judged clip; None if it could not be judged.
+        error: Why not, as one sentence; empty otherwise.
+        is_earlier: Whether the answer was found earlier and kept.
+        correction: What was done about it; None if nothing was to be done.
+    """
+
+    path: Path
+    detection: Detection | None
+    error: str = ""
+    is_earlier: bool = False
+    correction: FileCorrection | None = None
+
+
+def find_clips(folder: Path, recursive: bool, left_out: Path | None = None) -> tuple[Path, ...]:
+    """List the clips of a folder by their suffix, sorted by path.
+
+    Hidden files and folders are left out: systems keep notes about clips there that bear the
+    clip's own name (`._clip.mov`). Links to folders are not followed. A sub-folder that cannot be
+    read is listed itself, so that it fails in sight instead of looking checked.
+
+    Args:
+        folder: Where to look.
+        recursive: Whether to look into sub-folders.
+        left_out: A sub-folder that is not looked into; there need not be one.
+
+    Raises:
+        MediaError: The folder is missing or cannot be read, or there is no clip in it.
+    """
+    clips: list[Path] = []
+    has_sub_folders = False
+
+    def on_error(error: OSError) -> None:
+        unread = Path(error.filename)
+        if unread == folder:
+            raise MediaError(
+                f"{folder} cannot be read as a folder ({error.strerror}); check its name and "
+                "permissions.",
+                path=folder,
+            ) from error
+        clips.append(unread)
+
+    for parent, folders, files in os.walk(folder, onerror=on_error):
+        visible = [
+            name
+            for name in folders
+            if not name.startswith(".") and not _is_same(Path(parent, name), left_out)
+        ]
+        has_sub_folders = has_sub_folders or bool(visible)
+        folders[:] = visible if recursive else []
+        clips += [
+            Path(parent, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in CLIP_SUFFIXES
+        ]
+    if not clips:
+        hint = "choose another folder"
+        if has_sub_folders and not recursive:
+            hint = "look into its sub-folders as well with --recursive"
+        raise MediaError(f"{folder} holds no video files; {hint}.", path=folder)
+    return tuple(sorted(clips))
+
+
+def _is_same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
+
+
+def check_clips(
+    paths: Sequence[Path],
+    open_engine: Callable[[], Engine],
+    inquiry: Inquiry,
+    monitor: Monitor = SILENT,
+) -> Iterator[FileResult]:
+    """Judge files one after the other, yielding each result as it is there.
+
+    Args:
+        paths: The files.
+        open_engine: Called once, with the first file that has no earlier answer; what it raises
+            ends the run.
+        inquiry: Has the options and the earlier answers, and keeps the new ones.
+        monitor: Told about the progress and asked whether the work is still wanted.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    engine: Engine | None = None
+    for index, path in enumerate(paths):
+        stage = f"{path.name} ({index + 1} of {len(paths)})"
+        part = Part(monitor, index, len(paths), stage=stage)
+        part.report(Progress(path.name, 0.0))
+        monitor.check()
+        earlier = inquiry.earlier(path)
+        if earlier is not None:
+            yield FileResult(path, earlier, is_earlier=True)
+            continue
+        engine = engine or open_engine()
+        yield _check_clip(path, engine, inquiry, part)
+
+
+def _check_clip(path: Path, engine: Engine, inquiry: Inquiry, monitor: Monitor) -> FileResult:
+    try:
+        return FileResult(path, inquiry.judge(path, engine, monitor))
+    except Cancelled:
+        raise
+    except SyncError as error:
+        log.info("%s: %s", path, error.message)
+        return FileResult(path, None, error.message)
+    except Exception as error:  # One file must not end the run over all the others.
+        log.exception("%s could not be judged", path)
+        return FileResult(path, None, f"{path} could not be judged: {error!r}; see the log.")

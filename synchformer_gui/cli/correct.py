@@ -1,0 +1,242 @@
+"""`correct`: write a copy of a clip in which only the timing of the audio differs."""
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.correction.correction import Correction
+from core.correction.write.write import check_correction
+from core.detection.result import Detection, Verdict
+from core.errors import ExportError, MediaError
+from core.media.delay_hints import delay_hints
+from core.media.info import MediaInfo
+from core.media.probe import probe
+from core.timing import parse_delay, parse_stretch
+from core.workflow.from_detection import stretch_correction
+from synchformer_gui.cli import export_options, shared_options
+from synchformer_gui.cli.correct_options import Repair
+from synchformer_gui.cli.detect import answer_lines
+from synchformer_gui.cli.detect_options import Judge, JudgingOptions
+from synchformer_gui.cli.exit_codes import ExitCode, exit_code
+from synchformer_gui.cli.option_groups import changed_options, grouped
+from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.coverage import part_sentence
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", help="The new file [CLIP.synced.*]."),
+]
+DelayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delay",
+        metavar="TIME",
+        help="Move the audio later by 160, 160ms, 0.16s, 4f (frames of the picture) or 7680sa "
+        "(samples of the first audio stream moved); earlier if negative.",
+    ),
+]
+StretchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stretch",
+        metavar="RATIO",
+        help="Make the audio 1001/1000 or 1.001 times as long, before any --delay; encodes it "
+        "again, and its pitch follows.",
+    ),
+]
+DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
+AudioStreamsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N|all",
+        help="The audio stream moved, as numbered in the file; several if repeated; the first one "
+        "if not given. --detect measures the first of those named.",
+    ),
+]
+
+
+@grouped
+def correct(
+    clip: shared_options.ClipArgument,
+    *,
+    output: OutputOption = None,
+    delay: DelayOption = None,
+    stretch: StretchOption = None,
+    use_detection: DetectOption = False,
+    repair: Repair,
+    audio_stream: AudioStreamsOption = None,
+    wanted: export_options.Writing,
+    dry_run: export_options.DryRunOption = False,
+    detect_again: export_options.DetectAgainOption = False,
+    judging: JudgingOptions,
+) -> int:
+    """Write a copy of a clip with its audio moved; CLIP stays as it is.
+
+    Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
+    Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
+    clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
+    cannot tell, 3 if nothing could be written, 4 if only the certificate could not, or if the new
+    file could not be judged again.
+    """
+    _check_options(delay, stretch, repair, use_detection=use_detection)
+    if not use_detection and not detect_again and (changed := changed_options(judging)):
+        raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
+    wanted = replace(wanted, output=output, is_dry=dry_run)
+    info = probe(clip)
+    streams = _moved_streams(info, audio_stream or [])
+    config = judging.config(streams[0] if audio_stream else None)
+    judge = Judge(judging.choice, config, judging.no_cache)
+    again = partial(judge.judge_again, info) if detect_again else None
+    if use_detection:
+        _tell_hints(info)
+        return _correct_as_detected(
+            info, judge, streams if audio_stream else (), repair, wanted, again
+        )
+    typed = _typed_correction(info, streams, delay, stretch, repair)
+    _tell_hints(info)
+    if detect_again:
+        judge.check(info)
+    return export_options.write(info, typed, wanted, again)
+
+
+def _correct_as_detected(
+    info: MediaInfo,
+    judge: Judge,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: export_options.Writing,
+    again: export_options.JudgeAgain | None,
+) -> ExitCode:
+    """Judge a clip and repair what is found.
+
+    Args:
+        info: The clip.
+        judge: Who judges it.
+        moved: Audio streams that are moved; the one that is judged if there are none.
+        repair: How it is repaired.
+        wanted: What is wanted of the new file.
+        again: Judges that.
+    """
+    # Looking here spares a detection whose result could not be written.
+    likely = moved or (info.audios[0].index,)
+    export_options.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
+    detection = judge.judge(info.path)
+    for line in answer_lines(detection):
+        typer.echo(line)
+    moved = moved or (detection.audio_stream_index,)
+    if not repair.applies_to(detection):
+        if detection.estimate.verdict is Verdict.OUT_OF_SYNC:
+            typer.echo(_offer_sentence(info, detection, moved, repair, wanted))
+        typer.echo(_unwritten_sentence(detection))
+        return exit_code(detection.estimate.verdict)
+    correction = repair.correction(detection, moved)
+    for sentence in repair.unused_sentences(correction):
+        typer.echo(f"Note: {sentence}")
+    code = export_options.write(info, correction, wanted, again)
+    if part := part_sentence(detection):
+        typer.echo(part)
+    return code
+
+
+def _tell_hints(info: MediaInfo) -> None:
+    for hint in delay_hints(info):
+        typer.echo(f"Hint: {hint.sentence}")
+
+
+def _check_options(
+    delay: str | None, stretch: str | None, repair: Repair, *, use_detection: bool
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        typer.BadParameter: They do not.
+    """
+    if (delay is None and stretch is None) != use_detection:
+        names = ["--delay", "--stretch", "--detect"]
+        raise typer.BadParameter("give a delay, a stretch or both, or --detect", param_hint=names)
+    if repair.retimes and not use_detection:
+        raise typer.BadParameter("needs --detect", param_hint="--retime")
+    if repair.keeps_pitch and stretch is None and not repair.retimes:
+        raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
+    if repair.inexact is not None and stretch is not None:
+        raise typer.BadParameter(
+            "has no use with --stretch, which encodes the audio again", param_hint="--inexact"
+        )
+
+
+def _offer_sentence(
+    info: MediaInfo,
+    detection: Detection,
+    moved: tuple[int, ...],
+    repair: Repair,
+    wanted: export_options.Writing,
+) -> str:
+    """Say what --retime would do."""
+    try:
+        correction = repair.correction(detection, moved)
+        coding = export_options.coding_words(info, correction, wanted)
+    except ExportError as error:
+        return f"--retime cannot repair this: {error.message}"
+    if not coding:
+        return "Its sound cannot be encoded again for that container; choose .mkv with -o."
+    return (
+        f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
+        f"again as {coding}; all else is copied."
+    )
+
+
+def _unwritten_sentence(detection: Detection) -> str:
+    estimate = detection.estimate
+    if estimate.verdict is Verdict.IN_SYNC:
+        return "Nothing to correct, nothing was written."
+    if estimate.verdict is Verdict.OUT_OF_SYNC:
+        return "Nothing was written."
+    delay_ms = round(1000 * estimate.offset_s)
+    if estimate.is_confident and delay_ms and not detection.changing_map:
+        how = f"take --delay {delay_ms}ms for --detect"
+        return f"Nothing was written; to move the audio all the same, {how}."
+    return "Nothing was written, since whether it is out of sync cannot be told."
+
+
+def _typed_correction(
+    info: MediaInfo,
+    moved: tuple[int, ...],
+    delay: str | None,
+    stretch: str | None,
+    repair: Repair,
+) -> Correction:
+    delay_s = _typed_delay(delay, info, moved[0]) if delay is not None else Fraction(0)
+    if stretch is None:
+        if delay_s == 0:
+            raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
+        return Correction(moved, delay_s, repair.inexact)
+    try:
+        ratio = parse_stretch(stretch)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--stretch") from error
+    check_correction(info, Correction(moved, delay_s))
+    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=repair.keeps_pitch)
+
+
+def _typed_delay(text: str, info: MediaInfo, audio_stream_index: int) -> Fraction:
+    try:
+        return parse_delay(text, info.frame_rate, info.sample_rate_hz(audio_stream_index))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--delay") from error
+
+
+def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:
+    if not info.audios:
+        raise MediaError(
+            f"{info.path} has no sound that could be moved; choose another file.", path=info.path
+        )
+    if "all" in wanted:
+        return tuple(stream.index for stream in info.audios)
+    if not all(name.isdecimal() for name in wanted):
+        raise typer.BadParameter("give numbers, or all", param_hint="--audio-stream")
+    return tuple(dict.fromkeys(int(name) for name in wanted)) or (info.audios[0].index,)

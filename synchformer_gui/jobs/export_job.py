@@ -1,0 +1,142 @@
+"""Exporting beside the window: what is written is told before it is judged again.
+
+A file that is there is always told, also when nobody waits for it any more.
+"""
+
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from core.detection.evidence import OffsetEvidence
+from core.detection.result import Detection
+from core.errors import SyncError
+from core.progress import Monitor, Progress
+from core.workflow.export import (
+    Exported,
+    ExportRequest,
+    certified,
+    copied_stream,
+    judged_again,
+    write_export,
+)
+from synchformer_gui.jobs.jobs import Job
+from synchformer_gui.jobs.tasks import Detector, DetectRequest
+
+_STAGE = "Measuring the new file"
+_CANCELLED = "Judging it again was cancelled."
+_BROKEN_OFF = "Judging it again ended unexpectedly."
+_UNCERTIFIED = "No certificate was written."
+
+
+class Export(QObject):
+    """One export, which tells what became of its file also after it was cancelled.
+
+    Args:
+        request: What is written.
+        detector: Judges the new file, on the same worker as any clip.
+        again: How the source was judged or would have been, if the new file is to be judged
+            likewise.
+        parent: Keeps it until it is over.
+    """
+
+    progressed = Signal(object)
+    """Carries a JobProgress."""
+    written = Signal(object)
+    """Carries an Exported that is complete and about to be judged."""
+    done = Signal(object)
+    """Carries an Exported, again where more became of it than was told when it was cancelled."""
+    failed = Signal(object)
+    """Carries a SyncError; `done` follows if the file was complete before."""
+    abandoned = Signal(object)
+    """Carries the Path that was not written, since that was cancelled."""
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        detector: Detector,
+        again: DetectRequest | None,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.request = request
+        self.job = _export_job(request, detector, again)
+        self._is_judged = again is not None
+        self._is_cancelled = False
+        self._complete: Exported | None = None
+        self.job.progressed.connect(self.progressed)
+        self.job.published.connect(self._on_published)
+        self.job.succeeded.connect(self.done)
+        self.job.failed.connect(self._on_failed)
+        self.job.cancelled.connect(self._on_cancelled)
+        self.job.finished.connect(self.deleteLater)
+
+    def cancel(self) -> None:
+        """Ask the work to stop; a file that is complete stays and is told at once."""
+        self._is_cancelled = True
+        self.job.cancel()
+        self._tell_complete(_CANCELLED)
+
+    def _tell_complete(self, judging: str) -> None:
+        """Tell what there is if nothing follows; a sentence says what became of judging it."""
+        exported = self._complete
+        if exported is not None:
+            notes = (*exported.notes, judging) if self._is_judged else exported.notes
+            problem = _UNCERTIFIED if self.request.certifies else ""
+            self.done.emit(replace(exported, notes=notes, certificate_problem=problem))
+
+    def _on_published(self, values: tuple[Exported, ...]) -> None:
+        self._complete = values[-1]
+        if self._is_cancelled:
+            self._tell_complete(_CANCELLED)
+        elif self._is_judged:
+            self.written.emit(self._complete)
+
+    def _on_failed(self, error: SyncError) -> None:
+        if not self._is_cancelled:
+            self.failed.emit(error)
+            self._tell_complete(_BROKEN_OFF)
+        elif self._complete is None:
+            self._on_cancelled()
+
+    def _on_cancelled(self) -> None:
+        if self._complete is None:
+            self.abandoned.emit(self.request.target)
+
+
+class _OfCopy:
+    """Reports the judging of the new file as one stage, so that nobody takes it for the clip's."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def report(self, progress: Progress) -> None:
+        """Pass the share on."""
+        self._monitor.report(Progress(_STAGE, progress.fraction))
+
+    def check(self) -> None:
+        """Ask the monitor behind."""
+        self._monitor.check()
+
+
+def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest | None) -> Job:
+    """Return the job that writes a corrected file; it publishes an Exported, and returns one."""
+
+    def work(job: Job) -> Exported:
+        def judge_copy(exported: Exported) -> Detection:
+            assert again is not None
+            index = copied_stream(request.info, exported)
+            config = replace(again.config, audio_stream_index=index)
+            request_again = replace(again, path=exported.path, config=config)
+            return detector.detect(request_again, _OfCopy(job), _ignore)
+
+        exported = write_export(request, job)
+        job.publish(exported)
+        if again is not None:
+            exported = judged_again(exported, judge_copy)
+        return certified(request, exported)
+
+    return Job(work)
+
+
+def _ignore(_: OffsetEvidence) -> None:
+    """Windows of the new file are shown nowhere."""

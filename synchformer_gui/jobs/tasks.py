@@ -1,0 +1,222 @@
+"""What the window asks to be done on a worker: frozen values in, a frozen value out.
+
+Anything that may import torch is imported when it runs.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.detection.config import DetectionConfig
+from core.detection.evidence import OffsetEvidence
+from core.detection.result import Detection
+from core.detection.schedule.scope import choose_streams, scope_of
+from core.errors import CheckpointError
+from core.media.info import MediaInfo
+from core.media.probe import probe
+from core.model.store.catalog import CatalogEntry
+from core.model.store.store import InstalledModel, ModelStore
+from core.paths import models_dir
+from core.progress import Monitor, Progress
+from core.timing import TimeSpan, tolerance_named
+from synchformer_gui.settings import Preferences
+
+if TYPE_CHECKING:
+    from core.detection.engines.base import Engine
+    from core.detection.engines.open import EngineChoice
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectRequest:
+    """A clip to judge.
+
+    Attributes:
+        path: The file.
+        config: How it is judged.
+        model: "auto", "builtin", "classical", the id of an installed model or a path.
+        device: As `core.detection.engines.open.EngineChoice` takes it.
+        precision: Likewise.
+    """
+
+    path: Path
+    config: DetectionConfig
+    model: str
+    device: str
+    precision: str
+
+    @property
+    def choice(self) -> "EngineChoice":
+        from core.detection.engines.open import EngineChoice
+
+        return EngineChoice(model=self.model, device=self.device, precision=self.precision)
+
+
+class Detector:
+    """Judges clips one after the other and keeps the engine of the last one loaded.
+
+    It belongs to one worker: its methods are never called at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._loaded_for: object = None
+        self._engine: Engine | None = None
+
+    def detect(
+        self,
+        request: DetectRequest,
+        monitor: Monitor,
+        on_evidence: Callable[[OffsetEvidence], None],
+    ) -> Detection:
+        """Judge a clip.
+
+        Raises:
+            MediaError: The file cannot be read.
+            CheckpointError: The model is missing or damaged.
+            DetectionError: The clip does not allow detection.
+            Cancelled: The monitor asked to stop.
+        """
+        from synchformer_gui.cache_settings import open_cache
+
+        _check_clip(request)
+        engine = self._engine_for(request, monitor)
+        inquiry = open_cache().inquiry(request.choice, request.config, monitor)
+        return inquiry.judge(request.path, engine, monitor, on_evidence)
+
+    def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
+        from core.detection.engines.open import open_engine
+
+        choice = request.choice
+        # "auto" means another engine after a model was installed or removed.
+        wanted = (choice, ModelStore(models_dir()).installed())
+        if self._engine is None or wanted != self._loaded_for:
+            # The old network goes first, so that two are never in memory.
+            self._engine = None
+            self._engine = open_engine(choice, monitor)
+            self._loaded_for = wanted
+        return self._engine
+
+
+def _check_clip(request: DetectRequest) -> None:
+    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
+
+    Raises:
+        MediaError: The file cannot be read, or lacks picture or sound.
+        DetectionError: It ends before the part that is to be judged.
+    """
+    info = probe(request.path)
+    choose_streams(info, request.config)
+    scope_of(info, request.config)
+
+
+def detect_request(
+    info: MediaInfo,
+    preferences: Preferences,
+    audio_stream_index: int | None,
+    region: TimeSpan | None,
+) -> DetectRequest:
+    """Return the wish to judge a clip as the user prefers.
+
+    Args:
+        info: The clip.
+        preferences: The choices for all clips.
+        audio_stream_index: Stream of the container, None for the first one.
+        region: The part that is judged, None for all of it.
+    """
+    config = DetectionConfig(
+        tolerance=tolerance_named(preferences.tolerance),
+        audio_stream_index=audio_stream_index,
+        start_s=region.start_s if region else 0.0,
+        end_s=region.end_s if region else None,
+        is_hasty=preferences.extent == "auto",
+    )
+    return DetectRequest(
+        info.path, config, preferences.model, preferences.device, preferences.precision
+    )
+
+
+def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
+    """Return what was answered to a request earlier, also in a command; None if nothing was.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    from synchformer_gui.cache_settings import open_cache
+
+    cache, asked = open_cache(), request.config
+    for index, is_hasty in product(
+        # A command that names no audio stream takes the first one.
+        dict.fromkeys((asked.audio_stream_index, None)),
+        # Who would be content with a glance is answered by a thorough look, too.
+        dict.fromkeys((asked.is_hasty, False)),
+    ):
+        config = replace(asked, audio_stream_index=index, is_hasty=is_hasty)
+        try:
+            found = cache.inquiry(request.choice, config, monitor).earlier(request.path)
+        except CheckpointError as error:
+            log.info("No earlier answer: %s", error.message)
+            return None
+        if found and asked.audio_stream_index in (index, found.audio_stream_index):
+            return found
+    return None
+
+
+def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
+    """Read what a file contains.
+
+    Raises:
+        MediaError: The file cannot be read.
+        Cancelled: The monitor asked to stop.
+    """
+    monitor.report(Progress("Reading the file"))
+    monitor.check()
+    return probe(path)
+
+
+def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
+    """Fetch a published model and install it.
+
+    Raises:
+        CheckpointError: It cannot be fetched, or what came is not the model.
+        Cancelled: The monitor asked to stop.
+    """
+    return ModelStore(models_dir()).download(entry, monitor)
+
+
+def import_model(path: Path, monitor: Monitor) -> InstalledModel:
+    """Install a model from a file.
+
+    Raises:
+        CheckpointError: The file is not a usable model.
+        Cancelled: The monitor asked to stop.
+    """
+    return ModelStore(models_dir()).import_file(path, monitor=monitor)
+
+
+def verify_model(model_id: str, monitor: Monitor) -> str:
+    """Compare an installed model with its checksum; return its id.
+
+    Raises:
+        CheckpointError: It is damaged.
+        Cancelled: The monitor asked to stop.
+    """
+    ModelStore(models_dir()).verify(model_id, monitor)
+    return model_id
+
+
+def installed_models() -> tuple[InstalledModel, ...]:
+    """List what is installed; instant, no file of weights is opened."""
+    return ModelStore(models_dir()).installed()
+
+
+def remove_model(model_id: str) -> None:
+    """Delete an installed model.
+
+    Raises:
+        CheckpointError: There is none of that id, or it cannot be deleted.
+    """
+    ModelStore(models_dir()).remove(model_id)

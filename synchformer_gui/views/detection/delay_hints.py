@@ -1,0 +1,56 @@
+"""Delays that a clip itself states, those that nothing applies to be taken into an export."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from core.media.delay_hints import DelayHint
+from synchformer_gui.views.text_label import text_label
+from synchformer_gui.wording import export as export_wording
+from synchformer_gui.wording import offset as offset_wording
+
+
+class ClipHints(QWidget):
+    """Shows a sentence per hint, and offers what is not applied yet; hidden without hints."""
+
+    taken = Signal(object)
+    """Carries a DelayHint."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: tuple[QPushButton, ...] = ()
+        self._rows = QWidget(self)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 8, 0, 0)
+        self._layout.addWidget(self._rows)
+        self.hide()
+
+    def show_hints(self, hints: Sequence[DelayHint]) -> None:
+        """Show the hints of a clip in place of those of the one before."""
+        rows = QWidget(self)
+        layout = QVBoxLayout(rows)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        buttons: list[QPushButton] = []
+        for hint in hints:
+            label = text_label(rows, "muted")
+            label.setText(offset_wording.breakable(offset_wording.unbroken(hint.sentence)))
+            layout.addWidget(label)
+            # Start times, the hints about one stream, are honoured by players and measured with: to
+            # move the sound by them would undo what they do.
+            if hint.audio_stream_index is not None:
+                continue
+            button = QPushButton(export_wording.hint_action(hint.delay_s), rows)
+            button.setToolTip("Begin an export with this delay; nothing is written yet")
+            button.clicked.connect(partial(self._on_taken, hint))
+            layout.addWidget(button)
+            buttons.append(button)
+        self._layout.replaceWidget(self._rows, rows)
+        self._rows.deleteLater()
+        self._rows, self.buttons = rows, tuple(buttons)
+        self.setVisible(bool(hints))
+
+    def _on_taken(self, hint: DelayHint) -> None:
+        self.taken.emit(hint)

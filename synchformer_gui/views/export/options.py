@@ -1,0 +1,171 @@
+"""The rarer choices of an export, folded away until asked for."""
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.media.formats.output_format import Layout, can_write
+from core.media.info import MediaInfo
+from synchformer_gui.settings import ExportPreferences
+
+_OFFERED = (".mkv", ".mov", ".mp4")
+_WITH_LAYOUT = frozenset({".mp4", ".m4v", ".mov"})
+_LAYOUTS = (
+    (None, "At the end"),
+    (Layout.FASTSTART, "In front (faststart)"),
+    (Layout.FRAGMENTED, "In pieces (fragmented)"),
+)
+
+
+class ExportOptions(QWidget):
+    """Container, template of the name, layout, and what is done besides writing.
+
+    Args:
+        info: The clip.
+        preferences: What is chosen at first.
+    """
+
+    container_chosen = Signal(str)
+    """Carries a suffix with its dot."""
+    template_edited = Signal()
+    edited = Signal()
+    """Anything else was changed."""
+    folded = Signal()
+    """The part was shown or hidden."""
+
+    def __init__(
+        self, info: MediaInfo, preferences: ExportPreferences, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.fold_button = QToolButton(self)
+        self.fold_button.setObjectName("fold")
+        self.fold_button.setText("More options")
+        self.fold_button.setCheckable(True)
+        self.fold_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._body = QWidget(self)
+        self.container_combo = QComboBox(self._body)
+        self.container_combo.setPlaceholderText("As its name says")
+        for suffix in container_suffixes(info):
+            name = suffix.removeprefix(".").upper()
+            as_source = ", as the original" if suffix == info.path.suffix else ""
+            self.container_combo.addItem(f"{name}{as_source}", suffix)
+        self.template_field = QLineEdit(preferences.template, self._body)
+        self.template_field.setToolTip(
+            "{name} and {ext} of the original, {delay_ms}, and {stream}, the audio streams moved"
+        )
+        self.layout_label = QLabel("Inde&x", self._body)
+        self.layout_combo = QComboBox(self._body)
+        self.layout_combo.setToolTip("Where the file says what lies where in it")
+        for layout, text in _LAYOUTS:
+            self.layout_combo.addItem(text, layout)
+        self.verify_box = QCheckBox("&Verify: read the new file and compare it", self._body)
+        self.verify_box.setChecked(True)
+        self.detect_box = QCheckBox("Mea&sure the offset of the new file again", self._body)
+        self.detect_box.setToolTip("By the same model and tolerance, and the same part of the clip")
+        self.certificate_box = QCheckBox("Write a ce&rtificate beside it (JSON)", self._body)
+        self.certificate_box.setChecked(preferences.certifies)
+        self.times_box = QCheckBox("&Keep the times and permissions of the original", self._body)
+        self.times_box.setChecked(preferences.keeps_times)
+        self._arrange()
+        self._fold(is_open=False)
+        self.fold_button.toggled.connect(self._on_fold)
+        self.container_combo.activated.connect(self._on_container)
+        self.template_field.textChanged.connect(self.template_edited)
+        self.layout_combo.activated.connect(self.edited)
+        self.verify_box.toggled.connect(self.certificate_box.setEnabled)
+
+    @property
+    def template(self) -> str:
+        return self.template_field.text().strip()
+
+    @property
+    def media_layout(self) -> Layout | None:
+        """Where the index goes; None at the end, or where there is no choice."""
+        layout = self.layout_combo.currentData()
+        return Layout(layout) if layout and not self.layout_combo.isHidden() else None
+
+    @property
+    def keeps_times(self) -> bool:
+        return self.times_box.isChecked()
+
+    @property
+    def verifies(self) -> bool:
+        return self.verify_box.isChecked()
+
+    @property
+    def detects_again(self) -> bool:
+        """Whether the new file is judged as the clip was."""
+        return self.detect_box.isChecked()
+
+    @property
+    def certifies(self) -> bool:
+        return self.verifies and self.certificate_box.isChecked()
+
+    @property
+    def preferences(self) -> ExportPreferences:
+        """What is to be chosen the next time."""
+        return ExportPreferences(self.template, self.keeps_times, self.certificate_box.isChecked())
+
+    def show_container(self, suffix: str) -> None:
+        """Show which container a file name asks for, and what can be chosen in it."""
+        with QSignalBlocker(self.container_combo):
+            shown = [self.container_combo.itemData(i) for i in range(self.container_combo.count())]
+            named = [i for i, one in enumerate(shown) if one.lower() == suffix.lower()]
+            self.container_combo.setCurrentIndex(named[0] if named else -1)
+        for widget in (self.layout_label, self.layout_combo):
+            widget.setVisible(suffix.lower() in _WITH_LAYOUT)
+
+    def _arrange(self) -> None:
+        form = QGridLayout(self._body)
+        form.setContentsMargins(0, 4, 0, 0)
+        form.setVerticalSpacing(8)
+        form.setHorizontalSpacing(14)
+        form.setColumnStretch(1, 1)
+        container_label = QLabel("Con&tainer", self._body)
+        template_label = QLabel("Name te&mplate", self._body)
+        rows = (
+            (container_label, self.container_combo),
+            (template_label, self.template_field),
+            (self.layout_label, self.layout_combo),
+        )
+        for row, (label, widget) in enumerate(rows):
+            label.setBuddy(widget)
+            form.addWidget(label, row, 0)
+            form.addWidget(widget, row, 1)
+        boxes = (self.verify_box, self.detect_box, self.certificate_box, self.times_box)
+        for row, box in enumerate(boxes):
+            form.addWidget(box, len(rows) + row, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.fold_button)
+        layout.addWidget(self._body)
+
+    def _fold(self, *, is_open: bool) -> None:
+        self.fold_button.setArrowType(
+            Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        )
+        self._body.setVisible(is_open)
+
+    def _on_fold(self, is_open: bool) -> None:
+        self._fold(is_open=is_open)
+        self.folded.emit()
+
+    def _on_container(self) -> None:
+        self.container_chosen.emit(self.container_combo.currentData())
+
+
+def container_suffixes(info: MediaInfo) -> tuple[str, ...]:
+    """Return the suffixes that are offered for a copy of a clip, first that of the clip."""
+    own = info.path.suffix
+    others = tuple(suffix for suffix in _OFFERED if suffix != own.lower())
+    return (own, *others) if can_write(own, info.container) else others

@@ -1,0 +1,74 @@
+"""Looks at what would come of an export, a moment after the last change to it."""
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from core.errors import SyncError
+from core.workflow.export import ExportRequest, Outlook, foresee
+from synchformer_gui.jobs.jobs import Job, JobQueue
+
+_TYPING_MS = 150
+_PATIENCE_MS = 600
+
+
+class Foresight(QObject):
+    """Looks at one request at a time; a newer one takes its place.
+
+    Args:
+        queue: Does the looking.
+    """
+
+    foreseen = Signal(object, object)
+    """Carries the ExportRequest and its Outlook."""
+    waiting = Signal()
+    """It takes so long that it should be said."""
+
+    def __init__(self, queue: JobQueue, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._queue = queue
+        self._request: ExportRequest | None = None
+        self._job: Job | None = None
+        self._typing, self._patience = QTimer(self), QTimer(self)
+        for timer, slot in (
+            (self._typing, self._look),
+            (self._patience, self.waiting.emit),
+        ):
+            timer.setSingleShot(True)
+            timer.timeout.connect(slot)
+
+    @property
+    def is_looking(self) -> bool:
+        return self._request is not None
+
+    def look(self, request: ExportRequest, *, is_typing: bool = True) -> None:
+        """Look at a request, after a moment if more may be typed."""
+        self.forget()
+        self._request = request
+        self._typing.start(_TYPING_MS if is_typing else 0)
+        self._patience.start(_PATIENCE_MS)
+
+    def forget(self) -> None:
+        """Look no further."""
+        self._typing.stop()
+        self._patience.stop()
+        self._request = None
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    def _look(self) -> None:
+        request = self._request
+        if request is None:
+            return
+        self._job = Job(lambda job: foresee(request, job))
+        self._job.succeeded.connect(self._on_foreseen)
+        self._job.failed.connect(self._on_failed)
+        self._queue.submit(self._job)
+
+    def _on_foreseen(self, outlook: Outlook) -> None:
+        if self.sender() is self._job:
+            request = self._request
+            self.forget()
+            self.foreseen.emit(request, outlook)
+
+    def _on_failed(self, error: SyncError) -> None:
+        self._on_foreseen(Outlook(error.message))

@@ -1,0 +1,1 @@
+"""Video view and transport controls."""

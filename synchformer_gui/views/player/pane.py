@@ -1,0 +1,134 @@
+"""Picture and transport bar around a player."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from core.detection.result import Detection
+from core.media.info import MediaInfo
+from synchformer_gui.playback.player import Player
+from synchformer_gui.session import Session
+from synchformer_gui.views.menus import Command
+from synchformer_gui.views.player.transport import TransportBar
+from synchformer_gui.views.player.video_view import VideoView
+
+_SEEK_S = 1.0
+
+
+class PlaybackPane(QWidget):
+    """Plays the open clip and offers every way to move in it."""
+
+    told = Signal(str)
+    """Carries a sentence for the user."""
+
+    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._player = player
+        self._is_open = False
+        self._detection: Detection | None = None
+        self.video = VideoView(self)
+        self.transport = TransportBar(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.video, 1)
+        layout.addWidget(self.transport)
+        self.transport.play_toggled.connect(self.toggle)
+        self.transport.step_requested.connect(self._on_step)
+        self.transport.seek_requested.connect(self.seek)
+        player.frame_shown.connect(self.video.show_frame)
+        player.position_changed.connect(self.transport.set_position)
+        player.position_changed.connect(self.video.set_position)
+        player.playing_changed.connect(self.transport.set_playing)
+
+    def follow(self, session: Session) -> None:
+        """Show on the picture where the engine looked, as long as its answer stands."""
+        session.detected.connect(self._on_detected)
+        session.detection_dropped.connect(self._on_detection_dropped)
+
+    def show_opening(self, path: Path) -> None:
+        """Say that the first clip is being read."""
+        self.video.clear(note=f"Opening {path.name}…")
+
+    def show_nothing(self) -> None:
+        """Invite the user to open a clip."""
+        self.video.clear(note=None)
+
+    def open(self, info: MediaInfo) -> None:
+        """Show the first frame of a clip in place of the clip before."""
+        self._release()
+        self.video.clear(note="" if info.picture else "This file has no picture.")
+        self.transport.set_clip(info.duration_s, info.frame_rate)
+        self._is_open = True
+        self._player.open(info)
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return what the menu offers."""
+        return (
+            Command("&Play or pause", ("Space", "K"), self.toggle),
+            Command("One frame &back", (",",), self.frame_back),
+            Command("One frame &forward", (".",), self.frame_forward),
+            Command("One second back", ("Left",), self.second_back),
+            Command("One second forward", ("Right",), self.second_forward),
+            Command("To the &start", ("Home",), self.to_start),
+            Command("Show or hide the s&quare that was judged", ("Q",), self.toggle_squares),
+        )
+
+    def toggle(self) -> None:
+        """Play or pause."""
+        if not self._is_open:
+            return
+        if self._player.is_playing:
+            self._player.pause()
+        else:
+            self._player.play()
+
+    def seek(self, position_s: float) -> None:
+        """Go to a position in seconds."""
+        if self._is_open:
+            self._player.seek(position_s)
+
+    def frame_back(self) -> None:
+        self._on_step(-1)
+
+    def frame_forward(self) -> None:
+        self._on_step(1)
+
+    def second_back(self) -> None:
+        self.seek(self._player.position_s - _SEEK_S)
+
+    def second_forward(self) -> None:
+        self.seek(self._player.position_s + _SEEK_S)
+
+    def to_start(self) -> None:
+        self.seek(0.0)
+
+    def toggle_squares(self) -> None:
+        """Show or hide the squares that were judged, and say which, or why there are none."""
+        if self._detection is None:
+            self.told.emit("There is no answer yet, so no square was judged.")
+        elif not self._detection.crops:
+            engine = self._detection.opinion.engine_name
+            self.told.emit(f"The {engine} saw the whole picture, so there is no square to show.")
+        else:
+            self.video.toggle_squares()
+            shown = "shown" if self.video.is_framed else "hidden"
+            self.told.emit(f"The square that was judged is {shown}.")
+
+    def _on_detected(self, detection: Detection) -> None:
+        self._detection = detection
+        self.video.show_squares(detection.crops)
+
+    def _on_detection_dropped(self) -> None:
+        self._detection = None
+        self.video.hide_squares()
+
+    def _release(self) -> None:
+        self._is_open = False
+        self._player.close()
+        self.transport.set_clip(0.0, None)
+
+    def _on_step(self, n_frames: int) -> None:
+        if self._is_open:
+            self._player.step(n_frames)

@@ -1,0 +1,188 @@
+"""The picture, letterboxed, and the friendly place where it will be."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtMultimedia import QVideoFrame
+from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from core.detection.crop_plan import CropPlan, centre_square
+from core.media.video_grid import LONG_SIDE_PX, SHORT_SIDE_PX
+from core.timing import VIDEO_FPS
+from synchformer_gui.assets import icon_path
+from synchformer_gui.views import theme
+
+_ICON_PX = 72
+
+
+class VideoView(QStackedWidget):
+    """Shows frames of the player, or an invitation while no clip is open."""
+
+    open_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._picture = _Picture(self)
+        self._invitation = _DropArea(self)
+        self._invitation.open_button.clicked.connect(self.open_requested)
+        self.addWidget(self._invitation)
+        self.addWidget(self._picture)
+
+    @property
+    def image(self) -> QImage:
+        """What is shown; null while there is nothing."""
+        return self._picture.image
+
+    @property
+    def is_empty(self) -> bool:
+        return self.currentWidget() is self._invitation
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether squares are shown, if there are any."""
+        return self._picture.is_framed
+
+    def show_frame(self, frame: QVideoFrame) -> None:
+        """Show a frame at the next repaint."""
+        self._picture.show_frame(frame)
+
+    def set_position(self, position_s: float) -> None:
+        """Show the squares of the shot that is seen at this clip time."""
+        self._picture.set_position(position_s)
+
+    def show_squares(self, crops: Sequence[CropPlan]) -> None:
+        """Frame the squares that were judged, shot by shot; none if all of the picture was."""
+        self._picture.crops = tuple(crops)
+        self._picture.update()
+
+    def hide_squares(self) -> None:
+        """Forget the squares: no answer belongs to them any more."""
+        self.show_squares(())
+
+    def toggle_squares(self) -> None:
+        """Hide the frames around squares, or show them again."""
+        self._picture.is_framed = not self._picture.is_framed
+        self._picture.update()
+
+    def squares(self) -> list[QRectF]:
+        """Return the squares that are framed now, in shares of the picture's width and height."""
+        return self._picture.squares()
+
+    def clear(self, *, note: str | None) -> None:
+        """Forget the picture; show a note in its place, or the invitation if there is none."""
+        self._picture.clear(note or "")
+        self.setCurrentWidget(self._invitation if note is None else self._picture)
+
+
+class _Picture(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._frame: QVideoFrame | None = None
+        self._image = QImage()
+        self._note = ""
+        self._position_s = 0.0
+        self.crops: tuple[CropPlan, ...] = ()
+        self.is_framed = True
+
+    @property
+    def image(self) -> QImage:
+        # Converting costs tens of milliseconds at 1080p, so only frames that are painted pay.
+        if self._frame is not None:
+            self._image = self._frame.toImage()
+            self._frame = None
+        return self._image
+
+    def show_frame(self, frame: QVideoFrame) -> None:
+        self._frame = frame
+        self.update()
+
+    def set_position(self, position_s: float) -> None:
+        self._position_s = position_s
+        if self.crops:
+            self.update()
+
+    def squares(self) -> list[QRectF]:
+        image = self.image
+        if image.isNull() or not self.is_framed:
+            return []
+        frame = int(self._position_s * VIDEO_FPS)
+        found = [_shares(plan, frame, image.size()) for plan in self.crops]
+        return [square for index, square in enumerate(found) if square not in found[:index]]
+
+    def clear(self, note: str) -> None:
+        self._frame = None
+        self._image = QImage()
+        self._note = note
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor("#000000"))
+            image = self.image
+            if image.isNull():
+                painter.setPen(QColor(theme.MUTED))
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWrapAnywhere
+                painter.drawText(self.rect().adjusted(24, 24, -24, -24), flags, self._note)
+                return
+            size = image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            target = QRect(0, 0, size.width(), size.height())
+            target.moveCenter(self.rect().center())
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(target, image)
+            self._frame_squares(painter, target)
+
+    def _frame_squares(self, painter: QPainter, target: QRect) -> None:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for share in self.squares():
+            square = QRectF(
+                target.x() + share.x() * target.width(),
+                target.y() + share.y() * target.height(),
+                share.width() * target.width(),
+                share.height() * target.height(),
+            ).adjusted(1, 1, -1, -1)
+            # Dark around bright is seen on any picture.
+            for colour, width_px in ((theme.BASE, 3), (theme.ACCENT, 1)):
+                painter.setPen(QPen(QColor(colour), width_px))
+                painter.drawRect(square)
+
+
+def _shares(plan: CropPlan, frame: int, size: QSize) -> QRectF:
+    """Return the square of an analysis frame in shares of a picture of any size.
+
+    Analysis pictures have a short side of 256 px; of a very long side they keep the middle.
+    """
+    scale = min(size.width(), size.height()) / SHORT_SIDE_PX
+    whole = size.width() / scale, size.height() / scale
+    kept_width, kept_height = (min(side, LONG_SIDE_PX) for side in whole)
+    square = plan.square_at(frame) or centre_square(round(kept_width), round(kept_height))
+    left = (whole[0] - kept_width) / 2 + square.left_px
+    top = (whole[1] - kept_height) / 2 + square.top_px
+    side = square.side_px
+    return QRectF(left / whole[0], top / whole[1], side / whole[0], side / whole[1])
+
+
+class _DropArea(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        icon = QLabel(self)
+        icon.setPixmap(QIcon(str(icon_path("app"))).pixmap(QSize(_ICON_PX, _ICON_PX)))
+        title = QLabel("Drop a clip here", self)
+        title.setFont(theme.scaled_font(self.font(), 1.7, bold=True))
+        text = QLabel("and find out by how much its sound is early or late.", self)
+        text.setObjectName("muted")
+        self.open_button = QPushButton("Open a clip…", self)
+        self.open_button.setToolTip("Ctrl+O")
+        layout = QVBoxLayout(self)
+        layout.addStretch(1)
+        for widget, space in ((icon, 12), (title, 4), (text, 20), (self.open_button, 0)):
+            layout.addWidget(widget, alignment=Qt.AlignmentFlag.AlignHCenter)
+            layout.addSpacing(space)
+        layout.addStretch(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(theme.BORDER), 2, Qt.PenStyle.DashLine))
+            painter.setBrush(QColor(theme.BASE))
+            painter.drawRoundedRect(self.rect().adjusted(2, 2, -2, -2), 12, 12)

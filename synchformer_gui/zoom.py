@@ -1,0 +1,44 @@
+"""Which offsets to show where the whole range would leave the answer a hairline."""
+
+from core.detection.result import Detection, Reason
+from synchformer_gui.wording.offset import NO_OFFSET
+
+LEAST_MARGIN_S = 0.1
+"""So far at least it goes on beyond the answer, either way."""
+
+WIDEST_WITH_LIMITS_S = 1.0
+"""Answers that lie so near the limits of the tolerance are shown together with them."""
+
+LEAST_GAIN = 1.5
+"""A close-up that enlarges less is none."""
+
+_AIR = 0.1
+
+
+def close_up_s(detection: Detection) -> tuple[float, float] | None:
+    """Return the lowest and the highest offset to show, in seconds.
+
+    Shown are the interval, or all that a changing offset goes through; and the limits of the
+    tolerance if they are near. None if nothing stands out, or if it fills the range anyway.
+
+    Args:
+        detection: The answer, with evidence.
+    """
+    if detection.estimate.reason in (NO_OFFSET | {Reason.NO_MOTION, Reason.SILENCE}):
+        return None
+    found = detection.changing_map
+    low_s, high_s = detection.estimate.interval_s
+    if found:
+        offsets_s = [offset_s for _, offset_s in found.corners]
+        low_s, high_s = min(offsets_s), max(offsets_s)
+    margin_s = max(LEAST_MARGIN_S, high_s - low_s)
+    tolerance = detection.config.tolerance
+    with_limits = (min(low_s, -tolerance.late_s), max(high_s, tolerance.early_s))
+    low_s, high_s = low_s - margin_s, high_s + margin_s
+    if with_limits[1] - with_limits[0] <= WIDEST_WITH_LIMITS_S:
+        air_s = _AIR * (with_limits[1] - with_limits[0])
+        low_s, high_s = min(low_s, with_limits[0] - air_s), max(high_s, with_limits[1] + air_s)
+    axis_s = detection.evidence[0].axis_s
+    low_s, high_s = max(low_s, float(axis_s[0])), min(high_s, float(axis_s[-1]))
+    is_closer = LEAST_GAIN * (high_s - low_s) <= axis_s[-1] - axis_s[0]
+    return (low_s, high_s) if is_closer else None

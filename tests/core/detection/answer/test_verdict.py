@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.detection.answer.verdict import judge_again, judge_clip
+from core.detection.detect import detect
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.result import OffsetEstimate, Reason, Verdict
+from core.detection.sync_map import MapKind, Piece, SyncMap
+from core.timing import TimeSpan, Tolerance, tolerance_named
+
+MakeClip = Callable[..., Path]
+
+TOLERANCE = Tolerance("test", "Test", 0.1, 0.1)
+GENEROUS = Tolerance("generous", "Generous", 1.5, 1.5)
+
+
+def _estimate(reason: Reason) -> OffsetEstimate:
+    return OffsetEstimate(0.0, (-0.6, 0.6), 0.9, 0.2, Verdict.CANNOT_TELL, reason, 50)
+
+
+def _jumps(*offsets_s: float) -> SyncMap:
+    pieces = tuple(
+        Piece(TimeSpan(20.0 * n, 20.0 * n + 20), x, x, (x - 0.03, x + 0.03), (x - 0.03, x + 0.03))
+        for n, x in enumerate(offsets_s)
+    )
+    return SyncMap(MapKind.JUMPS, pieces, confidence=0.97)
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.TOO_COARSE])
+def test_sure_map_says_what_one_offset_cannot(reason: Reason) -> None:
+    found = judge_clip(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
+    assert (found.verdict, found.reason) == (Verdict.OUT_OF_SYNC, Reason.NONE)
+    assert found.confidence == 0.97
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE])
+def test_nothing_is_mapped_where_there_is_nothing_to_compare(reason: Reason) -> None:
+    found = judge_clip(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
+    assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, reason)
+
+
+def test_map_close_to_the_limit_cannot_tell() -> None:
+    found = judge_clip(_estimate(Reason.DISAGREE), _jumps(0.0, 0.09), TOLERANCE)
+    assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
+
+
+def test_verdict_follows_the_tolerance_and_all_else_stays(make_clip: MakeClip) -> None:
+    first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
+    again = judge_again(first, GENEROUS)
+
+    assert first.estimate.verdict is Verdict.OUT_OF_SYNC
+    assert again.estimate.verdict is Verdict.IN_SYNC
+    assert again.config == replace(first.config, tolerance=GENEROUS)
+    verdict = {"verdict": first.estimate.verdict, "reason": first.estimate.reason}
+    assert replace(again.estimate, **verdict) == first.estimate
+
+
+def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip) -> None:
+    first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
+    border_s = first.estimate.offset_s
+    close = judge_again(first, Tolerance("close", "Close", border_s, border_s))
+
+    assert close.estimate.reason is Reason.TOO_COARSE
+    assert judge_again(close, GENEROUS).estimate == judge_again(first, GENEROUS).estimate
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [({"silent": True}, Reason.SILENCE), ({"still": True}, Reason.NO_MOTION)]
+)
+def test_no_tolerance_gives_silence_or_stillness_an_answer(
+    make_clip: MakeClip, options: dict[str, bool], reason: Reason
+) -> None:
+    first = detect(make_clip(duration_s=6.0, **options), ClassicalEngine())
+    again = judge_again(first, tolerance_named("bt1359-accept"))
+
+    assert first.estimate.reason is reason
+    assert again.estimate.reason is reason
+    assert again.estimate.verdict is Verdict.CANNOT_TELL

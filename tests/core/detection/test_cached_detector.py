@@ -1,0 +1,172 @@
+import json
+import os
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.detection.answer.verdict import judge_again
+from core.detection.cached_detector import Cache, CacheLimits
+from core.detection.config import DetectionConfig
+from core.detection.engines.classical import ClassicalEngine
+from core.detection.engines.open import EngineChoice
+from core.detection.serialize import detection_to_json
+from core.timing import Tolerance
+
+CLASSICAL = EngineChoice("classical")
+DEFAULTS = DetectionConfig()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache", "1.0", CacheLimits())
+
+
+@pytest.fixture
+def clip(make_clip):
+    return make_clip(duration_s=2.0, offset_s=0.2)
+
+
+@pytest.fixture
+def judged(cache, clip):
+    return cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+
+
+def earlier(cache, path, choice=CLASSICAL, config=DEFAULTS):
+    return cache.inquiry(choice, config).earlier(path)
+
+
+def text(detection):
+    return json.dumps(detection_to_json(detection))
+
+
+def test_an_earlier_answer_is_the_same_document(cache, clip, judged):
+    found = earlier(cache, clip)
+    assert found is not judged
+    assert text(found) == text(judged)
+
+
+def test_an_answer_follows_its_file(cache, clip, judged, tmp_path):
+    moved = clip.rename(tmp_path / "renamed.mp4")
+    found = earlier(cache, moved)
+    assert found.info == replace(judged.info, path=moved)
+    assert earlier(cache, clip) is None
+
+
+def test_a_file_that_changed_has_no_answer(cache, clip, judged):
+    with clip.open("r+b") as file:
+        file.seek(clip.stat().st_size // 2)
+        file.write(b"changed")
+    assert earlier(cache, clip) is None
+
+
+def test_every_option_asks_anew(cache, clip, judged):
+    for change in (
+        {"hop_s": 1.6},
+        {"range_s": 1.0},
+        {"level": 0.95},
+        {"audio_stream_index": 1},
+        {"simulate_offset_s": 0.1},
+        {"window_start_s": 0.0},
+        {"start_s": 1.0},
+        {"end_s": 2.0},
+        {"until_s": 0.02},
+        {"budget_s": 30.0},
+        {"crop": "centre"},
+        {"shift_step_s": 0.0},
+    ):
+        assert earlier(cache, clip, config=replace(DEFAULTS, **change)) is None, change
+    assert earlier(cache, clip) is not None
+
+
+def test_another_tolerance_judges_the_same_answer(cache, clip, judged):
+    generous = Tolerance("generous", "Generous", 1.5, 1.5)
+    found = earlier(cache, clip, config=replace(DEFAULTS, tolerance=generous))
+    assert found is not None
+    assert found.config.tolerance == generous
+    assert found.estimate.offset_s == judged.estimate.offset_s
+    assert found.estimate == judge_again(judged, generous).estimate
+
+
+def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, judged):
+    for change in ({"model": "builtin"}, {"precision": "float32"}, {"device": "cpu"}):
+        assert earlier(cache, clip, replace(CLASSICAL, **change)) is None, change
+
+
+def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, monkeypatch):
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"some")
+    monkeypatch.setattr("core.detection.engines.open.builtin_weights", lambda: weights)
+    for choice in (EngineChoice("builtin"), EngineChoice(str(weights))):
+        cache.inquiry(choice, DEFAULTS).judge(clip, ClassicalEngine())
+        assert earlier(cache, clip, choice)
+        weights.write_bytes(weights.read_bytes() + b" more")
+        assert earlier(cache, clip, choice) is None
+
+
+def test_another_version_of_the_application_asks_anew(cache, clip, judged):
+    assert earlier(Cache(cache.folder, "1.1", CacheLimits()), clip) is None
+    assert earlier(Cache(cache.folder, "1.0", CacheLimits()), clip) is not None
+
+
+def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
+    def on_evidence(_):
+        os.utime(clip)
+
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine(), on_evidence=on_evidence)
+    assert cache.usage().answers.n_items == 0
+
+
+def test_a_damaged_answer_is_dropped(cache, clip, judged, caplog):
+    with sqlite3.connect(cache.folder / "answers.sqlite3") as base:
+        base.execute("UPDATE parts SET value = ?", (b"rubbish",))
+    base.close()
+    assert earlier(cache, clip) is None
+    assert "damaged" in caplog.text
+    assert cache.usage().answers.n_items == 0
+
+
+def test_clearing_forgets(cache, clip, judged):
+    assert cache.usage().answers.n_items == 1
+    cache.clear()
+    assert earlier(cache, clip) is None
+    assert cache.usage().answers.n_items == 0
+
+
+def test_nothing_is_kept_where_nothing_may_be(tmp_path, clip):
+    cache = Cache(tmp_path / "cache", "1.0", CacheLimits(0, 0))
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    assert earlier(cache, clip) is None
+    assert not cache.folder.exists()
+
+
+@pytest.mark.parametrize("n_mb", [-1, 10**7])
+def test_a_limit_has_limits(n_mb):
+    with pytest.raises(ValueError, match=str(n_mb)):
+        CacheLimits(answers_mb=n_mb)
+
+
+class FeatureEngine:
+    """Sees a square, and notes of which segments it knew the features."""
+
+    sees_square = True
+
+    def __getattr__(self, name):
+        return getattr(ClassicalEngine(), name)
+
+    def start(self, config, monitor, clip):
+        self.known = [clip.features.get(frame, None) is not None for frame in (0, 8, 16)]
+        for frame in (0, 8):
+            clip.features.put(frame, None, np.ones((8, 4), np.float32))
+        return ClassicalEngine().start(config, monitor, clip)
+
+
+def test_an_engine_that_sees_a_square_gets_the_features_of_earlier_runs(cache, clip):
+    engine = FeatureEngine()
+    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, engine)
+    assert engine.known == [False, False, False]
+    # With other options, to which there is no earlier answer.
+    cache.inquiry(CLASSICAL, DetectionConfig(hop_s=0.64)).judge(clip, engine)
+    assert engine.known == [True, True, False]
+    assert cache.usage().features.n_items == 1

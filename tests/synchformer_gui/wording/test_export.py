@@ -1,0 +1,145 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from core.correction.compatibility.stream_plan import StreamPlan
+from core.correction.correction import Correction, Inexact
+from core.correction.plan.plan import Choice, CorrectionPlan, Method, Move
+from core.correction.verify.verify import Verification
+from core.media.formats.output_format import AVI, MKV
+from core.media.info import MediaInfo
+from core.workflow.export import Exported, ExportRequest
+from synchformer_gui.wording import export as export_wording
+
+CORRECTION = Correction((1,), Fraction(4, 25))
+MOVE = Move(1, Method.TIMES, Fraction(4, 25))
+PLAN = CorrectionPlan(
+    StreamPlan(MKV, (), (), ()),
+    (MOVE,),
+    Fraction(0),
+    (),
+    (),
+    ("A note.",),
+    moved_s=Fraction(4, 25),
+)
+FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
+
+
+def request_to(target: str, source: str = "talk.mkv") -> ExportRequest:
+    info = MediaInfo(Path("/a") / source, "matroska,webm", 10.0, 1000, (), (), ())
+    return ExportRequest(info, Path("/a") / target, CORRECTION)
+
+
+@pytest.mark.parametrize(
+    ("method", "phrase"),
+    [
+        (Method.TIMES, "Nothing is encoded again: every packet is copied"),
+        (Method.SAMPLES, "the sound gets silence in front or loses its beginning"),
+        (Method.PACKETS, "the sound gets silence in front or loses its beginning"),
+        (Method.DECODED, "is encoded again"),
+        (Method.RETIMED, "is encoded again"),
+    ],
+)
+def test_promise_holds_for_each_way_of_moving(method: Method, phrase: str) -> None:
+    plan = replace(PLAN, moves=(replace(MOVE, method=method),))
+
+    assert phrase in export_wording.promise_sentence(plan)
+
+
+@pytest.mark.parametrize(
+    ("remainder_s", "method", "said"),
+    [
+        (Fraction(0), Method.TIMES, None),
+        (Fraction(1, 96000), Method.TIMES, None),
+        (
+            Fraction(-2, 5000),
+            Method.TIMES,
+            "The sound will be 0.4 ms earlier than asked for, as near as MKV gets.",
+        ),
+        (
+            Fraction(1, 1000),
+            Method.TIMES,
+            "The sound will be 1 ms later than asked for, as near as MKV gets.",
+        ),
+        (Fraction(8, 1000), Method.PACKETS, None),
+    ],
+)
+def test_a_remainder_is_told_first_unless_the_plan_tells_it(
+    remainder_s: Fraction, method: Method, said: str | None
+) -> None:
+    plan = replace(PLAN, remainder_s=remainder_s, moves=(replace(MOVE, method=method),))
+
+    notes = export_wording.note_sentences(request_to("out.mkv"), plan)
+    assert notes == ((said, "A note.") if said else ("A note.",))
+
+
+def test_another_container_is_told() -> None:
+    notes = export_wording.note_sentences(request_to("out.MKV", "talk.wmv"), PLAN)
+
+    assert notes == ("talk.wmv is rewritten as MKV.", "A note.")
+
+
+def test_choices_keep_the_remainder_that_the_plan_found() -> None:
+    choices = (
+        Choice(Inexact.NEAREST, "the nearest packet (8.0 ms too late)"),
+        Choice(Inexact.REENCODE, "to reencode"),
+        Choice(None, "a name"),
+    )
+
+    assert [export_wording.choice_text(one) for one in choices] == [
+        "The nearest packet (8.0 ms too late), nothing encoded again",
+        "Encode that sound again, as PCM (exact)",
+        "Another container, MKV (exact), nothing encoded again",
+    ]
+    assert export_wording.choices_sentence(Path("out.avi")).startswith(AVI.name.upper())
+
+
+def test_the_way_that_the_sound_went_is_told() -> None:
+    earlier = Correction((1,), Fraction(-1, 25))
+    near = replace(PLAN, remainder_s=Fraction(-1, 125), moved_s=Fraction(-6, 125))
+    (wrote, *_) = export_wording.exported_lines(
+        Exported(Path("/a/out.avi"), earlier, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
+    )
+    assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier, 8 ms earlier than asked for."
+
+
+WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)
+
+
+@pytest.mark.parametrize(
+    ("exported", "phrases"),
+    [
+        (WROTE, ("Wrote out.mkv: audio moved 160 ms later.", "Verified")),
+        (replace(WROTE, verification=None), ("Wrote", "not compared with its source")),
+        (
+            replace(WROTE, certificate=Path("/a/out.mkv.certificate.json")),
+            ("Verified", "Certificate: out.mkv.certificate.json"),
+        ),
+        (
+            replace(WROTE, certificate_problem="It is not written."),
+            ("Verified", "It is not written."),
+        ),
+        (
+            replace(WROTE, verification=replace(FOUND, changed_metadata=("title", "date"))),
+            ("These texts differ: title, date.",),
+        ),
+    ],
+)
+def test_what_was_written_is_told(exported: Exported, phrases: tuple[str, ...]) -> None:
+    said = " ".join(export_wording.exported_lines(exported, exported.path.name))
+
+    assert said.startswith("Wrote")
+    assert all(phrase in said for phrase in phrases)
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "text"),
+    [
+        (Fraction(-33, 1000), "Move the sound 33 ms earlier…"),
+        (Fraction(1, 2), "Move the sound 500 ms later…"),
+    ],
+)
+def test_a_hint_offers_what_it_means(delay_s: Fraction, text: str) -> None:
+    assert export_wording.hint_action(delay_s) == text

@@ -1,0 +1,1 @@
+"""Benchmark of the built-in model and the classical estimates."""

@@ -1,0 +1,170 @@
+"""Clips of a benchmark in memory: decoded once, their sound shifted as often as asked for."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
+
+from core.detection.result import Reason
+from core.detection.signals.activity import ActivityMeter
+from core.errors import DetectionError, MediaError
+from core.media.audio_line import SoundLine
+from core.media.decoder import ClipChunk, ClipDecoder
+from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start
+from core.media.probe import probe
+from core.media.reader import StreamReader
+from core.model.synchformer.dimensions import WINDOW_FRAMES
+from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
+
+LONGEST_S = 60.0
+"""No more of a clip is used; a minute takes half a gigabyte of memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """Sound on the analysis clock of a clip.
+
+    Attributes:
+        waveform: (T * 640,) float32 mono at 16 kHz; 0 where there is none.
+        has_sample: (T * 640,) bool.
+    """
+
+    waveform: NDArray[np.float32]
+    has_sample: NDArray[np.bool_]
+
+    @property
+    def has_audio(self) -> NDArray[np.bool_]:
+        """(T,), whether there is sound during all of a frame's 640 samples."""
+        frames = self.has_sample.reshape(-1, SAMPLES_PER_FRAME)
+        return np.asarray(frames.all(axis=1), np.bool_)
+
+    def shifted(self, offset_s: float) -> "Sound":
+        """Return the sound made early by an offset: its sample n is this one's n + offset."""
+        n_samples = len(self.waveform)
+        shift = round(offset_s * AUDIO_RATE_HZ)
+        waveform = np.zeros_like(self.waveform)
+        has_sample = np.zeros_like(self.has_sample)
+        source = slice(max(shift, 0), max(min(n_samples + shift, n_samples), 0))
+        n_kept = max(source.stop - source.start, 0)
+        first = max(-shift, 0)
+        waveform[first : first + n_kept] = self.waveform[source]
+        has_sample[first : first + n_kept] = self.has_sample[source]
+        return Sound(waveform, has_sample)
+
+    def backwards(self) -> "Sound":
+        """Return the sound from its end to its beginning."""
+        return Sound(self.waveform[::-1].copy(), self.has_sample[::-1].copy())
+
+    def of_length(self, n_frames: int) -> "Sound":
+        """Return the sound cut, or lengthened by nothing, to a number of analysis frames."""
+        n_samples = n_frames * SAMPLES_PER_FRAME
+        n_missing = max(n_samples - len(self.waveform), 0)
+        return Sound(
+            np.pad(self.waveform[:n_samples], (0, n_missing)),
+            np.pad(self.has_sample[:n_samples], (0, n_missing)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A decoded clip.
+
+    Attributes:
+        chunks: All of it, in order, as they came from the decoder.
+        sound: The sound of all chunks.
+        obstacle: What rules out an answer, as in a detection.
+    """
+
+    chunks: tuple[ClipChunk, ...]
+    sound: Sound
+    obstacle: Reason
+
+    @property
+    def n_frames(self) -> int:
+        return sum(len(chunk.frames) for chunk in self.chunks)
+
+    @property
+    def duration_s(self) -> float:
+        return self.n_frames / VIDEO_FPS
+
+    def with_sound(self, sound: Sound) -> Iterator[ClipChunk]:
+        """Yield the chunks with another sound of the same length."""
+        has_audio = sound.has_audio
+        for chunk in self.chunks:
+            begin, end = chunk.first_frame, chunk.first_frame + len(chunk.frames)
+            yield ClipChunk(
+                first_frame=begin,
+                frames=chunk.frames,
+                waveform=sound.waveform[begin * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME],
+                has_video=chunk.has_video,
+                has_audio=has_audio[begin:end],
+            )
+
+
+def read_recording(path: Path) -> Recording:
+    """Decode a clip, at most a minute of it.
+
+    Raises:
+        MediaError: The file cannot be read, or lacks picture or sound.
+        DetectionError: It is shorter than one window.
+    """
+    info = probe(path)
+    video, audio = _streams(info)
+    activity = ActivityMeter()
+    chunks = []
+    with ClipDecoder(
+        info,
+        video_stream_index=video.index,
+        audio_stream_index=audio.index,
+        n_frames=round(LONGEST_S * VIDEO_FPS),
+    ) as decoder:
+        for chunk in decoder:
+            activity.measure(chunk)
+            chunks.append(chunk)
+    n_usable = sum(int((chunk.has_video & chunk.has_audio).sum()) for chunk in chunks)
+    _require_window(path, n_usable, "in which picture and sound run together")
+    has_audio = np.concatenate([chunk.has_audio for chunk in chunks])
+    sound = Sound(
+        np.concatenate([chunk.waveform for chunk in chunks]),
+        np.repeat(has_audio, SAMPLES_PER_FRAME),
+    )
+    return Recording(tuple(chunks), sound, activity.obstacle)
+
+
+def read_sound(path: Path) -> Sound:
+    """Decode the sound of a clip alone, at most a minute of it.
+
+    Raises:
+        MediaError: The file cannot be read, or lacks picture or sound.
+        DetectionError: It is shorter than one window.
+    """
+    info = probe(path)
+    video, audio = _streams(info)
+    with StreamReader(path, audio.index, AudioFrame, threading.Event()) as reader:
+        line = SoundLine(reader, audio, clip_start(video, audio), 0)
+        waveform, has_sample, n_left = line.read(round(LONGEST_S * AUDIO_RATE_HZ))
+    n_samples = n_left // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
+    sound = Sound(waveform[:n_samples], has_sample[:n_samples])
+    _require_window(path, int(sound.has_audio.sum()), "of sound")
+    return sound
+
+
+def _require_window(path: Path, n_frames: int, of_what: str) -> None:
+    if n_frames < WINDOW_FRAMES:
+        raise DetectionError(
+            f"{path.name} has {n_frames / VIDEO_FPS:.1f} s {of_what}; choose clips of at least"
+            f" {WINDOW_FRAMES / VIDEO_FPS:g} s.",
+            path=path,
+        )
+
+
+def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
+    if info.picture is None or not info.audios:
+        raise MediaError(
+            f"{info.path.name} lacks picture or sound; choose clips with both.", path=info.path
+        )
+    return info.picture, info.audios[0]

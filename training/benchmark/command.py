@@ -1,0 +1,238 @@
+"""`benchmark`: measure what can judge a clip, on clips that are known to be in sync."""
+
+import functools
+import multiprocessing
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from core.detection.engines.lag import LagEngine
+from core.detection.engines.open import EngineChoice, open_engine
+from core.errors import DetectionError, ExportError, MediaError
+from core.model.builtin.file import read_builtin
+from core.paths import builtin_weights
+from training.benchmark.estimators import (
+    EngineEstimator,
+    Estimator,
+    VariantsEstimator,
+    use_one_thread,
+)
+from training.benchmark.report import SetResult, to_markdown, write_json, write_text
+from training.benchmark.sets import ClipSet, folder_set, generated_set
+from training.benchmark.trials import ClipTask, Outcome, run_clip
+
+VARIANTS = "variants"
+NETWORK = "network"
+ENGINES = ("builtin", NETWORK, "classical", VARIANTS)
+
+
+FolderOption = Annotated[
+    list[Path] | None,
+    typer.Option("--folder", metavar="DIR", help="Clips that are in sync; repeatable."),
+]
+GeneratedOption = Annotated[
+    int,
+    typer.Option("--generated", metavar="N", min=0, help="Clips of each event type trained on."),
+]
+HeldOutOption = Annotated[
+    int, typer.Option("--held-out", metavar="N", min=0, help="Clips of each type held out.")
+]
+LongOption = Annotated[
+    int, typer.Option("--long", metavar="N", min=0, help="Of these, more of 24 s for ±7.5 s.")
+]
+AllClassesOption = Annotated[
+    bool,
+    typer.Option("--all-classes", help="In folders, all 21 classes and ten offsets between them."),
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        metavar="|".join((*ENGINES, "ID", "PATH")),
+        help=f"Who is measured; repeatable. {', '.join(ENGINES)} if not given.",
+    ),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="OUT", help="Write all figures and answers.")
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="Keep generated clips here.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Decides the offsets.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, max=2, help="Processes.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What became of one clip.
+
+    Attributes:
+        outcomes: All answers.
+        error: Why it could not be used, as one sentence; empty otherwise.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    error: str = ""
+
+
+def benchmark(
+    folders: FolderOption = None,
+    n_generated: GeneratedOption = 8,
+    n_held_out: HeldOutOption = 8,
+    n_long: LongOption = 1,
+    all_classes: AllClassesOption = False,
+    engines: EngineOption = None,
+    json_target: JsonOption = None,
+    markdown_target: MarkdownOption = None,
+    cache: CacheOption = None,
+    seed: SeedOption = 0,
+    n_workers: WorkersOption = 1,
+) -> None:
+    """Shift the sound of synchronous clips by known amounts and see who finds by how much."""
+    names = tuple(dict.fromkeys(engines or ENGINES))
+    # What cannot work need not wait for clips to be rendered and measured.
+    open_estimators(names)
+    for target in (json_target, markdown_target):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {target.parent} to write into")
+    counts = {"val": n_generated, "held-out": n_held_out}
+    with _kept_or_temporary(cache) as place:
+        sets = [folder_set(folder, all_classes=all_classes) for folder in folders or ()]
+        for split, n_clips in counts.items():
+            if n_clips:
+                typer.echo(f"Rendering clips: {split}", err=True)
+                sets.append(generated_set(place, split, n_clips, n_long, seed))
+        results = measure(sets, names, seed, n_workers)
+    recipe: dict[str, str | int | bool] = {
+        "seed": seed,
+        "generated": n_generated,
+        "held-out": n_held_out,
+        "long": n_long,
+        "all-classes": all_classes,
+    }
+    tables = to_markdown(results, recipe)
+    typer.echo(tables)
+    if json_target is not None:
+        write_json(json_target, results, recipe)
+    if markdown_target is not None:
+        write_text(markdown_target, tables)
+
+
+def measure(
+    sets: Sequence[ClipSet], names: tuple[str, ...], seed: int, n_workers: int
+) -> tuple[SetResult, ...]:
+    """Put all questions about all clips; the answers do not depend on the number of workers.
+
+    Args:
+        sets: The clips.
+        names: As `open_estimators` takes them.
+        seed: Decides the offsets.
+        n_workers: Processes.
+
+    Raises:
+        DetectionError: Not one clip could be used.
+    """
+    tasks = [task for clip_set in sets for task in clip_set.tasks]
+    results = _run_all(tasks, names, seed, n_workers)
+    estimators = tuple(name for e in open_estimators(names) for name in e.names)
+    found = []
+    for clip_set in sets:
+        of_set = [next(results) for _ in clip_set.tasks]
+        found.append(
+            SetResult(
+                name=clip_set.name,
+                estimators=estimators,
+                outcomes=tuple(outcome for result in of_set for outcome in result.outcomes),
+                left_out=tuple(result.error for result in of_set if result.error),
+            )
+        )
+    if not any(result.outcomes for result in found):
+        reasons = [sentence for result in found for sentence in result.left_out]
+        raise DetectionError(
+            f"No clip could be used: {reasons[0]}"
+            if reasons
+            else "There is no clip to measure; choose one of --folder, --generated, --held-out."
+        )
+    return tuple(found)
+
+
+@functools.cache
+def open_estimators(names: tuple[str, ...]) -> tuple[Estimator, ...]:
+    """Load what is measured, once in each process.
+
+    Args:
+        names: "variants" for all simple classical ones, "network" for the built-in network without
+            the second opinion's say, else as `EngineChoice.model`.
+
+    Raises:
+        CheckpointError: There is no such model, its file is damaged, or it cannot tell offsets.
+    """
+    return tuple(VariantsEstimator() if name == VARIANTS else _engine(name) for name in names)
+
+
+def _engine(name: str) -> EngineEstimator:
+    if name == NETWORK:
+        model = read_builtin(builtin_weights())
+        alone = replace(model, calibration=replace(model.calibration, confidence=()))
+        return EngineEstimator("built-in network alone", LagEngine(alone))
+    engine = open_engine(EngineChoice(model=name))
+    path = Path(name)
+    # Files of several trainings bear the same name in different folders.
+    label = "/".join(path.parts[-2:]) if path.is_file() else engine.name
+    return EngineEstimator(label, engine)
+
+
+def _run_all(
+    tasks: Sequence[ClipTask], names: tuple[str, ...], seed: int, n_workers: int
+) -> Iterator[ClipResult]:
+    """Return the results in the order of the tasks, with progress on the terminal."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        if n_workers == 1:
+            tracked = progress.track(tasks, description="Measuring")
+            return iter([_run_one(task, names, seed) for task in tracked])
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(n_workers, context, initializer=use_one_thread) as pool:
+            futures = [pool.submit(_run_one, task, names, seed) for task in tasks]
+            try:
+                done = as_completed(futures)
+                for _ in progress.track(done, total=len(futures), description="Measuring"):
+                    pass
+            finally:
+                pool.shutdown(cancel_futures=True)
+            return iter([future.result() for future in futures])
+
+
+def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> ClipResult:
+    try:
+        return ClipResult(run_clip(task, open_estimators(names), seed))
+    except (MediaError, DetectionError) as error:
+        return ClipResult((), error.message)
+
+
+@contextmanager
+def _kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExportError(
+                f"{folder} cannot be made ({error.strerror}); choose another place for clips.",
+                path=folder,
+            ) from error
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+            yield Path(name)

@@ -1,0 +1,243 @@
+"""Tables and JSON of a benchmark; every table states how many independent clips are behind it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.errors import ExportError
+from core.paths import complete_or_absent
+from training.benchmark.figures import ClipFigures, Figures, figures
+from training.benchmark.trials import Outcome, Question
+
+Cell = Callable[[Figures], str]
+
+LEGEND = (
+    "Offsets are known because the sound of synchronous clips was shifted; positive offsets mean "
+    "early audio. Windows of a clip overlap, and so do its offsets: what counts is the number of "
+    "independent clips. *right*: within 100 ms. *covered*: the 90 % interval holds the truth. "
+    "*confident*: the application would answer. *wrong*: share of the confident answers that are "
+    "not right. Totals count every window and every answer alike."
+)
+
+_WINDOW_COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("Acc@1", lambda f: _share(f.window.accuracy)),
+    ("within one class", lambda f: _share(f.window.within_one)),
+    ("median ms", lambda f: _ms(f.window.median_ms)),
+    ("90 % below ms", lambda f: _ms(f.window.p90_ms)),
+    ("windows", lambda f: str(f.window.n_windows)),
+)
+
+_FOREIGN_COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("AUC of confidence", lambda f: _share(f.foreign.auc_confidence)),
+    ("AUC of synchronizability", lambda f: _share(f.foreign.auc_synchronizability)),
+    ("answered confidently", lambda f: _percent(f.foreign.confident)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """What became of one set of clips.
+
+    Attributes:
+        name: Heading of its tables.
+        estimators: Who was asked, in the order of the tables.
+        outcomes: All answers.
+        left_out: A sentence for each clip that could not be used.
+    """
+
+    name: str
+    estimators: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Names of the clips, each once."""
+        return tuple(dict.fromkeys(outcome.clip for outcome in self.outcomes))
+
+
+def to_markdown(results: Sequence[SetResult], recipe: dict[str, str | int | bool]) -> str:
+    """Return all tables as Markdown.
+
+    Args:
+        results: The sets in the order of their tables.
+        recipe: Options that lead to the same tables again.
+    """
+    told = ", ".join(f"{name} {value}" for name, value in recipe.items())
+    lines = ["# Benchmark", "", f"Recipe: {told}.", "", LEGEND, ""]
+    for result in results:
+        lines += [f"## {result.name}", ""]
+        if result.outcomes:
+            lines += _set_tables(result)
+        lines += [f"- left out: {sentence}" for sentence in result.left_out]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_json(
+    target: Path, results: Sequence[SetResult], recipe: dict[str, str | int | bool]
+) -> None:
+    """Write all figures and every answer for a whole clip.
+
+    Raises:
+        ExportError: The file cannot be written.
+    """
+    document = {"recipe": recipe, "sets": [_set_document(result) for result in results]}
+    write_text(target, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        ExportError: The file cannot be written.
+    """
+    try:
+        with complete_or_absent(target) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"{target} cannot be written ({error.strerror}); choose another place.", path=target
+        ) from error
+
+
+def _set_document(result: SetResult) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "clips": result.clips,
+        "left_out": result.left_out,
+        "total": [asdict(figures(name, result.outcomes)) for name in result.estimators],
+        "groups": {
+            group: [asdict(figures(name, outcomes)) for name in result.estimators]
+            for group, outcomes in _groups(result).items()
+        },
+        "answers": [_answer_document(outcome) for outcome in result.outcomes],
+    }
+
+
+def _answer_document(outcome: Outcome) -> dict[str, object]:
+    document = asdict(outcome)
+    del document["window_errors_s"], document["window_distances"]
+    return document
+
+
+def _groups(result: SetResult) -> dict[str, list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in result.outcomes:
+        groups.setdefault(outcome.group, []).append(outcome)
+    return dict(sorted(groups.items()))
+
+
+def _set_tables(result: SetResult) -> list[str]:
+    rows = [figures(name, result.outcomes) for name in result.estimators]
+    near = [row for row in rows if row.clip.n_answers]
+    far = [row for row in rows if row.far.n_answers]
+    lines: list[str] = []
+    if near:
+        n_clips = _near_clips(result.outcomes)
+        lines += _table(f"One window alone ({_clips(n_clips)})", near, _WINDOW_COLUMNS)
+        lines += _table(f"Whole clip ({_clips(n_clips)})", near, _clip_columns(lambda f: f.clip))
+        lines += _reliability_table(near, n_clips)
+    foreign = [row for row in near if row.foreign.n_pairs]
+    if foreign:
+        n_pairs = foreign[0].foreign.n_pairs
+        title = f"Sound of another clip ({n_pairs} pairs of {_clips(_near_clips(result.outcomes))})"
+        lines += _table(title, foreign, _FOREIGN_COLUMNS)
+    if far:
+        n_clips = len({o.clip for o in result.outcomes if o.question is Question.FAR})
+        title = f"Offsets up to 7.5 s, looked for within 8 s ({_clips(n_clips)})"
+        lines += _table(title, far, _clip_columns(lambda f: f.far)[2:])
+    if near:
+        numbered = (f"({i}) {name}" for i, name in enumerate(result.estimators, 1))
+        lines += [f"In the following tables: {', '.join(numbered)}.", ""]
+        lines += _group_table(
+            result,
+            "One window alone, Acc@1 / within one class",
+            lambda f: _pair(f.window.accuracy, f.window.within_one),
+        )
+        lines += _group_table(
+            result,
+            "Whole clip, right / median error in ms",
+            lambda f: f"{_share(f.clip.right)} / {_ms(f.clip.median_ms)}",
+        )
+    return lines
+
+
+def _near_clips(outcomes: Sequence[Outcome]) -> int:
+    return len({outcome.clip for outcome in outcomes if outcome.question is not Question.FAR})
+
+
+def _clips(n_clips: int) -> str:
+    return "1 independent clip" if n_clips == 1 else f"{n_clips} independent clips"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
+
+
+def _signed_ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0f}".replace("-", "−")
+
+
+def _pair(one: float | None, other: float | None) -> str:
+    return f"{_share(one)} / {_share(other)}"
+
+
+def _clip_columns(part: Callable[[Figures], ClipFigures]) -> tuple[tuple[str, Cell], ...]:
+    return (
+        ("Acc@1", lambda f: _share(part(f).accuracy)),
+        ("within one class", lambda f: _share(part(f).within_one)),
+        ("right", lambda f: _share(part(f).right)),
+        ("median ms", lambda f: _ms(part(f).median_ms)),
+        ("90 % below ms", lambda f: _ms(part(f).p90_ms)),
+        ("bias ms", lambda f: _signed_ms(part(f).bias_ms)),
+        ("covered", lambda f: _share(part(f).covered)),
+        ("width ms", lambda f: _ms(part(f).width_ms)),
+        ("confident", lambda f: _percent(part(f).confident)),
+        ("wrong", lambda f: _percent(part(f).wrong)),
+        ("answers", lambda f: str(part(f).n_answers)),
+    )
+
+
+def _table(title: str, rows: Sequence[Figures], columns: Sequence[tuple[str, Cell]]) -> list[str]:
+    cells = [[row.estimator, *(cell(row) for _, cell in columns)] for row in rows]
+    return _lay_out(title, ["estimator", *(head for head, _ in columns)], cells)
+
+
+def _reliability_table(rows: Sequence[Figures], n_clips: int) -> list[str]:
+    title = f"Share of right answers at stated confidence, number of answers ({_clips(n_clips)})"
+    heads = [f"{item.low:g} to {item.high:g}" for item in rows[0].reliability]
+    cells = [
+        [row.estimator, *(f"{_share(b.right)} ({b.n_answers})" for b in row.reliability)]
+        for row in rows
+    ]
+    return _lay_out(title, ["estimator", *heads], cells)
+
+
+def _group_table(result: SetResult, title: str, cell: Cell) -> list[str]:
+    """Lay out a row for each group and a column for each estimator, which are numbered."""
+    cells = []
+    for group, outcomes in _groups(result).items():
+        n_clips = _near_clips(outcomes)
+        if n_clips:
+            found = [cell(figures(name, outcomes)) for name in result.estimators]
+            cells.append([group, str(n_clips), *found])
+    numbers = [f"({i})" for i, _ in enumerate(result.estimators, 1)]
+    n_clips = _near_clips(result.outcomes)
+    return _lay_out(f"{title} ({_clips(n_clips)})", ["clips of", "clips", *numbers], cells)
+
+
+def _lay_out(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    ruler = line(["---", *["--:"] * (len(heads) - 1)])
+    return [f"### {title}", "", line(heads), ruler, *map(line, rows), ""]

@@ -1,0 +1,100 @@
+"""Which clips a benchmark is about: folders of real ones, and generated ones never trained on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.workflow.folder import find_clips
+from training.benchmark.trials import FAR_LEAST_S, ClipTask
+from training.data.synthetic.cache import render_split_files
+from training.data.synthetic.recipe import recipe_of, split_scenes
+from training.data.synthetic.render import render_once
+
+TITLES = {
+    "val": "Generated clips of trained event types",
+    "held-out": "Generated clips of event types never trained on",
+}
+
+LONG_S = FAR_LEAST_S + 4
+"""Length of the clips that far offsets are tried on."""
+
+MOST_FOREIGN = 4
+"""Foreign sounds that each clip of a folder is given."""
+
+_LONG_FROM_INDEX = 2_000_000
+"""Long clips begin at this number, so that none shares its seed with another."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """Clips that share their tables.
+
+    Attributes:
+        name: Heading of the tables.
+        tasks: One for each clip.
+    """
+
+    name: str
+    tasks: tuple[ClipTask, ...]
+
+
+def folder_set(folder: Path, *, all_classes: bool) -> ClipSet:
+    """List the clips of a folder, each with the sound of the next ones as foreign sound.
+
+    Args:
+        folder: Holds clips that are known to be in sync.
+        all_classes: Ask for all 21 classes and ten free offsets instead of one each.
+
+    Raises:
+        MediaError: The folder cannot be read, or there is no clip in it.
+    """
+    paths = find_clips(folder, recursive=False)
+    n_foreign = min(len(paths) - 1, MOST_FOREIGN)
+    tasks = [
+        ClipTask(
+            path,
+            group=path.stem,
+            foreign=tuple(paths[(i + k) % len(paths)] for k in range(1, n_foreign + 1)),
+            all_classes=all_classes,
+        )
+        for i, path in enumerate(paths)
+    ]
+    return ClipSet(f"Folder {folder.name}", tuple(tasks))
+
+
+def generated_set(folder: Path, split: str, n_clips: int, n_long: int, seed: int) -> ClipSet:
+    """Render clips of a split as far as they are missing.
+
+    Each is given the sound of one other, whatever its scene.
+
+    Args:
+        folder: Where the files lie.
+        split: "val" or "held-out".
+        n_clips: For each scene.
+        n_long: Likewise, of 24 s, for far offsets alone.
+        seed: Decides whose sound is foreign to whom.
+    """
+    rendered = render_split_files(folder, split, n_clips)
+    order = np.random.default_rng(seed).permutation(len(rendered)).tolist()
+    tasks = []
+    for position, index in enumerate(order):
+        path, scene = rendered[index]
+        other, _ = rendered[order[(position + 1) % len(order)]]
+        tasks.append(ClipTask(path, scene, foreign=(other,) if other != path else ()))
+    tasks += [
+        ClipTask(path, scene, only_far=True) for path, scene in _render_long(folder, split, n_long)
+    ]
+    return ClipSet(TITLES[split], tuple(tasks))
+
+
+def _render_long(folder: Path, split: str, n_per_scene: int) -> list[tuple[Path, str]]:
+    written = []
+    for scene in split_scenes(split):
+        for number in range(n_per_scene):
+            path = folder / f"{split}-{scene.name}-long-{number:03d}.mp4"
+            recipe = recipe_of(scene, split, _LONG_FROM_INDEX + number)
+            recipe = replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S))
+            render_once(recipe, path)
+            written.append((path, scene.name))
+    return written

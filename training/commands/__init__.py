@@ -1,0 +1,1 @@
+"""Commands that prepare clips and export weights."""

@@ -1,0 +1,5 @@
+"""Types that samples are passed around in."""
+
+import torch
+
+Tensors = dict[str, torch.Tensor]

@@ -1,0 +1,1 @@
+"""Segment features kept on disk."""

@@ -1,0 +1,274 @@
+"""Segment features of clips, kept on disk so that frozen towers run once and not in every epoch."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from core.errors import SyncError
+from core.model.synchformer.dimensions import (
+    FRAME_SIDE_PX,
+    SEGMENT_FRAMES,
+    SEGMENT_HOP_FRAMES,
+    SEGMENT_SAMPLES,
+)
+from core.model.synchformer.inputs import audio_input, video_input
+from core.model.synchformer.synchformer import Synchformer
+from core.paths import complete_or_absent
+from core.timing import SAMPLES_PER_FRAME
+from training.data.clip import Clip
+
+SUFFIX = ".safetensors"
+NOTES = "features.json"
+
+SEGMENTS_AT_ONCE = 8
+"""So many segments go through a tower together; more need more memory and are no faster."""
+
+
+class FeatureError(SyncError):
+    """Features on disk are missing, damaged, or of other weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """Which segments of a clip are encoded.
+
+    Attributes:
+        n_views: Ways of looking at a clip, each with a place for the square, a direction (mirrored
+            or not) and a first frame of its own; 0 is one plain look: the centre, not mirrored,
+            from frame 0.
+        audio_hop_frames: Frames of 40 ms from one piece of sound to the next.
+        flip: Share of the views that are mirrored.
+        seed: Of what the views are.
+    """
+
+    n_views: int = 4
+    audio_hop_frames: int = 1
+    flip: float = 0.5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way of looking at a clip.
+
+    Attributes:
+        first_frame: First frame of the first segment, 0 to 7.
+        top_px: Of the square of 224 px.
+        left_px: Likewise.
+        is_mirrored: Whether left is right.
+    """
+
+    first_frame: int
+    top_px: int
+    left_px: int
+    is_mirrored: bool
+
+
+def plan_views(plan: FeaturePlan, size_px: tuple[int, int], name: str) -> tuple[View, ...]:
+    """Draw the views of a clip.
+
+    Args:
+        plan: How many, and their seed.
+        size_px: Width and height of the pictures.
+        name: Of the clip, so that each has its own, whichever others there are.
+    """
+    width, height = size_px
+    if not plan.n_views:
+        top, left = (round((side - FRAME_SIDE_PX) / 2) for side in (height, width))
+        return (View(0, top, left, is_mirrored=False),)
+    number = zlib.crc32(name.encode("utf-8", "surrogateescape"))
+    rng = np.random.default_rng([plan.seed, 5, number])
+    # No first frame comes again before each has come once.
+    firsts = np.concatenate(
+        [rng.permutation(SEGMENT_HOP_FRAMES) for _ in range(-(-plan.n_views // SEGMENT_HOP_FRAMES))]
+    )
+    return tuple(
+        View(
+            first_frame=int(first),
+            top_px=int(rng.integers(height - FRAME_SIDE_PX + 1)),
+            left_px=int(rng.integers(width - FRAME_SIDE_PX + 1)),
+            is_mirrored=bool(rng.random() < plan.flip),
+        )
+        for first in firsts[: plan.n_views]
+    )
+
+
+@torch.inference_mode()
+def clip_features(
+    network: Synchformer, clip: Clip, plan: FeaturePlan, name: str = ""
+) -> dict[str, torch.Tensor]:
+    """Encode the segments of a clip.
+
+    Args:
+        network: Its towers encode.
+        clip: Pictures and sound.
+        plan: Which segments.
+        name: As in `plan_views`.
+
+    Returns:
+        visual (V, J, 8, D) float16 with J segments every 8 frames from the view's first one on;
+        first_frames (V,) int64; audio (A, 6, D) float16, from sample 0 on.
+
+    Raises:
+        ValueError: The clip is shorter than a segment and the latest first frame.
+    """
+    n_frames, height, width = clip.frames.shape[:3]
+    latest_first = SEGMENT_HOP_FRAMES - 1 if plan.n_views else 0
+    n_segments = (n_frames - SEGMENT_FRAMES - latest_first) // SEGMENT_HOP_FRAMES + 1
+    if n_segments < 1:
+        raise ValueError(f"expected at least {SEGMENT_FRAMES} frames, got {n_frames}")
+    views = plan_views(plan, (width, height), name)
+    visual = torch.stack([_look(network, clip.frames, view, n_segments) for view in views])
+    n_sounds = (n_frames - SEGMENT_FRAMES) // plan.audio_hop_frames + 1
+    starts = SAMPLES_PER_FRAME * plan.audio_hop_frames * np.arange(n_sounds)
+    return {
+        "visual": visual,
+        "first_frames": torch.tensor([view.first_frame for view in views]),
+        "audio": _listen(network, clip.waveform, starts),
+    }
+
+
+def _look(
+    network: Synchformer, frames: NDArray[np.uint8], view: View, n_segments: int
+) -> torch.Tensor:
+    """Return (J, 8, D) float16."""
+    top, left = view.top_px, view.left_px
+    square = frames[:, top : top + FRAME_SIDE_PX, left : left + FRAME_SIDE_PX]
+    if view.is_mirrored:
+        square = square[:, :, ::-1]
+    starts = view.first_frame + SEGMENT_HOP_FRAMES * np.arange(n_segments)
+    parts = []
+    for some in _chunks(starts):
+        segments = np.stack([square[first : first + SEGMENT_FRAMES] for first in some])
+        video = video_input(torch.from_numpy(segments)).to(_device(network))
+        parts.append(network.encode_video(video[None])[0].half().cpu())
+    return torch.cat(parts)
+
+
+def _listen(
+    network: Synchformer, waveform: NDArray[np.float32], starts: NDArray[np.int64]
+) -> torch.Tensor:
+    """Return (A, 6, D) float16."""
+    parts = []
+    for some in _chunks(starts):
+        segments = np.stack([waveform[first : first + SEGMENT_SAMPLES] for first in some])
+        mel = audio_input(torch.from_numpy(segments)).to(_device(network))
+        parts.append(network.encode_audio(mel[None])[0].half().cpu())
+    return torch.cat(parts)
+
+
+def _chunks(starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(starts), SEGMENTS_AT_ONCE):
+        yield starts[first : first + SEGMENTS_AT_ONCE]
+
+
+def _device(network: Synchformer) -> torch.device:
+    return network.vfeat_extractor.cls_token.device
+
+
+def read_features(path: Path) -> dict[str, torch.Tensor]:
+    """Read all features of a clip.
+
+    Raises:
+        FeatureError: The file is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as stored:
+            return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def n_frames_of(path: Path) -> int:
+    """Return how many frames the clip behind a file of features has, if its sound is complete.
+
+    Raises:
+        FeatureError: The file is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as stored:
+            return int(stored.get_slice("audio").get_shape()[0]) + SEGMENT_FRAMES - 1
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def write_features(features: dict[str, torch.Tensor], path: Path) -> None:
+    """Write the features of a clip; the file appears when it is complete.
+
+    Raises:
+        FeatureError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with complete_or_absent(path) as partial:
+            save_file({name: value.contiguous() for name, value in features.items()}, partial)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise FeatureError(
+            f"{path} cannot be written; check that the disk has room and that you may write there.",
+            path=path,
+            details=str(error),
+        ) from error
+
+
+def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
+    """Note what the features of a folder are of, or see that they are of the same.
+
+    Args:
+        folder: Made if missing.
+        facts: Everything that the features depend on, in plain JSON data.
+
+    Raises:
+        FeatureError: The folder holds features of something else, or cannot be used.
+    """
+    path = folder / NOTES
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with complete_or_absent(path) as partial:
+                partial.write_text(json.dumps(dict(facts), indent=2) + "\n", encoding="utf-8")
+            return
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FeatureError(
+            f"{path} cannot be used; choose another folder.", path=path, details=str(error)
+        ) from error
+    asked = json.loads(json.dumps(dict(facts)))
+    if found != asked:
+        known = found if isinstance(found, dict) else {}
+        others = sorted(key for key in known | asked if known.get(key) != asked.get(key))
+        raise FeatureError(
+            f"{folder} holds features of other weights, views or clips ({', '.join(others)});"
+            " choose another folder, or delete it to make them anew.",
+            path=folder,
+            details=f"{found} instead of {dict(facts)}",
+        )
+
+
+def read_claim(folder: Path) -> str:
+    """Return the note about what the features of a folder are of; empty if there is none.
+
+    Raises:
+        FeatureError: It cannot be read.
+    """
+    path = folder / NOTES
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FeatureError:
+    return FeatureError(
+        f"{path.name} is missing or damaged; delete it and make the features again.",
+        path=path,
+        details=str(error),
+    )

@@ -1,0 +1,286 @@
+"""The one loop that trains every network here.
+
+Whatever is random in a run is a function of its seed and the position in it, so a run that is
+stopped and goes on becomes what it would have become without the stop. `updating` does a single
+step, `checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from core.progress import Monitor, Progress
+from training.data.types import Tensors
+from training.loop.checkpoints import (
+    BEST,
+    LATEST,
+    UNFIT,
+    About,
+    Standing,
+    damaged,
+    read_state,
+    remove_partial,
+    standing_fields,
+    write_state,
+)
+from training.loop.config import LoopConfig
+from training.loop.distributed import SINGLE, Ranks
+from training.loop.optimizer_step import Numbers, Updater
+from training.loop.run_log import RunLog, Show, Values
+from training.metrics.types import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """What is learned from what."""
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this process's batches of the steps from `first` until before `end`, in order.
+
+        Each batch is a function of its position alone, so that runs can resume. There are as many
+        for each step as the configuration accumulates. What they may have under `skipped`, (B,)
+        numbers of clips that could not be used, is added up for the log.
+        """
+        ...
+
+    def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Numbers]:
+        """Return the loss of a batch, a mean over its samples, and numbers to log."""
+        ...
+
+    def validate(self, network: nn.Module, show: Show) -> Metrics:
+        """Measure on clips that are not trained on, and show what is to be looked at.
+
+        All processes return the same numbers; what the first one shows is kept.
+        """
+        ...
+
+
+def train(
+    network: nn.Module,
+    task: Task,
+    config: LoopConfig,
+    folder: Path,
+    monitor: Monitor,
+    recipe: str = "",
+    *,
+    ranks: Ranks = SINGLE,
+    wandb_project: str = "",
+) -> Metrics:
+    """Train a network in place, going on from the folder's checkpoint if there is one.
+
+    Args:
+        network: Its weights are changed where they require gradients; moved to the device.
+        task: Batches, loss and validation.
+        config: The schedule.
+        folder: Gets `latest.pt`, `best.pt` and the log; the same for all processes.
+        monitor: Told about the progress and asked whether to go on.
+        recipe: What else decides what the weights become; a run only goes on under the same. A text
+            in JSON is compared part by part.
+        ranks: This process among those that train together.
+        wandb_project: As in `RunLog`.
+
+    Returns:
+        The last validation's metrics.
+
+    Raises:
+        CheckpointError: The folder holds a run of another configuration, or a damaged checkpoint.
+        RanksError: The processes do not see the same folder.
+        RunLogError: A log cannot be kept as asked for.
+        Cancelled: The monitor asked to stop.
+    """
+    run = _Run(network, task, config, folder, ranks, recipe)
+    run.resume()
+    run.tell_where()
+    if run.has_ended:
+        network.eval()
+        return run.standing.metrics
+    with ExitStack() as open_until_end:
+        if ranks.is_first:
+            run.log = open_until_end.enter_context(
+                RunLog(folder, run.standing.step, wandb_project, run.about)
+            )
+        batches = task.batches(run.standing.step, config.n_steps)
+        # A batch that is still being made is waited for also when the run ends early.
+        open_until_end.callback(getattr(batches, "close", lambda: None))
+        run.go_on(batches, monitor)
+    network.eval()
+    return run.standing.metrics
+
+
+class _Run:
+    """A run of training between its beginning, or the last checkpoint, and its end."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        config: LoopConfig,
+        folder: Path,
+        ranks: Ranks,
+        recipe: str,
+    ) -> None:
+        self._network, self._task, self._config = network, task, config
+        self._folder, self._ranks = folder, ranks
+        self._updater = Updater(network, task, config, ranks)
+        self.about: About = {"loop": asdict(config), "n_ranks": ranks.n_ranks, "recipe": recipe}
+        self.standing = Standing()
+        self.log: RunLog | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        patience = self._config.patience
+        has_lost_patience = 0 < patience <= self.standing.n_since_best
+        return self.standing.step >= self._config.n_steps or has_lost_patience
+
+    def resume(self) -> None:
+        """Take over what the folder's checkpoint says, in all processes."""
+        path = self._folder / LATEST
+        state = read_state(path, self.about)
+        if state is not None:
+            try:
+                self._network.load_state_dict(state["model"])
+                self._updater.load_state(state)
+                self.standing = Standing(**standing_fields(state))
+            except UNFIT as error:
+                raise damaged(path, error) from error
+        self._ranks.require_same(
+            self.standing.step,
+            f"The processes do not see the same checkpoint in {self._folder}; all machines have to"
+            " share this folder.",
+        )
+        if self._ranks.is_first:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            remove_partial(self._folder)
+
+    def tell_where(self) -> None:
+        """Say of a run that was begun before where it is."""
+        step = self.standing.step
+        if not step or not self._ranks.is_first:
+            return
+        if self.has_ended:
+            log.info("This run has ended at step %d.", step)
+        else:
+            log.info("Goes on at step %d of %d.", step, self._config.n_steps)
+
+    def go_on(self, batches: Iterator[Tensors], monitor: Monitor) -> None:
+        """Take the steps that are left."""
+        config, clock = self._config, _Clock()
+        for step in range(self.standing.step, config.n_steps):
+            if self.has_ended:
+                break
+            monitor.check()
+            with clock.running():
+                of_step = islice(clock.waiting(batches), config.accumulate)
+                numbers = self._updater.step(step, of_step)
+            done = self.standing.step = step + 1
+            is_last = done == config.n_steps
+            if done % config.log_every == 0:
+                self._tell(numbers, clock, monitor)
+            is_validated = done % config.validate_every == 0 or is_last
+            if is_validated:
+                self._validate()
+            if is_validated or done % config.save_every == 0:
+                self._save(LATEST)
+
+    def _tell(self, numbers: Metrics, clock: "_Clock", monitor: Monitor) -> None:
+        n_ranks = self._ranks.n_ranks
+        means = self._ranks.mean({**numbers, "skipped": clock.n_skipped})
+        means["skipped"] *= n_ranks
+        speed = clock.read(n_ranks)
+        self._write(speed | means)
+        stage = (
+            f"Training, loss {means['loss']:.3f}, {speed['samples_per_s']:.3g} samples/s,"
+            f" {speed['waiting']:.0%} waiting for data"
+        )
+        if means["skipped"]:
+            stage += f", {means['skipped']:.0f} clips skipped"
+        monitor.report(Progress(stage, self.standing.step / self._config.n_steps))
+
+    def _validate(self) -> None:
+        """Measure, and keep the weights if they are the best so far."""
+        self._network.eval()
+        metrics = self._task.validate(self._network, self._show)
+        self._write({"validation": metrics})
+        self.standing.metrics = metrics
+        name = self._config.best_by
+        if not name:
+            return
+        if name not in metrics:
+            raise ValueError(f"best_by names {name!r}; known are {', '.join(metrics)}")
+        if self._config.is_better(metrics[name], self.standing.best):
+            self.standing.best, self.standing.n_since_best = metrics[name], 0
+            self._save(BEST)
+        else:
+            self.standing.n_since_best += 1
+
+    def _save(self, name: str) -> None:
+        if not self._ranks.is_first:
+            return
+        state = {"model": self._network.state_dict(), "args": self.about} | self.standing.as_plain
+        if name == LATEST:
+            state |= self._updater.state()
+        write_state(self._folder / name, state)
+
+    def _show(self, name: str, figure: Figure) -> None:
+        if self.log is not None:
+            self.log.show(self.standing.step, name, figure)
+
+    def _write(self, values: Values) -> None:
+        if self.log is not None:
+            self.log.write(self.standing.step, values)
+
+
+class _Clock:
+    """Measures the time of steps, the part of it that is spent waiting for data, and samples.
+
+    Attributes:
+        n_skipped: Clips that could not be used, since the last reading.
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._busy_s, self._waited_s = 0.0, 0.0
+        self._n_steps, self._n_samples, self.n_skipped = 0, 0, 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time of the block; validations and checkpoints are left out."""
+        started_s = time.monotonic()
+        yield
+        self._busy_s += time.monotonic() - started_s
+        self._n_steps += 1
+
+    def waiting(self, batches: Iterator[Tensors]) -> Iterator[Tensors]:
+        """Yield the batches and measure how long each lets itself be waited for."""
+        while True:
+            started_s = time.monotonic()
+            batch = next(batches, None)
+            self._waited_s += time.monotonic() - started_s
+            if batch is None:
+                return
+            self._n_samples += len(next(iter(batch.values())))
+            if "skipped" in batch:
+                self.n_skipped += int(batch["skipped"].sum())
+            yield batch
+
+    def read(self, n_ranks: int) -> Metrics:
+        """Return the speed since the last reading and begin anew."""
+        found = {
+            "seconds_per_step": self._busy_s / self._n_steps,
+            "samples_per_s": self._n_samples * n_ranks / self._busy_s,
+            "waiting": self._waited_s / self._busy_s,
+        }
+        self._begin_anew()
+        return found

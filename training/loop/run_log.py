@@ -1,0 +1,147 @@
+"""What a run says of itself while it goes: `log.jsonl`, TensorBoard and, if asked for, W&B."""
+
+import json
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from core.errors import SyncError
+from core.paths import complete_or_absent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LOG = "log.jsonl"
+CURVES = "tensorboard"
+_WANDB_ID = "wandb.txt"
+
+Values = Mapping[str, float | Mapping[str, float]]
+Show = Callable[[str, "Figure"], None]
+"""Takes the name of a picture and the picture."""
+
+
+class RunLogError(SyncError):
+    """A log cannot be kept as asked for."""
+
+
+class RunLog:
+    """Keeps the log of one run in its folder; as a context it closes what it opened.
+
+    Args:
+        folder: Of the run.
+        first_step: What the log says of later steps is dropped: they are done again.
+        wandb_project: Send everything to this project of Weights & Biases as well; empty for not.
+        about: The configuration, to be shown there.
+
+    Raises:
+        RunLogError: Weights & Biases is asked for but not installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        first_step: int,
+        wandb_project: str = "",
+        about: Mapping[str, object] | None = None,
+    ) -> None:
+        # It takes a third of a second to import, which commands without a run need not wait for.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._wandb = _start_wandb(folder, wandb_project, about or {}) if wandb_project else None
+        self._folder, self._path = folder, folder / LOG
+        _forget_after(self._path, first_step)
+        self._curves = SummaryWriter(folder / CURVES, purge_step=first_step + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._curves.close()
+        if self._wandb is not None:
+            self._wandb.finish(exit_code=0 if kind is None else 1)
+
+    def write(self, step: int, values: Values) -> None:
+        """Write the numbers of a step; those inside a mapping belong to its name."""
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **_finite(values)}) + "\n")
+        flat = dict(_flat(values))
+        for name, value in flat.items():
+            self._curves.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(flat, step=step)
+
+    def show(self, step: int, name: str, figure: "Figure") -> None:
+        """Add a picture to the curves; the latest is also a PNG file of that name."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        from training.metrics.plots import save_figure
+
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        picture = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+        self._curves.add_image(name, picture, step, dataformats="HWC")
+        save_figure(figure, self._folder / f"{name}.png")
+
+
+def _start_wandb(folder: Path, project: str, about: Mapping[str, object]) -> Any:
+    """Begin a run of Weights & Biases, or go on with the one that the folder names."""
+    try:
+        wandb = import_module("wandb")
+    except ImportError as error:
+        raise RunLogError(
+            "Weights & Biases is not installed here; install it with `pip install wandb`, or leave"
+            " --wandb out: the same curves are written for TensorBoard."
+        ) from error
+    id_file = folder / _WANDB_ID
+    if not id_file.is_file():
+        id_file.write_text(uuid.uuid4().hex)
+    return wandb.init(
+        project=project,
+        id=id_file.read_text(),
+        name=folder.name,
+        dir=str(folder),
+        config=dict(about),
+        resume="allow",
+    )
+
+
+def _flat(values: Values) -> dict[str, float]:
+    """Return the numbers as they are called in curves: training/loss, validation/accuracy."""
+    flat = dict[str, float]()
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}/{inner}": number for inner, number in value.items()}
+        else:
+            flat[f"training/{name}"] = value
+    return flat
+
+
+def _finite(values: Values) -> dict[str, object]:
+    """Return the values with None for what JSON cannot hold."""
+    return {
+        key: _finite(value)
+        if isinstance(value, Mapping)
+        else (value if math.isfinite(value) else None)
+        for key, value in values.items()
+    }
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the lines of steps that are done again, and one that was cut off."""
+    if not path.is_file():
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    with complete_or_absent(path) as partial:
+        partial.write_text("".join(kept))

@@ -1,0 +1,211 @@
+"""What an evaluation says about a network, computed from its answers to all questions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from core.model.synchformer.offset_classes import N_CLASSES, OFFSET_GRID_S
+from training.metrics.classification import (
+    Calibration,
+    accuracy,
+    accuracy_within_one,
+    calibration_of,
+    d_prime,
+    mean_average_precision,
+    mean_roc_auc,
+)
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Least probabilities of "can be found" at which the published evaluation looks."""
+
+_FAR_CLASSES = 5
+"""By how much a target is moved away so that no answer to it is right or nearly so."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a network said to the questions of an evaluation.
+
+    Attributes:
+        logits: (N, K) float32.
+        targets: (N,) int64 true classes.
+        items: (N,) int64 which clip each question was about.
+    """
+
+    logits: torch.Tensor
+    targets: torch.Tensor
+    items: torch.Tensor
+
+    @classmethod
+    def pooled(cls, parts: Sequence["Answers"]) -> "Answers":
+        """Return the answers of several passes or batches as those of one."""
+        return cls(
+            torch.cat([part.logits for part in parts]),
+            torch.cat([part.targets for part in parts]),
+            torch.cat([part.items for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How the questions of one class were answered; NaN where there was none.
+
+    Attributes:
+        label: The class in words or seconds.
+        n_answers: Questions with this target.
+        accuracy: Share of right answers.
+        within_one: Share of answers at most one class away.
+        error_ms: Mean absolute error; NaN for classes that are no offsets.
+    """
+
+    label: str
+    n_answers: int
+    accuracy: float
+    within_one: float
+    error_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well a network classifies.
+
+    Attributes:
+        n_answers: Questions asked.
+        n_clips: Different clips among them.
+        loss: Mean cross-entropy in nats.
+        accuracy: Share of right answers (Acc@1).
+        accuracy_5: Share of targets among the five best; NaN for less than five classes.
+        within_one: Share of answers at most one class away (Acc@1 +-1 class).
+        error_ms: Mean absolute error of the best class; NaN for classes that are no offsets.
+        mean_average_precision: Mean over classes, 0 if one of them was never asked for.
+        roc_auc: Mean over classes of the area under the ROC curve, 0.5 likewise.
+        d_prime: The same area as a distance in standard deviations.
+        calibration: Stated confidence against the share of right answers.
+        classes: The same by true class.
+    """
+
+    n_answers: int
+    n_clips: int
+    loss: float
+    accuracy: float
+    accuracy_5: float
+    within_one: float
+    error_ms: float
+    mean_average_precision: float
+    roc_auc: float
+    d_prime: float
+    calibration: Calibration
+    classes: tuple[ClassFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdFigures:
+    """Accuracy where only clips count that are said to have an offset which can be found.
+
+    Attributes:
+        threshold: Clips with a probability above it count.
+        kept: Their share.
+        accuracy: Among them; a clip that has no offset to be found counts as wrong.
+        within_one: Likewise, at most one class away.
+    """
+
+    threshold: float
+    kept: float
+    accuracy: float
+    within_one: float
+
+
+def figures_of(answers: Answers) -> Figures:
+    """Compute all figures of offset classes (21) or of whether there is an offset to find (2).
+
+    Raises:
+        ValueError: There are no answers.
+    """
+    logits, targets = answers.logits.float().cpu(), answers.targets.cpu()
+    if not len(targets):
+        raise ValueError("expected answers, got none")
+    n_classes = logits.shape[1]
+    area = mean_roc_auc(logits, targets)
+    return Figures(
+        n_answers=len(targets),
+        n_clips=len(set(answers.items.tolist())),
+        loss=float(F.cross_entropy(logits, targets)),
+        accuracy=accuracy(logits, targets),
+        accuracy_5=accuracy(logits, targets, 5) if n_classes >= 5 else math.nan,
+        within_one=accuracy_within_one(logits, targets),
+        error_ms=_error_ms(logits, targets),
+        mean_average_precision=mean_average_precision(logits, targets),
+        roc_auc=area,
+        d_prime=d_prime(area),
+        calibration=calibration_of(logits, targets),
+        classes=tuple(_class_figures(logits, targets, k) for k in range(n_classes)),
+    )
+
+
+def sweep_thresholds(offsets: Answers, synchability: Answers) -> tuple[ThresholdFigures, ...]:
+    """Ask for the offset only where the other network says that it can be found.
+
+    Args:
+        offsets: Answers of the offset network.
+        synchability: Answers of the synchronizability network to the same questions, in the same
+            order; class 1 means that there is an offset to be found.
+
+    Raises:
+        ValueError: The questions are not the same.
+    """
+    if not offsets.items.equal(synchability.items):
+        raise ValueError("expected answers to the same questions, got different clips")
+    probability = synchability.logits.float().softmax(1)[:, 1]
+    is_misjudged = synchability.logits.argmax(1) != synchability.targets
+    # Whoever misjudges has no true class that an answer could meet.
+    away = (offsets.logits.argmax(1) + _FAR_CLASSES) % N_CLASSES
+    targets = torch.where(is_misjudged, away, offsets.targets)
+    found = []
+    for threshold in THRESHOLDS:
+        kept = probability > threshold
+        logits, true = offsets.logits[kept], targets[kept]
+        found.append(
+            ThresholdFigures(
+                threshold=threshold,
+                kept=float(kept.double().mean()),
+                accuracy=accuracy(logits, true),
+                within_one=accuracy_within_one(logits, true),
+            )
+        )
+    return tuple(found)
+
+
+def confusion(answers: Answers) -> torch.Tensor:
+    """Return (K, K) counts: true class by answered class."""
+    n_classes = answers.logits.shape[1]
+    pairs = answers.targets * n_classes + answers.logits.argmax(1)
+    return torch.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def class_labels(n_classes: int) -> tuple[str, ...]:
+    """Return what the classes mean, in words or signed seconds."""
+    if n_classes == N_CLASSES:
+        return tuple(f"{offset_s:+.1f} s" for offset_s in OFFSET_GRID_S)
+    return ("no offset to find", "can be found")
+
+
+def _class_figures(logits: torch.Tensor, targets: torch.Tensor, k: int) -> ClassFigures:
+    is_one = targets == k
+    own, true = logits[is_one], targets[is_one]
+    return ClassFigures(
+        label=class_labels(logits.shape[1])[k],
+        n_answers=len(true),
+        accuracy=accuracy(own, true),
+        within_one=accuracy_within_one(own, true),
+        error_ms=_error_ms(own, true),
+    )
+
+
+def _error_ms(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    if logits.shape[1] != N_CLASSES:
+        return math.nan
+    grid = torch.from_numpy(OFFSET_GRID_S).double()
+    return float(1000 * (grid[logits.argmax(1)] - grid[targets]).abs().mean())

@@ -1,0 +1,3 @@
+"""Types that metrics are passed around in."""
+
+Metrics = dict[str, float]
