@@ -14,7 +14,7 @@ from core.workflow.export import Exported, ExportRequest
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
-from synchformer_gui.jobs.recall_job import Reconsideration
+from synchformer_gui.jobs.recall_job import RecallJob
 from synchformer_gui.settings import Preferences
 from synchformer_gui.wording.offset import detection_obstacle
 
@@ -28,7 +28,7 @@ class Activity(Enum):
     OPENING = auto()
     DETECTING = auto()
     EXPORTING = auto()
-    JUDGING_COPY = auto()
+    DETECTING_COPY = auto()
     """The corrected file is complete; it is judged again."""
 
 
@@ -68,10 +68,10 @@ class Session(QObject):
         super().__init__(parent)
         self.worker = JobQueue(1, self)
         self.probers = JobQueue(N_PROBERS, self)
-        self._reconsideration = Reconsideration(self.probers, self)
-        self._reconsideration.recalled.connect(self._on_recalled)
-        self._reconsideration.judged_again.connect(self._on_judged_again)
-        self._reconsideration.failed.connect(self.failed)
+        self._recall_job = RecallJob(self.probers, self)
+        self._recall_job.recalled.connect(self._on_recalled)
+        self._recall_job.verdict_changed.connect(self._on_verdict)
+        self._recall_job.failed.connect(self.failed)
         self._detector = tasks.Detector()
         self._job: Job | Export | None = None
         self._opening: Job | None = None
@@ -143,16 +143,16 @@ class Session(QObject):
     def choose_tolerance(self, name: str) -> None:
         """Judge by this tolerance from now on, also the answer that there may be."""
         self._tolerance = tolerance_named(name)
-        self._reconsideration.forget()
+        self._recall_job.forget()
         detection = self._detection
         if detection is not None and detection.config.tolerance != self._tolerance:
-            self._reconsideration.judge_again(detection, self._tolerance)
+            self._recall_job.with_tolerance(detection, self._tolerance)
 
     def recall(self, preferences: Preferences) -> None:
         """Answer at once if the open clip was judged before in the same way."""
         if self._info is None or not self.can_detect or self._detection is not None:
             return
-        self._reconsideration.recall(self._request(self._info, preferences))
+        self._recall_job.recall(self._request(self._info, preferences))
 
     def detect(self, preferences: Preferences) -> None:
         """Find the offset of the open clip, whatever is known of it."""
@@ -196,7 +196,7 @@ class Session(QObject):
     def close(self) -> None:
         """Cancel everything and wait for the workers."""
         self._opening = self._job = None
-        self._reconsideration.forget()
+        self._recall_job.forget()
         self.probers.close()
         self.worker.close()
 
@@ -233,7 +233,7 @@ class Session(QObject):
             self._stop()
         self._detection = None
         self._is_earlier = False
-        self._reconsideration.forget()
+        self._recall_job.forget()
         self.detection_dropped.emit()
 
     def _is_stale(self) -> bool:
@@ -282,13 +282,13 @@ class Session(QObject):
         self.detected.emit(detection)
         self.choose_tolerance(self._tolerance.name)
 
-    def _on_judged_again(self, detection: Detection) -> None:
+    def _on_verdict(self, detection: Detection) -> None:
         self._detection = detection
         self.detected.emit(detection)
 
     def _on_written(self, exported: Exported) -> None:
         if not self._is_stale():
-            self._activity = Activity.JUDGING_COPY
+            self._activity = Activity.DETECTING_COPY
             self._announce()
             self.exported.emit(exported)
 

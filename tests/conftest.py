@@ -137,7 +137,7 @@ def _write_clip(
     interleaved: bool = True,
     audio_options: Mapping[str, str] | None = None,
     video_options: Mapping[str, str] | None = None,
-    n_sounds: int = 1,
+    n_audio: int = 1,
 ) -> None:
     """Encode irregular events: a flash while a square jumps, with a beep `offset_s` early.
 
@@ -161,7 +161,7 @@ def _write_clip(
             packets += _encode_video(
                 container, times, flashes, fps, size, video_codec, rotation_deg, video_options
             )
-        for number in range(n_sounds if audio else 0):
+        for number in range(n_audio if audio else 0):
             n_samples = round((duration_s - audio_start_s) * rate_hz)
             offset_at = offset_s if callable(offset_s) else lambda _: offset_s
             early_s = audio_start_s + 0.1 * number
@@ -220,7 +220,7 @@ def _encode_video(
         stream.set_display_rotation(rotation_deg)
     packets: list[Packet] = []
     for index, frame_time in enumerate(times[:-1]):
-        frame = VideoFrame.from_ndarray(_picture(float(frame_time), events, size), "yuv420p")
+        frame = VideoFrame.from_ndarray(_video(float(frame_time), events, size), "yuv420p")
         if stream.pix_fmt != "yuv420p":
             frame = frame.reformat(format=stream.pix_fmt)
         frame.pts, frame.time_base = index, 1 / fps
@@ -241,10 +241,10 @@ def _encode_video(
     return packets
 
 
-def _picture(now_s: float, events: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _video(now_s: float, events: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Draw one I420 picture: a square that jumps within 0.12 s, and a flash of 0.08 s."""
     width, height = size
-    picture = np.full((height * 3 // 2, width), 128, np.uint8)
+    video = np.full((height * 3 // 2, width), 128, np.uint8)
     rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
     luma = (60 + (rows // 16 + columns // 16) % 2 * 30).astype(np.uint8)
     past = [event for event in events if event <= now_s + 1e-6]
@@ -259,8 +259,8 @@ def _picture(now_s: float, events: Sequence[float], size: tuple[int, int]) -> ND
     luma[top : top + side, left : left + side] = 200
     if since < 0.08 - 1e-6:
         luma += 50
-    picture[:height] = luma
-    return picture
+    video[:height] = luma
+    return video
 
 
 def _beeps(

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from core.detection.answer.verdict import judge_again
+from core.detection.answer.verdict import with_tolerance
 from core.detection.cache.blob_store import BlobStore, Usage, temporary_store
 from core.detection.cache.clip_features import ClipFeatures
 from core.detection.cache.file_identity import file_identity
@@ -75,9 +75,9 @@ class Cache:
         self._answers = BlobStore(folder / "answers.sqlite3", limits.answers_mb * MEGABYTE)
         self._features = BlobStore(folder / "features.sqlite3", limits.features_mb * MEGABYTE)
 
-    def inquiry(
+    def cached_detector(
         self, choice: EngineChoice, config: DetectionConfig, monitor: Monitor = SILENT
-    ) -> "Inquiry":
+    ) -> "CachedDetector":
         """Return what asks one engine, with one set of options, about any number of clips.
 
         Raises:
@@ -85,7 +85,7 @@ class Cache:
             Cancelled: The work is no longer wanted.
         """
         by = {"program": self._program, "engine": engine_key(choice, monitor), **asdict(choice)}
-        return Inquiry(self._answers, self._features, by, config)
+        return CachedDetector(self._answers, self._features, by, config)
 
     def usage(self) -> CacheUsage:
         """Return how much there is."""
@@ -106,7 +106,7 @@ class Cache:
         self._features.shrink()
 
 
-class Inquiry:
+class CachedDetector:
     """Asks one engine, with one set of options, about clips, and nothing twice.
 
     Args:
@@ -140,9 +140,9 @@ class Inquiry:
             return None
         log.info("%s was judged earlier", path)
         detection = replace(detection, info=replace(detection.info, path=path))
-        return judge_again(detection, self.config.tolerance)
+        return with_tolerance(detection, self.config.tolerance)
 
-    def per_stream(self, path: Path) -> tuple["Inquiry", ...]:
+    def per_stream(self, path: Path) -> tuple["CachedDetector", ...]:
         """Return an inquiry about each audio stream of a file, in the order of the container.
 
         What a network makes of the picture serves all of them, also where nothing is kept for good.
@@ -154,11 +154,13 @@ class Inquiry:
         features = self._features if self._features.limit_bytes else temporary_store()
         named = [audio.index for audio in probe(path).audios[1:]]
         return tuple(
-            Inquiry(self._answers, features, self._by, replace(self.config, audio_stream_index=one))
+            CachedDetector(
+                self._answers, features, self._by, replace(self.config, audio_stream_index=one)
+            )
             for one in (None, *named)
         )
 
-    def judge(
+    def detect(
         self,
         path: Path,
         engine: Engine,

@@ -29,7 +29,7 @@ class DetectionConfig:
         until_s: Stop as soon as the interval reaches no farther than this from the answer; None
             goes on.
         budget_s: Stop when this much time is spent; None takes what it takes.
-        is_hasty: Leave long clips at a margin that `schedule.budget` names, unless a margin, a
+        stops_early: Leave long clips at a margin that `schedule.budget` names, unless a margin, a
             time or a single window is asked for.
         crop: Where engines that see a square look: "auto", "centre", "multi" or "x,y,s".
         shift_step_s: Distance of the audio shifts at which a network with classes is asked; 0 asks
@@ -47,7 +47,7 @@ class DetectionConfig:
     end_s: float | None = None
     until_s: float | None = None
     budget_s: float | None = None
-    is_hasty: bool = False
+    stops_early: bool = False
     crop: str = "auto"
     shift_step_s: float = 0.04
 

@@ -4,22 +4,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.detection.answer.verdict import judge_clip
-from core.detection.cache.clip_features import FromFirstPicture, temporary_features
+from core.detection.answer.verdict import clip_verdict
+from core.detection.cache.clip_features import FromFirstFrame, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop_plan import CENTRE, CropPlan, joined_plans
 from core.detection.engines.base import NOTHING_KEPT, STAGE, Engine, VisualFeatures
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
-from core.detection.schedule.accumulator import Judgement
-from core.detection.schedule.budget import Clock, Part, paced
+from core.detection.schedule.accumulator import EvidenceAccumulator
+from core.detection.schedule.budget import SubProgress, TimeBudget, with_early_stop
 from core.detection.schedule.chunks import (
-    Stretch,
+    Chunk,
     aligned,
     is_settled,
-    next_stretch,
-    plan_stretches,
+    next_chunk,
+    plan_chunks,
 )
 from core.detection.schedule.scope import Scope, choose_streams, scope_of
 from core.errors import DetectionError
@@ -58,38 +58,38 @@ def detect(
             do what the options ask for.
         Cancelled: The work is no longer wanted.
     """
-    clock = Clock(config.budget_s)
+    budget = TimeBudget(config.budget_s)
     if config.range_s > engine.max_range_s:
         raise DetectionError(
             f"The {engine.name} finds offsets up to {engine.max_range_s:g} s only; choose a range"
             f" of at most {engine.max_range_s:g} s instead of {config.range_s:g} s."
         )
     info = probe(path)
-    config = paced(config, engine, info.duration_s)
+    config = with_early_stop(config, engine, info.duration_s)
     video, audio = choose_streams(info, config)
     scope = scope_of(info, config)
     if features is None:
         # A single pass through one square meets no segment twice.
         is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
         features = temporary_features() if is_repeated else NOTHING_KEPT
-    seen = FromFirstPicture(features, video, audio)
-    judgement = Judgement(engine, config, on_evidence, seen)
-    course = _Course(info, video, audio, scope, config, judgement, clock, engine.sees_square)
-    stop = course.judge(monitor)
-    opinion, second = judgement.opinions()
-    sync_map = judgement.sync_map()
-    estimate = judge_clip(opinion.estimate, sync_map, config.tolerance)
+    seen = FromFirstFrame(features, video, audio)
+    accumulator = EvidenceAccumulator(engine, config, on_evidence, seen)
+    course = _Course(info, video, audio, scope, config, accumulator, budget, engine.sees_square)
+    stop = course.run(monitor)
+    opinion, second = accumulator.opinions()
+    sync_map = accumulator.sync_map()
+    estimate = clip_verdict(opinion.estimate, sync_map, config.tolerance)
     return Detection(
         info=info,
         config=config,
         opinion=replace(opinion, estimate=estimate),
         second_opinion=second,
-        evidence=judgement.evidence(),
+        evidence=accumulator.evidence(),
         video_stream_index=video.index,
         audio_stream_index=audio.index,
-        warnings=(*course.warnings, *judgement.warnings()),
-        elapsed_s=clock.elapsed_s,
-        coverage=Coverage(judgement.spans, stop),
+        warnings=(*course.warnings, *accumulator.warnings()),
+        elapsed_s=budget.elapsed_s,
+        coverage=Coverage(accumulator.spans, stop),
         sync_map=sync_map,
         crops=course.crops if engine.sees_square else (),
     )
@@ -109,13 +109,13 @@ class _Course:
         audio: AudioStream,
         scope: Scope,
         config: DetectionConfig,
-        judgement: Judgement,
-        clock: Clock,
+        accumulator: EvidenceAccumulator,
+        budget: TimeBudget,
         sees_square: bool,
     ) -> None:
         self._info, self._video, self._audio = info, video, audio
         self._scope, self._config = scope, config
-        self._judgement, self._clock = judgement, clock
+        self._accumulator, self._budget = accumulator, budget
         self._is_planned = sees_square and config.crop != "centre"
         self._plans: dict[int, tuple[CropPlan, ...]] = {}
         self.warnings: tuple[str, ...] = (scope.warning,) if scope.warning else ()
@@ -125,7 +125,7 @@ class _Course:
         """Where an engine that sees a square looked, over all that was judged."""
         return joined_plans(sorted(self._plans.items()))
 
-    def judge(self, monitor: Monitor) -> Stop:
+    def run(self, monitor: Monitor) -> Stop:
         """Judge as much as the options ask for; return why that is all.
 
         Raises:
@@ -135,64 +135,64 @@ class _Course:
         """
         stop = Stop.COMPLETE
         if self._config.is_anytime:
-            stop = self._judge_in_stretches(monitor)
+            stop = self._detect_in_chunks(monitor)
             monitor.report(Progress(STAGE, 1.0))
         else:
             self._add(self._scope.whole, self._scope.n_expected, monitor)
         self._require_evidence()
         return stop
 
-    def _judge_in_stretches(self, monitor: Monitor) -> Stop:
-        config, judgement, scope = self._config, self._judgement, self._scope
-        stretches = plan_stretches(scope.whole, scope.n_expected, config.hop_segments)
+    def _detect_in_chunks(self, monitor: Monitor) -> Stop:
+        config, accumulator, scope = self._config, self._accumulator, self._scope
+        chunks = plan_chunks(scope.whole, scope.n_expected, config.hop_segments)
         found: dict[int, OffsetEstimate | None] = {}
         is_aligned = False
-        while (index := next_stretch(found, len(stretches))) is not None:
-            stretch = stretches[index]
-            n_left = scope.whole.first_frame + scope.n_expected - stretch.first_frame
-            part = Part(monitor, len(found), len(stretches), self._clock)
-            found[index] = self._add(stretch, max(1, min(stretch.n_frames or n_left, n_left)), part)
-            if judgement.is_empty:
+        while (index := next_chunk(found, len(chunks))) is not None:
+            chunk = chunks[index]
+            n_left = scope.whole.first_frame + scope.n_expected - chunk.first_frame
+            part = SubProgress(monitor, len(found), len(chunks), self._budget)
+            found[index] = self._add(chunk, max(1, min(chunk.n_frames or n_left, n_left)), part)
+            if accumulator.is_empty:
                 self._require_time()
                 continue
-            if judgement.is_cut or (self._clock.is_over and len(found) < len(stretches)):
+            if accumulator.is_cut or (self._budget.is_over and len(found) < len(chunks)):
                 return Stop.BUDGET
-            if not is_aligned and judgement.first_window_frame is not None:
-                stretches = aligned(stretches, judgement.first_window_frame, config.hop_segments)
+            if not is_aligned and accumulator.first_window_frame is not None:
+                chunks = aligned(chunks, accumulator.first_window_frame, config.hop_segments)
                 is_aligned = True
             if config.until_s is not None and is_settled(
-                judgement.estimate(), found, len(stretches), config.until_s
+                accumulator.estimate(), found, len(chunks), config.until_s
             ):
-                return Stop.COMPLETE if len(found) == len(stretches) else Stop.PRECISE
+                return Stop.COMPLETE if len(found) == len(chunks) else Stop.PRECISE
         return Stop.COMPLETE
 
-    def _add(self, stretch: Stretch, n_expected: int, monitor: Monitor) -> OffsetEstimate | None:
+    def _add(self, chunk: Chunk, n_expected: int, monitor: Monitor) -> OffsetEstimate | None:
         plans: tuple[CropPlan, ...] = (CENTRE,)
         if self._is_planned:
-            with self._decoder(stretch, monitor) as decoder:
+            with self._decoder(chunk, monitor) as decoder:
                 # The pass is short beside the judgement of a stretch, whose progress is shown.
                 shown = Unreported(monitor) if self._config.is_anytime else monitor
                 plans = plan_crops(decoder, n_expected, self._config, shown)
-        self._plans[stretch.first_frame] = plans
-        with self._decoder(stretch, monitor) as decoder:
-            estimate = self._judgement.add(decoder, n_expected, monitor, self._clock, plans)
+        self._plans[chunk.first_frame] = plans
+        with self._decoder(chunk, monitor) as decoder:
+            estimate = self._accumulator.add(decoder, n_expected, monitor, self._budget, plans)
             self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
         return estimate
 
-    def _decoder(self, stretch: Stretch, monitor: Monitor, n_margin_frames: int = 0) -> ClipDecoder:
+    def _decoder(self, chunk: Chunk, monitor: Monitor, n_margin_frames: int = 0) -> ClipDecoder:
         return ClipDecoder(
             self._info,
             video_stream_index=self._video.index,
             audio_stream_index=self._audio.index,
             audio_shift_samples=self._scope.audio_shift_samples,
-            first_frame=stretch.first_frame,
-            n_frames=stretch.n_frames,
+            first_frame=chunk.first_frame,
+            n_frames=chunk.n_frames,
             n_margin_frames=self._scope.n_margin_frames,
             monitor=monitor,
         )
 
     def _require_time(self) -> None:
-        if self._clock.is_over:
+        if self._budget.is_over:
             raise DetectionError(
                 f"In {self._config.budget_s:g} s, nothing of {self._info.path.name} was found in"
                 " which picture and sound run together; allow more time or choose a part.",
@@ -200,7 +200,7 @@ class _Course:
             )
 
     def _require_evidence(self) -> None:
-        config, path, n_usable = self._config, self._info.path, self._judgement.n_usable
+        config, path, n_usable = self._config, self._info.path, self._accumulator.n_usable
         if config.window_start_s is not None and n_usable < CROP_FRAMES:
             raise DetectionError(
                 f"A window that starts at {config.window_start_s:g} s needs"
@@ -208,7 +208,7 @@ class _Course:
                 f" {path.name} has {n_usable / VIDEO_FPS:.2f} s; choose an earlier start.",
                 path=path,
             )
-        if self._judgement.is_empty:
+        if self._accumulator.is_empty:
             what, choose = path.name, "a longer clip"
             if config.is_region:
                 what, choose = f"The part of {path.name} that was chosen", "a longer part"

@@ -89,7 +89,7 @@ class Coverage:
     stop: Stop = Stop.COMPLETE
 
     @property
-    def judged_s(self) -> float:
+    def analyzed_s(self) -> float:
         return sum(span.duration_s for span in self.spans)
 
 

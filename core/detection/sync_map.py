@@ -32,7 +32,7 @@ class DriftCause(StrEnum):
     CLOCK = "clocks of different speed"
 
 
-SOUND_LENGTHS = {
+AUDIO_LENGTHS = {
     DriftCause.NTSC_AS_WHOLE: 1001 / 1000,
     DriftCause.WHOLE_AS_NTSC: 1000 / 1001,
     DriftCause.FILM_AS_PAL: 25 / 24,
@@ -108,7 +108,7 @@ class SyncMap:
         An event seen at t is heard at t - offset(t), so sound that drifts by r lasts 1 - r times as
         long as the picture.
         """
-        return 1 / SOUND_LENGTHS.get(self.cause, 1 - self.drift_ppm * 1e-6)
+        return 1 / AUDIO_LENGTHS.get(self.cause, 1 - self.drift_ppm * 1e-6)
 
     @property
     def delay_s(self) -> float:

@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from core.media.audio_seek import sound_from
+from core.media.audio_seek import audio_from
 from core.media.info import AudioStream
 from core.media.reader import StreamReader
 from core.timing import AUDIO_RATE_HZ
@@ -69,7 +69,7 @@ def _format_key(frame: AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-class SoundLine:
+class AudioLine:
     """Lays the sound of a stream on a line of samples; what the file lacks is silence.
 
     Attributes:
@@ -103,7 +103,7 @@ class SoundLine:
         self._end_sample = 0
         self.n_silenced = 0
         wanted = zero + Fraction(first_sample, AUDIO_RATE_HZ)
-        self._frames = sound_from(reader, Fraction(stream.start_s), wanted)
+        self._frames = audio_from(reader, Fraction(stream.start_s), wanted)
         self._pieces = self._in_order()
         self._piece = next(self._pieces, None)
         self.is_empty = self._piece is None
@@ -148,9 +148,9 @@ class SoundLine:
     def _in_order(self) -> Iterator[_Piece]:
         """Yield pieces that do not overlap; where the file has sound twice, the first counts."""
         for start, placed in self._placed():
-            is_sound = np.abs(placed) <= _LOUDEST
-            self.n_silenced += not is_sound.all()
-            samples = np.where(is_sound, placed, np.float32(0))
+            is_audio = np.abs(placed) <= _LOUDEST
+            self.n_silenced += not is_audio.all()
+            samples = np.where(is_audio, placed, np.float32(0))
             skip = max(self._end_sample - start, 0)
             if skip < samples.size:
                 self._end_sample = start + samples.size

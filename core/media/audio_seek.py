@@ -31,7 +31,7 @@ the stream a frame begins with."""
 _FARTHEST_BACK_S = 60
 
 
-class TimedSound(NamedTuple):
+class TimedAudio(NamedTuple):
     """A frame and its time on the file's timeline; None if the file does not tell."""
 
     frame: AudioFrame
@@ -62,9 +62,9 @@ class _Opening(NamedTuple):
         return None
 
 
-def sound_from(
+def audio_from(
     reader: StreamReader[AudioFrame], start: Fraction, wanted: Fraction
-) -> Iterator[TimedSound]:
+) -> Iterator[TimedAudio]:
     """Return the frames of a stream from its start on, or from a little before the wanted time.
 
     A frame that is sought is cut so that it begins a whole number of analysis samples behind the
@@ -90,8 +90,8 @@ def sound_from(
     return map(_as_timed, reader.frames())
 
 
-def _as_timed(frame: AudioFrame) -> TimedSound:
-    return TimedSound(frame, time_of(frame))
+def _as_timed(frame: AudioFrame) -> TimedAudio:
+    return TimedAudio(frame, time_of(frame))
 
 
 def _opening(reader: StreamReader[AudioFrame]) -> _Opening | None:
@@ -107,14 +107,14 @@ def _opening(reader: StreamReader[AudioFrame]) -> _Opening | None:
 
 def _landed(
     reader: StreamReader[AudioFrame], opening: _Opening, wanted: Fraction
-) -> Iterator[TimedSound] | None:
+) -> Iterator[TimedAudio] | None:
     """Return the frames from shortly before the wanted time on.
 
     Where the stream ends before, that is its last frame. Where timestamps are not steady or the
     reader landed too late, it is None.
     """
     frames = reader.frames()
-    last: TimedSound | None = None
+    last: TimedAudio | None = None
     expected: Fraction | None = None
     for frame in frames:
         time = time_of(frame)
@@ -129,19 +129,19 @@ def _landed(
     return None if last is None else iter([last])
 
 
-def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> TimedSound | None:
+def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> TimedAudio | None:
     """Return the part of a frame that begins with a whole analysis sample; None if none does."""
     rate_hz = frame.sample_rate
     n_before = None
     if frame.time_base is not None and rate_hz == opening.rate_hz:
         n_before = opening.n_samples_before(time, frame.time_base)
     if n_before is None:
-        return TimedSound(frame, time)
+        return TimedAudio(frame, time)
     n_cut = -n_before % (rate_hz // math.gcd(rate_hz, AUDIO_RATE_HZ))
     if n_cut >= frame.samples:
         return None
     exact_time = opening.first_time + Fraction(n_before + n_cut, rate_hz)
-    return TimedSound(_without_head(frame, n_cut) if n_cut else frame, exact_time)
+    return TimedAudio(_without_head(frame, n_cut) if n_cut else frame, exact_time)
 
 
 def _without_head(frame: AudioFrame, n_samples: int) -> AudioFrame:

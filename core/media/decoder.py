@@ -17,10 +17,10 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.media.audio_line import SoundLine
+from core.media.audio_line import AudioLine
 from core.media.info import MediaInfo, clip_start
 from core.media.reader import StreamReader
-from core.media.video_grid import PictureGrid
+from core.media.video_grid import VideoGrid
 from core.progress import SILENT, Monitor
 from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
 
@@ -161,41 +161,39 @@ class ClipDecoder:
                 StreamReader(path, self._audio.index, AudioFrame, self._stop) as audio_reader,
             ):
                 zero = clip_start(self._video, self._audio)
-                picture = PictureGrid(
-                    video_reader, self._info, self._video, zero, self._first_frame
-                )
+                video = VideoGrid(video_reader, self._info, self._video, zero, self._first_frame)
                 n_before = min(self._n_margin_frames, self._first_frame)
                 begin = self._first_frame - n_before
                 first_sample = begin * SAMPLES_PER_FRAME + self._audio_shift_samples
-                sound = SoundLine(audio_reader, self._audio, zero, first_sample)
-                if sound.is_empty:
+                audio = AudioLine(audio_reader, self._audio, zero, first_sample)
+                if audio.is_empty:
                     raise MediaError(
                         f"{path.name} has sound ({self._audio.codec}) that cannot be decoded; "
                         "export it again.",
                         path=path,
                         details=audio_reader.failure,
                     )
-                self._read_margin(picture, sound, begin, n_before)
-                end = self._read_chunks(picture, sound)
-                if not sound.at_end:
-                    self._read_margin(picture, sound, end, self._n_margin_frames)
+                self._read_margin(video, audio, begin, n_before)
+                end = self._read_chunks(video, audio)
+                if not audio.at_end:
+                    self._read_margin(video, audio, end, self._n_margin_frames)
                 return (
                     *_damage_warnings(path.name, "picture", video_reader.n_damaged),
                     *_damage_warnings(
-                        path.name, "sound", audio_reader.n_damaged + sound.n_silenced
+                        path.name, "sound", audio_reader.n_damaged + audio.n_silenced
                     ),
-                    *self._shortfall_warnings(picture, sound),
+                    *self._shortfall_warnings(video, audio),
                 )
         finally:
             self._put(None)
 
     def _read_margin(
-        self, picture: PictureGrid, sound: SoundLine, first_frame: int, n_frames: int
+        self, video: VideoGrid, audio: AudioLine, first_frame: int, n_frames: int
     ) -> None:
         for begin in range(0, n_frames, _CHUNK_FRAMES):
             n_read = min(_CHUNK_FRAMES, n_frames - begin)
-            held = picture.held()
-            waveform, has_audio, _ = _read_sound(sound, n_read)
+            held = video.held()
+            waveform, has_audio, _ = _read_audio(audio, n_read)
             chunk = ClipChunk(
                 first_frame + begin,
                 np.broadcast_to(held, (n_read, *held.shape)),
@@ -206,14 +204,14 @@ class ClipDecoder:
             )
             self._put(chunk)
 
-    def _read_chunks(self, picture: PictureGrid, sound: SoundLine) -> int:
+    def _read_chunks(self, video: VideoGrid, audio: AudioLine) -> int:
         """Read what was asked for; return the analysis frame behind it or behind the clip."""
         first_frame = self._first_frame
         n_wanted = math.inf if self._n_frames is None else self._n_frames
         while n_wanted > 0 and not self._stop.is_set():
             n_frames = int(min(_CHUNK_FRAMES, n_wanted))
-            frames, has_video, n_left = picture.read(n_frames)
-            waveform, has_audio, n_heard = _read_sound(sound, n_frames)
+            frames, has_video, n_left = video.read(n_frames)
+            waveform, has_audio, n_heard = _read_audio(audio, n_frames)
             n_left = max(n_left, n_heard)
             if n_left:
                 self._put(
@@ -237,29 +235,29 @@ class ClipDecoder:
                 self._chunks.put(chunk, timeout=_POLL_S)
                 return
 
-    def _shortfall_warnings(self, picture: PictureGrid, sound: SoundLine) -> Iterator[str]:
+    def _shortfall_warnings(self, video: VideoGrid, audio: AudioLine) -> Iterator[str]:
         """Compare where the streams ended with where the file says that they end."""
-        if not (picture.at_end and sound.at_end):
+        if not (video.at_end and audio.at_end):
             return
         name = self._info.path.name
         zero = clip_start(self._video, self._audio)
-        ends = (("picture", self._video, picture), ("sound", self._audio, sound))
+        ends = (("picture", self._video, video), ("sound", self._audio, audio))
         told = [(what, float(line.end_time), s) for what, s, line in ends if s.duration_s]
         if told:
             for what, end_s, stream in told:
                 announced_s = stream.start_s + (stream.duration_s or 0.0)
                 yield from _shortfall(name, f"the {what} ends", end_s, announced_s, zero)
         else:
-            end_s = float(max(picture.end_time, sound.end_time))
+            end_s = float(max(video.end_time, audio.end_time))
             announced_s = float(zero) + self._info.duration_s
             yield from _shortfall(name, "picture and sound end", end_s, announced_s, zero)
 
 
-def _read_sound(
-    sound: SoundLine, n_frames: int
+def _read_audio(
+    audio: AudioLine, n_frames: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
     """Return samples, which analysis frames have sound, and how many lie before its end."""
-    waveform, has_sample, n_left = sound.read(n_frames * SAMPLES_PER_FRAME)
+    waveform, has_sample, n_left = audio.read(n_frames * SAMPLES_PER_FRAME)
     has_audio: NDArray[np.bool_] = np.logical_and.reduce(
         has_sample.reshape(n_frames, SAMPLES_PER_FRAME), axis=1
     )

@@ -59,10 +59,10 @@ def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
     if match and int(match[1]):
         sentence = f"The name of {name} states a delay of {match[1]} ms; it is not applied."
         hints.append(DelayHint(sentence, Fraction(int(match[1]), 1000)))
-    if info.picture is None:
+    if info.video is None:
         return tuple(hints)
     for audio in info.audios:
-        later_s = start_of(audio) - start_of(info.picture)
+        later_s = start_of(audio) - start_of(info.video)
         if abs(later_s) < _LEAST_START_DIFFERENCE_S:
             continue
         sentence = (

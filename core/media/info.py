@@ -85,14 +85,14 @@ class MediaInfo:
     others: tuple[OtherStream, ...]
 
     @property
-    def picture(self) -> VideoStream | None:
+    def video(self) -> VideoStream | None:
         """The first video stream that is not an attached picture, if there is one."""
         return next((v for v in self.videos if not v.is_attached_picture), None)
 
     @property
     def frame_rate(self) -> Fraction | None:
         """Frames per second of the picture, if known."""
-        return self.picture.frame_rate if self.picture else None
+        return self.video.frame_rate if self.video else None
 
     def sample_rate_hz(self, audio_stream_index: int) -> int | None:
         """Samples per second of an audio stream; None if there is no such stream."""

@@ -69,7 +69,7 @@ def probe(path: Path) -> MediaInfo:
 def _video(path: Path, stream: AvVideoStream) -> VideoStream:
     average, base = stream.average_rate, stream.base_rate
     is_attached = bool(stream.disposition & Disposition.attached_pic)
-    first = None if is_attached else first_picture(path, stream.index)
+    first = None if is_attached else decode_first_frame(path, stream.index)
     start_s = _seconds(stream.start_time, stream)
     if start_s is None and first is not None:
         start_s = first.time
@@ -133,7 +133,7 @@ def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
     )
 
 
-def first_picture(path: Path, stream_index: int) -> VideoFrame | None:
+def decode_first_frame(path: Path, stream_index: int) -> VideoFrame | None:
     """Decode the first picture of a stream; None if there is none near its beginning."""
     with open_container(path) as container:
         stream = container.streams[stream_index]

@@ -208,9 +208,9 @@ class StreamReader(Generic[FrameT]):
         That of Matroska mostly lists pictures only; to find sound by itself, FFmpeg would read the
         file up to there.
         """
-        pictures = self._container.streams.video
+        frames = self._container.streams.video
         is_matroska = "matroska" in self._container.format.name
-        return pictures[0] if is_matroska and pictures else self._stream
+        return frames[0] if is_matroska and frames else self._stream
 
     def rewind(self) -> None:
         """Start again with the first frame and nothing counted."""

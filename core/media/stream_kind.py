@@ -25,7 +25,7 @@ def codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if has_codec(stream) else "unknown codec"
 
 
-def is_picture(stream: Stream) -> bool:
+def is_attached_picture(stream: Stream) -> bool:
     """Tell whether a stream is a still such as a cover."""
     return bool(stream.disposition & Disposition.attached_pic)
 
@@ -38,7 +38,7 @@ def stream_keys(reader: InputContainer) -> Iterator[tuple[TrackKey, Stream]]:
     """Yield the streams of a file with the keys by which they are found again."""
     numbers: Counter[str] = Counter()
     for stream in reader.streams:
-        kind: str = "picture" if is_picture(stream) else stream.type
+        kind: str = "picture" if is_attached_picture(stream) else stream.type
         if isinstance(stream, DataStream):
             # Muxers add tracks of their own for timecode and chapters.
             kind = f"data {stream.name}"

@@ -30,7 +30,7 @@ class _Timed(NamedTuple):
     frame: VideoFrame
 
 
-class PictureGrid:
+class VideoGrid:
     """Takes, for each point of the 25 fps grid, the frame that is nearest in time.
 
     Holding the last frame instead would show everything half a frame late on average.
@@ -100,7 +100,7 @@ class PictureGrid:
             MediaError: It is of a kind or shape that cannot be converted.
         """
         if self._rgb is None:
-            return self._picture_at(self._zero + self._next_frame * _STEP_S)
+            return self._frame_at(self._zero + self._next_frame * _STEP_S)
         return self._rgb
 
     def read(self, n_frames: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
@@ -118,7 +118,7 @@ class PictureGrid:
         has_video = np.zeros(n_frames, np.bool_)
         for i in range(n_frames):
             time = self._zero + (self._next_frame + i) * _STEP_S
-            rgb = self._picture_at(time)
+            rgb = self._frame_at(time)
             if frames is None:
                 frames = np.empty((n_frames, *rgb.shape), np.uint8)
             frames[i] = rgb
@@ -134,7 +134,7 @@ class PictureGrid:
             raise ValueError(f"at least one frame is read, got {n_frames}")
         return frames, has_video, n_left
 
-    def _picture_at(self, time: Fraction) -> NDArray[np.uint8]:
+    def _frame_at(self, time: Fraction) -> NDArray[np.uint8]:
         while self._following is not None and (
             abs(self._following.time - time) < abs(self._current.time - time)
         ):

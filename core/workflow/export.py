@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from core import __version__
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.destination import check_place, taken_sentence
+from core.correction.plan.destination import check_destination, taken_sentence
 from core.correction.plan.file_name import default_target
 from core.correction.plan.plan import Choice, CorrectionPlan, plan_correction
 from core.correction.verify.certificate import (
@@ -62,7 +62,7 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ExportPreview:
     """What would come of an export.
 
     Attributes:
@@ -136,7 +136,7 @@ def taken_file(request: ExportRequest) -> Path | None:
     return beside
 
 
-def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
+def preview_export(request: ExportRequest, monitor: Monitor) -> ExportPreview:
     """Tell what would come of an export; nothing is written.
 
     Raises:
@@ -149,7 +149,7 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
         exists = taken_file(request) is not None
     except OSError as error:
         why = f"{target.name} cannot be written there ({error.strerror})"
-        return Outlook(f"{why}; choose another name or folder.")
+        return ExportPreview(f"{why}; choose another name or folder.")
     try:
         plan = plan_correction(info, replace(correction, inexact=None), target)
         choices = plan.choices
@@ -157,14 +157,14 @@ def foresee(request: ExportRequest, monitor: Monitor) -> Outlook:
         if choices and correction.inexact is not None:
             plan = plan_correction(info, correction, target)
     except SyncError as error:
-        return Outlook(problem or error.message, exists)
+        return ExportPreview(problem or error.message, exists)
     refused = plan.streams.refused if plan.choices else plan.refused
     if plan.choices:
         refused = (*refused, "Choose how the sound is to be moved.")
     command = None
     if not plan.refused:
         command = equivalent_command(info, target, correction, plan, request.layout)
-    return Outlook(problem or "\n".join(refused), exists, plan, choices, command)
+    return ExportPreview(problem or "\n".join(refused), exists, plan, choices, command)
 
 
 def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
@@ -200,18 +200,18 @@ def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
     return Exported(path, correction, plan, written.found, notes)
 
 
-def judged_again(exported: Exported, judge: Callable[[Exported], Detection]) -> Exported:
+def detected_again(exported: Exported, detect: Callable[[Exported], Detection]) -> Exported:
     """Have a new file judged; what fails then becomes a note, since the file is complete.
 
     Args:
         exported: What was written.
-        judge: Judges it (`copied_stream` tells its stream).
+        detect: Judges it (`copied_stream` tells its stream).
 
     Raises:
         Cancelled: The user asked to stop; the file stays.
     """
     try:
-        return replace(exported, detected=judge(exported))
+        return replace(exported, detected=detect(exported))
     except SyncError as error:
         problem = f"The new file could not be judged again: {error.message}"
         return replace(exported, notes=(*exported.notes, problem))
@@ -286,7 +286,7 @@ def _target_problem(request: ExportRequest) -> str:
         return taken_sentence(taken.name, " or agree to replace it")
     try:
         check_correction(request.info, request.correction)
-        check_place(request.info, target, overwrite=request.overwrite, layout=request.layout)
+        check_destination(request.info, target, overwrite=request.overwrite, layout=request.layout)
     except ExportError as error:
         return error.message
     return ""

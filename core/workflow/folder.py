@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.detection.cached_detector import Inquiry
+from core.detection.cached_detector import CachedDetector
 from core.detection.engines.base import Engine
 from core.detection.result import Detection
-from core.detection.schedule.budget import Part
+from core.detection.schedule.budget import SubProgress
 from core.errors import Cancelled, MediaError, SyncError
 from core.progress import SILENT, Monitor, Progress
 from core.workflow.folder_result import FileCorrection
@@ -101,7 +101,7 @@ def _is_same(folder: Path, other: Path | None) -> bool:
 def check_clips(
     paths: Sequence[Path],
     open_engine: Callable[[], Engine],
-    inquiry: Inquiry,
+    cached_detector: CachedDetector,
     monitor: Monitor = SILENT,
 ) -> Iterator[FileResult]:
     """Judge files one after the other, yielding each result as it is there.
@@ -110,7 +110,7 @@ def check_clips(
         paths: The files.
         open_engine: Called once, with the first file that has no earlier answer; what it raises
             ends the run.
-        inquiry: Has the options and the earlier answers, and keeps the new ones.
+        cached_detector: Has the options and the earlier answers, and keeps the new ones.
         monitor: Told about the progress and asked whether the work is still wanted.
 
     Raises:
@@ -119,20 +119,22 @@ def check_clips(
     engine: Engine | None = None
     for index, path in enumerate(paths):
         stage = f"{path.name} ({index + 1} of {len(paths)})"
-        part = Part(monitor, index, len(paths), stage=stage)
+        part = SubProgress(monitor, index, len(paths), stage=stage)
         part.report(Progress(path.name, 0.0))
         monitor.check()
-        earlier = inquiry.earlier(path)
+        earlier = cached_detector.earlier(path)
         if earlier is not None:
             yield FileResult(path, earlier, is_earlier=True)
             continue
         engine = engine or open_engine()
-        yield _check_clip(path, engine, inquiry, part)
+        yield _check_clip(path, engine, cached_detector, part)
 
 
-def _check_clip(path: Path, engine: Engine, inquiry: Inquiry, monitor: Monitor) -> FileResult:
+def _check_clip(
+    path: Path, engine: Engine, cached_detector: CachedDetector, monitor: Monitor
+) -> FileResult:
     try:
-        return FileResult(path, inquiry.judge(path, engine, monitor))
+        return FileResult(path, cached_detector.detect(path, engine, monitor))
     except Cancelled:
         raise
     except SyncError as error:

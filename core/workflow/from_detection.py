@@ -118,6 +118,6 @@ def stretch_correction(
         keeps_pitch: As in `retiming_correction`.
     """
     audio = next(a for a in info.audios if a.index == audio_stream_indices[0])
-    start_s = clip_start(info.picture, audio) if info.picture else Fraction(0)
+    start_s = clip_start(info.video, audio) if info.video else Fraction(0)
     retiming = Retiming.stretched(ratio, start_s, keeps_pitch=keeps_pitch)
     return Correction(audio_stream_indices, delay_s, retiming=retiming)

@@ -18,7 +18,7 @@ from core.workflow.folder_result import Outcome
 from synchformer_gui.cli import check_export, shared_options
 from synchformer_gui.cli.check_export import FolderExport, FolderWishes
 from synchformer_gui.cli.correct_options import Repair
-from synchformer_gui.cli.detect_options import Judge, JudgingOptions
+from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.export_options import Writing
 from synchformer_gui.cli.option_groups import grouped
@@ -40,7 +40,7 @@ def check(
         Path | None,
         typer.Option("--report", metavar="OUT.csv", help="Write a table with a row per file."),
     ] = None,
-    judging: JudgingOptions,
+    detection_options: DetectOptions,
     correct_to: check_export.CorrectToOption = None,
     repair: Repair,
     move_all: check_export.MoveAllOption = False,
@@ -53,14 +53,16 @@ def check(
     written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
     0.
     """
-    judge = Judge(judging.choice, judging.config(), judging.no_cache)
+    detector = DetectCommand(
+        detection_options.choice, detection_options.config(), detection_options.no_cache
+    )
     wishes = FolderWishes(replace(wanted, is_dry=dry_run), repair, move_all)
     _check_places(folder, report, correct_to, wishes)
     paths = find_clips(folder, recursive, left_out=correct_to)
     if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
         typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
     exports = FolderExport(folder, correct_to, wishes, paths) if correct_to else None
-    results = _judge_all(paths, folder, judge, exports)
+    results = _detect_all(paths, folder, detector, exports)
     for line in _closing_lines(results):
         typer.echo(line)
     if report is not None:
@@ -95,15 +97,15 @@ def _check_places(
         )
 
 
-def _judge_all(
-    paths: Sequence[Path], folder: Path, judge: Judge, exports: FolderExport | None
+def _detect_all(
+    paths: Sequence[Path], folder: Path, detector: DetectCommand, exports: FolderExport | None
 ) -> list[FileResult]:
     """Judge all clips, and correct each that has to be right after that."""
     results: list[FileResult] = []
     with watched() as monitor:
-        inquiry = judge.inquiry(monitor)
-        open_engine = partial(shared_options.engine_for, judge.choice, monitor)
-        for result in check_clips(paths, open_engine, inquiry, monitor):
+        cached_detector = detector.cached_detector(monitor)
+        open_engine = partial(shared_options.engine_for, detector.choice, monitor)
+        for result in check_clips(paths, open_engine, cached_detector, monitor):
             for line in (_row(result, folder), *_hint_lines(result)):
                 monitor.say(line)
             done = result

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.correction.correction import Correction
-from core.correction.plan.destination import check_place, not_written, taken_sentence
+from core.correction.plan.destination import check_destination, not_written, taken_sentence
 from core.correction.plan.file_name import default_target
 from core.correction.plan.plan import CorrectionPlan, plan_correction
 from core.correction.verify.certificate import certificate_beside, is_certificate
@@ -206,7 +206,7 @@ def _check(request: ExportRequest, plan: CorrectionPlan) -> None:
         raise ExportError(taken_sentence(taken, advice), path=taken)
     if refused := refusals(plan):
         raise ExportError(refused[0], path=request.info.path)
-    check_place(
+    check_destination(
         request.info,
         request.target,
         overwrite=request.overwrite,

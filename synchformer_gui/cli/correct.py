@@ -20,7 +20,7 @@ from core.workflow.from_detection import stretch_correction
 from synchformer_gui.cli import export_options, shared_options
 from synchformer_gui.cli.correct_options import Repair
 from synchformer_gui.cli.detect import answer_lines
-from synchformer_gui.cli.detect_options import Judge, JudgingOptions
+from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code
 from synchformer_gui.cli.option_groups import changed_options, grouped
 from synchformer_gui.wording import sync_map as map_wording
@@ -73,7 +73,7 @@ def correct(
     wanted: export_options.Writing,
     dry_run: export_options.DryRunOption = False,
     detect_again: export_options.DetectAgainOption = False,
-    judging: JudgingOptions,
+    detection_options: DetectOptions,
 ) -> int:
     """Write a copy of a clip with its audio moved; CLIP stays as it is.
 
@@ -84,39 +84,39 @@ def correct(
     file could not be judged again.
     """
     _check_options(delay, stretch, repair, use_detection=use_detection)
-    if not use_detection and not detect_again and (changed := changed_options(judging)):
+    if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
     wanted = replace(wanted, output=output, is_dry=dry_run)
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
-    config = judging.config(streams[0] if audio_stream else None)
-    judge = Judge(judging.choice, config, judging.no_cache)
-    again = partial(judge.judge_again, info) if detect_again else None
+    config = detection_options.config(streams[0] if audio_stream else None)
+    detector = DetectCommand(detection_options.choice, config, detection_options.no_cache)
+    again = partial(detector.detect_again, info) if detect_again else None
     if use_detection:
         _tell_hints(info)
         return _correct_as_detected(
-            info, judge, streams if audio_stream else (), repair, wanted, again
+            info, detector, streams if audio_stream else (), repair, wanted, again
         )
     typed = _typed_correction(info, streams, delay, stretch, repair)
     _tell_hints(info)
     if detect_again:
-        judge.check(info)
+        detector.check(info)
     return export_options.write(info, typed, wanted, again)
 
 
 def _correct_as_detected(
     info: MediaInfo,
-    judge: Judge,
+    detector: DetectCommand,
     moved: tuple[int, ...],
     repair: Repair,
     wanted: export_options.Writing,
-    again: export_options.JudgeAgain | None,
+    again: export_options.DetectAgain | None,
 ) -> ExitCode:
     """Judge a clip and repair what is found.
 
     Args:
         info: The clip.
-        judge: Who judges it.
+        detector: Detects its offset.
         moved: Audio streams that are moved; the one that is judged if there are none.
         repair: How it is repaired.
         wanted: What is wanted of the new file.
@@ -125,7 +125,7 @@ def _correct_as_detected(
     # Looking here spares a detection whose result could not be written.
     likely = moved or (info.audios[0].index,)
     export_options.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
-    detection = judge.judge(info.path)
+    detection = detector.detect(info.path)
     for line in answer_lines(detection):
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)

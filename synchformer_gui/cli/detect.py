@@ -14,7 +14,7 @@ from core.detection.result import Detection, Verdict
 from core.detection.serialize import detection_to_json
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from synchformer_gui.cli import shared_options
-from synchformer_gui.cli.detect_options import JudgingOptions, judge, judge_streams
+from synchformer_gui.cli.detect_options import DetectOptions, detect_clip, detect_streams
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.option_groups import grouped
 from synchformer_gui.wording import coverage as coverage_wording
@@ -85,7 +85,7 @@ class RankedClass:
 def detect(
     clip: shared_options.ClipArgument,
     *,
-    judging: JudgingOptions,
+    detection_options: DetectOptions,
     audio_stream: AudioStreamsOption = None,
     as_json: JsonOption = False,
     plot: PlotOption = None,
@@ -97,12 +97,12 @@ def detect(
 
     Ends with 0 if in sync, 1 if out of sync, 2 if it cannot tell, 3 if the file cannot be judged.
     """
-    config = judging.config(
+    config = detection_options.config(
         _stream_index(audio_stream),
         simulate_offset_s=simulate_offset_s,
         window_start_s=window_start_s,
     )
-    choice = judging.choice
+    choice = detection_options.choice
     _check_plot(plot, clip, audio_stream)
     if window_start_s is not None:
         # A single window is judged to compare its numbers with published ones.
@@ -112,13 +112,13 @@ def detect(
             "float32" if choice.precision == shared_options.CHOICE.precision else choice.precision
         )
         choice = replace(choice, precision=exact, legacy_alignment=False, calibrated=False)
-    needs_classes, no_cache = top is not None, judging.no_cache
+    needs_classes, no_cache = top is not None, detection_options.no_cache
     if audio_stream == ALL_STREAMS:
-        detections = judge_streams(
+        detections = detect_streams(
             clip, choice, config, needs_classes=needs_classes, no_cache=no_cache
         )
         return _tell_streams(detections, top, as_json=as_json)
-    detection = judge(clip, choice, config, needs_classes=needs_classes, no_cache=no_cache)
+    detection = detect_clip(clip, choice, config, needs_classes=needs_classes, no_cache=no_cache)
     return _tell(detection, top, plot, as_json=as_json)
 
 

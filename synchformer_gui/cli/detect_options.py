@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
-from core.detection.cached_detector import Inquiry
+from core.detection.cached_detector import CachedDetector
 from core.detection.config import DetectionConfig
 from core.detection.engines.open import EngineChoice
 from core.detection.result import Detection
-from core.detection.schedule.budget import Part
+from core.detection.schedule.budget import SubProgress
 from core.detection.schedule.scope import choose_streams, scope_of
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -23,7 +23,7 @@ from synchformer_gui.cli.terminal import TerminalMonitor, watched
 
 
 @dataclass(frozen=True, slots=True)
-class JudgingOptions:
+class DetectOptions:
     """How clips are judged, as the user wrote it."""
 
     model: shared_options.ModelOption = shared_options.CHOICE.model
@@ -72,7 +72,7 @@ class JudgingOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class DetectCommand:
     """Who answers, and how: the same for a clip and for what is made of it.
 
     Attributes:
@@ -95,22 +95,24 @@ class Judge:
         _check_clip(info, self.config)
         shared_options.check_machine(self.choice)
         with watched() as monitor:
-            self.inquiry(monitor)
+            self.cached_detector(monitor)
 
-    def inquiry(self, monitor: Monitor) -> Inquiry:
+    def cached_detector(self, monitor: Monitor) -> CachedDetector:
         """Return what asks about clips and knows earlier answers.
 
         Raises:
             CheckpointError: There is no such model.
             Cancelled: The work is no longer wanted.
         """
-        return open_cache(is_wanted=not self.no_cache).inquiry(self.choice, self.config, monitor)
+        return open_cache(is_wanted=not self.no_cache).cached_detector(
+            self.choice, self.config, monitor
+        )
 
-    def judge(self, clip: Path) -> Detection:
+    def detect(self, clip: Path) -> Detection:
         """Judge a clip; raises as the function of that name does."""
-        return judge(clip, self.choice, self.config, no_cache=self.no_cache)
+        return detect_clip(clip, self.choice, self.config, no_cache=self.no_cache)
 
-    def judge_again(self, info: MediaInfo, exported: Exported) -> Detection:
+    def detect_again(self, info: MediaInfo, exported: Exported) -> Detection:
         """Judge the sound of a corrected file that was moved, the first if several were.
 
         Args:
@@ -122,10 +124,10 @@ class Judge:
             Cancelled: The user pressed Ctrl-C.
         """
         config = replace(self.config, audio_stream_index=copied_stream(info, exported))
-        return judge(exported.path, self.choice, config, no_cache=self.no_cache)
+        return detect_clip(exported.path, self.choice, config, no_cache=self.no_cache)
 
 
-def judge(
+def detect_clip(
     clip: Path,
     choice: EngineChoice,
     config: DetectionConfig,
@@ -153,12 +155,14 @@ def judge(
     _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
-        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
-        (detection,) = _answers(clip, choice, (inquiry,), monitor)
+        cached_detector = open_cache(is_wanted=not no_cache).cached_detector(
+            choice, config, monitor
+        )
+        (detection,) = _answers(clip, choice, (cached_detector,), monitor)
     return detection
 
 
-def judge_streams(
+def detect_streams(
     clip: Path,
     choice: EngineChoice,
     config: DetectionConfig,
@@ -166,29 +170,31 @@ def judge_streams(
     needs_classes: bool = False,
     no_cache: bool = False,
 ) -> tuple[Detection, ...]:
-    """Judge every audio stream of a clip against its picture; else as `judge` does.
+    """Judge every audio stream of a clip against its picture; else as `detect_clip` does.
 
     Args:
         clip: The media file.
         choice: What is to answer.
         config: How each stream is judged; the one it names is ignored.
-        needs_classes: As in `judge`.
+        needs_classes: As in `detect_clip`.
         no_cache: Likewise.
 
     Raises:
-        typer.BadParameter, SyncError, Cancelled: As in `judge`.
+        typer.BadParameter, SyncError, Cancelled: As in `detect_clip`.
     """
     _check_clip(probe(clip), config)
     _check_classes(choice, needs_classes=needs_classes)
     with watched() as monitor:
-        inquiry = open_cache(is_wanted=not no_cache).inquiry(choice, config, monitor)
-        return _answers(clip, choice, inquiry.per_stream(clip), monitor)
+        cached_detector = open_cache(is_wanted=not no_cache).cached_detector(
+            choice, config, monitor
+        )
+        return _answers(clip, choice, cached_detector.per_stream(clip), monitor)
 
 
 def _answers(
-    clip: Path, choice: EngineChoice, inquiries: Sequence[Inquiry], monitor: TerminalMonitor
+    clip: Path, choice: EngineChoice, inquiries: Sequence[CachedDetector], monitor: TerminalMonitor
 ) -> tuple[Detection, ...]:
-    found = [inquiry.earlier(clip) for inquiry in inquiries]
+    found = [cached_detector.earlier(clip) for cached_detector in inquiries]
     if n_earlier := sum(earlier is not None for earlier in found):
         share = f"{n_earlier} of {len(found)}: " if n_earlier < len(found) else ""
         monitor.say(f"{share}{shared_options.FROM_CACHE}", err=True)
@@ -196,8 +202,8 @@ def _answers(
         return tuple(earlier for earlier in found if earlier)
     engine = shared_options.engine_for(choice, monitor)
     return tuple(
-        earlier or inquiry.judge(clip, engine, Part(monitor, index, len(found)))
-        for index, (earlier, inquiry) in enumerate(zip(found, inquiries, strict=True))
+        earlier or cached_detector.detect(clip, engine, SubProgress(monitor, index, len(found)))
+        for index, (earlier, cached_detector) in enumerate(zip(found, inquiries, strict=True))
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.correction.correction import Correction
-from core.correction.plan.destination import check_place, taken_sentence
+from core.correction.plan.destination import check_destination, taken_sentence
 from core.correction.plan.file_name import DEFAULT_TEMPLATE, default_target
 from core.correction.plan.plan import CorrectionPlan, plan_correction
 from core.correction.write.ffmpeg_command import equivalent_command
@@ -21,7 +21,7 @@ from core.workflow.export import (
     Exported,
     ExportRequest,
     certified,
-    judged_again,
+    detected_again,
     taken_file,
     write_export,
 )
@@ -81,7 +81,7 @@ DetectAgainOption = Annotated[
     ),
 ]
 
-JudgeAgain = Callable[[Exported], Detection]
+DetectAgain = Callable[[Exported], Detection]
 """Judges a file that was written."""
 
 
@@ -176,7 +176,7 @@ def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> s
 
 
 def write(
-    info: MediaInfo, correction: Correction, writing: Writing, again: JudgeAgain | None = None
+    info: MediaInfo, correction: Correction, writing: Writing, again: DetectAgain | None = None
 ) -> ExitCode:
     """Write and check a file, telling what happens.
 
@@ -207,7 +207,7 @@ def write(
     for line in said:
         typer.echo(line)
     if again is not None:
-        exported = _judged_again(request, exported, again)
+        exported = _detected_again(request, exported, again)
     exported = certified(request, exported)
     for line in exported_lines(exported, str(target)):
         if line not in said:
@@ -228,10 +228,10 @@ def refusals(plan: CorrectionPlan, or_else: str = "") -> list[str]:
     return [f"{sentence}{hint}" for sentence in plan.refused]
 
 
-def _judged_again(request: ExportRequest, exported: Exported, again: JudgeAgain) -> Exported:
+def _detected_again(request: ExportRequest, exported: Exported, again: DetectAgain) -> Exported:
     """Judge the new file; where that is broken off, say what there is and what there is not."""
     try:
-        return judged_again(exported, again)
+        return detected_again(exported, again)
     except BaseException:
         missing = " and has no certificate" if request.certifies else ""
         typer.echo(f"{exported.path} is complete; it was not judged again{missing}.")
@@ -251,7 +251,7 @@ def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
     try:
         if not request.overwrite and (taken := taken_file(request)):
             problems.insert(0, taken_sentence(taken, " with -o or add --overwrite"))
-        check_place(info, target, overwrite=True, layout=request.layout)
+        check_destination(info, target, overwrite=True, layout=request.layout)
     except ExportError as error:
         problems.insert(0, error.message)
     return plan, problems

@@ -72,7 +72,7 @@ class Extent:
             ) from error
 
     @property
-    def is_hasty(self) -> bool:
+    def stops_early(self) -> bool:
         return self.until is None
 
 

@@ -129,7 +129,7 @@ def detection_config(
         CONFIG,
         tolerance=_tolerance(tolerance),
         audio_stream_index=audio_stream_index,
-        is_hasty=extent.is_hasty,
+        stops_early=extent.stops_early,
     )
     # One by one, so that the option with a wrong value is known; a single window, which excludes
     # others, comes last.

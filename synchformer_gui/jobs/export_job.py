@@ -16,7 +16,7 @@ from core.workflow.export import (
     ExportRequest,
     certified,
     copied_stream,
-    judged_again,
+    detected_again,
     write_export,
 )
 from synchformer_gui.jobs.jobs import Job
@@ -122,7 +122,7 @@ def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest
     """Return the job that writes a corrected file; it publishes an Exported, and returns one."""
 
     def work(job: Job) -> Exported:
-        def judge_copy(exported: Exported) -> Detection:
+        def detect_copy(exported: Exported) -> Detection:
             assert again is not None
             index = copied_stream(request.info, exported)
             config = replace(again.config, audio_stream_index=index)
@@ -132,7 +132,7 @@ def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest
         exported = write_export(request, job)
         job.publish(exported)
         if again is not None:
-            exported = judged_again(exported, judge_copy)
+            exported = detected_again(exported, detect_copy)
         return certified(request, exported)
 
     return Job(work)

@@ -2,14 +2,14 @@
 
 from PySide6.QtCore import QObject, Signal
 
-from core.detection.answer.verdict import judge_again
+from core.detection.answer.verdict import with_tolerance
 from core.detection.result import Detection
 from core.timing import Tolerance
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.jobs import Job, JobQueue
 
 
-class Reconsideration(QObject):
+class RecallJob(QObject):
     """Looks for one answer at a time; a newer wish takes its place.
 
     Args:
@@ -18,7 +18,7 @@ class Reconsideration(QObject):
 
     recalled = Signal(object)
     """Carries a Detection that was kept; nothing is emitted where there is none."""
-    judged_again = Signal(object)
+    verdict_changed = Signal(object)
     """Carries a Detection with another tolerance."""
     failed = Signal(object)
     """Carries a SyncError."""
@@ -34,10 +34,10 @@ class Reconsideration(QObject):
         self._job.succeeded.connect(self._on_recalled)
         self._submit(self._job)
 
-    def judge_again(self, detection: Detection, tolerance: Tolerance) -> None:
+    def with_tolerance(self, detection: Detection, tolerance: Tolerance) -> None:
         """Judge an answer by another tolerance."""
-        self._job = Job(lambda _: judge_again(detection, tolerance))
-        self._job.succeeded.connect(self._on_judged_again)
+        self._job = Job(lambda _: with_tolerance(detection, tolerance))
+        self._job.succeeded.connect(self._on_verdict)
         self._submit(self._job)
 
     def forget(self) -> None:
@@ -53,7 +53,7 @@ class Reconsideration(QObject):
             self._job = None
             self.recalled.emit(detection)
 
-    def _on_judged_again(self, detection: Detection) -> None:
+    def _on_verdict(self, detection: Detection) -> None:
         if self.sender() is self._job:
             self._job = None
-            self.judged_again.emit(detection)
+            self.verdict_changed.emit(detection)

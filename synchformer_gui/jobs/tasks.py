@@ -84,8 +84,8 @@ class Detector:
 
         _check_clip(request)
         engine = self._engine_for(request, monitor)
-        inquiry = open_cache().inquiry(request.choice, request.config, monitor)
-        return inquiry.judge(request.path, engine, monitor, on_evidence)
+        cached_detector = open_cache().cached_detector(request.choice, request.config, monitor)
+        return cached_detector.detect(request.path, engine, monitor, on_evidence)
 
     def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
         from core.detection.engines.open import open_engine
@@ -132,7 +132,7 @@ def detect_request(
         audio_stream_index=audio_stream_index,
         start_s=region.start_s if region else 0.0,
         end_s=region.end_s if region else None,
-        is_hasty=preferences.extent == "auto",
+        stops_early=preferences.extent == "auto",
     )
     return DetectRequest(
         info.path, config, preferences.model, preferences.device, preferences.precision
@@ -148,15 +148,15 @@ def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | N
     from synchformer_gui.cache_settings import open_cache
 
     cache, asked = open_cache(), request.config
-    for index, is_hasty in product(
+    for index, stops_early in product(
         # A command that names no audio stream takes the first one.
         dict.fromkeys((asked.audio_stream_index, None)),
         # Who would be content with a glance is answered by a thorough look, too.
-        dict.fromkeys((asked.is_hasty, False)),
+        dict.fromkeys((asked.stops_early, False)),
     ):
-        config = replace(asked, audio_stream_index=index, is_hasty=is_hasty)
+        config = replace(asked, audio_stream_index=index, stops_early=stops_early)
         try:
-            found = cache.inquiry(request.choice, config, monitor).earlier(request.path)
+            found = cache.cached_detector(request.choice, config, monitor).earlier(request.path)
         except CheckpointError as error:
             log.info("No earlier answer: %s", error.message)
             return None

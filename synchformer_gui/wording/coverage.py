@@ -21,7 +21,7 @@ def coverage_sentence(detection: Detection) -> str:
     if coverage.stop is Stop.COMPLETE:
         return f"Judged only the part{part}." if part else ""
     whole = duration_text(end_s - config.start_s)
-    judged = f"Judged {duration_text(coverage.judged_s)} of {whole}{part}"
+    judged = f"Judged {duration_text(coverage.analyzed_s)} of {whole}{part}"
     return f"{judged}; {_why(coverage, detection)}"
 
 

@@ -9,7 +9,7 @@ from core.correction.verify.sentences import LEAST_REMAINDER_S, tenths_text, ver
 from core.detection.result import Detection
 from core.detection.sync_map import MapKind
 from core.units import delay_text
-from core.workflow.export import Exported, ExportRequest, Outlook
+from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.wording import sync_map as map_wording
 
 
@@ -86,16 +86,16 @@ def choice_text(choice: Choice) -> str:
             return "Another container, MKV (exact), nothing encoded again"
 
 
-def command_sentence(outlook: Outlook) -> str:
+def command_sentence(preview: ExportPreview) -> str:
     """Say that the ffmpeg command was copied, or why there is none."""
-    if outlook.command:
+    if preview.command:
         return (
             "The command is on the clipboard. It moves the sound alike; covers, timecode and the "
             "like are what ffmpeg makes of them."
         )
-    if outlook.plan is None or outlook.plan.refused:
-        return f"There is no command yet. {outlook.problem}"
-    if any(move.method is Method.RETIMED for move in outlook.plan.moves):
+    if preview.plan is None or preview.plan.refused:
+        return f"There is no command yet. {preview.problem}"
+    if any(move.method is Method.RETIMED for move in preview.plan.moves):
         return "The ffmpeg program has no command that retimes the sound alike."
     return "The ffmpeg program has no command that moves this sound alike."
 

@@ -180,7 +180,7 @@ def _met_sentence(estimate: OffsetEstimate) -> str:
 
 def detection_obstacle(info: MediaInfo) -> str:
     """Say why a file cannot be judged at all; empty if it can be tried."""
-    if info.picture is None:
+    if info.video is None:
         return "This file has no moving picture that its sound could be compared with."
     return "" if info.audios else "This clip has no sound that could be compared with its picture."
 

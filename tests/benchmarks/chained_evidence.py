@@ -13,7 +13,7 @@ from core.detection.engines.base import Engine
 from core.detection.evidence import OffsetEvidence, moved, offset_axis
 from core.detection.sync_map import MapKind, SyncMap
 from core.timing import VIDEO_FPS
-from training.benchmark.clips import read_recording, read_sound
+from training.benchmark.clips import read_audio, read_recording
 from training.benchmark.estimators import EngineEstimator, Findings
 
 CHAIN_S = 300.0
@@ -58,8 +58,8 @@ def map_table(paths: Sequence[Path], engine: Engine, seed: int) -> list[str]:
     for number, path in enumerate(paths):
         recording = read_recording(path)
         judge = estimator.begin(recording)
-        other = read_sound(paths[(number + len(paths) // 2) % len(paths)])
-        own += judge(recording.sound, ASKED)
+        other = read_audio(paths[(number + len(paths) // 2) % len(paths)])
+        own += judge(recording.audio, ASKED)
         foreign += judge(other.of_length(recording.n_frames), ASKED)
     lines = [
         f"| chains of 5 minutes, {N_CHAINS} each | right | constant | other change |"

@@ -57,8 +57,8 @@ def make_source(folder: Path, kind: str, n_megabytes: int) -> Path:
     piece = folder / "piece.mkv"
     made = ["ffmpeg", "-v", "error", "-y"]
     if not piece.exists():
-        picture = "testsrc2=s=1920x1080:r=25,noise=alls=40:allf=t"
-        inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "anoisesrc=a=0.3:r=48000"]
+        video = "testsrc2=s=1920x1080:r=25,noise=alls=40:allf=t"
+        inputs = ["-f", "lavfi", "-i", video, "-f", "lavfi", "-i", "anoisesrc=a=0.3:r=48000"]
         rate = f"{PIECE_BIT_RATE}"
         coding = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-b:v", rate]
         limits = ["-maxrate", rate, "-bufsize", rate, "-pix_fmt", "yuv420p", "-c:a", "aac"]

@@ -38,7 +38,7 @@ from detection_tables import (
 from numpy.typing import NDArray
 from pages import write_tables
 
-from core.detection.answer.estimate import judge_by
+from core.detection.answer.estimate import with_verdict
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import Engine
@@ -47,7 +47,7 @@ from core.detection.result import Detection
 from core.model.store.catalog import BUILTIN
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import AUDIO_RATE_HZ
-from training.benchmark.clips import read_sound
+from training.benchmark.clips import read_audio
 from training.builtin.command import BuiltinRecipe
 from training.data.synthetic.cache import render_split_files
 from training.data.synthetic.recipe import recipe_of, split_scenes
@@ -78,12 +78,12 @@ def engine() -> Engine:
 
 
 def ask(task: Task) -> Outcome:
-    if task.sound == OWN:
+    if task.audio == OWN:
         return outcome_of(task, detect(task.path, engine(), task.config))
     with TemporaryDirectory(prefix="detection-") as folder:
         changed = Path(folder) / f"{task.path.stem}.mkv"
-        waveform = read_sound(task.other or task.path).waveform
-        write_with_sound(changed, task.path, waveform[::-1] if task.sound == REVERSED else waveform)
+        waveform = read_audio(task.other or task.path).waveform
+        write_with_sound(changed, task.path, waveform[::-1] if task.audio == REVERSED else waveform)
         return outcome_of(task, detect(changed, engine(), task.config))
 
 
@@ -96,15 +96,15 @@ def outcome_of(task: Task, found: Detection) -> Outcome:
         fused_s=estimate.offset_s,
         interval_s=estimate.interval_s,
         is_confident=estimate.is_confident,
-        verdicts=tuple(judge_by(estimate, tolerance).verdict for tolerance in TOLERANCES),
-        judged_s=found.coverage.judged_s,
+        verdicts=tuple(with_verdict(estimate, tolerance).verdict for tolerance in TOLERANCES),
+        analyzed_s=found.coverage.analyzed_s,
         elapsed_s=found.elapsed_s,
     )
 
 
-def write_with_sound(target: Path, picture: Path, waveform: NDArray[np.float32]) -> None:
+def write_with_sound(target: Path, video: Path, waveform: NDArray[np.float32]) -> None:
     """Put the packets of a picture and a sound of 16 kHz into a new file, both from 0 on."""
-    with av.open(str(picture)) as seen, av.open(str(target), "w") as made:
+    with av.open(str(video)) as seen, av.open(str(target), "w") as made:
         source = seen.streams.video[0]
         copied = made.add_stream_from_template(source)
         heard = made.add_stream("pcm_s16le", rate=AUDIO_RATE_HZ, layout="mono")

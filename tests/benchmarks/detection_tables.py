@@ -23,7 +23,7 @@ class Task:
     Attributes:
         group: Which clips it is about.
         path: The clip.
-        sound: What it sounds like.
+        audio: What it sounds like.
         config: The options, with the simulated offset.
         way: How it is judged.
         other: The clip whose sound it gets, with FOREIGN.
@@ -32,7 +32,7 @@ class Task:
 
     group: str
     path: Path
-    sound: str
+    audio: str
     config: DetectionConfig
     way: str
     other: Path | None = None
@@ -50,7 +50,7 @@ class Outcome:
         interval_s: Its interval.
         is_confident: Whether it may be relied on.
         verdicts: By tolerance, in the order of TOLERANCES.
-        judged_s: Clip time within windows.
+        analyzed_s: Clip time within windows.
         elapsed_s: Time it took.
     """
 
@@ -60,7 +60,7 @@ class Outcome:
     interval_s: tuple[float, float]
     is_confident: bool
     verdicts: tuple[Verdict, ...]
-    judged_s: float
+    analyzed_s: float
     elapsed_s: float
 
     @property
@@ -91,7 +91,7 @@ def precision_table(outcomes: Sequence[Outcome]) -> list[str]:
         " covered | covered if confident | judged of each |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    own = [o for o in outcomes if o.task.sound == OWN]
+    own = [o for o in outcomes if o.task.audio == OWN]
     short = [o for o in own if not o.task.is_long]
     pooled = [replace(o, task=replace(o.task, group="all of 10 s")) for o in short]
     rows = own + pooled
@@ -106,7 +106,7 @@ def precision_table(outcomes: Sequence[Outcome]) -> list[str]:
             f" | {share(o.is_confident for o in some)}"
             f" | {share(abs(o.fused_s - o.truth_s) > RIGHT_S for o in sure)}"
             f" | {share(o.is_covered for o in some)} | {share(o.is_covered for o in sure)}"
-            f" | {np.mean([o.judged_s for o in some]):.1f} s |"
+            f" | {np.mean([o.analyzed_s for o in some]):.1f} s |"
         )
     return lines
 
@@ -128,8 +128,8 @@ def verdict_table(outcomes: Sequence[Outcome]) -> list[str]:
 def by_truth(
     outcomes: Sequence[Outcome], tolerance: Tolerance
 ) -> Iterator[tuple[str, list[Outcome]]]:
-    own = [o for o in outcomes if o.task.sound == OWN]
+    own = [o for o in outcomes if o.task.audio == OWN]
     yield "in sync", [o for o in own if tolerance.accepts(o.truth_s)]
     yield "out of sync", [o for o in own if not tolerance.accepts(o.truth_s)]
-    for sound in (FOREIGN, REVERSED):
-        yield sound, [o for o in outcomes if o.task.sound == sound]
+    for audio in (FOREIGN, REVERSED):
+        yield audio, [o for o in outcomes if o.task.audio == audio]

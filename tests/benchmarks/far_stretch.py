@@ -18,7 +18,7 @@ from core.media.probe import probe
 from core.timing import VIDEO_FPS
 
 LENGTH_S = 7200
-STRETCH_S = 20
+CHUNK_S = 20
 
 
 def write_repeated(clip: Path, target: Path) -> None:
@@ -44,7 +44,7 @@ def write_repeated(clip: Path, target: Path) -> None:
 def decode_end(path: Path, far_s: float) -> tuple[float, float]:
     """Return wall and CPU seconds."""
     info = probe(path)
-    first_frame = math.floor((info.duration_s - STRETCH_S) * VIDEO_FPS)
+    first_frame = math.floor((info.duration_s - CHUNK_S) * VIDEO_FPS)
     wall, cpu = time.perf_counter(), time.process_time()
     with (
         patch("core.media.audio_seek.FAR_S", far_s),

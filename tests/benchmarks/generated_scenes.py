@@ -64,11 +64,11 @@ def _disks(
 ) -> Picture:
     """Draw one disk per frame; centres (T, 2) in pixels, radius (T,)."""
     rows, columns = _grid()
-    picture = np.repeat(_background(rng)[None], len(centres), 0)
-    for frame, (row, column), r in zip(picture, centres, radius, strict=True):
+    video = np.repeat(_background(rng)[None], len(centres), 0)
+    for frame, (row, column), r in zip(video, centres, radius, strict=True):
         inside = np.clip(r + 0.5 - np.hypot(rows - row, columns - column), 0, 1)
         frame += inside * (level - frame)
-    return picture
+    return video
 
 
 def draw_flashes(rng: np.random.Generator, events: Times, times: Times) -> Picture:
@@ -97,29 +97,27 @@ def draw_small_taps(rng: np.random.Generator, events: Times, times: Times) -> Pi
 
 def draw_busy(rng: np.random.Generator, events: Times, times: Times) -> Picture:
     """Bounces before a panning background with two objects that move on their own."""
-    picture = draw_bounces(rng, events, times)
+    video = draw_bounces(rng, events, times)
     rows, columns = _grid()
     for _ in range(2):
         speed, phase = rng.uniform(20, 90), rng.uniform(0, 6)
-        for frame, t in zip(picture, times, strict=True):
+        for frame, t in zip(video, times, strict=True):
             column = 160 + 120 * np.sin(speed / 60 * t + phase)
             inside = np.clip(13 - np.hypot(rows - 60, columns - column), 0, 1)
             frame += inside * (60 - frame)
-    return np.stack(
-        [np.roll(f, int(25 * np.sin(t)), 1) for f, t in zip(picture, times, strict=True)]
-    )
+    return np.stack([np.roll(f, int(25 * np.sin(t)), 1) for f, t in zip(video, times, strict=True)])
 
 
 def draw_mouth(rng: np.random.Generator, events: Times, times: Times) -> Picture:
     """Open a mouth with each syllable, on a head that sways."""
     opening = _syllables(events, times)
     rows, columns = _grid()
-    picture = np.repeat(_background(rng)[None], len(times), 0)
-    for frame, t, o in zip(picture, times, opening, strict=True):
+    video = np.repeat(_background(rng)[None], len(times), 0)
+    for frame, t, o in zip(video, times, opening, strict=True):
         row, column = 150 + 3 * np.sin(1.3 * t), 160 + 5 * np.sin(0.9 * t)
         shape = ((columns - column) / 16) ** 2 + ((rows - row) / (2 + 10 * o)) ** 2
         frame += np.clip(4 * (1 - shape), 0, 1) * (30 - frame)
-    return picture
+    return video
 
 
 def _syllables(events: Times, times: Times) -> Times:
@@ -151,7 +149,7 @@ def event_times(rng: np.random.Generator, scene: Scene, duration_s: float) -> Ti
     return times[times < duration_s + 4]
 
 
-def sound(rng: np.random.Generator, scene: Scene, events: Times, duration_s: float) -> Sound:
+def audio(rng: np.random.Generator, scene: Scene, events: Times, duration_s: float) -> Sound:
     """Render (N,) samples with an event at each time, in seconds of the sound."""
     n = round(duration_s * AUDIO_RATE_HZ)
     clock = np.arange(n) / AUDIO_RATE_HZ
@@ -190,10 +188,10 @@ def render(
     events = event_times(rng, scene, duration_s)
     heard = event_times(rng, scene, duration_s) if foreign_sound else events
     n_frames = round(duration_s * VIDEO_FPS)
-    picture = scene.draw(rng, events, np.arange(n_frames) / VIDEO_FPS)
-    wave = sound(rng, scene, heard - offset_s, duration_s).astype(np.float32)
+    video = scene.draw(rng, events, np.arange(n_frames) / VIDEO_FPS)
+    wave = audio(rng, scene, heard - offset_s, duration_s).astype(np.float32)
     for first in range(0, n_frames, CHUNK_FRAMES):
-        grey = picture[first : first + CHUNK_FRAMES]
+        grey = video[first : first + CHUNK_FRAMES]
         grey = grey + scene.noise * rng.standard_normal(grey.shape, dtype=np.float32)
         levels = np.clip(grey, 0, 255).astype(np.uint8)
         there = np.ones(len(levels), dtype=np.bool_)

@@ -65,11 +65,9 @@ def answer_colour():
 
 def answer_rows(path):
     """Return the rows, 0 at the top and 1 at the bottom, that the answer's line crosses."""
-    picture = imread(path)[:, :, :3]
-    lines = np.flatnonzero(
-        (np.abs(picture - answer_colour()).max(axis=2) < 0.02).mean(axis=1) > 0.5
-    )
-    return lines / picture.shape[0]
+    video = imread(path)[:, :, :3]
+    lines = np.flatnonzero((np.abs(video - answer_colour()).max(axis=2) < 0.02).mean(axis=1) > 0.5)
+    return lines / video.shape[0]
 
 
 OVERVIEW = 0.4
@@ -108,10 +106,10 @@ def test_no_answer_is_drawn_where_there_is_none(tmp_path, reason):
 def test_a_changing_offset_is_drawn_as_it_changes(tmp_path):
     write_plot(replace(detection(0.2), sync_map=WIDE), tmp_path / "plot.png")
 
-    picture = imread(tmp_path / "plot.png")[:, :, :3]
-    lines = np.argwhere(np.abs(picture - answer_colour()).max(axis=2) < 0.02)
-    rows, columns = lines[lines[:, 0] < 0.9 * len(picture)].T
-    half = picture.shape[1] * 0.45
+    video = imread(tmp_path / "plot.png")[:, :, :3]
+    lines = np.argwhere(np.abs(video - answer_colour()).max(axis=2) < 0.02)
+    rows, columns = lines[lines[:, 0] < 0.9 * len(video)].T
+    half = video.shape[1] * 0.45
     assert rows[columns < half - 50].max() < rows[columns > half + 50].min()
 
 

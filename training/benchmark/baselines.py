@@ -20,8 +20,8 @@ from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 MOTIONS = ("motion energy", "Δ motion energy", "top-200 motion", "Δ top-200 motion")
 """Mean change of all pixels, or of the 200 that change most; Δ: by how much that changes."""
 
-SOUNDS = ("log energy", "rise of log energy", "spectral flux")
-VARIANTS = tuple(f"{motion} × {sound}" for motion in MOTIONS for sound in SOUNDS)
+AUDIO_SOURCES = ("log energy", "rise of log energy", "spectral flux")
+VARIANTS = tuple(f"{motion} × {audio}" for motion in MOTIONS for audio in AUDIO_SOURCES)
 
 EFFECTIVE_SAMPLES = 40.0
 """A full window of 120 neighbouring, hence similar, values counts as so many independent ones."""
@@ -88,8 +88,8 @@ def _shrink(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray((halved[:, 0::2] + halved[:, 1::2]) / 4, np.float32)
 
 
-def measure_sound(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (3, N) signals every 10 ms, in the order of `SOUNDS`, each centred on its tick.
+def measure_audio(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (3, N) signals every 10 ms, in the order of `AUDIO_SOURCES`, each centred on its tick.
 
     They are averaged over the length of a frame, since motion is what changed during one.
 
@@ -144,7 +144,7 @@ def judge(
     axis = offset_axis(config.range_s)
     reach = len(axis) // 2
     heard = heard_ticks(has_sample)
-    sounds = measure_sound(waveform)
+    sounds = measure_audio(waveform)
     # Constants do not matter, but large ones would cost precision.
     sounds -= sounds.mean(axis=1, keepdims=True, where=heard if heard.any() else True)
     sounds, heard = np.pad(sounds, [(0, 0), (reach, reach)]), np.pad(heard, reach)
@@ -168,7 +168,7 @@ def _curves(
 ) -> NDArray[np.float32]:
     """Return (12, M) log-likelihoods of rising offsets; sounds begin `reach` ticks before 0."""
     offsets = np.arange(-reach, reach + 1)[:, None]
-    curves = np.zeros((len(MOTIONS), len(SOUNDS), len(offsets)))
+    curves = np.zeros((len(MOTIONS), len(AUDIO_SOURCES), len(offsets)))
     # Motions need one frame before theirs inside the window, differences of motions two.
     for lead, of_kind in ((1, slice(0, None, 2)), (2, slice(1, None, 2))):
         frames = np.arange(window.first_frame + lead, window.end_frame)
@@ -197,14 +197,14 @@ def _log_likelihoods(
     there = heard.astype(np.float64)
     sounds = sounds * there
     n = np.maximum(there.sum(axis=1), 1)  # (M,)
-    sum_motion, sum_sound = motion @ there.T, sounds.sum(axis=2)  # (motions, M), (sounds, M)
+    sum_motion, sum_audio = motion @ there.T, sounds.sum(axis=2)  # (motions, M), (sounds, M)
     products = np.einsum("ak,smk->asm", motion, sounds, optimize=True)
-    covariance = products - sum_motion[:, None] * sum_sound / n
+    covariance = products - sum_motion[:, None] * sum_audio / n
     motion_power = motion**2 @ there.T - sum_motion**2 / n
-    sound_power = np.einsum("smk,smk->sm", sounds, sounds) - sum_sound**2 / n
-    varies = (motion_power[:, None] > LEAST_POWER) & (sound_power > LEAST_POWER)
+    audio_power = np.einsum("smk,smk->sm", sounds, sounds) - sum_audio**2 / n
+    varies = (motion_power[:, None] > LEAST_POWER) & (audio_power > LEAST_POWER)
     is_judged = varies & (n >= MIN_OVERLAP * n_values)
-    power = np.where(is_judged, motion_power[:, None] * sound_power, 1)
+    power = np.where(is_judged, motion_power[:, None] * audio_power, 1)
     r = np.clip(covariance / np.sqrt(power), 0, 0.999)
     gain = -0.5 * EFFECTIVE_SAMPLES * n / WINDOW_FRAMES * np.log1p(-(r**2))
     return np.where(is_judged, gain, 0.0)

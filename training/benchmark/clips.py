@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.detection.result import Reason
 from core.detection.signals.activity import ActivityMeter
 from core.errors import DetectionError, MediaError
-from core.media.audio_line import SoundLine
+from core.media.audio_line import AudioLine
 from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start
 from core.media.probe import probe
@@ -75,12 +75,12 @@ class Recording:
 
     Attributes:
         chunks: All of it, in order, as they came from the decoder.
-        sound: The sound of all chunks.
+        audio: The sound of all chunks.
         obstacle: What rules out an answer, as in a detection.
     """
 
     chunks: tuple[ClipChunk, ...]
-    sound: Sound
+    audio: Sound
     obstacle: Reason
 
     @property
@@ -91,15 +91,15 @@ class Recording:
     def duration_s(self) -> float:
         return self.n_frames / VIDEO_FPS
 
-    def with_sound(self, sound: Sound) -> Iterator[ClipChunk]:
+    def with_audio(self, audio: Sound) -> Iterator[ClipChunk]:
         """Yield the chunks with another sound of the same length."""
-        has_audio = sound.has_audio
+        has_audio = audio.has_audio
         for chunk in self.chunks:
             begin, end = chunk.first_frame, chunk.first_frame + len(chunk.frames)
             yield ClipChunk(
                 first_frame=begin,
                 frames=chunk.frames,
-                waveform=sound.waveform[begin * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME],
+                waveform=audio.waveform[begin * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME],
                 has_video=chunk.has_video,
                 has_audio=has_audio[begin:end],
             )
@@ -128,14 +128,14 @@ def read_recording(path: Path) -> Recording:
     n_usable = sum(int((chunk.has_video & chunk.has_audio).sum()) for chunk in chunks)
     _require_window(path, n_usable, "in which picture and sound run together")
     has_audio = np.concatenate([chunk.has_audio for chunk in chunks])
-    sound = Sound(
+    recorded = Sound(
         np.concatenate([chunk.waveform for chunk in chunks]),
         np.repeat(has_audio, SAMPLES_PER_FRAME),
     )
-    return Recording(tuple(chunks), sound, activity.obstacle)
+    return Recording(tuple(chunks), recorded, activity.obstacle)
 
 
-def read_sound(path: Path) -> Sound:
+def read_audio(path: Path) -> Sound:
     """Decode the sound of a clip alone, at most a minute of it.
 
     Raises:
@@ -145,12 +145,12 @@ def read_sound(path: Path) -> Sound:
     info = probe(path)
     video, audio = _streams(info)
     with StreamReader(path, audio.index, AudioFrame, threading.Event()) as reader:
-        line = SoundLine(reader, audio, clip_start(video, audio), 0)
+        line = AudioLine(reader, audio, clip_start(video, audio), 0)
         waveform, has_sample, n_left = line.read(round(LONGEST_S * AUDIO_RATE_HZ))
     n_samples = n_left // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
-    sound = Sound(waveform[:n_samples], has_sample[:n_samples])
-    _require_window(path, int(sound.has_audio.sum()), "of sound")
-    return sound
+    recorded = Sound(waveform[:n_samples], has_sample[:n_samples])
+    _require_window(path, int(recorded.has_audio.sum()), "of sound")
+    return recorded
 
 
 def _require_window(path: Path, n_frames: int, of_what: str) -> None:
@@ -163,8 +163,8 @@ def _require_window(path: Path, n_frames: int, of_what: str) -> None:
 
 
 def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
-    if info.picture is None or not info.audios:
+    if info.video is None or not info.audios:
         raise MediaError(
             f"{info.path.name} lacks picture or sound; choose clips with both.", path=info.path
         )
-    return info.picture, info.audios[0]
+    return info.video, info.audios[0]

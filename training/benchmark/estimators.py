@@ -31,7 +31,7 @@ class Findings:
     second: Sequence[OffsetEvidence] = ()
 
 
-Judge = Callable[[Sound, DetectionConfig], Sequence[Findings]]
+Analyze = Callable[[Sound, DetectionConfig], Sequence[Findings]]
 """Returns what each name of the estimator finds."""
 
 
@@ -44,7 +44,7 @@ class Estimator(Protocol):
     @property
     def max_range_s(self) -> float: ...
 
-    def begin(self, recording: Recording) -> Judge:
+    def begin(self, recording: Recording) -> Analyze:
         """Return what judges the picture of a recording against any sound of its length."""
         ...
 
@@ -64,17 +64,17 @@ class EngineEstimator:
     def max_range_s(self) -> float:
         return self.engine.max_range_s
 
-    def begin(self, recording: Recording) -> Judge:
+    def begin(self, recording: Recording) -> Analyze:
         engines = [self.engine]
         if self.engine.confidence_rule is not None:
             engines.append(ClassicalEngine())
 
-        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
+        def judge(audio: Sound, config: DetectionConfig) -> Sequence[Findings]:
             runs = [
                 engine.start(config, SILENT, ClipContext(recording.n_frames)) for engine in engines
             ]
             found: list[list[OffsetEvidence]] = [[] for _ in runs]
-            for chunk in recording.with_sound(sound):
+            for chunk in recording.with_audio(audio):
                 for run, evidence in zip(runs, found, strict=True):
                     evidence += run.consume(chunk)
             for run, evidence in zip(runs, found, strict=True):
@@ -95,11 +95,11 @@ class VariantsEstimator:
     names: tuple[str, ...] = baselines.VARIANTS
     max_range_s: float = 30.0
 
-    def begin(self, recording: Recording) -> Judge:
+    def begin(self, recording: Recording) -> Analyze:
         motion = baselines.measure_motion(recording.chunks)
 
-        def judge(sound: Sound, config: DetectionConfig) -> Sequence[Findings]:
-            found = baselines.judge(motion, sound.waveform, sound.has_sample, config)
+        def judge(audio: Sound, config: DetectionConfig) -> Sequence[Findings]:
+            found = baselines.judge(motion, audio.waveform, audio.has_sample, config)
             return [Findings(evidence) for evidence in found]
 
         return judge

@@ -19,7 +19,7 @@ from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S, class_of
-from training.benchmark.clips import Recording, Sound, read_recording, read_sound
+from training.benchmark.clips import Recording, Sound, read_audio, read_recording
 from training.benchmark.estimators import Estimator, Findings
 
 log = logging.getLogger(__name__)
@@ -159,12 +159,12 @@ def run_clip(task: ClipTask, estimators: Sequence[Estimator], seed: int) -> tupl
     outcomes = []
     for estimator in estimators:
         judge = estimator.begin(recording)
-        for trial, sound in posed:
+        for trial, audio in posed:
             # A network of 21 classes knows no other offsets; it is not asked for far ones.
             if trial.question is Question.FAR and trial.range_s > estimator.max_range_s:
                 continue
             config = DetectionConfig(range_s=min(trial.range_s, estimator.max_range_s))
-            for name, found in zip(estimator.names, judge(sound, config), strict=True):
+            for name, found in zip(estimator.names, judge(audio, config), strict=True):
                 if not found.evidence:
                     raise DetectionError(
                         f"{task.path.name} has no window left at an offset of"
@@ -193,10 +193,10 @@ def _posed(recording: Recording, trials: Sequence[Trial]) -> Iterator[tuple[Tria
     """Yield the trials with the sound of each."""
     for trial in trials:
         if trial.foreign is None:
-            yield trial, recording.sound.shifted(trial.offset_s)
+            yield trial, recording.audio.shifted(trial.offset_s)
             continue
         try:
-            foreign = read_sound(trial.foreign)
+            foreign = read_audio(trial.foreign)
         except (MediaError, DetectionError) as error:
             # The clip it belongs to is left out in sight for the same reason.
             log.warning("Without one foreign sound: %s", error.message)

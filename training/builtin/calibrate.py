@@ -21,7 +21,7 @@ from core.detection.engines.lag import NAME, LagEngine
 from core.detection.evidence import OffsetEvidence, joined
 from core.model.builtin.file import BuiltinModel, Calibration, read_builtin, write_builtin
 from core.progress import Monitor, Progress
-from training.benchmark.clips import read_recording, read_sound
+from training.benchmark.clips import read_audio, read_recording
 from training.benchmark.estimators import EngineEstimator, use_one_thread
 from training.benchmark.trials import NEAR_RANGE_S, NEAR_S
 
@@ -193,14 +193,14 @@ def _questions(weights: Path, seed: int, pair: tuple[Path, Path]) -> list[Questi
     rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
     offsets_s = [float(rng.uniform(-reach_s, reach_s)) for reach_s in (NEAR_S, USUAL_S)]
     sounds = (
-        *((recording.sound.shifted(offset_s), offset_s) for offset_s in offsets_s),
-        (recording.sound.backwards(), np.inf),
-        (read_sound(other).of_length(recording.n_frames), np.inf),
+        *((recording.audio.shifted(offset_s), offset_s) for offset_s in offsets_s),
+        (recording.audio.backwards(), np.inf),
+        (read_audio(other).of_length(recording.n_frames), np.inf),
     )
     return [
         Question(found.evidence, found.second, truth_s)
-        for sound, truth_s in sounds
-        for found in judge(sound, CONFIG)
+        for audio, truth_s in sounds
+        for found in judge(audio, CONFIG)
     ]
 
 

@@ -113,8 +113,8 @@ class LagTask:
                 continue
             partner = (rows + turn) % n
             picked = source if source is crowded else _rows(source, rows)
-            sound = Heard(heard.tokens[partner], heard.signals[partner])
-            logits = network.compare(picked, sound, there[rows], batch["is_heard"][partner])
+            audio = Heard(heard.tokens[partner], heard.signals[partner])
+            logits = network.compare(picked, audio, there[rows], batch["is_heard"][partner])
             full = F.pad(logits.float(), (0, 1))
             target = batch["target"][rows] if not turn else _unrelated(len(rows))
             losses.append(-(target * full.log_softmax(1)).sum(1))

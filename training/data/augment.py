@@ -114,7 +114,7 @@ def cut_square(frames: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
     return np.ascontiguousarray(larger.movedim(1, -1).numpy())
 
 
-def change_pictures(
+def change_frames(
     rng: np.random.Generator, frames: NDArray[np.uint8], augmentation: Augmentation
 ) -> NDArray[np.uint8]:
     """Change (T, H, W, 3) frames, all of them in the same way."""
@@ -153,7 +153,7 @@ def without_colours(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(grey.movedim(1, -1).numpy())
 
 
-def change_sound(
+def change_audio(
     rng: np.random.Generator, waveform: NDArray[np.float32], augmentation: Augmentation
 ) -> NDArray[np.float32]:
     """Change (n,) samples at 16 kHz; their number stays."""

@@ -81,13 +81,13 @@ def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: boo
 
 
 def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
-    picture = info.picture
-    if picture is None or not info.audios:
-        what = "picture" if picture is None else "sound"
+    video = info.video
+    if video is None or not info.audios:
+        what = "picture" if video is None else "sound"
         raise MediaError(
             f"{info.path} has no {what}; clips to learn from need both.", path=info.path
         )
-    return picture, info.audios[0]
+    return video, info.audios[0]
 
 
 def _joined(decoder: ClipDecoder, n_longest: int | None) -> Clip | None:

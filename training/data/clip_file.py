@@ -65,9 +65,9 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
         info = probe(source)
     except MediaError as error:
         raise ClipFileError(error.message, path=source, details=error.details) from error
-    if info.picture is None or not info.audios:
-        raise ClipFileError("no picture" if info.picture is None else "no sound", path=source)
-    video, audio = info.picture, info.audios[0]
+    if info.video is None or not info.audios:
+        raise ClipFileError("no picture" if info.video is None else "no sound", path=source)
+    video, audio = info.video, info.audios[0]
     filled = 0.0
     with complete_or_absent(target) as partial:
         if is_prepared(info):
@@ -88,21 +88,21 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
 
 def is_prepared(info: MediaInfo) -> bool:
     """Tell whether a clip has the form already."""
-    picture = info.picture
-    if picture is None or len(info.videos) != 1 or len(info.audios) != 1:
+    video = info.video
+    if video is None or len(info.videos) != 1 or len(info.audios) != 1:
         return False
     audio = info.audios[0]
     return (
         "mp4" in info.container
-        and picture.codec == "h264"
-        and picture.frame_rate == VIDEO_FPS
-        and not picture.is_variable_rate
-        and min(picture.width_px, picture.height_px) == SHORT_SIDE_PX
-        and not picture.rotation_deg
+        and video.codec == "h264"
+        and video.frame_rate == VIDEO_FPS
+        and not video.is_variable_rate
+        and min(video.width_px, video.height_px) == SHORT_SIDE_PX
+        and not video.rotation_deg
         and audio.codec == "aac"
         and audio.sample_rate_hz == AUDIO_RATE_HZ
         and audio.n_channels <= 2
-        and start_of(picture) == start_of(audio) == 0
+        and start_of(video) == start_of(audio) == 0
     )
 
 
@@ -111,36 +111,36 @@ def _transcode(
 ) -> tuple[float, float]:
     """Return how long both picture and sound are, in seconds, and which share damage took."""
     zero = clip_start(video, audio)
-    picture_gaps, sound_gaps = Gaps(), Gaps()
+    video_gaps, audio_gaps = Gaps(), Gaps()
     with av.open(str(target), "w", format="mp4", options=_MUX_OPTIONS) as container:
         packets: list[_Packet] = []
         n_samples = n_frames = 0
         # Streams are declared before the first of them is encoded.
-        sound = _sound(source, audio, zero, sound_gaps)
-        pictures = _pictures(source, video, zero, picture_gaps)
-        first_sound, first_picture = next(sound, None), next(pictures, None)
-        if first_sound is None or first_picture is None:
-            what = "sound" if first_sound is None else "picture"
+        blocks = _audio(source, audio, zero, audio_gaps)
+        pictures = _pictures(source, video, zero, video_gaps)
+        first_audio, first_frame = next(blocks, None), next(pictures, None)
+        if first_audio is None or first_frame is None:
+            what = "sound" if first_audio is None else "picture"
             raise MediaError(f"the {what} of {source} cannot be decoded", path=source)
-        picture_stream = _add_picture(container, first_picture)
-        sound_stream = container.add_stream(
-            "aac", rate=AUDIO_RATE_HZ, layout=first_sound.layout.name
+        video_stream = _add_picture(container, first_frame)
+        audio_stream = container.add_stream(
+            "aac", rate=AUDIO_RATE_HZ, layout=first_audio.layout.name
         )
-        for block in _chained(first_sound, sound):
+        for block in _chained(first_audio, blocks):
             block.pts, block.time_base = n_samples, Fraction(1, AUDIO_RATE_HZ)
             n_samples += block.samples
-            packets += sound_stream.encode(block)
-        packets += sound_stream.encode(None)
-        for picture in _chained(first_picture, pictures):
-            picture.pts, picture.time_base = n_frames, Fraction(1, VIDEO_FPS)
+            packets += audio_stream.encode(block)
+        packets += audio_stream.encode(None)
+        for frame in _chained(first_frame, pictures):
+            frame.pts, frame.time_base = n_frames, Fraction(1, VIDEO_FPS)
             n_frames += 1
-            packets += picture_stream.encode(picture)
-        packets += picture_stream.encode(None)
+            packets += video_stream.encode(frame)
+        packets += video_stream.encode(None)
         packets.sort(key=_decoding_time)
         for packet in packets:
             container.mux(packet)
     length_s = min(n_frames / VIDEO_FPS, n_samples / AUDIO_RATE_HZ)
-    return length_s, share_filled(picture_gaps, sound_gaps, length_s)
+    return length_s, share_filled(video_gaps, audio_gaps, length_s)
 
 
 def _add_picture(container: OutputContainer, first: VideoFrame) -> AvVideoStream:
@@ -164,14 +164,14 @@ def _pictures(source: Path, video: VideoStream, zero: Fraction, gaps: Gaps) -> I
                 yield frame
 
 
-def _sound(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iterator[AudioFrame]:
+def _audio(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iterator[AudioFrame]:
     """Yield the sound from time 0 on; what is missing before or between is silence."""
     with StreamReader(source, audio.index, AudioFrame, threading.Event()) as reader:
         frames = gaps.watch(reader, Fraction(0))
         first = next(frames, None)
         if first is None:
             return
-        graph = _sound_graph(first, zero)
+        graph = _audio_graph(first, zero)
         for frame in _filtered(graph, _chained(first, frames)):
             if isinstance(frame, AudioFrame):
                 yield frame
@@ -197,7 +197,7 @@ def _picture_graph(first: VideoFrame, video: VideoStream, zero: Fraction) -> Gra
     return graph
 
 
-def _sound_graph(first: AudioFrame, zero: Fraction) -> Graph:
+def _audio_graph(first: AudioFrame, zero: Fraction) -> Graph:
     graph = Graph()
     graph.threads = 1
     buffer = graph.add_abuffer(

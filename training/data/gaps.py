@@ -24,18 +24,18 @@ class Gaps:
         self.missing_s = Fraction(0)
         self.is_damaged = False
 
-    def watch(self, reader: StreamReader[FrameT], picture_s: Fraction) -> Iterator[FrameT]:
+    def watch(self, reader: StreamReader[FrameT], video_start_s: Fraction) -> Iterator[FrameT]:
         """Yield all frames of a reader.
 
         Args:
             reader: At the beginning of its stream.
-            picture_s: How long a picture lasts, in seconds; sound tells itself.
+            video_start_s: How long a picture lasts, in seconds; sound tells itself.
         """
         end: Fraction | None = None
         for frame in reader.frames():
             begin = time_of(frame)
             if begin is not None:
-                lasts_s, least_s = picture_s, picture_s / 2
+                lasts_s, least_s = video_start_s, video_start_s / 2
                 if isinstance(frame, AudioFrame):
                     lasts_s = Fraction(frame.samples, frame.sample_rate)
                     least_s = Fraction(GAP_S)
@@ -46,8 +46,8 @@ class Gaps:
         self.is_damaged = reader.n_damaged > 0 or bool(reader.failure)
 
 
-def share_filled(picture: Gaps, sound: Gaps, length_s: float) -> float:
+def share_filled(video: Gaps, audio: Gaps, length_s: float) -> float:
     """Return which share of a damaged clip is filled in, of picture or sound; 0 of others."""
-    if not (picture.is_damaged or sound.is_damaged) or not length_s:
+    if not (video.is_damaged or audio.is_damaged) or not length_s:
         return 0.0
-    return min(1.0, float(max(picture.missing_s, sound.missing_s)) / length_s)
+    return min(1.0, float(max(video.missing_s, audio.missing_s)) / length_s)

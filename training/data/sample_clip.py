@@ -53,9 +53,9 @@ def hits(seed: int = 7) -> tuple[tuple[float, int], ...]:
 def render_frame(index: int) -> NDArray[np.uint8]:
     """Return frame `index` as (360, 640, 3) uint8 RGB."""
     y, x = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
-    picture = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
-    picture[:] = _BACKGROUND
-    picture += (18 * (1 - y / HEIGHT_PX))[..., None]
+    video = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
+    video[:] = _BACKGROUND
+    video += (18 * (1 - y / HEIGHT_PX))[..., None]
     for pad, (centre_x, centre_y, radius, colour, _, _) in enumerate(_PADS):
         ages_s = [index / FRAME_RATE - t for t, p in hits() if p == pad]
         glow = max((math.exp(-age_s / _GLOW_S) for age_s in ages_s if age_s >= 0), default=0.0)
@@ -63,16 +63,16 @@ def render_frame(index: int) -> NDArray[np.uint8]:
         distance = np.hypot(x - centre_x, (y - centre_y - 10 * glow) * 1.6)
         inside = np.clip(radius - distance, 0, 1)[..., None]
         lit = np.array(colour, np.float32) * (0.32 + 0.68 * glow) + 60 * glow
-        picture = picture * (1 - inside) + lit * inside
+        video = video * (1 - inside) + lit * inside
         rim = np.clip(2.5 - np.abs(distance - radius), 0, 1)[..., None]
-        picture = picture * (1 - rim) + np.array(colour, np.float32) * (0.6 + 0.4 * glow) * rim
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        video = video * (1 - rim) + np.array(colour, np.float32) * (0.6 + 0.4 * glow) * rim
+    return np.clip(video, 0, 255).astype(np.uint8)
 
 
 def render_sound(offset_s: float) -> NDArray[np.float32]:
     """Return (2, N) float32 at 48 kHz, every hit sounding `offset_s` before it is seen."""
     rng = np.random.default_rng(11)
-    sound = 0.002 * rng.standard_normal(DURATION_S * SAMPLE_RATE_HZ)
+    audio = 0.002 * rng.standard_normal(DURATION_S * SAMPLE_RATE_HZ)
     for time_s, pad in hits():
         start = round((time_s - offset_s) * SAMPLE_RATE_HZ)
         *_, pitch_hz, decay_s = _PADS[pad]
@@ -80,9 +80,9 @@ def render_sound(offset_s: float) -> NDArray[np.float32]:
         drum = np.sin(2 * np.pi * pitch_hz * (t + 0.02 * (1 - np.exp(-t / 0.02))))
         stroke = 0.4 * rng.standard_normal(t.size) * np.exp(-t / 0.004)
         note = (0.5 * drum + stroke) * np.exp(-t / decay_s)
-        begin, end = max(start, 0), min(start + t.size, sound.size)
-        sound[begin:end] += note[begin - start : end - start]
-    return np.clip(np.stack([sound, sound]), -0.98, 0.98).astype(np.float32)
+        begin, end = max(start, 0), min(start + t.size, audio.size)
+        audio[begin:end] += note[begin - start : end - start]
+    return np.clip(np.stack([audio, audio]), -0.98, 0.98).astype(np.float32)
 
 
 def write_sample_clip(target: Path, offset_s: float = OFFSET_S) -> None:
@@ -93,25 +93,25 @@ def write_sample_clip(target: Path, offset_s: float = OFFSET_S) -> None:
         offset_s: By how much the audio is early, in seconds.
     """
     with av.open(target, "w") as container:
-        picture = container.add_stream(
+        video = container.add_stream(
             "libx264", rate=FRAME_RATE, options={"crf": "23", "preset": "slow"}
         )
-        picture.width, picture.height, picture.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
-        sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
-        sound.bit_rate = 128_000
+        video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        audio_stream = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
+        audio_stream.bit_rate = 128_000
         for index in range(DURATION_S * FRAME_RATE):
             frame = av.VideoFrame.from_ndarray(render_frame(index), format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE)
-            container.mux(picture.encode(frame))
-        container.mux(picture.encode(None))
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
         samples = render_sound(offset_s)
         for begin in range(0, samples.shape[1], 1024):
             block = np.ascontiguousarray(samples[:, begin : begin + 1024])
             audio = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
             audio.sample_rate, audio.pts = SAMPLE_RATE_HZ, begin
             audio.time_base = Fraction(1, SAMPLE_RATE_HZ)
-            container.mux(sound.encode(audio))
-        container.mux(sound.encode(None))
+            container.mux(audio_stream.encode(audio))
+        container.mux(audio_stream.encode(None))
 
 
 def main() -> None:

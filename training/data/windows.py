@@ -61,14 +61,14 @@ def augmented_sample(
     first_sample, last_sample = cut.first_samples[0], cut.first_samples[-1] + SEGMENT_SAMPLES
     waveform = clip.waveform[first_sample:last_sample]
     if not apart:
-        frames = augment.change_pictures(rng, frames, augmentation)
-        waveform = augment.change_sound(rng, waveform, augmentation)
+        frames = augment.change_frames(rng, frames, augmentation)
+        waveform = augment.change_audio(rng, waveform, augmentation)
     seen = _segments(frames, [frame - first for frame in cut.first_frames], SEGMENT_FRAMES)
     starts = [sample - first_sample for sample in cut.first_samples]
     heard = _segments(waveform, starts, SEGMENT_SAMPLES)
     if apart:
-        seen = np.stack([augment.change_pictures(rng, one, augmentation) for one in seen])
-        heard = np.stack([augment.change_sound(rng, one, augmentation) for one in heard])
+        seen = np.stack([augment.change_frames(rng, one, augmentation) for one in seen])
+        heard = np.stack([augment.change_audio(rng, one, augmentation) for one in heard])
     return _sample(video_input(seen).half(), heard, cut)
 
 

@@ -128,8 +128,8 @@ def clip_features(
         raise ValueError(f"expected at least {SEGMENT_FRAMES} frames, got {n_frames}")
     views = plan_views(plan, (width, height), name)
     visual = torch.stack([_look(network, clip.frames, view, n_segments) for view in views])
-    n_sounds = (n_frames - SEGMENT_FRAMES) // plan.audio_hop_frames + 1
-    starts = SAMPLES_PER_FRAME * plan.audio_hop_frames * np.arange(n_sounds)
+    n_audio = (n_frames - SEGMENT_FRAMES) // plan.audio_hop_frames + 1
+    starts = SAMPLES_PER_FRAME * plan.audio_hop_frames * np.arange(n_audio)
     return {
         "visual": visual,
         "first_frames": torch.tensor([view.first_frame for view in views]),

@@ -89,8 +89,8 @@ class RunLog:
 
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
-        picture = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-        self._curves.add_image(name, picture, step, dataformats="HWC")
+        video = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+        self._curves.add_image(name, video, step, dataformats="HWC")
         save_figure(figure, self._folder / f"{name}.png")
 
 

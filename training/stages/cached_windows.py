@@ -116,9 +116,9 @@ def draw_cached_window(
     view = int(rng.integers(len(features["visual"])))
     first_of_view = int(features["first_frames"][view])
     n_places = features["visual"].shape[1] - n_segments + 1
-    n_sounds = len(features["audio"]) - SEGMENT_HOP_FRAMES * (n_segments - 1)
+    n_audio = len(features["audio"]) - SEGMENT_HOP_FRAMES * (n_segments - 1)
     firsts = first_of_view + SEGMENT_HOP_FRAMES * np.arange(n_places)
-    fitting = np.flatnonzero((firsts + offset_frames >= 0) & (firsts + offset_frames < n_sounds))
+    fitting = np.flatnonzero((firsts + offset_frames >= 0) & (firsts + offset_frames < n_audio))
     if not len(fitting):
         n_frames = len(features["audio"]) + SEGMENT_FRAMES - 1
         raise ValueError(f"no window at {offset_frames / VIDEO_FPS} s in {n_frames} frames")
@@ -127,7 +127,7 @@ def draw_cached_window(
     heard = int(firsts[place]) + offset_frames
     if jitter:
         heard += int(rng.integers(-_JITTER_FRAMES, _JITTER_FRAMES + 1))
-    heard = int(np.clip(heard, 0, n_sounds - 1))
+    heard = int(np.clip(heard, 0, n_audio - 1))
     rows = heard + SEGMENT_HOP_FRAMES * torch.arange(n_segments)
     return {
         "visual": features["visual"][view, place : place + n_segments],

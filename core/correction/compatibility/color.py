@@ -26,39 +26,45 @@ _UNSAID = {
 _RGB = ("rgb", "gbr", "bgr", "pal", "argb", "abgr")
 """How names of pixel formats begin to which such descriptions say nothing."""
 
-_N_PACKETS_TO_FIRST_PICTURE = 64
+_N_PACKETS_TO_FIRST_FRAME = 64
 
 
-def held_colours(output: OutputFormat) -> Collection[str]:
+def carried_colors(output: OutputFormat) -> Collection[str]:
     """Return which traits of colour a container has a place for."""
     if not output.holds_chapters:
         return ()
-    return [trait for trait in _UNSAID if not (output is MOV and trait == "color_range")]
+    return [
+        stream_property
+        for stream_property in _UNSAID
+        if not (output is MOV and stream_property == "color_range")
+    ]
 
 
-def stated_colours(stream: VideoStream) -> dict[str, int] | None:
+def stated_colors(stream: VideoStream) -> dict[str, int] | None:
     """Return what is stated about a stream, by trait; None where that has no meaning."""
     if (stream.codec_context.pix_fmt or "").startswith(_RGB):
         return None
     return _stated(stream.codec_context)
 
 
-def only_contained_colours(info: MediaInfo, output: OutputFormat) -> bool:
+def container_only_colors(info: MediaInfo, output: OutputFormat) -> bool:
     """Tell whether colours are stated by the container alone, and have no place in another."""
-    if info.picture is None:
+    if info.video is None:
         return False
     with open_container(info.path) as reader:
-        stream = reader.streams[info.picture.index]
+        stream = reader.streams[info.video.index]
         # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
         context: object = stream.codec_context
         if not isinstance(stream, VideoStream) or context is None:
             return False
-        held = held_colours(output)
-        stated = {k: v for k, v in (stated_colours(stream) or {}).items() if k not in held}
+        held = carried_colors(output)
+        stated = {k: v for k, v in (stated_colors(stream) or {}).items() if k not in held}
         if not stated:
             return False
         coded = _coded_colours(reader, stream)
-        return any(coded.get(trait) != number for trait, number in stated.items())
+        return any(
+            coded.get(stream_property) != number for stream_property, number in stated.items()
+        )
 
 
 def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
@@ -67,7 +73,7 @@ def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, 
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = stream.codec_context.extradata
     try:
-        for packet in islice(reader.demux(stream), _N_PACKETS_TO_FIRST_PICTURE):
+        for packet in islice(reader.demux(stream), _N_PACKETS_TO_FIRST_FRAME):
             for frame in decoder.decode(packet):
                 return _stated(frame)
     except FFmpegError:
@@ -76,5 +82,9 @@ def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, 
 
 
 def _stated(what: VideoCodecContext | VideoFrame) -> dict[str, int]:
-    numbers = {trait: int(getattr(what, trait)) for trait in _UNSAID}
-    return {trait: number for trait, number in numbers.items() if number not in _UNSAID[trait]}
+    numbers = {stream_property: int(getattr(what, stream_property)) for stream_property in _UNSAID}
+    return {
+        stream_property: number
+        for stream_property, number in numbers.items()
+        if number not in _UNSAID[stream_property]
+    }

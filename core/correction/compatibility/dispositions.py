@@ -12,7 +12,7 @@ from av.container import Container, InputContainer
 from av.stream import Disposition, Stream
 
 from core.media.formats.output_format import OutputFormat
-from core.media.stream_kind import is_picture
+from core.media.stream_kind import is_attached_picture
 
 _NONE = Disposition(0)
 _FLAGGED = frozenset({"video", "audio", "subtitle"})
@@ -65,14 +65,14 @@ _ALIKE = (
 """MP4 has one word for both of a pair; MPEG-TS, for both of the second."""
 
 
-def flag_notes(
+def disposition_notes(
     reader: InputContainer, source: Path, target: Path, output: OutputFormat
 ) -> Iterator[str]:
     """Say which flags of an opened source its copy will lack, and which it will have besides."""
     lost = [
         f"{_words(flags)} of stream {stream.index}"
         for stream in _flagged(reader)
-        if (flags := _telling(stream) & ~held_flags(stream, output))
+        if (flags := _informative(stream) & ~carried_dispositions(stream, output))
     ]
     if lost:
         yield (
@@ -87,9 +87,9 @@ def flag_notes(
             )
 
 
-def has_other_flags(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
+def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
     """Tell whether a copy has other flags than its container can hold of the source's."""
-    held = _telling(stream) & held_flags(stream, output)
+    held = _informative(stream) & carried_dispositions(stream, output)
     if held & ~copy.disposition:
         return True
     allowed = stream.disposition
@@ -101,7 +101,7 @@ def has_other_flags(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
     return bool(copy.disposition & ~allowed)
 
 
-def held_flags(stream: Stream, output: OutputFormat) -> Disposition:
+def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
     """Return the flags that a container can hold on such a stream."""
     if output.name == "mpegts" and stream.type == "audio":
         return next((flag for flag in _ONE_OF_MPEG if stream.disposition & flag), _NONE)
@@ -112,10 +112,10 @@ def held_flags(stream: Stream, output: OutputFormat) -> Disposition:
 
 
 def _flagged(reader: Container) -> Iterator[Stream]:
-    return (s for s in reader.streams if s.type in _FLAGGED and not is_picture(s))
+    return (s for s in reader.streams if s.type in _FLAGGED and not is_attached_picture(s))
 
 
-def _telling(stream: Stream) -> Disposition:
+def _informative(stream: Stream) -> Disposition:
     """Return the flags of a stream that tell something.
 
     The first stream of picture or sound is played also where none is marked as the default.

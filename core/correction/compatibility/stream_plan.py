@@ -25,7 +25,7 @@ from core.correction.compatibility.timecodes import (
     text_of,
     timecode_tracks,
 )
-from core.correction.retime.codec_choice import SoundCoding, add_sound
+from core.correction.retime.codec_choice import AudioCoding, add_audio
 from core.media.formats.mpegts import keeps_pids, kept_number, kept_texts, read_services
 from core.media.formats.output_format import (
     AVI,
@@ -40,7 +40,7 @@ from core.media.formats.output_format import (
 from core.media.stream_kind import (
     codec_name,
     has_codec,
-    is_picture,
+    is_attached_picture,
     is_uncompressed,
     packet_samples,
 )
@@ -120,7 +120,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
             copied.append(CopiedStream(stream.index, keeps_tag=True))
         elif _accepts(output, reader, stream, keeps_tag=False):
             copied.append(CopiedStream(stream.index, keeps_tag=False))
-        elif is_picture(stream):
+        elif is_attached_picture(stream):
             left_out.append(f"{name} is left out: {target.name} cannot hold covers.")
         else:
             refused.append(
@@ -140,7 +140,7 @@ def describe(
     reader: InputContainer,
     source: Path,
     plan: StreamPlan,
-    recoded: Mapping[int, SoundCoding],
+    recoded: Mapping[int, AudioCoding],
 ) -> dict[int, Stream]:
     """Give the target the source's streams and metadata.
 
@@ -162,11 +162,11 @@ def describe(
     for item in copied:
         stream = reader.streams[item.index]
         if item.index in recoded:
-            outputs[item.index] = add_sound(writer, stream, recoded[item.index])
+            outputs[item.index] = add_audio(writer, stream, recoded[item.index])
             if keeps_numbers:
                 outputs[item.index].id = stream.id
             continue
-        if plan.output is MKV and is_picture(stream):
+        if plan.output is MKV and is_attached_picture(stream):
             add_picture(writer, stream, source)
             continue
         copy = add_stream(writer, stream, keeps_tag=item.keeps_tag)
@@ -254,7 +254,7 @@ def loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
 def _accepts(
     output: OutputFormat, reader: InputContainer, stream: Stream, *, keeps_tag: bool
 ) -> bool:
-    if is_picture(stream) and output is not MP4:
+    if is_attached_picture(stream) and output is not MP4:
         return output is MKV and codec_name(stream) in PICTURE_TYPES
     if output.name == "mpegts" and codec_name(stream) not in TS_CODECS:
         return False

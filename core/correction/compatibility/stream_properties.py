@@ -21,14 +21,14 @@ from av.stream import AttachmentStream, DataStream, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.color import held_colours, stated_colours
+from core.correction.compatibility.color import carried_colors, stated_colors
 from core.correction.compatibility.stream_plan import loses_shape
 from core.correction.compatibility.timecodes import timecode_change
 from core.media.formats.nal_units import parameter_sets
 from core.media.formats.output_format import OutputFormat
 from core.media.formats.stream_header import index_of
-from core.media.probe import first_picture
-from core.media.stream_kind import has_codec, is_picture, stream_keys
+from core.media.probe import decode_first_frame
+from core.media.stream_kind import has_codec, is_attached_picture, stream_keys
 
 _ACCEPTED_S = Fraction(2, 1000)
 """Chapters and streams are each rounded to a millisecond."""
@@ -64,7 +64,7 @@ class OpenedFile:
     reader: InputContainer
 
 
-def changed_traits(
+def changed_properties(
     source: OpenedFile,
     copy: OpenedFile,
     output: OutputFormat,
@@ -88,9 +88,9 @@ def changed_traits(
         if isinstance(stream, DataStream) or not has_codec(stream) or not has_codec(other):
             continue
         names = [*_changed_of_stream(stream, other, output)]
-        if stream.type == "video" and not is_picture(stream):
-            first = first_picture(source.path, stream.index)
-            found = first_picture(copy.path, other.index)
+        if stream.type == "video" and not is_attached_picture(stream):
+            first = decode_first_frame(source.path, stream.index)
+            found = decode_first_frame(copy.path, other.index)
             names += _changed_of_picture(first, found, output)
             names += _changed_timecode(stream, other, output)
         yield from (f"{name} of stream {stream.index} ({stream.type})" for name in names)
@@ -170,13 +170,17 @@ def _differs_in_colour(
     stream: VideoStream, other: VideoStream, output: OutputFormat, *, wraps: bool
 ) -> bool:
     """Tell whether a copy describes colour differently, where its container can describe it."""
-    before, after = stated_colours(stream), stated_colours(other)
+    before, after = stated_colors(stream), stated_colors(other)
     if before is None or after is None:
         return False
-    for trait in before.keys() | after.keys():
-        is_lost = trait not in after and trait not in held_colours(output)
-        is_added = trait not in before and wraps
-        if before.get(trait) != after.get(trait) and not is_lost and not is_added:
+    for stream_property in before.keys() | after.keys():
+        is_lost = stream_property not in after and stream_property not in carried_colors(output)
+        is_added = stream_property not in before and wraps
+        if (
+            before.get(stream_property) != after.get(stream_property)
+            and not is_lost
+            and not is_added
+        ):
             return True
     return False
 

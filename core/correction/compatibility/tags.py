@@ -12,8 +12,8 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.color import only_contained_colours
-from core.correction.compatibility.dispositions import flag_notes, has_other_flags
+from core.correction.compatibility.color import container_only_colors
+from core.correction.compatibility.dispositions import disposition_notes, has_other_dispositions
 from core.correction.compatibility.stream_plan import CONTAINER_KEYS, keeps_data
 from core.correction.compatibility.timecodes import (
     REEL_NAME,
@@ -29,7 +29,7 @@ from core.media.formats.mpegts import changed_services, read_services, service_n
 from core.media.formats.output_format import MP4, OutputFormat, is_statistic
 from core.media.formats.stream_header import index_of
 from core.media.info import MediaInfo
-from core.media.stream_kind import is_picture, stream_keys
+from core.media.stream_kind import is_attached_picture, stream_keys
 
 _WITH_TEXTS = frozenset({"video", "audio", "subtitle", "attachment"})
 _DESCRIBED = _WITH_TEXTS - {"attachment"}
@@ -64,7 +64,7 @@ _TOOL_KEYS = frozenset({
 """What names the program that wrote a file, and what it numbers."""
 
 
-def lost_texts(
+def lost_tags_of(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
 ) -> Iterator[str]:
     """Say which chapters, metadata and flags of an opened source have no place in the target."""
@@ -75,11 +75,11 @@ def lost_texts(
     if lost:
         names = ", ".join(_text_name(*text) for text in lost)
         yield f"Metadata of {name} that {target.name} cannot hold are left out: {names}."
-    yield from flag_notes(reader, info.path, target, output)
+    yield from disposition_notes(reader, info.path, target, output)
     yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
-def changed_texts(
+def changed_tags(
     reader: InputContainer, copy: InputContainer, output: OutputFormat
 ) -> Iterator[str]:
     """Yield the names of texts and flags that differ in a copy, but for those it cannot hold."""
@@ -95,7 +95,7 @@ def changed_texts(
         if is_compared and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
             yield from _differing_labels(stream, copies[key], output)
-            if key[0] in _DESCRIBED and has_other_flags(stream, copies[key], output):
+            if key[0] in _DESCRIBED and has_other_dispositions(stream, copies[key], output):
                 yield f"flags of stream {stream.index}"
 
 
@@ -163,7 +163,7 @@ def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int |
         return lost
     kept = (_TRACK_KEYS if output.is_mp4 else frozenset({"language"})) | _MUXER_KEYS
     for stream in reader.streams:
-        has_texts = stream.type in _DESCRIBED and not is_picture(stream)
+        has_texts = stream.type in _DESCRIBED and not is_attached_picture(stream)
         if has_texts or keeps_data(stream, reader, output):
             lost += [
                 (stream.index, key)
@@ -204,15 +204,15 @@ def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[s
     return frozenset()
 
 
-def lost_marks(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
+def lost_chapters_and_flags(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
     """Say which descriptions of the picture have no place in the target."""
-    picture = info.picture
-    if picture is not None and picture.rotation_deg and not output.holds_chapters:
+    video = info.video
+    if video is not None and video.rotation_deg and not output.holds_chapters:
         yield (
-            f"{info.path.name} is shown turned by {picture.rotation_deg}°, which {target.name} "
+            f"{info.path.name} is shown turned by {video.rotation_deg}°, which {target.name} "
             "cannot say; choose a name that ends in .mp4 or .mkv to keep it."
         )
-    if only_contained_colours(info, output):
+    if container_only_colors(info, output):
         yield (
             f"The description of colour of {info.path.name} is left out: {target.name} cannot hold "
             "it; choose a name that ends in .mp4 or .mkv to keep it."

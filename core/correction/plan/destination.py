@@ -16,7 +16,7 @@ _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
 
 
-def check_place(
+def check_destination(
     info: MediaInfo,
     target: Path,
     *,

@@ -13,14 +13,14 @@ _LEAST_S = Fraction(1, 1000)
 def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
     """Say how the length of the file will differ."""
     moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
-    if info.picture is None or not moved:
+    if info.video is None or not moved:
         return
     if output is MXF:
         yield from _mxf_notes(info, moved, correction)
         return
     if output.keeps_times:
         yield from _head_notes(info, moved, correction, output)
-    start_s = min(start_of(info.picture), *(start_of(audio) for audio in info.audios))
+    start_s = min(start_of(info.video), *(start_of(audio) for audio in info.audios))
     end_s = start_s + Fraction(info.duration_s)
     ends_s = [end for audio in moved if (end := _end_s(audio)) is not None]
     is_known = len(ends_s) == len(moved)
@@ -31,7 +31,7 @@ def length_notes(info: MediaInfo, correction: Correction, output: OutputFormat) 
         most = "" if is_known else "up to "
         yield f"The file gets {most}{_ms(later_s)} longer, since its sound ends later."
         return
-    others: list[VideoStream | AudioStream] = [info.picture]
+    others: list[VideoStream | AudioStream] = [info.video]
     others += [audio for audio in info.audios if audio not in moved]
     others_s = [end for stream in others if (end := _end_s(stream)) is not None]
     if is_known and len(others_s) == len(others):
@@ -44,33 +44,33 @@ def _head_notes(
     info: MediaInfo, moved: list[AudioStream], correction: Correction, output: OutputFormat
 ) -> Iterator[str]:
     """Say what happens to sound that comes before the picture, where packets have times."""
-    assert info.picture is not None
+    assert info.video is not None
     first_s = min(start_of(audio) for audio in moved)
-    before_s = min(start_of(info.picture), first_s) - correction.target_of(first_s)
+    before_s = min(start_of(info.video), first_s) - correction.target_of(first_s)
     if before_s > _LEAST_S:
-        sound = f"The first {_ms(before_s)} of the sound come before the picture"
+        stream = f"The first {_ms(before_s)} of the sound come before the picture"
         if output.is_mp4:
-            yield f"{sound}: they are kept in the file and not played."
+            yield f"{stream}: they are kept in the file and not played."
         else:
-            yield f"{sound}: the file gets longer by as much."
+            yield f"{stream}: the file gets longer by as much."
 
 
 def _mxf_notes(info: MediaInfo, moved: list[AudioStream], correction: Correction) -> Iterator[str]:
     """Say what becomes of the end of the sound, since MXF ends it with the picture."""
-    assert info.picture is not None
-    picture_end_s = _end_s(info.picture)
+    assert info.video is not None
+    video_end_s = _end_s(info.video)
     for audio in moved:
         end_s = _end_s(audio)
-        if picture_end_s is None or end_s is None:
+        if video_end_s is None or end_s is None:
             yield "MXF ends with the picture: sound after it is left out, missing sound is silence."
             return
-        later_s = correction.target_of(end_s) - picture_end_s
-        sound = f"stream {audio.index} of {info.path.name} (audio)"
+        later_s = correction.target_of(end_s) - video_end_s
+        stream = f"stream {audio.index} of {info.path.name} (audio)"
         if later_s > _LEAST_S:
-            yield f"The last {_ms(later_s)} of {sound} are left out: MXF ends with the picture."
+            yield f"The last {_ms(later_s)} of {stream} are left out: MXF ends with the picture."
         elif later_s < -_LEAST_S:
             yield (
-                f"{sound[:1].upper()}{sound[1:]} gets {_ms(later_s)} of silence at its end: MXF "
+                f"{stream[:1].upper()}{stream[1:]} gets {_ms(later_s)} of silence at its end: MXF "
                 "ends sound and picture together."
             )
 

@@ -61,19 +61,19 @@ def hidden_parts(info: MediaInfo) -> Iterator[HiddenPart]:
                 continue
             first_s = packet.pts * packet.time_base
             end_s = first_s + (track.duration or 0) * (track.time_base or 0)
-        is_picture = isinstance(stream, VideoStream)
-        least_s = _PICTURE_S if is_picture else PRIMING_S
+        is_attached_picture = isinstance(stream, VideoStream)
+        least_s = _PICTURE_S if is_attached_picture else PRIMING_S
         head_s, tail_s = span.begin_s - first_s, end_s - (span.end_s or end_s)
-        least_head_s = _ROUNDED_S if is_picture else PRIMING_S
+        least_head_s = _ROUNDED_S if is_attached_picture else PRIMING_S
         if head_s > least_head_s or tail_s > least_s:
-            words = f"stream {stream.index} ({'video' if is_picture else 'audio'})"
+            words = f"stream {stream.index} ({'video' if is_attached_picture else 'audio'})"
             zero_s = Fraction(0)
             yield HiddenPart(words, max(head_s, zero_s), max(tail_s, zero_s))
 
 
 def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
     """Say what an edit list of the source hides and the target would show."""
-    if output.is_mp4 or info.picture is None or not info.container.startswith("mov"):
+    if output.is_mp4 or info.video is None or not info.container.startswith("mov"):
         return
     for audio in info.audios:
         before_s = start_of(audio) - first_time_s(info, audio.index)
@@ -83,8 +83,8 @@ def shown_by_others(info: MediaInfo, target: Path, output: OutputFormat) -> Iter
                 f"{audio.index}, which {target.name} will let be heard; choose a name that ends "
                 "in .mp4 or .mov to keep it hidden."
             )
-    before_s = start_of(info.picture) - first_time_s(info, info.picture.index)
-    behind_s = _hidden_tail_s(info, info.picture.index)
+    before_s = start_of(info.video) - first_time_s(info, info.video.index)
+    behind_s = _hidden_tail_s(info, info.video.index)
     for hidden_s, place in ((before_s, "before its beginning"), (behind_s, "behind its end")):
         if hidden_s > 0:
             yield (

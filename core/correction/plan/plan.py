@@ -11,12 +11,12 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
-from core.correction.compatibility.tags import lost_marks, lost_texts
+from core.correction.compatibility.tags import lost_chapters_and_flags, lost_tags_of
 from core.correction.correction import Correction, Inexact
 from core.correction.plan.duration_notes import length_notes
 from core.correction.plan.hidden_media import shown_by_others
-from core.correction.plan.refusals import unfit
-from core.correction.retime.codec_choice import PCM_16, SoundCoding, sound_coding
+from core.correction.plan.refusals import refusals
+from core.correction.retime.codec_choice import PCM_16, AudioCoding, audio_coding
 from core.correction.retime.notes import border_notes, place_notes
 from core.media.formats.truncation import cut_notes
 from core.media.info import AudioStream, MediaInfo, start_of
@@ -58,7 +58,7 @@ class Move:
     method: Method
     delay_s: Fraction
     n_units: int = 0
-    coding: SoundCoding | None = None
+    coding: AudioCoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +125,18 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     with open_container(info.path) as reader:
         streams = plan_streams(reader, info.path, target)
         moves, choices = _moves(reader, info, correction, streams)
-        lost = (*streams.left_out, *lost_texts(reader, info, target, streams.output))
+        lost = (*streams.left_out, *lost_tags_of(reader, info, target, streams.output))
     moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
     remainders_s = [move.delay_s - correction.audio_delay_s for move in moved]
     remainder_s = max(remainders_s, key=abs, default=Fraction(0))
     moved_s = correction.audio_delay_s + remainder_s
-    refused = (*unfit(info, streams), *streams.refused, *_unencoded(info, moves, target))
+    refused = (*refusals(info, streams), *streams.refused, *_unencoded(info, moves, target))
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
         *cut_notes(info),
         *lost,
-        *lost_marks(info, target, streams.output),
+        *lost_chapters_and_flags(info, target, streams.output),
         *shown_by_others(info, target, streams.output),
         *_notes(moves, streams, info, correction),
         *length_notes(info, replace(correction, audio_delay_s=moved_s), streams.output),
@@ -159,7 +159,7 @@ def _moves(
         is_moved = audio.index in correction.audio_stream_indices
         delay_s = correction.audio_delay_s if is_moved else Fraction(0)
         if is_moved and correction.retiming is not None:
-            coding = sound_coding(info, audio.index, streams.output)
+            coding = audio_coding(info, audio.index, streams.output)
             moves.append(Move(audio.index, Method.RETIMED, delay_s, coding=coding))
         elif streams.output.keeps_times:
             if is_moved:
@@ -263,25 +263,27 @@ def _notes(
     name = streams.output.name.upper()
     notes: list[str] = []
     for move in moves:
-        sound = f"Stream {move.stream_index} of {info.path.name} (audio)"
+        stream = f"Stream {move.stream_index} of {info.path.name} (audio)"
         if move.method is Method.DECODED:
-            notes.append(f"{sound} is decoded and written as 16-bit PCM.")
+            notes.append(f"{stream} is decoded and written as 16-bit PCM.")
         if move.coding is not None:
-            notes.append(f"{sound} is encoded again, as {move.coding.words}; nothing else is.")
+            notes.append(f"{stream} is encoded again, as {move.coding.words}; nothing else is.")
         if move.method is Method.PACKETS:
-            notes.append(_packets_note(sound, move, name, correction))
+            notes.append(_packets_note(stream, move, name, correction))
         elif move.method is Method.TIMES or not move.n_units:
             continue
         elif move.n_units > 0:
             ms = _ms(move.delay_s)
-            notes.append(f"{sound} gets {ms} of silence in front of it, since {name} has no times.")
+            notes.append(
+                f"{stream} gets {ms} of silence in front of it, since {name} has no times."
+            )
         else:
             ms = _ms(move.delay_s)
-            notes.append(f"{sound} loses its first {ms}, which would be heard before the picture.")
+            notes.append(f"{stream} loses its first {ms}, which would be heard before the picture.")
     return notes
 
 
-def _packets_note(sound: str, move: Move, name: str, correction: Correction) -> str:
+def _packets_note(stream: str, move: Move, name: str, correction: Correction) -> str:
     packets = _packets(move.n_units)
     said = "stays as it is"
     if move.n_units:
@@ -290,7 +292,7 @@ def _packets_note(sound: str, move: Move, name: str, correction: Correction) -> 
     error_s = move.delay_s - correction.audio_delay_s
     goal = f"{_ms(error_s)} {_way(error_s)} than asked for" if error_s else "as asked for"
     place = f"{_ms(move.delay_s)} {_way(move.delay_s)}, {goal}" if move.delay_s else goal
-    return f"{sound} {said}, since {name} has no times: it comes {place}."
+    return f"{stream} {said}, since {name} has no times: it comes {place}."
 
 
 def _way(seconds: Fraction) -> str:

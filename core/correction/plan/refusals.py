@@ -11,7 +11,7 @@ from core.media.reader import open_container
 _N_PACKETS_LOOKED_AT = 4096
 
 
-def unfit(info: MediaInfo, streams: StreamPlan) -> Iterator[str]:
+def refusals(info: MediaInfo, streams: StreamPlan) -> Iterator[str]:
     """Say why a source cannot be copied into a container.
 
     Args:

@@ -69,7 +69,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class SoundCoding:
+class AudioCoding:
     """How sound is encoded; rate and channels are those of the source.
 
     Attributes:
@@ -94,12 +94,12 @@ class SoundCoding:
         return f"{name}, {16 if bits == 16 else 24}-bit" if name != "PCM" else f"PCM ({self.codec})"
 
 
-PCM_16 = SoundCoding("pcm_s16le", "pcm_s16le", "s16")
+PCM_16 = AudioCoding("pcm_s16le", "pcm_s16le", "s16")
 
 
 # Plans are made several times of one export, and measuring reads a part of the file.
 @lru_cache(maxsize=32)
-def sound_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> SoundCoding | None:
+def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> AudioCoding | None:
     """Return how a stream is encoded again for a container; None if it takes nothing that fits.
 
     The codec is the source's where that can be encoded, at a bit rate no lower than the source's;
@@ -123,7 +123,7 @@ def is_float(sample_format: str) -> bool:
     return sample_format.startswith(("flt", "dbl"))
 
 
-def add_sound(writer: OutputContainer, stream: Stream, coding: SoundCoding) -> AudioStream:
+def add_audio(writer: OutputContainer, stream: Stream, coding: AudioCoding) -> AudioStream:
     """Add a stream to a file that takes the sound of a source, encoded again."""
     context = stream.codec_context
     assert isinstance(context, AudioCodecContext)
@@ -137,7 +137,7 @@ def add_sound(writer: OutputContainer, stream: Stream, coding: SoundCoding) -> A
     return copy
 
 
-def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Iterator[SoundCoding]:
+def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Iterator[AudioCoding]:
     context = stream.codec_context
     codec = context.codec.canonical_name
     is_short = context.format.bytes <= 2
@@ -149,7 +149,7 @@ def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Ite
         else:
             wanted = _bit_rate(codec, bit_rate, context.sample_rate, context.layout.nb_channels)
             sample_format = _format(_ENCODERS[codec], "fltp", "flt")
-            yield SoundCoding(codec, _ENCODERS[codec], sample_format, wanted)
+            yield AudioCoding(codec, _ENCODERS[codec], sample_format, wanted)
     if not output.keeps_times:
         # Coded sound begins with samples of the encoder's own, which these containers would play.
         yield PCM_16
@@ -158,10 +158,10 @@ def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Ite
         yield _lossless(codec, is_short=is_short)
 
 
-def _lossless(codec: str, *, is_short: bool) -> SoundCoding:
+def _lossless(codec: str, *, is_short: bool) -> AudioCoding:
     encoder = _ENCODERS.get(codec, codec)
     wanted = ("s16", "s16p") if is_short else ("s32", "s32p")
-    return SoundCoding(codec, encoder, _format(encoder, *wanted))
+    return AudioCoding(codec, encoder, _format(encoder, *wanted))
 
 
 def _format(encoder: str, *wanted: str) -> str:
@@ -183,7 +183,7 @@ def _bit_rate(codec: str, source: int, rate_hz: int, n_channels: int) -> int:
     return _KBPS * next((rate for rate in allowed if rate * _KBPS >= wanted), allowed[-1])
 
 
-def _is_accepted(coding: SoundCoding, stream: AudioStream, output: OutputFormat) -> bool:
+def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat) -> bool:
     """Tell whether encoder and muxer take the sound."""
     if output.name == TS.name and coding.codec not in TS_CODECS:
         return False
@@ -193,7 +193,7 @@ def _is_accepted(coding: SoundCoding, stream: AudioStream, output: OutputFormat)
         return True
     writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
     try:
-        add_sound(writer, stream, coding)
+        add_audio(writer, stream, coding)
         writer.start_encoding()
     except (FFmpegError, ValueError):
         return False

@@ -22,7 +22,7 @@ from core.errors import ExportError
 from core.media.reader import StreamReader, time_of
 
 
-class SoundFrame(NamedTuple):
+class DecodedFrame(NamedTuple):
     """Samples that were decoded together.
 
     Attributes:
@@ -37,7 +37,7 @@ class SoundFrame(NamedTuple):
     samples: NDArray[np.float32]
 
 
-class SoundFrames:
+class DecodedFrames:
     """Decodes an audio stream in a container of its own; to be closed.
 
     Attributes:
@@ -82,7 +82,7 @@ class SoundFrames:
         """Let go of the file."""
         self._reader.close()
 
-    def read(self) -> Iterator[SoundFrame]:
+    def read(self) -> Iterator[DecodedFrame]:
         """Yield all frames, once.
 
         Raises:
@@ -93,7 +93,7 @@ class SoundFrames:
             time_s = time_of(frame)
             delay = None if time_s is None else float(time_s * self.rate_hz - n_before)
             for samples in self._resampled(frame):
-                yield SoundFrame(n_before, delay, samples)
+                yield DecodedFrame(n_before, delay, samples)
                 n_before += samples.shape[1]
                 delay = None
         if self._reader.failure:
@@ -114,8 +114,8 @@ class SoundFrames:
         frame.pts = None
         for piece in filter(None, self._resampler.resample(frame)):
             samples = piece.to_ndarray().astype(np.float32, copy=False)
-            is_sound = np.isfinite(samples)
-            yield samples if is_sound.all() else np.where(is_sound, samples, np.float32(0))
+            is_audio = np.isfinite(samples)
+            yield samples if is_audio.all() else np.where(is_audio, samples, np.float32(0))
 
 
 def unsteadiness(delays: Sequence[float]) -> float:

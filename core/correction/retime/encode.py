@@ -14,7 +14,7 @@ from av.stream import Stream
 from core.correction.correction import Correction
 from core.correction.retime.codec_choice import is_float
 from core.correction.retime.notes import damage_notes
-from core.correction.retime.source_audio import SoundBlock, SourceSound
+from core.correction.retime.source_audio import AudioBlock, SourceAudio
 from core.correction.retime.stretch import retimed_blocks
 from core.errors import ExportError
 from core.progress import Monitor
@@ -63,12 +63,12 @@ class RetimedPackets:
         """
         self._output = output
         self._path, self._stream_index = path, stream_index
-        self._sound = SourceSound(path, stream_index)
+        self._audio = SourceAudio(path, stream_index)
         try:
             self._check_output()
             assert correction.retiming is not None
             blocks = retimed_blocks(
-                self._sound, correction.retiming, correction.audio_delay_s, monitor
+                self._audio, correction.retiming, correction.audio_delay_s, monitor
             )
             if from_zero:
                 blocks = _from_zero(blocks)
@@ -84,7 +84,7 @@ class RetimedPackets:
 
     def _check_output(self) -> None:
         context = self._output.codec_context
-        if (self._sound.rate_hz, self._sound.layout) != (context.sample_rate, context.layout.name):
+        if (self._audio.rate_hz, self._audio.layout) != (context.sample_rate, context.layout.name):
             raise ExportError(
                 f"The sound of {self._path.name} (stream {self._stream_index}) has another rate or "
                 "other channels than it states; export that file again.",
@@ -93,13 +93,13 @@ class RetimedPackets:
 
     def close(self) -> None:
         """Let go of the source."""
-        self._sound.close()
+        self._audio.close()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that say what became of sound that could not be kept; all of it is written."""
-        sound = f"the sound of {self._path.name} (stream {self._stream_index})"
-        return damage_notes(sound, self._sound.n_damaged, self._n_clipped)
+        audio = f"the sound of {self._path.name} (stream {self._stream_index})"
+        return damage_notes(audio, self._audio.n_damaged, self._n_clipped)
 
     def before(self, time_s: Fraction) -> Iterator["Packet[Stream]"]:
         """Yield the packets before a time on the container's own timeline."""
@@ -113,11 +113,11 @@ class RetimedPackets:
         yield from self._next
         yield from self._packets
         if until_s is not None:
-            until = round(until_s * self._sound.rate_hz)
+            until = round(until_s * self._audio.rate_hz)
             n_channels = self._output.codec_context.layout.nb_channels
             for begin in range(self._end, until, _LARGEST_FRAME):
                 silence = np.zeros((n_channels, min(_LARGEST_FRAME, until - begin)), np.float32)
-                yield from self._encode(SoundBlock(begin, silence))
+                yield from self._encode(AudioBlock(begin, silence))
         yield from self._output.encode(None)
 
     def _look_ahead(self) -> None:
@@ -127,26 +127,26 @@ class RetimedPackets:
         packet = self._next[0]
         return (packet.pts or 0) * packet.time_base
 
-    def _encoded(self, blocks: Iterator[SoundBlock]) -> Iterator["Packet[Stream]"]:
+    def _encoded(self, blocks: Iterator[AudioBlock]) -> Iterator["Packet[Stream]"]:
         for block in blocks:
             self._end = block.end
             for begin in range(0, block.samples.shape[1], _LARGEST_FRAME):
                 samples = block.samples[:, begin : begin + _LARGEST_FRAME]
-                yield from self._encode(SoundBlock(block.position + begin, samples))
+                yield from self._encode(AudioBlock(block.position + begin, samples))
 
-    def _encode(self, block: SoundBlock) -> Iterator["Packet[Stream]"]:
+    def _encode(self, block: AudioBlock) -> Iterator["Packet[Stream]"]:
         samples = np.ascontiguousarray(block.samples)
         context = self._output.codec_context
         if not is_float(context.format.name):
             self._n_clipped += int((np.abs(samples).max(axis=0) > _FULL_SCALE).sum())
             samples = np.clip(samples, -1, 1)
         frame = AudioFrame.from_ndarray(samples, format="fltp", layout=context.layout.name)
-        frame.sample_rate = self._sound.rate_hz
-        frame.pts, frame.time_base = block.position, Fraction(1, self._sound.rate_hz)
+        frame.sample_rate = self._audio.rate_hz
+        frame.pts, frame.time_base = block.position, Fraction(1, self._audio.rate_hz)
         yield from self._output.encode(frame)
 
 
-def _from_zero(blocks: Iterator[SoundBlock]) -> Iterator[SoundBlock]:
+def _from_zero(blocks: Iterator[AudioBlock]) -> Iterator[AudioBlock]:
     """Lay sound out from time 0."""
     is_first = True
     for block in blocks:
@@ -154,6 +154,6 @@ def _from_zero(blocks: Iterator[SoundBlock]) -> Iterator[SoundBlock]:
         if not samples.shape[1]:
             continue
         if is_first and block.position > 0:
-            yield SoundBlock(0, np.zeros((samples.shape[0], block.position), np.float32))
+            yield AudioBlock(0, np.zeros((samples.shape[0], block.position), np.float32))
         is_first = False
-        yield SoundBlock(max(block.position, 0), samples)
+        yield AudioBlock(max(block.position, 0), samples)

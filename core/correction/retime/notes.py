@@ -21,10 +21,10 @@ def held_span_s(info: MediaInfo, output: OutputFormat) -> tuple[float, float]:
             lies before; the others move up as a whole. MXF ends with the picture.
     """
     begin_s = 0.0 if output.is_mp4 or not output.keeps_times else -math.inf
-    picture = info.picture
-    if output is not MXF or picture is None or picture.duration_s is None:
+    video = info.video
+    if output is not MXF or video is None or video.duration_s is None:
         return begin_s, math.inf
-    return begin_s, picture.start_s + picture.duration_s
+    return begin_s, video.start_s + video.duration_s
 
 
 def place_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
@@ -45,7 +45,7 @@ def border_notes(info: MediaInfo, correction: Correction) -> Iterator[str]:
         return
     moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
     begin_s = min(map(start_of, moved), default=Fraction(0))
-    picture_s = start_of(info.picture) if info.picture is not None else Fraction(0)
+    video_start_s = start_of(info.video) if info.video is not None else Fraction(0)
     duration_s = info.duration_s or math.inf
     for before, after in pairwise(correction.retiming.pieces):
         assert before.end_s is not None
@@ -58,37 +58,37 @@ def border_notes(info: MediaInfo, correction: Correction) -> Iterator[str]:
         if (silence_s := after.target_of(after.begin_s) - change_s) >= _LEAST_S:
             said.append(f"{_ms(silence_s)} of silence are put in")
         if is_heard and said:
-            time_s = float(change_s + correction.audio_delay_s - picture_s)
+            time_s = float(change_s + correction.audio_delay_s - video_start_s)
             yield f"At {time_s:.1f} s, where the offset jumps, {' and '.join(said)}."
 
 
 def _place_notes(
     info: MediaInfo, audio: AudioStream, correction: Correction, output: OutputFormat
 ) -> Iterator[str]:
-    sound = f"Stream {audio.index} of {info.path.name} (audio)"
+    stream = f"Stream {audio.index} of {info.path.name} (audio)"
     name = output.name.upper()
     start_s = start_of(audio)
     first_s = correction.target_of(start_s)
     if first_s >= _LEAST_S:
-        yield f"{sound} gets {_ms(first_s)} of silence in front of it, since {name} has no times."
+        yield f"{stream} gets {_ms(first_s)} of silence in front of it, since {name} has no times."
     if first_s <= -_LEAST_S:
-        yield f"{sound} loses its first {_ms(first_s)}, which would be heard before the picture."
+        yield f"{stream} loses its first {_ms(first_s)}, which would be heard before the picture."
     _, end_s = held_span_s(info, output)
     if audio.duration_s is None or math.isinf(end_s):
         return
     later_s = correction.target_of(start_s + Fraction(audio.duration_s)) - Fraction(end_s)
     if later_s >= _LEAST_S:
-        yield f"{sound} loses its last {_ms(later_s)}, since {name} ends with the picture."
+        yield f"{stream} loses its last {_ms(later_s)}, since {name} ends with the picture."
     if later_s <= -_LEAST_S:
         silence = f"{_ms(later_s)} of silence after it"
-        yield f"{sound} gets {silence}, since {name} ends with the picture."
+        yield f"{stream} gets {silence}, since {name} ends with the picture."
 
 
-def damage_notes(sound: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
+def damage_notes(stream: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
     """Say what of a sound could not be kept; empty if all could.
 
     Args:
-        sound: What it is called.
+        stream: What it is called.
         n_damaged: Pieces that could not be decoded, or not wholly.
         n_clipped: Samples of the target that were too loud for its coding.
     """
@@ -96,11 +96,11 @@ def damage_notes(sound: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]:
     if n_damaged:
         pieces = "1 piece" if n_damaged == 1 else f"{n_damaged} pieces"
         are = "is" if n_damaged == 1 else "are"
-        notes.append(f"{pieces} of {sound} {are} damaged: what cannot be decoded became silence.")
+        notes.append(f"{pieces} of {stream} {are} damaged: what cannot be decoded became silence.")
     if n_clipped:
         samples = "1 sample" if n_clipped == 1 else f"{n_clipped} samples"
         were = "was" if n_clipped == 1 else "were"
-        notes.append(f"{samples} of {sound} came out louder than full scale and {were} clipped.")
+        notes.append(f"{samples} of {stream} came out louder than full scale and {were} clipped.")
     return tuple(notes)
 
 

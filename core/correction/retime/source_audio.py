@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.correction.retime.decoded_frames import SoundFrames, unsteadiness
+from core.correction.retime.decoded_frames import DecodedFrames, unsteadiness
 from core.progress import Monitor
 
 _STEP_S = Fraction(3, 4000)
@@ -41,7 +41,7 @@ _FINEST = 1000
 """Parts of a sample that the start is told in."""
 
 
-class SoundBlock(NamedTuple):
+class AudioBlock(NamedTuple):
     """Samples in a row.
 
     Attributes:
@@ -58,7 +58,7 @@ class SoundBlock(NamedTuple):
         return self.position + int(self.samples.shape[1])
 
 
-class SourceSound:
+class SourceAudio:
     """Decodes an audio stream in a container of its own and lays it out; to be closed.
 
     What cannot be decoded, or is not there, is silence; where timestamps lead back, the earlier
@@ -77,13 +77,13 @@ class SourceSound:
             MediaError: The file cannot be opened.
             ExportError: Nothing can be decoded.
         """
-        self._sound = SoundFrames(path, stream_index)
-        self.rate_hz, self.layout = self._sound.rate_hz, self._sound.layout
-        self._frames = self._sound.read()
+        self._audio = DecodedFrames(path, stream_index)
+        self.rate_hz, self.layout = self._audio.rate_hz, self._audio.layout
+        self._frames = self._audio.read()
         try:
             self._ahead = deque(islice(self._frames, _N_AHEAD))
         except BaseException:
-            self._sound.close()
+            self._audio.close()
             raise
         self._start = _start(self._delays_ahead(), self.rate_hz)
         self.start_s = Fraction(self._start).limit_denominator(_FINEST) / self.rate_hz
@@ -91,13 +91,13 @@ class SourceSound:
     @property
     def n_damaged(self) -> int:
         """Pieces that could not be decoded so far."""
-        return self._sound.n_damaged
+        return self._audio.n_damaged
 
     def close(self) -> None:
         """Let go of the file."""
-        self._sound.close()
+        self._audio.close()
 
-    def blocks(self, monitor: Monitor) -> Iterator[SoundBlock]:
+    def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
         """Yield all of the sound, once.
 
         Raises:
@@ -117,13 +117,13 @@ class SourceSound:
                 for begin in range(position, block.position, self.rate_hz):
                     n_silent = min(block.position - begin, self.rate_hz)
                     silence = np.zeros((samples.shape[0], n_silent), np.float32)
-                    yield SoundBlock(begin, silence)
+                    yield AudioBlock(begin, silence)
                 position = block.position
             if samples.shape[1]:
-                yield SoundBlock(position, samples)
+                yield AudioBlock(position, samples)
                 position += samples.shape[1]
 
-    def _wanted(self) -> Iterator[SoundBlock]:
+    def _wanted(self) -> Iterator[AudioBlock]:
         """Yield all frames where steady times put them; there may be gaps and overlaps."""
         line = self._start
         behind: deque[float] = deque(maxlen=_N_AHEAD)
@@ -131,7 +131,7 @@ class SourceSound:
             line = self._line(line, behind)
             n_before, delay, samples = self._ahead.popleft()
             self._ahead.extend(islice(self._frames, 1))
-            yield SoundBlock(n_before + round(line - self._start), samples)
+            yield AudioBlock(n_before + round(line - self._start), samples)
             if delay is not None:
                 behind.append(delay)
 
@@ -143,7 +143,7 @@ class SourceSound:
             return line
         around = [*list(behind)[len(behind) - n_around :], *ahead[: n_around + 1]]
         middle = median(around)
-        step = float(max(_STEP_S, _ROUNDING * self._sound.tick_s) * self.rate_hz)
+        step = float(max(_STEP_S, _ROUNDING * self._audio.tick_s) * self.rate_hz)
         if abs(middle - line) <= step:
             return line
         step = max(step, unsteadiness([*behind, *ahead]))

@@ -15,7 +15,7 @@ from av.error import EOFError as AvEOFError
 from av.filter import Graph
 from numpy.typing import NDArray
 
-from core.correction.retime.source_audio import SoundBlock, SourceSound
+from core.correction.retime.source_audio import AudioBlock, SourceAudio
 from core.correction.retiming import RetimedPiece, Retiming
 from core.progress import Monitor
 
@@ -112,13 +112,13 @@ class FilterStretcher:
             yield frame.to_ndarray().astype(np.float32, copy=False)
 
 
-class _PieceSound:
+class _PieceAudio:
     """One piece on its way: takes samples of the source, gives out those of the target."""
 
     def __init__(
-        self, piece: RetimedPiece, delay_s: Fraction, sound: SourceSound, *, keeps_pitch: bool
+        self, piece: RetimedPiece, delay_s: Fraction, audio: SourceAudio, *, keeps_pitch: bool
     ) -> None:
-        rate_hz, start_s = sound.rate_hz, sound.start_s
+        rate_hz, start_s = audio.rate_hz, audio.start_s
         half_s = FADE_S / 2
         begin = 0
         if piece.begin_s is not None:
@@ -138,10 +138,10 @@ class _PieceSound:
         self._stretcher: Stretcher = _Unchanged()
         if piece.ratio != 1:
             self._stretcher = FilterStretcher(
-                piece.ratio, rate_hz, sound.layout, keeps_pitch=keeps_pitch
+                piece.ratio, rate_hz, audio.layout, keeps_pitch=keeps_pitch
             )
 
-    def feed(self, block: SoundBlock) -> Iterator[SoundBlock]:
+    def feed(self, block: AudioBlock) -> Iterator[AudioBlock]:
         """Take of the next sound of the source what belongs to the piece."""
         low = max(self.begin - block.position, 0)
         high = block.end if self.end is None else min(block.end, self.end)
@@ -150,11 +150,11 @@ class _PieceSound:
             for stretched in self._stretcher.feed(samples):
                 yield self._placed(stretched)
 
-    def finish(self) -> Iterator[SoundBlock]:
+    def finish(self) -> Iterator[AudioBlock]:
         for stretched in self._stretcher.finish():
             yield self._placed(stretched)
 
-    def _placed(self, samples: NDArray[np.float32]) -> SoundBlock:
+    def _placed(self, samples: NDArray[np.float32]) -> AudioBlock:
         """Fade samples, if they lie at a border, and count them.
 
         The two sides of a change are not alike, so their powers add up to one, not their heights.
@@ -168,7 +168,7 @@ class _PieceSound:
         if shares.min(initial=1.0) < 1:
             gains = np.sin(np.clip(shares, 0, 1) * np.pi / 2)
             samples = (samples * gains).astype(np.float32)
-        block = SoundBlock(self.position, samples)
+        block = AudioBlock(self.position, samples)
         self._n_done += samples.shape[1]
         self.position += samples.shape[1]
         return block
@@ -186,19 +186,19 @@ class _Line:
     def end(self) -> int:
         return self.position + self._samples.shape[1]
 
-    def add(self, block: SoundBlock) -> None:
+    def add(self, block: AudioBlock) -> None:
         if block.end > self.end:
             self._reach(block.end)
         low = max(self.position - block.position, 0)
         begin = block.position + low - self.position
         self._samples[:, begin : block.end - self.position] += block.samples[:, low:]
 
-    def take(self, until: int) -> Iterator[SoundBlock]:
+    def take(self, until: int) -> Iterator[AudioBlock]:
         """Give out all before a position; what nobody has filled is silence."""
         while self.position < until:
             n_taken = min(until - self.position, self._n_most)
             self._reach(self.position + n_taken)
-            block = SoundBlock(self.position, self._samples[:, :n_taken])
+            block = AudioBlock(self.position, self._samples[:, :n_taken])
             self._samples = self._samples[:, n_taken:]
             self.position += n_taken
             yield block
@@ -211,12 +211,12 @@ class _Line:
 
 
 def retimed_blocks(
-    sound: SourceSound, retiming: Retiming, delay_s: Fraction, monitor: Monitor
-) -> Iterator[SoundBlock]:
+    audio: SourceAudio, retiming: Retiming, delay_s: Fraction, monitor: Monitor
+) -> Iterator[AudioBlock]:
     """Yield the retimed sound in a row, positions counted from time 0 of the container.
 
     Args:
-        sound: The source, not yet read.
+        audio: The source, not yet read.
         retiming: Where the sound goes.
         delay_s: By how much it is moved after that.
         monitor: Asked whether to go on.
@@ -226,16 +226,16 @@ def retimed_blocks(
         Cancelled: The monitor says so.
     """
     waiting = [
-        _PieceSound(piece, delay_s, sound, keeps_pitch=retiming.keeps_pitch)
+        _PieceAudio(piece, delay_s, audio, keeps_pitch=retiming.keeps_pitch)
         for piece in retiming.pieces
     ]
     # A piece that would end before the sound begins has nothing to say.
     waiting = [piece for piece in waiting if piece.end is None or piece.end > 0]
-    active: list[_PieceSound] = []
+    active: list[_PieceAudio] = []
     line: _Line | None = None
-    for block in sound.blocks(monitor):
+    for block in audio.blocks(monitor):
         if line is None:
-            line = _Line(waiting[0].position, block.samples.shape[0], sound.rate_hz)
+            line = _Line(waiting[0].position, block.samples.shape[0], audio.rate_hz)
         while waiting and waiting[0].begin < block.end:
             active.append(waiting.pop(0))
         for piece in active:

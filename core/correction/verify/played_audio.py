@@ -14,8 +14,8 @@ from statistics import fmean, median
 
 import numpy as np
 
-from core.correction.retime.decoded_frames import SoundFrame, SoundFrames
-from core.correction.retime.source_audio import SoundBlock
+from core.correction.retime.decoded_frames import DecodedFrame, DecodedFrames
+from core.correction.retime.source_audio import AudioBlock
 from core.progress import Monitor
 
 _N_WINDOW = 12
@@ -25,7 +25,7 @@ _HELD_S = Fraction(6, 10_000)
 """Players do not follow a clock that leaves the samples by less."""
 
 
-class HeardSound:
+class PlayedAudio:
     """Decodes an audio stream in a container of its own; to be closed.
 
     Attributes:
@@ -39,20 +39,20 @@ class HeardSound:
             MediaError: The file cannot be opened.
             ExportError: Nothing can be decoded.
         """
-        self._sound = SoundFrames(path, stream_index)
-        self.rate_hz = self._sound.rate_hz
+        self._audio = DecodedFrames(path, stream_index)
+        self.rate_hz = self._audio.rate_hz
         self._steps = array("f")
 
     def close(self) -> None:
         """Let go of the file."""
-        self._sound.close()
+        self._audio.close()
 
     @property
     def unsteady_s(self) -> float:
         """How far the timestamps that were read leave their own line, in seconds."""
         return 2 * float(np.median(self._steps)) / self.rate_hz if self._steps else 0.0
 
-    def blocks(self, monitor: Monitor) -> Iterator[SoundBlock]:
+    def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
         """Yield all of the sound, once, counted from time 0 of the container.
 
         Blocks may lie over each other, or apart.
@@ -61,8 +61,8 @@ class HeardSound:
             ExportError: The file cannot be read to its end.
             Cancelled: The monitor says so.
         """
-        frames = self._sound.read()
-        ahead: deque[SoundFrame] = deque(islice(frames, _N_WINDOW))
+        frames = self._audio.read()
+        ahead: deque[DecodedFrame] = deque(islice(frames, _N_WINDOW))
         behind: deque[float] = deque(maxlen=_N_WINDOW)
         line: float | None = None
         while ahead:
@@ -77,7 +77,7 @@ class HeardSound:
                 if behind:
                     self._steps.append(abs(delay - behind[-1]))
                 behind.append(delay)
-            yield SoundBlock(n_before + round(line or 0.0), samples)
+            yield AudioBlock(n_before + round(line or 0.0), samples)
             ahead.popleft()
             ahead.extend(islice(frames, 1))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.correction.correction import Correction
 from core.correction.retiming import RetimedPiece
-from core.correction.verify.played_audio import HeardSound
+from core.correction.verify.played_audio import PlayedAudio
 from core.progress import Monitor
 
 Samples = NDArray[np.float64]
@@ -111,20 +111,20 @@ def find_retimed(
     retiming = correction.retiming
     assert retiming is not None
     delay_s = float(correction.audio_delay_s)
-    with closing(HeardSound(*source)) as sound:
-        source_s = _span_s(sound, monitor)
-        unsteady_s = sound.unsteady_s
+    with closing(PlayedAudio(*source)) as audio:
+        source_s = _span_s(audio, monitor)
+        unsteady_s = audio.unsteady_s
     held_s = held_span_s[0] - delay_s, held_span_s[1] - delay_s
     spans = [_target_span_s(piece, source_s, held_s) for piece in retiming.pieces]
     least_s = _LEAST_ROUGH_S if retiming.is_rough else _LEAST_EXCERPT_S
     places = list(_places(retiming.pieces, spans, least_s))
-    with closing(HeardSound(*source)) as sound:
-        found = _excerpts(sound, [_source_span(place) for place in places], monitor)
-        of_source = [_retimed(*pair, sound.rate_hz) for pair in zip(found, places, strict=True)]
-    with closing(HeardSound(*target)) as sound:
+    with closing(PlayedAudio(*source)) as audio:
+        found = _excerpts(audio, [_source_span(place) for place in places], monitor)
+        of_source = [_retimed(*pair, audio.rate_hz) for pair in zip(found, places, strict=True)]
+    with closing(PlayedAudio(*target)) as audio:
         shift_s = delay_s + common_s - _LARGEST_LAG_S
         wider = [(one.start_s + shift_s, one.length_s + 2 * _LARGEST_LAG_S) for one in places]
-        of_target, rate_hz = _excerpts(sound, wider, monitor), sound.rate_hz
+        of_target, rate_hz = _excerpts(audio, wider, monitor), audio.rate_hz
     levels = [float(np.sqrt(np.mean(wanted**2))) for wanted in of_source]
     loudest = max(levels, default=0.0)
     limit = max(_NOTHING, _SILENT * loudest)
@@ -141,13 +141,13 @@ def find_retimed(
     return RetimedFinding(max(errors_s, default=0.0), unsteady_s, len(errors_s), n_unmeasured)
 
 
-def _span_s(sound: HeardSound, monitor: Monitor) -> tuple[float, float]:
+def _span_s(audio: PlayedAudio, monitor: Monitor) -> tuple[float, float]:
     """Read a sound to its end and return from when to when it is heard."""
     begin, end = None, 0
-    for block in sound.blocks(monitor):
+    for block in audio.blocks(monitor):
         begin = block.position if begin is None else begin
         end = max(end, block.end)
-    return (begin or 0) / sound.rate_hz, end / sound.rate_hz
+    return (begin or 0) / audio.rate_hz, end / audio.rate_hz
 
 
 def _target_span_s(
@@ -189,18 +189,18 @@ def _source_span(place: _Place) -> tuple[float, float]:
 
 
 def _excerpts(
-    sound: HeardSound, spans: Sequence[tuple[float, float]], monitor: Monitor
+    audio: PlayedAudio, spans: Sequence[tuple[float, float]], monitor: Monitor
 ) -> list[Samples]:
     """Read pieces of a sound, as one channel; where it has none, they are silent.
 
     Args:
-        sound: The sound, not yet read.
+        audio: The sound, not yet read.
         spans: When each piece begins, on the container's own timeline, and how long it is.
         monitor: Asked whether to go on.
     """
-    begins = [round(begin_s * sound.rate_hz) for begin_s, _ in spans]
-    excerpts = [np.zeros(round(length_s * sound.rate_hz)) for _, length_s in spans]
-    for block in sound.blocks(monitor):
+    begins = [round(begin_s * audio.rate_hz) for begin_s, _ in spans]
+    excerpts = [np.zeros(round(length_s * audio.rate_hz)) for _, length_s in spans]
+    for block in audio.blocks(monitor):
         position, end = block.position, block.end
         for begin, excerpt in zip(begins, excerpts, strict=True):
             low, high = max(begin, position), min(begin + excerpt.size, end)

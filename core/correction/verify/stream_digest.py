@@ -15,7 +15,7 @@ from av.stream import AttachmentStream, Stream
 
 from core.correction.write.silence import SampleDecoder
 from core.errors import ExportError
-from core.media.formats.nal_units import essence
+from core.media.formats.nal_units import nal_units
 from core.media.reader import time_of
 from core.media.stream_kind import (
     TrackKey,
@@ -212,7 +212,7 @@ class _Taker:
             self._n_packets_to_skip -= 1
         else:
             payload = bytes(packet)
-            payload = essence(payload, packet.stream) if self._wraps else payload
+            payload = nal_units(payload, packet.stream) if self._wraps else payload
             if packet.stream.type != "subtitle" or payload != _NO_TEXT:
                 n_ticks = (packet.duration or 0) if self._has_length else 0
                 self._track.add_packet(payload, time_s, float(n_ticks * packet.time_base))

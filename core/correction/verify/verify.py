@@ -10,8 +10,8 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from core.correction.compatibility.stream_properties import OpenedFile, changed_traits
-from core.correction.compatibility.tags import changed_texts
+from core.correction.compatibility.stream_properties import OpenedFile, changed_properties
+from core.correction.compatibility.tags import changed_tags
 from core.correction.correction import Correction
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
 from core.correction.retime.notes import held_span_s
@@ -154,12 +154,12 @@ def verify_corrected(
                 plan,
                 correction,
             ),
-            *changed_traits(*files, output, recoded, common_s),
+            *changed_properties(*files, output, recoded, common_s),
         )
-        changed = tuple(changed_texts(reader, copy, output))
+        changed = tuple(changed_tags(reader, copy, output))
         pairs = _retimed_pairs(reader, copy, retimed)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
-    lost += tuple(_sound_name(source, index) for index in sorted(retimed - pairs.keys()))
+    lost += tuple(_audio_name(source, index) for index in sorted(retimed - pairs.keys()))
     checks = tuple(_stream_check(track, found[key]) for key, track in kept.items())
     return Verification(
         packets_equal=all(check.is_equal for check in checks),
@@ -246,7 +246,7 @@ def _retimed_check(
     is_rough = retiming is not None and retiming.is_rough
     accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
     return RetimedCheck(
-        _sound_name(source, pair[0]),
+        _audio_name(source, pair[0]),
         move.coding.words if move is not None and move.coding is not None else "",
         found.error_s,
         max(accepted_s, found.unsteady_s),
@@ -255,7 +255,7 @@ def _retimed_check(
     )
 
 
-def _sound_name(source: MediaInfo, index: int) -> str:
+def _audio_name(source: MediaInfo, index: int) -> str:
     return f"{source.path.name}, stream {index} (audio)"
 
 

@@ -71,9 +71,9 @@ def changed_common_shift(
     Raises:
         MediaError: The source cannot be opened.
     """
-    pictures = {video.index for video in info.videos if video.is_attached_picture}
+    frames = {video.index for video in info.videos if video.is_attached_picture}
     attached = {other.index for other in info.others if other.kind == "attachment"}
-    indices = {item.index for item in plan.streams.copied} - pictures - attached
+    indices = {item.index for item in plan.streams.copied} - frames - attached
     retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
     retimed_s = {
         audio.index: correction.target_of(start_of(audio))

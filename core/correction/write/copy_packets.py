@@ -23,7 +23,7 @@ from av.stream import Stream
 from core.correction.compatibility.stream_plan import describe
 from core.correction.correction import Correction
 from core.correction.plan.plan import CorrectionPlan, Method, Move
-from core.correction.retime.codec_choice import PCM_16, SoundCoding
+from core.correction.retime.codec_choice import PCM_16, AudioCoding
 from core.correction.retime.encode import RetimedPackets
 from core.correction.write.common_shift import common_shift_s
 from core.correction.write.damage import Damage
@@ -113,7 +113,7 @@ def copy_packets(
     return notes
 
 
-def _recoded(plan: CorrectionPlan) -> dict[int, SoundCoding]:
+def _recoded(plan: CorrectionPlan) -> dict[int, AudioCoding]:
     codings = {m.stream_index: m.coding for m in plan.moves if m.coding is not None}
     return codings | {m.stream_index: PCM_16 for m in plan.moves if m.method is Method.DECODED}
 
@@ -157,7 +157,7 @@ def _copy(
         for move in plan.moves
         if move.method not in (Method.TIMES, Method.RETIMED)
     }
-    picture_end_s = Fraction(0)
+    video_end_s = Fraction(0)
     damage = Damage(info)
     for packet in _watched(copied_packets(reader, outputs, info, damage), info, monitor):
         index = packet.stream_index
@@ -167,7 +167,7 @@ def _copy(
             _mux(writer, outputs[index], relays[index].feed(packet))
             continue
         if packet.stream.type == "video":
-            picture_end_s = max(picture_end_s, end_of(packet))
+            video_end_s = max(video_end_s, end_of(packet))
         if packet.dts is not None:
             for number, packets in retimed.items():
                 due = packets.before(packet.dts * packet.time_base)
@@ -176,7 +176,7 @@ def _copy(
         packet.stream = outputs[index]
         writer.mux(packet)
     # Where MXF has no more sound it ends the picture as well.
-    until_s = picture_end_s if plan.streams.output is MXF else None
+    until_s = video_end_s if plan.streams.output is MXF else None
     for index, relay in relays.items():
         _mux(writer, outputs[index], relay.finish(until_s))
     for index, packets in retimed.items():

@@ -19,7 +19,7 @@ from av.error import FFmpegError
 
 from core.correction.correction import Correction
 from core.correction.plan.destination import (
-    check_place,
+    check_destination,
     check_room,
     check_target,
     identity,
@@ -51,7 +51,7 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
             raise ExportError(
                 f"{name} has no audio stream {index}; {info.audio_choice}.", path=info.path
             )
-    if info.picture is None:
+    if info.video is None:
         raise ExportError(
             f"{name} has no picture that its sound could be moved against; choose a video file.",
             path=info.path,
@@ -104,7 +104,7 @@ def write_corrected(
     """
     check_correction(info, correction)
     remove_left_over(target.parent)
-    check_place(info, target, overwrite=overwrite, layout=layout)
+    check_destination(info, target, overwrite=overwrite, layout=layout)
     try:
         before = identity(info)
         plan = _possible_plan(info, correction, target)

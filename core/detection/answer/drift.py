@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.answer.pooling import SURPRISE, Pooled
-from core.detection.sync_map import SOUND_LENGTHS, Interval
+from core.detection.sync_map import AUDIO_LENGTHS, Interval
 from core.timing import TimeSpan
 
 MAX_RATE = 0.1
@@ -168,7 +168,7 @@ def _rates(duration_s: float, reach_s: float, cell_s: float) -> list[tuple[float
     rates = [(0.0, 1)]
     for number, rate in enumerate(np.concatenate([even[1:], steep]).tolist(), 1):
         rates += [(-rate, 2 * number + 1), (rate, 2 * number + 1)]
-    return rates + [(1 - length, len(SOUND_LENGTHS)) for length in SOUND_LENGTHS.values()]
+    return rates + [(1 - length, len(AUDIO_LENGTHS)) for length in AUDIO_LENGTHS.values()]
 
 
 def _along_lines(

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from core.detection.answer.confidence import ConfidenceRule, Signs, signs_of
 from core.detection.answer.window_weights import (
-    Statements,
-    deniers,
+    WindowVotes,
+    dissenting,
     reach,
     relative_likelihoods,
-    statements_of,
+    window_votes,
 )
 from core.detection.config import DetectionConfig
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
@@ -57,32 +57,32 @@ def estimate_offset(
     if not evidence:
         raise ValueError("an estimate needs the evidence of at least one window")
     axis = evidence[0].axis_s
-    statements = statements_of(evidence)
-    posterior = _posterior(evidence, statements)
+    votes = window_votes(evidence)
+    posterior = _posterior(evidence, votes)
     offset_s = float(axis[posterior.argmax()])
     resolution_s = max(item.resolution_s for item in evidence)
     near = near_answer(axis, offset_s, resolution_s)
-    denies = deniers(evidence, near)
+    denies = dissenting(evidence, near)
     sureness, least_s = min(float(posterior[near].sum()), 1.0), resolution_s
     if rule is not None:
         sureness = rule.confidence(clip_signs(evidence, second, near, sureness))
         posterior = _as_sure(posterior, near, sureness)
-        least_s = max(least_s, rule.spread_share * statements.spread_about(denies))
-    unrivalled = statements.unrivalled(axis, denies)
+        least_s = max(least_s, rule.spread_share * votes.spread_about(denies))
+    agreement = votes.agreement(axis, denies)
     low, high = _shortest(axis, posterior, config.level)
     interval_s = (min(low, offset_s - least_s), max(high, offset_s + least_s))
     is_narrow = max(offset_s - low, high - offset_s) <= WIDEST_S
     is_confident = is_narrow and sureness >= (CONFIDENT if rule is None else rule.least)
-    is_disputed = unrivalled < 1 or (not is_confident and statements.is_mostly_denied(denies))
+    is_disputed = agreement < 1 or (not is_confident and votes.is_outvoted(denies))
     reason = reason or _doubt(
         evidence, offset_s, is_disputed=is_disputed, is_confident=is_confident
     )
-    verdict, reason = _judge(interval_s, config.tolerance, reason)
+    verdict, reason = _verdict_of(interval_s, config.tolerance, reason)
     return OffsetEstimate(
         offset_s=offset_s,
         interval_s=interval_s,
         level=config.level,
-        confidence=sureness * unrivalled,
+        confidence=sureness * agreement,
         verdict=verdict,
         reason=reason,
         windows_used=len(evidence),
@@ -98,10 +98,10 @@ def near_answer(
     return np.asarray(np.abs(axis - offset_s) <= reach(resolution_s), np.bool_)
 
 
-def judge_by(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:
+def with_verdict(estimate: OffsetEstimate, tolerance: Tolerance) -> OffsetEstimate:
     """Return the same answer, judged by another tolerance."""
     obstacle = Reason.NONE if estimate.is_confident else estimate.reason
-    verdict, reason = _judge(estimate.interval_s, tolerance, obstacle)
+    verdict, reason = _verdict_of(estimate.interval_s, tolerance, obstacle)
     return replace(estimate, verdict=verdict, reason=reason)
 
 
@@ -136,14 +136,14 @@ def clip_posterior(evidence: Sequence[OffsetEvidence]) -> NDArray[np.float64]:
     Each logarithm is weighted by how much its window tells and by the clip time it speaks for
     (`answer.window_weights`), so neither overlap nor minutes that tell nothing add up.
     """
-    return _posterior(evidence, statements_of(evidence))
+    return _posterior(evidence, window_votes(evidence))
 
 
-def _posterior(evidence: Sequence[OffsetEvidence], statements: Statements) -> NDArray[np.float64]:
+def _posterior(evidence: Sequence[OffsetEvidence], votes: WindowVotes) -> NDArray[np.float64]:
     total = np.zeros((len(INFORMATIVE_SHARES), len(evidence[0].axis_s)))
     first = 0
     for relative in relative_likelihoods(evidence):
-        weights = statements.weights[first : first + len(relative)]
+        weights = votes.weights[first : first + len(relative)]
         first += len(relative)
         for number, share in enumerate(INFORMATIVE_SHARES):
             if share:
@@ -219,7 +219,7 @@ def _shortest(
     return float(axis[first]) - AXIS_STEP_S / 2, float(axis[last]) + AXIS_STEP_S / 2
 
 
-def _judge(
+def _verdict_of(
     interval_s: tuple[float, float], tolerance: Tolerance, reason: Reason
 ) -> tuple[Verdict, Reason]:
     if reason is not Reason.NONE:

@@ -17,12 +17,12 @@ from core.detection.answer.drift import Line, best_line
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
 from core.detection.answer.pooling import pool
-from core.detection.answer.window_weights import TELLING_NATS, information
+from core.detection.answer.window_weights import INFORMATIVE_NATS, information
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate, Verdict
 from core.detection.sync_map import (
-    SOUND_LENGTHS,
+    AUDIO_LENGTHS,
     DriftCause,
     Interval,
     MapKind,
@@ -89,7 +89,7 @@ class _Witnesses:
             for item in self.evidence
             if span.start_s <= item.window.span.centre_s <= span.end_s
         ]
-        return any(nats >= TELLING_NATS for nats in information(inside))
+        return any(nats >= INFORMATIVE_NATS for nats in information(inside))
 
     def estimate(self, config: DetectionConfig) -> OffsetEstimate | None:
         """Return the offset of all of them, None where they are not sure of one."""
@@ -135,7 +135,7 @@ def find_sync_map(
     return SyncMap(MapKind.CONSTANT, (piece,), confidence=estimate.confidence)
 
 
-def judge_map(sync_map: SyncMap, tolerance: Tolerance) -> Verdict | None:
+def map_verdict(sync_map: SyncMap, tolerance: Tolerance) -> Verdict | None:
     """Judge a drift or jumps, of which a single offset tells too little.
 
     Returns:
@@ -167,7 +167,7 @@ def cause_of(drift_ppm: float, interval_ppm: Interval) -> DriftCause:
         return DriftCause.NONE
     matching = [
         (abs(drift_ppm - ppm), cause)
-        for cause, length in SOUND_LENGTHS.items()
+        for cause, length in AUDIO_LENGTHS.items()
         if low <= (ppm := 1e6 * (1 - length)) <= high
     ]
     if matching:

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from core.detection.answer.estimate import judge_by
-from core.detection.answer.map_search import judge_map
+from core.detection.answer.estimate import with_verdict
+from core.detection.answer.map_search import map_verdict
 from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
 from core.detection.sync_map import MapKind, SyncMap
 from core.timing import Tolerance
 
 
-def judge_clip(
+def clip_verdict(
     estimate: OffsetEstimate, sync_map: SyncMap | None, tolerance: Tolerance
 ) -> OffsetEstimate:
     """Return the same answer, judged by a tolerance; where the offset changes, as sure as that.
@@ -21,19 +21,19 @@ def judge_clip(
     """
     is_comparable = estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
     if sync_map is None or sync_map.kind is MapKind.CONSTANT or not is_comparable:
-        return judge_by(estimate, tolerance)
+        return with_verdict(estimate, tolerance)
     estimate = replace(estimate, confidence=sync_map.confidence)
-    verdict = judge_map(sync_map, tolerance)
+    verdict = map_verdict(sync_map, tolerance)
     if verdict is None:
         return replace(estimate, verdict=Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE)
     return replace(estimate, verdict=verdict, reason=Reason.NONE)
 
 
-def judge_again(detection: Detection, tolerance: Tolerance) -> Detection:
+def with_tolerance(detection: Detection, tolerance: Tolerance) -> Detection:
     """Judge the answer of a detection by another tolerance.
 
     The second opinion is compared by its offset only, so it stays as it is.
     """
     config = replace(detection.config, tolerance=tolerance)
-    estimate = judge_clip(detection.estimate, detection.sync_map, tolerance)
+    estimate = clip_verdict(detection.estimate, detection.sync_map, tolerance)
     return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))

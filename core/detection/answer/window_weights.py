@@ -16,11 +16,11 @@ where that is more."""
 SILENT_NATS = 0.05
 """Information up to which a window counts for next to nothing, however many there are."""
 
-TELLING_NATS = 0.3
+INFORMATIVE_NATS = 0.3
 """Information from which on a window counts in full. Half the windows of the built-in model have
 less than 0.07 with foreign sound and more than 3.6 with their own (generated clips)."""
 
-_LEAST_TELLING = 0.001
+_LEAST_INFORMATIVE = 0.001
 """Lets the likeliest offset be named where no window tells anything."""
 
 SURE = 0.7
@@ -40,7 +40,7 @@ _BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Statements:
+class WindowVotes:
     """What N windows say, each for itself.
 
     Attributes:
@@ -58,7 +58,7 @@ class Statements:
     spread_s: NDArray[np.float64]
     reach_s: float
 
-    def unrivalled(self, axis_s: NDArray[np.float64], denies: NDArray[np.bool_]) -> float:
+    def agreement(self, axis_s: NDArray[np.float64], denies: NDArray[np.bool_]) -> float:
         """Return the share of an answer's support in its own and its rival's, 1 if it has none.
 
         A rival is another offset with sure windows of its own that deny the answer, as each part of
@@ -68,7 +68,7 @@ class Statements:
 
         Args:
             axis_s: (M,) offsets.
-            denies: (N,) bool, `deniers` of the answer.
+            denies: (N,) bool, `dissenting` of the answer.
         """
         supports = self._supports(axis_s, self.is_sure & denies)
         by_chance = float(np.median(supports))
@@ -78,7 +78,7 @@ class Statements:
             return 1.0
         return float(own / (own + rival))
 
-    def is_mostly_denied(self, denies: NDArray[np.bool_]) -> bool:
+    def is_outvoted(self, denies: NDArray[np.bool_]) -> bool:
         """Tell whether most of the sure windows, and enough of them, deny an answer."""
         own, others = self._total(self.is_sure & ~denies), self._total(self.is_sure & denies)
         return others > max(RIVAL_WINDOWS, own)
@@ -108,12 +108,12 @@ class Statements:
         return supports
 
 
-def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
+def window_votes(evidence: Sequence[OffsetEvidence]) -> WindowVotes:
     """Return what windows say, each for itself.
 
     The information of a window is what it takes away from "every offset is equally probable", in
     nats; how well picture and sound belong together is in it, for evidence that is likely unrelated
-    is flat. From `SILENT_NATS` up to `TELLING_NATS` it makes a window count ever more.
+    is flat. From `SILENT_NATS` up to `INFORMATIVE_NATS` it makes a window count ever more.
 
     Windows overlap. The clip time that several cover is divided among them in that proportion too,
     so neighbours that tell nothing take nothing away from those that do. A row of telling windows
@@ -122,10 +122,10 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
     reach_s = reach(max(item.resolution_s for item in evidence))
     n_reach = round(reach_s / AXIS_STEP_S - 0.5)
     axis = evidence[0].axis_s
-    telling, best_s, is_sure, spread_s = [], [], [], []
+    informative, best_s, is_sure, spread_s = [], [], [], []
     for relative in relative_likelihoods(evidence):
-        share = (_nats(relative) - SILENT_NATS) / (TELLING_NATS - SILENT_NATS)
-        telling.append(np.clip(share, _LEAST_TELLING, 1.0))
+        share = (_nats(relative) - SILENT_NATS) / (INFORMATIVE_NATS - SILENT_NATS)
+        informative.append(np.clip(share, _LEAST_INFORMATIVE, 1.0))
         best = relative.argmax(axis=1)
         best_s.append(axis[best])
         sums = np.pad(relative.cumsum(axis=1) / len(axis), ((0, 0), (1, 0)))
@@ -134,8 +134,8 @@ def statements_of(evidence: Sequence[OffsetEvidence]) -> Statements:
         near -= sums[rows, np.maximum(best - n_reach, 0)]
         is_sure.append(near >= SURE)
         spread_s.append(_spread(relative, best))
-    weights = _weights(evidence, np.concatenate(telling))
-    return Statements(
+    weights = _weights(evidence, np.concatenate(informative))
+    return WindowVotes(
         weights,
         np.concatenate(best_s),
         np.concatenate(is_sure),
@@ -149,7 +149,7 @@ def information(evidence: Sequence[OffsetEvidence]) -> list[float]:
     return [float(n) for relative in relative_likelihoods(evidence) for n in _nats(relative)]
 
 
-def deniers(evidence: Sequence[OffsetEvidence], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def dissenting(evidence: Sequence[OffsetEvidence], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return (N,), which windows hold an answer for less probable than a blind guess would.
 
     Args:
@@ -194,19 +194,19 @@ def _spread(relative: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np
 
 
 def _weights(
-    evidence: Sequence[OffsetEvidence], telling: NDArray[np.float64]
+    evidence: Sequence[OffsetEvidence], informative: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (N,): each frame's time, divided in proportion to `telling`, counting in that too."""
+    """Return (N,): each frame's time, divided in proportion to `informative`."""
     first = np.array([item.window.first_frame for item in evidence])
     end = np.array([item.window.end_frame for item in evidence])
     first, end = first - first.min(), end - first.min()
     steps = np.zeros(int(end.max()) + 1)
-    np.add.at(steps, first, telling)
-    np.add.at(steps, end, -telling)
+    np.add.at(steps, first, informative)
+    np.add.at(steps, end, -informative)
     together = steps[:-1].cumsum()
     # Where no window lies, rounding is left of what was put on and taken off again.
-    is_covered = together > _LEAST_TELLING / 2
+    is_covered = together > _LEAST_INFORMATIVE / 2
     parts = np.divide(1.0, together, out=np.zeros_like(together), where=is_covered)
     sums = np.append(0.0, parts.cumsum())
-    weights: NDArray[np.float64] = telling**2 * (sums[end] - sums[first]) / WINDOW_FRAMES
+    weights: NDArray[np.float64] = informative**2 * (sums[end] - sums[first]) / WINDOW_FRAMES
     return weights

@@ -179,8 +179,8 @@ class BlobStore:
             base.execute("PRAGMA synchronous = NORMAL")
             with base:
                 base.execute("BEGIN IMMEDIATE")
-                for statement in _SCHEMA:
-                    base.execute(statement)
+                for vote in _SCHEMA:
+                    base.execute(vote)
                 return action(base)
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:

@@ -83,7 +83,7 @@ def temporary_features() -> ClipFeatures:
     return ClipFeatures(temporary_store(), "clip")
 
 
-class FromFirstPicture:
+class FromFirstFrame:
     """Shows a store whose frames count from the first picture to a run that counts clip time.
 
     Clip time begins with the sound where that is earlier, so its frames are not the same with

@@ -70,10 +70,10 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     has_classes = all(item.evaluations for trial in trials for item in trial.evidence)
     if has_classes:
         response = measure_response(trials, bias_s)
-        judged = [_judged(trial, response, bias_s) for trial in trials]
-        response = replace(response, lapse=_lapse(judged))
-        response = replace(response, n_draws=_fit_draws(judged))
-        trials = [_settled(one, response) for one in judged]
+        fitted = [_fitted(trial, response, bias_s) for trial in trials]
+        response = replace(response, lapse=_lapse(fitted))
+        response = replace(response, n_draws=_fit_draws(fitted))
+        trials = [_settled(one, response) for one in fitted]
     else:
         trials = [
             replace(trial, evidence=tuple(moved(item, bias_s) for item in trial.evidence))
@@ -126,40 +126,40 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
+class _Fitted:
     """A trial, and what the answers about each window say on average, without the bias."""
 
     trial: Trial
     means: tuple[NDArray[np.float64], ...]
 
 
-def _judged(trial: Trial, response: ClassResponse, bias_s: float) -> _Judged:
+def _fitted(trial: Trial, response: ClassResponse, bias_s: float) -> _Fitted:
     means = []
     for item in trial.evidence:
         answers = [Evaluation(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
         means.append(mean_log_likelihood(answers, response, CONFIG.range_s))
-    return _Judged(trial, tuple(means))
+    return _Fitted(trial, tuple(means))
 
 
-def _settled(judged: _Judged, response: ClassResponse) -> Trial:
+def _settled(fitted: _Fitted, response: ClassResponse) -> Trial:
     evidence = tuple(
         replace(item, log_likelihood=settled(mean, response.n_draws, response.lapse))
-        for item, mean in zip(judged.trial.evidence, judged.means, strict=True)
+        for item, mean in zip(fitted.trial.evidence, fitted.means, strict=True)
     )
-    return replace(judged.trial, evidence=evidence)
+    return replace(fitted.trial, evidence=evidence)
 
 
-def _lapse(judged: Sequence[_Judged]) -> float:
+def _lapse(fitted: Sequence[_Fitted]) -> float:
     """Return how probable it is that a window misleads; never 0, however few there are."""
     misled = [
         abs(item.axis_s[mean.argmax()] - one.trial.offset_s) > NEAR_S
-        for one in judged
+        for one in fitted
         for item, mean in zip(one.trial.evidence, one.means, strict=True)
     ]
     return float((sum(misled) + 1) / (len(misled) + 2))
 
 
-def _fit_draws(judged: Sequence[_Judged]) -> float:
+def _fit_draws(fitted: Sequence[_Fitted]) -> float:
     """Return the largest number with which intervals hold the truth as often as they should.
 
     Windows that mislead widen intervals for another reason and are left out of account here.
@@ -167,7 +167,7 @@ def _fit_draws(judged: Sequence[_Judged]) -> float:
 
     def is_honest(n_draws: float) -> bool:
         response = ClassResponse(n_draws=float(n_draws), lapse=_NO_LAPSE)
-        widths = _half_widths([_settled(one, response) for one in judged])
+        widths = _half_widths([_settled(one, response) for one in fitted])
         return _coverage(widths, 0.0) >= CONFIG.level
 
     low, high = 0, len(_N_DRAWS)

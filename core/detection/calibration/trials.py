@@ -12,7 +12,7 @@ from core.detection.config import DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import Engine
 from core.detection.evidence import OffsetEvidence
-from core.detection.schedule.budget import Part
+from core.detection.schedule.budget import SubProgress
 from core.errors import SyncError
 from core.progress import SILENT, Monitor
 
@@ -70,7 +70,7 @@ def try_clips(
     """
     found = []
     for index, path in enumerate(paths):
-        part = Part(monitor, index, len(paths))
+        part = SubProgress(monitor, index, len(paths))
         clip = _try_clip(path, engine, part)
         found.append(clip)
         if on_clip:
@@ -89,7 +89,7 @@ def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:
     for index, offset_s in enumerate(OFFSETS_S):
         evidence: list[OffsetEvidence] = []
         config = replace(CONFIG, simulate_offset_s=offset_s)
-        part = Part(monitor, index, len(OFFSETS_S))
+        part = SubProgress(monitor, index, len(OFFSETS_S))
         try:
             # The second opinion has a say in the answer of `detect`, but is none of the model.
             detection = detect(path, engine, config, part, evidence.append, features=features)

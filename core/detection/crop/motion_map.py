@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from core.detection.crop.faces import FaceFinder
 from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
 from core.detection.evidence import AXIS_STEP_S
-from core.detection.signals.correlation import LaggedSound
+from core.detection.signals.correlation import LaggedAudio
 from core.detection.signals.detrend import (
     TREND_FRAMES,
     TREND_TICKS,
+    prepared_audio,
     prepared_motion,
-    prepared_sound,
 )
 from core.detection.signals.motion import BLOCK_PX, CELL_BLOCKS, MotionMeter
-from core.detection.signals.onsets import TICKS_PER_FRAME, SoundMeter
+from core.detection.signals.onsets import TICKS_PER_FRAME, AudioMeter
 from core.detection.signals.ring_buffer import Series
 from core.media.decoder import ClipChunk
 from core.model.synchformer.dimensions import WINDOW_FRAMES
@@ -73,7 +73,7 @@ class ActionMeter:
 
     def __init__(self, range_s: float) -> None:
         """Begin a clip; lags up to `range_s` seconds either way are looked at."""
-        self._motion_meter, self._sound_meter = MotionMeter(), SoundMeter()
+        self._motion_meter, self._audio_meter = MotionMeter(), AudioMeter()
         self._cut_finder, self._face_finder = CutFinder(), FaceFinder(CELL_PX)
         self._cells, self._seen = Series(), Series()
         self._onsets, self._level, self._heard = Series(), Series(), Series()
@@ -98,13 +98,13 @@ class ActionMeter:
         self._faces.update(self._face_finder.find(chunk))
         self._seen.append(motion.seen.astype(np.float32))
         self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
-        self._append_sound(self._sound_meter.measure(chunk.waveform))
+        self._append_audio(self._audio_meter.measure(chunk.waveform))
         self._n_frames = chunk.first_frame + len(chunk.frames)
         self._divide(self._cut_finder.extend(chunk.frames))
         known_until = min(self._n_frames - self._reach_frames, self._settled - TREND_FRAMES)
         n_ready = sum(end <= known_until for _, _, end in self._pieces)
         for piece in self._pieces[:n_ready]:
-            self._judge(*piece)
+            self._correlate(*piece)
         del self._pieces[:n_ready]
         self._forget()
 
@@ -112,11 +112,11 @@ class ActionMeter:
         """Return all shots in order of time; those too short to judge are left out."""
         if not self._shots:
             return ()
-        self._append_sound(self._sound_meter.flush())
+        self._append_audio(self._audio_meter.flush())
         self._divide(self._cut_finder.finish())
         self._close_piece(self._n_frames)
         for piece in self._pieces:
-            self._judge(*piece)
+            self._correlate(*piece)
         self._pieces.clear()
         return tuple(shot.action for shot in self._shots if shot.action is not None)
 
@@ -131,7 +131,7 @@ class ActionMeter:
         for series in (self._onsets, self._level, self._heard):
             series.end = first_frame * TICKS_PER_FRAME
 
-    def _append_sound(self, measured: tuple[NDArray[np.float32], ...]) -> None:
+    def _append_audio(self, measured: tuple[NDArray[np.float32], ...]) -> None:
         self._onsets.append(measured[0])
         self._level.append(measured[1])
 
@@ -152,14 +152,14 @@ class ActionMeter:
             self._pieces.append((self._shots[-1], self._piece_start, end))
         self._piece_start = end
 
-    def _judge(self, shot: _Shot, first: int, end: int) -> None:
+    def _correlate(self, shot: _Shot, first: int, end: int) -> None:
         span = (first - TREND_FRAMES, end + TREND_FRAMES)
         frames = np.arange(*span)
         is_inside = (frames >= shot.first_frame + _CUT_FRAMES) & (frames < shot.end_frame)
         seen = (self._seen.get(*span) > 0) & is_inside
         motion = prepared_motion(self._cells.get(*span), seen).T  # (2 * C, T)
-        sound = self._sound_of(first, end - first)
-        fine = sound.log_likelihood(np.ascontiguousarray(motion, np.float32))  # (2 * C, M)
+        audio = self._audio_of(first, end - first)
+        fine = audio.log_likelihood(np.ascontiguousarray(motion, np.float32))  # (2 * C, M)
         starts = np.arange(0, fine.shape[1], self._bin_ticks)
         lively = np.square(motion).sum(axis=1).reshape(2, -1)
         likely = np.maximum.reduceat(fine, starts, axis=1)
@@ -170,14 +170,14 @@ class ActionMeter:
         faces = np.mean(shot.looks, axis=0) if shot.looks else np.zeros_like(lively[0])
         shot.action = ShotAction(shot.first_frame, lively, likely, faces)
 
-    def _sound_of(self, first: int, n_frames: int) -> LaggedSound:
+    def _audio_of(self, first: int, n_frames: int) -> LaggedAudio:
         # A jolt lies a whole frame before its frame.
         begin = (first - 1) * TICKS_PER_FRAME - self._reach_ticks - TREND_TICKS
         n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * (self._reach_ticks + TREND_TICKS)
         span = (begin, begin + n_ticks)
         heard = self._heard.get(*span) > 0
-        sounds, usable = prepared_sound(self._onsets.get(*span), self._level.get(*span), heard)
-        return LaggedSound(sounds, usable, n_frames)
+        sounds, usable = prepared_audio(self._onsets.get(*span), self._level.get(*span), heard)
+        return LaggedAudio(sounds, usable, n_frames)
 
     def _forget(self) -> None:
         """Let go of what no piece, pending or yet to come, can need."""

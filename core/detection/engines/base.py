@@ -22,7 +22,7 @@ from core.progress import Monitor, Progress
 STAGE = "Analysing picture and sound"
 
 
-def judged(n_done: int, n_frames: int) -> Progress:
+def analysis_progress(n_done: int, n_frames: int) -> Progress:
     """Return the progress after `n_done` of about `n_frames` analysis frames."""
     return Progress(STAGE, min(1.0, n_done / n_frames))
 

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
-from core.detection.engines.base import ClipContext, judged
+from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.signals.correlation import LaggedSound, pooled
+from core.detection.signals.correlation import LaggedAudio, pooled
 from core.detection.signals.detrend import (
     TREND_FRAMES,
     TREND_S,
     TREND_TICKS,
+    prepared_audio,
     prepared_motion,
-    prepared_sound,
 )
 from core.detection.signals.motion import Motion, MotionMeter
-from core.detection.signals.onsets import TICKS_PER_FRAME, SoundMeter
+from core.detection.signals.onsets import TICKS_PER_FRAME, AudioMeter
 from core.detection.signals.ring_buffer import Series
 from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
@@ -73,7 +73,7 @@ class ClassicalRun:
         self._n_expected, self._n_measured = n_frames, 0
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
-        self._motion_meter, self._sound_meter = MotionMeter(), SoundMeter()
+        self._motion_meter, self._audio_meter = MotionMeter(), AudioMeter()
         self._cells, self._quads, self._jolt, self._change = (Series() for _ in range(4))
         self._seen = Series()
         self._onsets, self._level, self._heard = Series(), Series(), Series()
@@ -93,24 +93,24 @@ class ClassicalRun:
             self._append_motion(self._motion_meter.measure(chunk))
             self._n_measured += len(chunk.frames)
         self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
-        self._append_sound(self._sound_meter.measure(chunk.waveform))
+        self._append_audio(self._audio_meter.measure(chunk.waveform))
         self._n_frames = chunk.first_frame + len(chunk.frames)
         self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
         n_ready = sum(w.end_frame + self._reach_frames <= self._n_frames for w in self._pending)
-        evidence = [self._judge(window) for window in self._pending[:n_ready]]
+        evidence = [self._evidence_of(window) for window in self._pending[:n_ready]]
         del self._pending[:n_ready]
         self._forget()
-        self._monitor.report(judged(self._n_measured, self._n_expected))
+        self._monitor.report(analysis_progress(self._n_measured, self._n_expected))
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
         """Judge the remaining windows."""
-        self._append_sound(self._sound_meter.flush())
+        self._append_audio(self._audio_meter.flush())
         self._pending += self._schedule.finish()
         evidence = []
         for window in self._pending:
             self._monitor.check()
-            evidence.append(self._judge(window))
+            evidence.append(self._evidence_of(window))
         self._pending.clear()
         return evidence
 
@@ -134,7 +134,7 @@ class ClassicalRun:
         self._change.append(motion.change)
         self._seen.append(motion.seen.astype(np.float32))
 
-    def _append_sound(self, measured: tuple[NDArray[np.float32], ...]) -> None:
+    def _append_audio(self, measured: tuple[NDArray[np.float32], ...]) -> None:
         self._onsets.append(measured[0])
         self._level.append(measured[1])
 
@@ -149,11 +149,11 @@ class ClassicalRun:
             for series in all_series:
                 series.keep(*kept)
 
-    def _judge(self, window: Window) -> OffsetEvidence:
+    def _evidence_of(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
         # A change lies half a frame before its frame, a jolt a whole one.
-        jolts = self._sound_of(window, TICKS_PER_FRAME)
-        changes = self._sound_of(window, TICKS_PER_FRAME // 2)
+        jolts = self._audio_of(window, TICKS_PER_FRAME)
+        changes = self._audio_of(window, TICKS_PER_FRAME // 2)
         cells_prior = (1 - 2 * WHOLE_PRIOR) / 2
         mixture = pooled([
             (cells_prior, jolts.log_likelihood(self._liveliest(self._cells, *span))),
@@ -168,7 +168,7 @@ class ClassicalRun:
             resolution_s=RESOLUTION_S,
         )
 
-    def _sound_of(self, window: Window, lead_ticks: int) -> LaggedSound:
+    def _audio_of(self, window: Window, lead_ticks: int) -> LaggedAudio:
         """Lay the sound against motion that belongs `lead_ticks` before its frame."""
         n_frames = window.end_frame - window.first_frame
         reach = len(self._axis) // 2
@@ -176,8 +176,8 @@ class ClassicalRun:
         n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * reach
         span = (begin - TREND_TICKS, begin + n_ticks + TREND_TICKS)
         heard = self._heard.get(*span) > 0
-        sounds, usable = prepared_sound(self._onsets.get(*span), self._level.get(*span), heard)
-        return LaggedSound(sounds, usable, n_frames)
+        sounds, usable = prepared_audio(self._onsets.get(*span), self._level.get(*span), heard)
+        return LaggedAudio(sounds, usable, n_frames)
 
     def _liveliest(self, series: Series, begin: int, end: int) -> NDArray[np.float32]:
         """Return (C, T): the motions of a window that vary most, without cuts and trend."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.detection.answer.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
-from core.detection.engines.base import ClipContext, judged
+from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
 from core.detection.signals.ring_buffer import Series
 from core.detection.windows import Window, WindowSchedule
@@ -86,10 +86,10 @@ class LagRun:
         end = chunk.first_frame + len(chunk.frames)
         self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
         n_ready = sum(w.end_frame + self._reach_frames <= end for w in self._pending)
-        evidence = [self._judge(window) for window in self._pending[:n_ready]]
+        evidence = [self._evidence_of(window) for window in self._pending[:n_ready]]
         del self._pending[:n_ready]
         self._forget(end)
-        self._monitor.report(judged(self._n_done, self._n_expected))
+        self._monitor.report(analysis_progress(self._n_done, self._n_expected))
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
@@ -98,7 +98,7 @@ class LagRun:
         evidence = []
         for window in self._pending:
             self._monitor.check()
-            evidence.append(self._judge(window))
+            evidence.append(self._evidence_of(window))
         self._pending.clear()
         return evidence
 
@@ -110,9 +110,9 @@ class LagRun:
         is_seen[: max(0, LEAD_FRAMES - self._n_done)] = 0
         if self._previous is None:
             self._previous = np.repeat(grey[:1], LEAD_FRAMES, axis=0)
-        pictures = np.concatenate([self._previous, grey])
-        self._previous = pictures[-LEAD_FRAMES:]
-        seen = self._model.network.encode_video(torch.from_numpy(pictures)[None])
+        frames = np.concatenate([self._previous, grey])
+        self._previous = frames[-LEAD_FRAMES:]
+        seen = self._model.network.encode_video(torch.from_numpy(frames)[None])
         self._scales = seen.scales
         self._cells.append(seen.features[0].numpy())  # (T, width, C)
         self._motion.append(seen.motion[0].numpy())  # (T, 2, C)
@@ -137,11 +137,11 @@ class LagRun:
             series.keep(*((first - reach, last + reach) for first, last in spans))
 
     @torch.inference_mode()
-    def _judge(self, window: Window) -> OffsetEvidence:
+    def _evidence_of(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
         cells, motion = (torch.from_numpy(s.get(*span))[None] for s in (self._cells, self._motion))
         is_seen = torch.from_numpy(self._is_seen.get(*span) > 0)[None]
-        samples, is_heard = self._surrounding_sound(*span)
+        samples, is_heard = self._surrounding_audio(*span)
         network = self._model.network
         heard = network.encode_audio(log_mel(samples), is_heard)
         seen = Seen(cells, motion, self._scales)
@@ -149,7 +149,7 @@ class LagRun:
         curve = logits.double().numpy() / self._model.calibration.temperature
         return self._evidence(window, curve)
 
-    def _surrounding_sound(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _surrounding_audio(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return samples and which tokens have sound, (1, 320 N) and (1, N), N as in `compare`."""
         lead = self._reach_frames
         samples = self._samples.get(first - lead, end + lead).ravel()

@@ -21,7 +21,7 @@ from core.detection.engines.base import (
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import OffsetEvidence, joined
 from core.detection.result import OffsetEstimate, Opinion
-from core.detection.schedule.budget import Clock
+from core.detection.schedule.budget import TimeBudget
 from core.detection.signals.activity import ActivityMeter
 from core.detection.sync_map import SyncMap
 from core.media.decoder import ClipChunk
@@ -47,7 +47,7 @@ class _Gathered:
         meter.peak_level_dbfs = max(meter.peak_level_dbfs, found.peak_level_dbfs)
 
 
-class Judgement:
+class EvidenceAccumulator:
     """Feeds what is decoded to whoever has a say, and draws the conclusion.
 
     Args:
@@ -100,7 +100,7 @@ class Judgement:
         chunks: Iterable[ClipChunk],
         n_frames: int,
         monitor: Monitor,
-        clock: Clock,
+        budget: TimeBudget,
         plans: Sequence[CropPlan] = (CENTRE,),
     ) -> OffsetEstimate | None:
         """Judge a stretch; return what it says by itself, None if it is too short for a window.
@@ -109,7 +109,7 @@ class Judgement:
             chunks: The stretch, with the sound around it.
             n_frames: About how many analysis frames that is.
             monitor: Of this stretch.
-            clock: Once it is over and anything is judged, the stretch ends.
+            budget: Once it is over and anything is judged, the stretch ends.
             plans: Where engines that see a square look; with several, each window is judged in all.
 
         Raises:
@@ -130,7 +130,7 @@ class Judgement:
             if second:
                 found.second += second.consume(chunk)
             self._take(found, waiting, [run.consume(chunk) for run in runs])
-            if clock.is_over and (found.evidence or not self.is_empty):
+            if budget.is_over and (found.evidence or not self.is_empty):
                 self.is_cut = True
                 break
         if second:

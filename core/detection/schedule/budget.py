@@ -17,7 +17,7 @@ LONG_FOR_FAST_S = 1200.0
 """Likewise for fast engines."""
 
 
-def paced(config: DetectionConfig, engine: Engine, duration_s: float) -> DetectionConfig:
+def with_early_stop(config: DetectionConfig, engine: Engine, duration_s: float) -> DetectionConfig:
     """Return the options with the margin at which a hasty detection leaves a long clip.
 
     Args:
@@ -25,14 +25,14 @@ def paced(config: DetectionConfig, engine: Engine, duration_s: float) -> Detecti
         engine: What answers.
         duration_s: Length of the clip.
     """
-    if not config.is_hasty or config.is_anytime or config.window_start_s is not None:
+    if not config.stops_early or config.is_anytime or config.window_start_s is not None:
         return config
     end_s = duration_s if config.end_s is None else min(config.end_s, duration_s)
     is_long = end_s - config.start_s > (LONG_S if engine.is_slow else LONG_FOR_FAST_S)
     return replace(config, until_s=USUAL_UNTIL_S) if is_long else config
 
 
-class Clock:
+class TimeBudget:
     """Tells whether the time to spend is spent.
 
     Args:
@@ -56,14 +56,14 @@ class Clock:
         return min(1.0, self.elapsed_s / self._budget_s) if self._budget_s else 0.0
 
 
-class Part:
+class SubProgress:
     """The monitor of one of several equal pieces of work.
 
     Args:
         whole: The monitor of all of them.
         index: Position of this piece.
         n_parts: Number of pieces, at least 1.
-        clock: The work ends when it is over, however many pieces are left.
+        budget: The work ends when it is over, however many pieces are left.
         stage: What to say in place of what the piece says is being done.
     """
 
@@ -72,15 +72,15 @@ class Part:
         whole: Monitor,
         index: int,
         n_parts: int,
-        clock: Clock | None = None,
+        budget: TimeBudget | None = None,
         stage: str = "",
     ) -> None:
         self._whole, self._index, self._n_parts = whole, index, n_parts
-        self._clock, self._stage = clock, stage
+        self._budget, self._stage = budget, stage
 
     def report(self, progress: Progress) -> None:
         done = (self._index + (progress.fraction or 0.0)) / self._n_parts
-        spent = self._clock.share if self._clock else 0.0
+        spent = self._budget.share if self._budget else 0.0
         self._whole.report(Progress(self._stage or progress.stage, max(done, spent)))
 
     def check(self) -> None:

@@ -14,10 +14,10 @@ from core.model.synchformer.dimensions import (
 )
 from core.timing import VIDEO_FPS
 
-STRETCH_S = 20.0
+CHUNK_S = 20.0
 """Most that a stretch is long, but for the last one and for hops that are longer."""
 
-LEAST_STRETCHES = 3
+LEAST_CHUNKS = 3
 """Beginning, end and middle are judged before a narrow interval ends the work: what drifts or
 jumps looks constant in any one place."""
 
@@ -28,7 +28,7 @@ _LEAD_FRAMES = CROP_FIRST_FRAME + WINDOW_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Chunk:
     """A piece of a clip that is decoded and judged in one go.
 
     Attributes:
@@ -40,7 +40,7 @@ class Stretch:
     n_frames: int | None
 
 
-def plan_stretches(whole: Stretch, n_expected: int, hop_segments: int) -> tuple[Stretch, ...]:
+def plan_chunks(whole: Chunk, n_expected: int, hop_segments: int) -> tuple[Chunk, ...]:
     """Cut a clip into stretches whose windows are those of one pass over the whole, each once.
 
     A stretch ends with a window, and the next one begins a hop after the start of that window. The
@@ -52,39 +52,39 @@ def plan_stretches(whole: Stretch, n_expected: int, hop_segments: int) -> tuple[
         hop_segments: Distance of neighbouring windows in segments of 0.32 s.
     """
     hop = hop_segments * SEGMENT_HOP_FRAMES
-    n_windows = (round(STRETCH_S * VIDEO_FPS) - _LEAD_FRAMES) // hop + 1
+    n_windows = (round(CHUNK_S * VIDEO_FPS) - _LEAD_FRAMES) // hop + 1
     n_frames = max(CROP_FRAMES, _LEAD_FRAMES + (n_windows - 1) * hop)
     step = n_windows * hop
     last = max(0, round((n_expected - _LEAD_FRAMES) / step) - 1)
-    stretches = [Stretch(whole.first_frame + step * index, n_frames) for index in range(last)]
+    chunks = [Chunk(whole.first_frame + step * index, n_frames) for index in range(last)]
     n_left = None if whole.n_frames is None else whole.n_frames - step * last
-    return (*stretches, Stretch(whole.first_frame + step * last, n_left))
+    return (*chunks, Chunk(whole.first_frame + step * last, n_left))
 
 
 def aligned(
-    stretches: tuple[Stretch, ...], first_window_frame: int, hop_segments: int
-) -> tuple[Stretch, ...]:
+    chunks: tuple[Chunk, ...], first_window_frame: int, hop_segments: int
+) -> tuple[Chunk, ...]:
     """Lay the stretches behind the first one on the grid of the windows that were found.
 
     Picture and sound begin to run together some frames into the first stretch, or into one behind
     it, and there the grid begins.
 
     Args:
-        stretches: As planned.
+        chunks: As planned.
         first_window_frame: Analysis frame at which the first window begins that was judged.
         hop_segments: As in the plan.
     """
-    if len(stretches) == 1:
-        return stretches
-    first, *middle, last = stretches
+    if len(chunks) == 1:
+        return chunks
+    first, *middle, last = chunks
     hop = hop_segments * SEGMENT_HOP_FRAMES
     back = (first.first_frame + CROP_FIRST_FRAME - first_window_frame) % hop
     moved = [replace(one, first_frame=one.first_frame - back) for one in middle]
     n_left = None if last.n_frames is None else last.n_frames + back
-    return (first, *moved, Stretch(last.first_frame - back, n_left))
+    return (first, *moved, Chunk(last.first_frame - back, n_left))
 
 
-def next_stretch(found: Mapping[int, OffsetEstimate | None], n_stretches: int) -> int | None:
+def next_chunk(found: Mapping[int, OffsetEstimate | None], n_chunks: int) -> int | None:
     """Return which stretch to judge next; None if all are.
 
     First comes the first one, then the last one. From then on it is the middle of the widest gap
@@ -93,9 +93,9 @@ def next_stretch(found: Mapping[int, OffsetEstimate | None], n_stretches: int) -
 
     Args:
         found: What the judged stretches say by themselves; None where there was nothing to judge.
-        n_stretches: How many there are.
+        n_chunks: How many there are.
     """
-    for end in (0, n_stretches - 1):
+    for end in (0, n_chunks - 1):
         if end not in found:
             return end
     gaps = _open_gaps(found)
@@ -115,7 +115,7 @@ def next_stretch(found: Mapping[int, OffsetEstimate | None], n_stretches: int) -
 def is_settled(
     estimate: OffsetEstimate,
     found: Mapping[int, OffsetEstimate | None],
-    n_stretches: int,
+    n_chunks: int,
     until_s: float,
 ) -> bool:
     """Tell whether more stretches are not needed.
@@ -126,8 +126,8 @@ def is_settled(
 
     Args:
         estimate: Over all evidence so far.
-        found: As in `next_stretch`.
-        n_stretches: How many stretches there are.
+        found: As in `next_chunk`.
+        n_chunks: How many stretches there are.
         until_s: Margin that is narrow enough.
     """
     low, high = estimate.interval_s
@@ -136,7 +136,7 @@ def is_settled(
     return (
         estimate.is_confident
         and margin_s <= max(until_s, narrowest_s) + 1e-6
-        and len(found) >= min(LEAST_STRETCHES, n_stretches)
+        and len(found) >= min(LEAST_CHUNKS, n_chunks)
         and not any(_contradict(found[low], found[high]) for low, high in _open_gaps(found))
     )
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from core.detection.config import DetectionConfig
-from core.detection.schedule.chunks import Stretch
+from core.detection.schedule.chunks import Chunk
 from core.errors import DetectionError, MediaError
 from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.model.synchformer.dimensions import CROP_FRAMES
@@ -30,7 +30,7 @@ class Scope:
         warning: What was adjusted, empty if nothing was.
     """
 
-    whole: Stretch
+    whole: Chunk
     n_expected: int
     audio_shift_samples: int
     n_margin_frames: int
@@ -58,7 +58,7 @@ def scope_of(info: MediaInfo, config: DetectionConfig) -> Scope:
         )
     shift = max(first_sample, 0) - first_frame * SAMPLES_PER_FRAME
     # The published evaluation hears nothing beyond the crop.
-    return Scope(Stretch(first_frame, CROP_FRAMES), CROP_FRAMES, shift, 0)
+    return Scope(Chunk(first_frame, CROP_FRAMES), CROP_FRAMES, shift, 0)
 
 
 def choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[VideoStream, AudioStream]:
@@ -68,17 +68,17 @@ def choose_streams(info: MediaInfo, config: DetectionConfig) -> tuple[VideoStrea
         MediaError: One of them is missing.
     """
     name = info.path.name
-    if info.picture is None:
+    if info.video is None:
         found = "only a still cover picture" if info.videos else "no picture"
         raise MediaError(f"{name} has {found}; choose a file with moving picture.", path=info.path)
     if not info.audios:
         raise MediaError(f"{name} has no sound; choose a file with an audio track.", path=info.path)
     wanted = config.audio_stream_index
     if wanted is None:
-        return info.picture, info.audios[0]
+        return info.video, info.audios[0]
     for audio in info.audios:
         if audio.index == wanted:
-            return info.picture, audio
+            return info.video, audio
     raise MediaError(f"{name} has no audio stream {wanted}; {info.audio_choice}.", path=info.path)
 
 
@@ -94,7 +94,7 @@ def _region(info: MediaInfo, config: DetectionConfig, audio_shift_samples: int) 
     n_left = max(1, n_clip - first_frame)
     n_margin_frames = math.ceil((max(config.range_s, USUAL_REACH_S) + BEYOND_S) * VIDEO_FPS)
     if config.end_s is None:
-        return Scope(Stretch(first_frame, None), n_left, audio_shift_samples, n_margin_frames)
+        return Scope(Chunk(first_frame, None), n_left, audio_shift_samples, n_margin_frames)
     n_frames = round(config.end_s * VIDEO_FPS) - first_frame
     warning = ""
     if info.duration_s and n_frames > n_left + VIDEO_FPS:
@@ -102,7 +102,7 @@ def _region(info: MediaInfo, config: DetectionConfig, audio_shift_samples: int) 
         n_frames = n_left + VIDEO_FPS
     n_expected = min(n_frames, n_left) if info.duration_s else n_frames
     return Scope(
-        Stretch(first_frame, n_frames),
+        Chunk(first_frame, n_frames),
         max(1, n_expected),
         audio_shift_samples,
         n_margin_frames,

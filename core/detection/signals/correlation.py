@@ -29,7 +29,7 @@ _LEAST_POWER_SHARE = 0.05
 _EPSILON = 1e-9
 
 
-class LaggedSound:
+class LaggedAudio:
     """Sound signals laid against a window at every offset, ready to be correlated."""
 
     def __init__(

@@ -40,7 +40,7 @@ def prepared_motion(motion: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDA
     return np.where(seen[inside, None], roots[inside], 0)
 
 
-def prepared_sound(
+def prepared_audio(
     onsets: NDArray[np.float32], level: NDArray[np.float32], heard: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return (3, T) onsets, level and rise without trend, and (T,) where they may be used.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.media.decoder import ClipChunk
 
-Picture = NDArray[np.float32]
+Image = NDArray[np.float32]
 
 BLOCK_PX = 2
 """Pixels are averaged over squares of this side before they are compared."""
@@ -55,8 +55,8 @@ class MotionMeter:
     """Measures what moves from each frame to the next."""
 
     def __init__(self) -> None:
-        self._previous: Picture | None = None
-        self._change: Picture | None = None
+        self._previous: Image | None = None
+        self._change: Image | None = None
         self._n_seen = 0
 
     def measure(self, chunk: ClipChunk) -> Motion:
@@ -71,39 +71,39 @@ class MotionMeter:
     def _measure_frame(
         self, frame: NDArray[np.uint8], has_video: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], float, float, bool]:
-        picture = _shrink(frame)
-        change = np.zeros_like(picture)
+        image = _shrink(frame)
+        change = np.zeros_like(image)
         if self._previous is not None:
-            change = _unexplained(self._previous, picture)
+            change = _unexplained(self._previous, image)
         jolt = np.zeros_like(change) if self._change is None else change - self._change
         self._n_seen = self._n_seen + 1 if has_video else 0
-        self._previous, self._change = picture, change
+        self._previous, self._change = image, change
         cells, quads = _by_cell(jolt if self._n_seen > 2 else np.zeros_like(jolt))
         jolted = _strongest(jolt) if self._n_seen > 2 else 0.0
         changed = _strongest(change) if self._n_seen > 1 else 0.0
         return cells, quads, jolted, changed, self._n_seen > 2
 
 
-def _shrink(frame: NDArray[np.uint8]) -> Picture:
+def _shrink(frame: NDArray[np.uint8]) -> Image:
     """Average the green channel, which carries most of the luminance, over small squares."""
     rows, columns = (side // BLOCK_PX * BLOCK_PX for side in frame.shape[:2])
     return _halved(frame[:rows, :columns, 1].astype(np.float32))
 
 
-def _halved(picture: Picture) -> Picture:
-    rows, columns = (side // 2 * 2 for side in picture.shape)
-    picture = picture[:rows, :columns]
-    added = picture[0::2] + picture[1::2]
+def _halved(image: Image) -> Image:
+    rows, columns = (side // 2 * 2 for side in image.shape)
+    image = image[:rows, :columns]
+    added = image[0::2] + image[1::2]
     return np.asarray((added[:, 0::2] + added[:, 1::2]) / 4, np.float32)
 
 
-def _strongest(change: Picture) -> float:
+def _strongest(change: Image) -> float:
     values = np.abs(change).ravel()
     n_strongest = min(STRONGEST_BLOCKS, values.size)
     return float(np.partition(values, -n_strongest)[-n_strongest:].mean())
 
 
-def _by_cell(jolt: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _by_cell(jolt: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (C,) and (Q,) values; the fourth power lets a few blocks speak for their cell."""
     rows, columns = (max(side // CELL_BLOCKS, 1) for side in jolt.shape)
     power = jolt[: rows * CELL_BLOCKS, : columns * CELL_BLOCKS] ** 2
@@ -117,7 +117,7 @@ def _by_cell(jolt: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return cells.ravel(), quads.ravel()
 
 
-def _unexplained(before: Picture, after: Picture) -> Picture:
+def _unexplained(before: Image, after: Image) -> Image:
     """Return the change without what a movement of the camera or of the light explains.
 
     The change is fitted, at half the size, by the picture's gradients (shift, zoom and turn: the
@@ -139,16 +139,16 @@ def _unexplained(before: Picture, after: Picture) -> Picture:
     return np.asarray(change - (factors @ _terms(mean)).reshape(change.shape), np.float32)
 
 
-def _terms(picture: Picture) -> NDArray[np.float32]:
+def _terms(image: Image) -> NDArray[np.float32]:
     """Return (6, H * W): gradients across and down, zoom, turn, picture, one."""
-    height, width = picture.shape
+    height, width = image.shape
     down = ((np.arange(height, dtype=np.float32) - height / 2) / height)[:, None]
     across = ((np.arange(width, dtype=np.float32) - width / 2) / height)[None]
     terms = np.zeros((6, height, width), np.float32)
-    terms[0, :, 1:-1] = (picture[:, 2:] - picture[:, :-2]) / 2
-    terms[1, 1:-1] = (picture[2:] - picture[:-2]) / 2
+    terms[0, :, 1:-1] = (image[:, 2:] - image[:, :-2]) / 2
+    terms[1, 1:-1] = (image[2:] - image[:-2]) / 2
     terms[2] = terms[0] * across + terms[1] * down
     terms[3] = terms[0] * down - terms[1] * across
-    terms[4] = picture
+    terms[4] = image
     terms[5] = 1
     return terms.reshape(6, -1)

@@ -25,7 +25,7 @@ ABSOLUTE_FLOOR = 1e-8
 _TAIL_SAMPLES = SPECTRUM_SAMPLES + TICK_SAMPLES
 
 
-class SoundMeter:
+class AudioMeter:
     """Measures onsets and level of the sound every 10 ms, centred on the tick.
 
     Values come out a little later than the samples go in; `flush` brings the rest.

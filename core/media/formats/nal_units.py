@@ -24,7 +24,7 @@ _ADTS_HEADER_BYTES = 7
 _ADTS_CRC_BYTES = 2
 
 
-def essence(payload: bytes, stream: Stream) -> bytes:
+def nal_units(payload: bytes, stream: Stream) -> bytes:
     """Return the coded content of a packet without what depends on the kind of container.
 
     H.264 and HEVC lose parameter sets, delimiters, and start codes or lengths; AAC loses the

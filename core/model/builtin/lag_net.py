@@ -83,7 +83,7 @@ class LagNet(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.visual = VisualCells(sizes)
-        self.audio = SoundTokens(sizes)
+        self.audio = AudioTokens(sizes)
         self.scorer = CurveScorer(sizes)
 
     def encode_video(self, grey: torch.Tensor) -> Seen:
@@ -174,7 +174,7 @@ def _cell_motion(size: torch.Tensor, maps: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat([*pooled, strongest], dim=1).sqrt()
 
 
-class SoundTokens(nn.Module):
+class AudioTokens(nn.Module):
     """Convolutions over a log-mel spectrogram, halving its rate."""
 
     def __init__(self, sizes: LagSizes) -> None:

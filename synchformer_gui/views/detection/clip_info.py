@@ -32,7 +32,7 @@ class FactsLabel(QLabel):
 def facts_text(info: MediaInfo) -> str:
     """Write what a file contains: "0:10 · 2.3 MB · H.264 340×256, 25 fps · audio: AAC 16 kHz"."""
     parts = [duration_text(info.duration_s), size_text(info.size_bytes)]
-    parts.append(_picture_text(info.picture) if info.picture else "no picture")
+    parts.append(_picture_text(info.video) if info.video else "no picture")
     if not info.audios:
         parts.append("no audio")
     elif len(info.audios) == 1:

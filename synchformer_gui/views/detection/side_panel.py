@@ -17,7 +17,7 @@ _STAGES = {
     Activity.OPENING: "Reading the file",
     Activity.DETECTING: "Starting",
     Activity.EXPORTING: "Writing",
-    Activity.JUDGING_COPY: "Measuring the new file",
+    Activity.DETECTING_COPY: "Measuring the new file",
 }
 
 

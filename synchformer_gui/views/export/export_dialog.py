@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.correction.correction import Inexact
-from core.workflow.export import ExportRequest, Outlook, proposed_target
+from core.workflow.export import ExportPreview, ExportRequest, proposed_target
 from synchformer_gui.jobs.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views import theme
@@ -29,8 +29,8 @@ from synchformer_gui.views.export.correction_form import CorrectionForm
 from synchformer_gui.views.export.fitting_area import FittingArea
 from synchformer_gui.views.export.initial_values import ExportProposal
 from synchformer_gui.views.export.options import ExportOptions
-from synchformer_gui.views.export.preview import OutlookView
-from synchformer_gui.views.export.preview_job import Foresight
+from synchformer_gui.views.export.preview import PreviewView
+from synchformer_gui.views.export.preview_job import PreviewJob
 from synchformer_gui.views.export.target_chooser import TargetChooser
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording import export as export_wording
@@ -61,8 +61,8 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self._info = proposal.info
         self._inexact: Inexact | None = None
-        self._outlook = Outlook(_LOOKING)
-        self.foresight = Foresight(queue, self)
+        self._preview = ExportPreview(_LOOKING)
+        self.preview_job = PreviewJob(queue, self)
         # Parts of parts tell of their new height only when events are handled.
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
@@ -73,7 +73,7 @@ class ExportDialog(QDialog):
         self.target_chooser = TargetChooser(self)
         self.options = ExportOptions(self._info, preferences, self)
         self._suffix = str(self.options.container_combo.itemData(0))
-        self.outlook_view = OutlookView(self)
+        self.preview_view = PreviewView(self)
         self.problem_label = text_label(self, "error")
         self.command_label = text_label(self, "muted")
         self.command_button = QPushButton("Copy &ffmpeg command", self)
@@ -114,7 +114,7 @@ class ExportDialog(QDialog):
 
     def done(self, result: int) -> None:
         # Escape and the button of the title bar both end here.
-        self.foresight.forget()
+        self.preview_job.forget()
         super().done(result)
 
     def _arrange(self, content: QVBoxLayout, layout: QVBoxLayout) -> None:
@@ -145,7 +145,7 @@ class ExportDialog(QDialog):
         content.addWidget(self.correction_form)
         content.addLayout(target_row)
         content.addWidget(self.options)
-        content.addWidget(self.outlook_view)
+        content.addWidget(self.preview_view)
         content.addStretch(1)
         layout.addWidget(self._area)
         layout.addWidget(self.problem_label)
@@ -161,10 +161,10 @@ class ExportDialog(QDialog):
         self.options.edited.connect(self._review)
         self.options.folded.connect(self._fitting.start)
         self._fitting.timeout.connect(self._fit)
-        self.outlook_view.inexact_chosen.connect(self._on_inexact)
-        self.outlook_view.container_chosen.connect(self._on_container)
-        self.foresight.foreseen.connect(self._on_foreseen)
-        self.foresight.waiting.connect(self._on_waiting)
+        self.preview_view.inexact_chosen.connect(self._on_inexact)
+        self.preview_view.container_chosen.connect(self._on_container)
+        self.preview_job.previewed.connect(self._on_previewed)
+        self.preview_job.waiting.connect(self._on_waiting)
         self.command_button.clicked.connect(self._on_command)
         self.cancel_button.clicked.connect(self.reject)
         self.export_button.clicked.connect(self.accept)
@@ -219,13 +219,13 @@ class ExportDialog(QDialog):
         self.export_button.setEnabled(False)
         problem = self._typed_problem()
         if problem:
-            self.foresight.forget()
-            self._outlook = Outlook(problem)
-            self.outlook_view.show_nothing()
+            self.preview_job.forget()
+            self._preview = ExportPreview(problem)
+            self.preview_view.show_nothing()
             self._show_problem(problem)
         else:
-            self._outlook = Outlook(_LOOKING)
-            self.foresight.look(self.request, is_typing=is_typing)
+            self._preview = ExportPreview(_LOOKING)
+            self.preview_job.look(self.request, is_typing=is_typing)
 
     def _typed_problem(self) -> str:
         if problem := self.correction_form.review():
@@ -238,13 +238,13 @@ class ExportDialog(QDialog):
             return f"{error}."
         return ""
 
-    def _on_foreseen(self, request: ExportRequest, outlook: Outlook) -> None:
-        self._outlook = outlook
-        self.target_chooser.offer_replacing(target_exists=outlook.target_exists)
-        self.outlook_view.show_outlook(request, outlook)
-        self.correction_form.show_plan(outlook.plan)
-        self.export_button.setEnabled(not outlook.problem)
-        self._show_problem(outlook.problem)
+    def _on_previewed(self, request: ExportRequest, preview: ExportPreview) -> None:
+        self._preview = preview
+        self.target_chooser.offer_replacing(target_exists=preview.target_exists)
+        self.preview_view.show_preview(request, preview)
+        self.correction_form.show_plan(preview.plan)
+        self.export_button.setEnabled(not preview.problem)
+        self._show_problem(preview.problem)
 
     def _on_waiting(self) -> None:
         self._show_problem(_LOOKING)
@@ -274,9 +274,9 @@ class ExportDialog(QDialog):
         self.resize(width_px, layout.totalHeightForWidth(width_px))
 
     def _on_command(self) -> None:
-        if self._outlook.command is not None:
-            QGuiApplication.clipboard().setText(self._outlook.command)
-        sentence = export_wording.command_sentence(self._outlook)
+        if self._preview.command is not None:
+            QGuiApplication.clipboard().setText(self._preview.command)
+        sentence = export_wording.command_sentence(self._preview)
         self.command_label.setText(offset_wording.breakable(sentence))
         self.command_label.show()
         self._fitting.start()

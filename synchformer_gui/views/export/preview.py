@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.correction.correction import Inexact
-from core.workflow.export import ExportRequest, Outlook
+from core.workflow.export import ExportPreview, ExportRequest
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording import export as export_wording
 from synchformer_gui.wording.offset import breakable
@@ -19,7 +19,7 @@ from synchformer_gui.wording.offset import breakable
 _MAX_NOTES_PX = 150
 
 
-class OutlookView(QWidget):
+class PreviewView(QWidget):
     """Shows the notes of a plan, and offers the ways where there is none that is exact."""
 
     inexact_chosen = Signal(object)
@@ -57,13 +57,13 @@ class OutlookView(QWidget):
         """Show that nothing is known."""
         self.hide()
 
-    def show_outlook(self, request: ExportRequest, outlook: Outlook) -> None:
+    def show_preview(self, request: ExportRequest, preview: ExportPreview) -> None:
         """Show what would come of a request."""
-        plan = outlook.plan
+        plan = preview.plan
         if plan is None:
             self.hide()
             return
-        self._show_choices(request, outlook)
+        self._show_choices(request, preview)
         notes = export_wording.note_sentences(request, plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
         self.notes_area.setVisible(bool(notes))
@@ -76,8 +76,8 @@ class OutlookView(QWidget):
         super().resizeEvent(event)
         self._fit()
 
-    def _show_choices(self, request: ExportRequest, outlook: Outlook) -> None:
-        words = {one.inexact: export_wording.choice_text(one) for one in outlook.choices}
+    def _show_choices(self, request: ExportRequest, preview: ExportPreview) -> None:
+        words = {one.inexact: export_wording.choice_text(one) for one in preview.choices}
         self.choices_label.setText(export_wording.choices_sentence(request.target))
         self.choices_label.setVisible(bool(words))
         # Else the group would not let go of the button that was pressed last.

@@ -3,21 +3,21 @@
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import SyncError
-from core.workflow.export import ExportRequest, Outlook, foresee
+from core.workflow.export import ExportPreview, ExportRequest, preview_export
 from synchformer_gui.jobs.jobs import Job, JobQueue
 
 _TYPING_MS = 150
 _PATIENCE_MS = 600
 
 
-class Foresight(QObject):
+class PreviewJob(QObject):
     """Looks at one request at a time; a newer one takes its place.
 
     Args:
         queue: Does the looking.
     """
 
-    foreseen = Signal(object, object)
+    previewed = Signal(object, object)
     """Carries the ExportRequest and its Outlook."""
     waiting = Signal()
     """It takes so long that it should be said."""
@@ -59,16 +59,16 @@ class Foresight(QObject):
         request = self._request
         if request is None:
             return
-        self._job = Job(lambda job: foresee(request, job))
-        self._job.succeeded.connect(self._on_foreseen)
+        self._job = Job(lambda job: preview_export(request, job))
+        self._job.succeeded.connect(self._on_previewed)
         self._job.failed.connect(self._on_failed)
         self._queue.submit(self._job)
 
-    def _on_foreseen(self, outlook: Outlook) -> None:
+    def _on_previewed(self, preview: ExportPreview) -> None:
         if self.sender() is self._job:
             request = self._request
             self.forget()
-            self.foreseen.emit(request, outlook)
+            self.previewed.emit(request, preview)
 
     def _on_failed(self, error: SyncError) -> None:
-        self._on_foreseen(Outlook(error.message))
+        self._on_previewed(ExportPreview(error.message))

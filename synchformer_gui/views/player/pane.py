@@ -58,7 +58,7 @@ class PlaybackPane(QWidget):
     def open(self, info: MediaInfo) -> None:
         """Show the first frame of a clip in place of the clip before."""
         self._release()
-        self.video.clear(note="" if info.picture else "This file has no picture.")
+        self.video.clear(note="" if info.video else "This file has no picture.")
         self.transport.set_clip(info.duration_s, info.frame_rate)
         self._is_open = True
         self._player.open(info)

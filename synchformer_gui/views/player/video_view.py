@@ -23,16 +23,16 @@ class VideoView(QStackedWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._picture = _Picture(self)
+        self._video = _Picture(self)
         self._invitation = _DropArea(self)
         self._invitation.open_button.clicked.connect(self.open_requested)
         self.addWidget(self._invitation)
-        self.addWidget(self._picture)
+        self.addWidget(self._video)
 
     @property
     def image(self) -> QImage:
         """What is shown; null while there is nothing."""
-        return self._picture.image
+        return self._video.image
 
     @property
     def is_empty(self) -> bool:
@@ -41,20 +41,20 @@ class VideoView(QStackedWidget):
     @property
     def is_framed(self) -> bool:
         """Whether squares are shown, if there are any."""
-        return self._picture.is_framed
+        return self._video.is_framed
 
     def show_frame(self, frame: QVideoFrame) -> None:
         """Show a frame at the next repaint."""
-        self._picture.show_frame(frame)
+        self._video.show_frame(frame)
 
     def set_position(self, position_s: float) -> None:
         """Show the squares of the shot that is seen at this clip time."""
-        self._picture.set_position(position_s)
+        self._video.set_position(position_s)
 
     def show_squares(self, crops: Sequence[CropPlan]) -> None:
         """Frame the squares that were judged, shot by shot; none if all of the picture was."""
-        self._picture.crops = tuple(crops)
-        self._picture.update()
+        self._video.crops = tuple(crops)
+        self._video.update()
 
     def hide_squares(self) -> None:
         """Forget the squares: no answer belongs to them any more."""
@@ -62,17 +62,17 @@ class VideoView(QStackedWidget):
 
     def toggle_squares(self) -> None:
         """Hide the frames around squares, or show them again."""
-        self._picture.is_framed = not self._picture.is_framed
-        self._picture.update()
+        self._video.is_framed = not self._video.is_framed
+        self._video.update()
 
     def squares(self) -> list[QRectF]:
         """Return the squares that are framed now, in shares of the picture's width and height."""
-        return self._picture.squares()
+        return self._video.squares()
 
     def clear(self, *, note: str | None) -> None:
         """Forget the picture; show a note in its place, or the invitation if there is none."""
-        self._picture.clear(note or "")
-        self.setCurrentWidget(self._invitation if note is None else self._picture)
+        self._video.clear(note or "")
+        self.setCurrentWidget(self._invitation if note is None else self._video)
 
 
 class _Picture(QWidget):

@@ -16,7 +16,7 @@ from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.lag import LagEngine
 from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.result import Detection, Stop
-from core.detection.schedule.budget import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, paced
+from core.detection.schedule.budget import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S, with_early_stop
 from core.detection.serialize import detection_from_json, detection_to_json
 from core.errors import DetectionError
 from core.model.builtin.file import About, BuiltinModel, Calibration
@@ -119,7 +119,7 @@ def test_an_easy_clip_is_left_early_with_the_same_answer(long_clip: Path) -> Non
     config = DetectionConfig(until_s=0.08, hop_s=0.64)
     detection = detect(long_clip, ClassicalEngine(), config, recorder)
     assert detection.coverage.stop is Stop.PRECISE
-    assert detection.coverage.judged_s < 55
+    assert detection.coverage.analyzed_s < 55
     assert detection.estimate.offset_s == pytest.approx(0.2, abs=NEAR_S)
     assert recorder.fractions == sorted(recorder.fractions)
     assert recorder.fractions[-1] == 1.0
@@ -164,11 +164,11 @@ def test_windows_hear_what_lies_beyond_their_stretch(
     long_clip: Path, open_one: Callable[[], Engine], tolerance: float
 ) -> None:
     whole = detect(long_clip, open_one(), replace(WIDE, budget_s=None))
-    stretches = detect(long_clip, open_one(), WIDE)
-    assert _starts(stretches) == _starts(whole)
-    for one, other in zip(stretches.evidence, whole.evidence, strict=True):
+    chunks = detect(long_clip, open_one(), WIDE)
+    assert _starts(chunks) == _starts(whole)
+    for one, other in zip(chunks.evidence, whole.evidence, strict=True):
         np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=tolerance)
-    assert stretches.estimate.offset_s == pytest.approx(whole.estimate.offset_s)
+    assert chunks.estimate.offset_s == pytest.approx(whole.estimate.offset_s)
 
 
 def test_a_region_is_judged_by_the_sound_beyond_it(long_clip: Path) -> None:
@@ -195,21 +195,21 @@ def test_stretches_lie_on_the_grid_of_sound_that_begins_late(make_clip: MakeClip
 def test_no_time_at_all_still_gives_an_answer(long_clip: Path) -> None:
     detection = detect(long_clip, ClassicalEngine(), DetectionConfig(budget_s=0.01))
     assert detection.coverage.stop is Stop.BUDGET
-    assert detection.coverage.judged_s < 20
+    assert detection.coverage.analyzed_s < 20
     assert detection.evidence
 
 
 def test_a_hasty_detection_leaves_long_clips_only() -> None:
-    hasty, fast, slow = DetectionConfig(is_hasty=True), ClassicalEngine(), _class_engine()
-    assert paced(hasty, slow, LONG_S + 1).until_s == USUAL_UNTIL_S
-    assert paced(hasty, fast, LONG_FOR_FAST_S + 1).until_s == USUAL_UNTIL_S
-    assert paced(hasty, slow, LONG_S - 1).until_s is None
-    assert paced(hasty, fast, LONG_S + 1).until_s is None
-    assert paced(DetectionConfig(), slow, LONG_S + 1).until_s is None
-    short = DetectionConfig(is_hasty=True, start_s=10, end_s=60)
-    assert paced(short, slow, LONG_S + 1).until_s is None
-    stated = DetectionConfig(is_hasty=True, budget_s=5)
-    assert paced(stated, slow, LONG_S + 1).until_s is None
+    hasty, fast, slow = DetectionConfig(stops_early=True), ClassicalEngine(), _class_engine()
+    assert with_early_stop(hasty, slow, LONG_S + 1).until_s == USUAL_UNTIL_S
+    assert with_early_stop(hasty, fast, LONG_FOR_FAST_S + 1).until_s == USUAL_UNTIL_S
+    assert with_early_stop(hasty, slow, LONG_S - 1).until_s is None
+    assert with_early_stop(hasty, fast, LONG_S + 1).until_s is None
+    assert with_early_stop(DetectionConfig(), slow, LONG_S + 1).until_s is None
+    short = DetectionConfig(stops_early=True, start_s=10, end_s=60)
+    assert with_early_stop(short, slow, LONG_S + 1).until_s is None
+    stated = DetectionConfig(stops_early=True, budget_s=5)
+    assert with_early_stop(stated, slow, LONG_S + 1).until_s is None
 
 
 def test_pictures_are_told_apart_where_an_audio_stream_begins_earlier(
@@ -236,6 +236,6 @@ def test_three_minutes_are_judged_by_a_third(make_clip: MakeClip) -> None:
     clip = make_clip(offset_s=-0.4, duration_s=180.0, size=(160, 128))
     detection = detect(clip, ClassicalEngine(), DetectionConfig(until_s=0.08))
     assert detection.coverage.stop is Stop.PRECISE
-    assert detection.coverage.judged_s < 75
+    assert detection.coverage.analyzed_s < 75
     whole = detect(clip, ClassicalEngine())
     assert detection.estimate.offset_s == pytest.approx(whole.estimate.offset_s, abs=0.011)

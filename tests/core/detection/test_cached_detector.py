@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detection.answer.verdict import judge_again
+from core.detection.answer.verdict import with_tolerance
 from core.detection.cached_detector import Cache, CacheLimits
 from core.detection.config import DetectionConfig
 from core.detection.engines.classical import ClassicalEngine
@@ -30,11 +30,11 @@ def clip(make_clip):
 
 @pytest.fixture
 def judged(cache, clip):
-    return cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    return cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
 
 
 def earlier(cache, path, choice=CLASSICAL, config=DEFAULTS):
-    return cache.inquiry(choice, config).earlier(path)
+    return cache.cached_detector(choice, config).earlier(path)
 
 
 def text(detection):
@@ -86,7 +86,7 @@ def test_another_tolerance_judges_the_same_answer(cache, clip, judged):
     assert found is not None
     assert found.config.tolerance == generous
     assert found.estimate.offset_s == judged.estimate.offset_s
-    assert found.estimate == judge_again(judged, generous).estimate
+    assert found.estimate == with_tolerance(judged, generous).estimate
 
 
 def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, judged):
@@ -99,7 +99,7 @@ def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, mo
     weights.write_bytes(b"some")
     monkeypatch.setattr("core.detection.engines.open.builtin_weights", lambda: weights)
     for choice in (EngineChoice("builtin"), EngineChoice(str(weights))):
-        cache.inquiry(choice, DEFAULTS).judge(clip, ClassicalEngine())
+        cache.cached_detector(choice, DEFAULTS).judge(clip, ClassicalEngine())
         assert earlier(cache, clip, choice)
         weights.write_bytes(weights.read_bytes() + b" more")
         assert earlier(cache, clip, choice) is None
@@ -114,7 +114,9 @@ def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
     def on_evidence(_):
         os.utime(clip)
 
-    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine(), on_evidence=on_evidence)
+    cache.cached_detector(CLASSICAL, DEFAULTS).judge(
+        clip, ClassicalEngine(), on_evidence=on_evidence
+    )
     assert cache.usage().answers.n_items == 0
 
 
@@ -136,7 +138,7 @@ def test_clearing_forgets(cache, clip, judged):
 
 def test_nothing_is_kept_where_nothing_may_be(tmp_path, clip):
     cache = Cache(tmp_path / "cache", "1.0", CacheLimits(0, 0))
-    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
     assert earlier(cache, clip) is None
     assert not cache.folder.exists()
 
@@ -164,9 +166,9 @@ class FeatureEngine:
 
 def test_an_engine_that_sees_a_square_gets_the_features_of_earlier_runs(cache, clip):
     engine = FeatureEngine()
-    cache.inquiry(CLASSICAL, DEFAULTS).judge(clip, engine)
+    cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, engine)
     assert engine.known == [False, False, False]
     # With other options, to which there is no earlier answer.
-    cache.inquiry(CLASSICAL, DetectionConfig(hop_s=0.64)).judge(clip, engine)
+    cache.cached_detector(CLASSICAL, DetectionConfig(hop_s=0.64)).judge(clip, engine)
     assert engine.known == [True, True, False]
     assert cache.usage().features.n_items == 1

@@ -78,7 +78,7 @@ def test_sound_of_another_clip_gets_no_answer(
     clip = make_clip(duration_s=DURATION_S, seed=seed)
     other = make_clip("other.mp4", duration_s=DURATION_S, seed=seed + 100)
     mixed = tmp_path / "mixed.mp4"
-    _mux(mixed, clip, sound=other)
+    _mux(mixed, clip, audio=other)
     _assert_no_answer(mixed)
 
 
@@ -104,7 +104,7 @@ def _backwards(make_clip: MakeClip, tmp_path: Path, seed: int) -> Path:
     clip = make_clip(duration_s=DURATION_S, seed=seed)
     backwards, mixed = tmp_path / "backwards.mp4", tmp_path / "mixed.mp4"
     _reverse(clip, backwards)
-    _mux(mixed, clip, sound=backwards)
+    _mux(mixed, clip, audio=backwards)
     return mixed
 
 
@@ -159,17 +159,17 @@ def test_estimate_does_not_depend_on_container_or_turning(make_clip: MakeClip, s
 
 def _mux(
     target: Path,
-    picture: Path,
+    video: Path,
     *,
-    sound: Path | None = None,
+    audio: Path | None = None,
     sound_first: bool = False,
     sound_from_s: float = 0.0,
     delay_s: float = 0.0,
 ) -> None:
     """Put the packets of a picture and of a sound into a new file, all later by `delay_s`."""
     with (
-        av.open(str(picture)) as seen,
-        av.open(str(sound or picture)) as heard,
+        av.open(str(video)) as seen,
+        av.open(str(audio or video)) as heard,
         av.open(str(target), "w") as made,
     ):
         sources: list[Stream] = [seen.streams.video[0], heard.streams.audio[0]]

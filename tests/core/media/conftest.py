@@ -47,9 +47,9 @@ def open_clip() -> Callable[..., ClipDecoder]:
 
     def open_file(path: Path, **options: object) -> ClipDecoder:
         info = probe(path)
-        assert info.picture is not None
+        assert info.video is not None
         streams = {
-            "video_stream_index": info.picture.index,
+            "video_stream_index": info.video.index,
             "audio_stream_index": info.audios[0].index,
         }
         return ClipDecoder(info, **(streams | options))  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
 
-from core.media.audio_line import SoundLine
+from core.media.audio_line import AudioLine
 from core.media.info import AudioStream
 from core.media.reader import StreamReader
 from core.timing import SAMPLES_PER_FRAME
@@ -43,9 +43,9 @@ def block(start_s: float, value: float, rate_hz: int = RATE_HZ, layout: str = "m
     return frame
 
 
-def line(frames: Sequence[AudioFrame], first_sample: int = 0) -> SoundLine:
+def line(frames: Sequence[AudioFrame], first_sample: int = 0) -> AudioLine:
     stream = AudioStream(1, "pcm", RATE_HZ, 1, Fraction(1, 1000), 0.0, None, "")
-    return SoundLine(Recorded(frames), stream, Fraction(0), first_sample)
+    return AudioLine(Recorded(frames), stream, Fraction(0), first_sample)
 
 
 def test_a_gap_is_silence_and_what_follows_keeps_its_time() -> None:
@@ -100,8 +100,8 @@ def test_a_change_of_format_goes_on_at_its_time() -> None:
 def test_reading_begins_anywhere(first_sample: int) -> None:
     frames = [block(0.1 * i, (i + 1) / 16) for i in range(4)]
     whole = np.concatenate([np.zeros(800), np.repeat((np.arange(4) + 1) / 16, BLOCK)])
-    sound = line(frames, first_sample)
-    pieces = [sound.read(300) for _ in range(30)]
+    audio = line(frames, first_sample)
+    pieces = [audio.read(300) for _ in range(30)]
     samples = np.concatenate([p[0] for p in pieces])
     n_left = sum(p[2] for p in pieces)
     np.testing.assert_array_equal(samples[:n_left], whole[800 + first_sample :].astype(np.float32))
@@ -115,15 +115,15 @@ def test_what_is_no_sample_becomes_silence_and_is_told(
     sounds[0, RATE_HZ : RATE_HZ + 10] = value
     path = tmp_path / "float.mkv"
     with av.open(str(make_clip(duration_s=3.0, audio=False))) as source, av.open(path, "w") as out:
-        picture = out.add_stream_from_template(source.streams.video[0])
-        sound = out.add_stream("pcm_f32le", rate=RATE_HZ, layout="stereo")
+        video = out.add_stream_from_template(source.streams.video[0])
+        audio = out.add_stream("pcm_f32le", rate=RATE_HZ, layout="stereo")
         for packet in source.demux(source.streams.video[0]):
             if packet.size:
-                packet.stream = picture
+                packet.stream = video
                 out.mux(packet)
         frame = AudioFrame.from_ndarray(sounds.T.reshape(1, -1), format="flt", layout="stereo")
         frame.rate, frame.pts = RATE_HZ, 0
-        out.mux([*sound.encode(frame), *sound.encode(None)])
+        out.mux([*audio.encode(frame), *audio.encode(None)])
 
     clip = decode_clip(path)
 
@@ -151,7 +151,7 @@ def test_a_lost_packet_of_20_ms_leaves_its_gap(make_clip: MakeClip) -> None:
     def waveform(kind: type[StreamReader[AudioFrame]]) -> np.ndarray:
         with kind(path, 1, AudioFrame, threading.Event()) as reader:
             stream = AudioStream(1, "opus", 48000, 1, Fraction(1, 48000), 0.0, None, "")
-            return SoundLine(reader, stream, Fraction(0), 0).read(2 * RATE_HZ)[0]
+            return AudioLine(reader, stream, Fraction(0), 0).read(2 * RATE_HZ)[0]
 
     whole, damaged = waveform(StreamReader), waveform(Losing)
     n_gap = np.count_nonzero(damaged == 0)

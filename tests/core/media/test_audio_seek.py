@@ -11,7 +11,7 @@ import pytest
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from core.media.audio_line import SoundLine
+from core.media.audio_line import AudioLine
 from core.media.info import clip_start
 from core.media.probe import probe
 from core.media.reader import StreamReader
@@ -41,13 +41,13 @@ def far_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.media.audio_seek.FAR_S", 4)
 
 
-def _read(path: Path, first_sample: int, n_samples: int) -> tuple[Read, SoundLine, Counting]:
+def _read(path: Path, first_sample: int, n_samples: int) -> tuple[Read, AudioLine, Counting]:
     info = probe(path)
-    assert info.picture is not None
-    sound = info.audios[0]
-    zero = clip_start(info.picture, sound)
-    with Counting(path, sound.index, AudioFrame, threading.Event()) as reader:
-        line = SoundLine(reader, sound, zero, first_sample)
+    assert info.video is not None
+    audio = info.audios[0]
+    zero = clip_start(info.video, audio)
+    with Counting(path, audio.index, AudioFrame, threading.Event()) as reader:
+        line = AudioLine(reader, audio, zero, first_sample)
         return line.read(n_samples), line, reader
 
 

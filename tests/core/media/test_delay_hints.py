@@ -50,8 +50,8 @@ def test_names_that_state_no_delay_give_no_hint(make_clip: MakeClip) -> None:
 
 def test_different_starts_are_a_hint_to_start_together(late: MediaInfo) -> None:
     (hint,) = delay_hints(late)
-    assert late.picture is not None
-    assert start_of(late.audios[0]) + hint.delay_s == start_of(late.picture)
+    assert late.video is not None
+    assert start_of(late.audios[0]) + hint.delay_s == start_of(late.video)
     assert hint.audio_stream_index == late.audios[0].index
     assert "audio stream 1 starts 300 ms after the picture" in hint.sentence
 

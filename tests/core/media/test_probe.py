@@ -70,13 +70,13 @@ def test_a_cover_is_not_the_picture(make_clip: MakeClip, tmp_path: Path) -> None
     path = _with_cover(make_clip("song.m4a", duration_s=1.0, video=False), tmp_path / "cover.m4a")
     info = probe(path)
     assert [v.is_attached_picture for v in info.videos] == [True]
-    assert info.picture is None
+    assert info.video is None
     assert info.frame_rate is None
 
 
 def test_missing_streams(make_clip: MakeClip) -> None:
     assert probe(make_clip("mute.mp4", duration_s=1.0, audio=False)).audios == ()
-    assert probe(make_clip("blind.mp4", duration_s=1.0, video=False)).picture is None
+    assert probe(make_clip("blind.mp4", duration_s=1.0, video=False)).video is None
 
 
 def test_subtitles_are_other_streams(tmp_path: Path) -> None:
@@ -150,19 +150,19 @@ def test_name_with_a_colon_is_a_file(
 ) -> None:
     make_clip("plain.mp4", duration_s=1.0).rename(tmp_path / "http:clip.mp4")
     monkeypatch.chdir(tmp_path)
-    assert probe(Path("http:clip.mp4")).picture is not None
+    assert probe(Path("http:clip.mp4")).video is not None
 
 
 def _with_cover(song: Path, target: Path) -> Path:
     """Copy the sound and add one picture marked as cover."""
     with av.open(str(song)) as source, av.open(str(target), "w", format="mp4") as out:
-        sound = out.add_stream_from_template(source.streams.audio[0])
+        audio = out.add_stream_from_template(source.streams.audio[0])
         cover = out.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
         cover.disposition = Disposition.attached_pic
         for packet in source.demux(source.streams.audio[0]):
             if packet.size:
-                packet.stream = sound
+                packet.stream = audio
                 out.mux(packet)
         out.mux(cover.encode(av.VideoFrame(64, 64, "yuvj420p")))
     return target

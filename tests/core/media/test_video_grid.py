@@ -113,20 +113,20 @@ def test_a_picture_that_cannot_be_converted_is_a_sentence(
         decode_clip(path)
 
 
-def _with_picture(tmp_path: Path, make_clip: MakeClip, picture: NDArray[np.uint8]) -> Path:
+def _with_picture(tmp_path: Path, make_clip: MakeClip, video: NDArray[np.uint8]) -> Path:
     """Write a second of one still picture, uncompressed, with sound."""
     path = tmp_path / "raw.mkv"
-    height, width = picture.shape[:2]
+    height, width = video.shape[:2]
     with av.open(str(make_clip(duration_s=1.0, video=False))) as source, av.open(path, "w") as out:
         stream = out.add_stream("ffv1", rate=25, width=width, height=height, pix_fmt="bgr0")
-        sound = out.add_stream_from_template(source.streams.audio[0])
+        audio = out.add_stream_from_template(source.streams.audio[0])
         for pts in range(25):
-            frame = VideoFrame.from_ndarray(picture, "rgb24")
+            frame = VideoFrame.from_ndarray(video, "rgb24")
             frame.pts = pts
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         for packet in source.demux(source.streams.audio[0]):
             if packet.size:
-                packet.stream = sound
+                packet.stream = audio
                 out.mux(packet)
     return path

@@ -91,7 +91,7 @@ def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path
         "drift_ppm": "",
         "jump_times_s": "",
         "jump_sizes_s": "",
-        "judged_s": "25.500",
+        "analyzed_s": "25.500",
         "stopped": "precise enough",
         "model": "builtin",
         "notes": "",

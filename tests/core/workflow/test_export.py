@@ -12,7 +12,7 @@ from core.correction.plan.plan import Method
 from core.media.formats.output_format import Layout
 from core.media.probe import probe
 from core.progress import SILENT
-from core.workflow.export import ExportRequest, export_clip, foresee, proposed_target
+from core.workflow.export import ExportRequest, export_clip, preview_export, proposed_target
 
 MakeClip = Callable[..., Path]
 
@@ -49,15 +49,15 @@ def avi(request_for: Callable[..., ExportRequest]) -> Callable[[Inexact | None],
 
 
 def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequest]) -> None:
-    outlook = foresee(request_for(), SILENT)
+    preview = preview_export(request_for(), SILENT)
 
-    assert outlook.problem == ""
-    assert not outlook.target_exists
-    assert outlook.choices == ()
-    assert outlook.plan is not None
-    assert "gets 160 ms longer" in " ".join(outlook.plan.notes)
-    assert outlook.command is not None
-    assert outlook.command.startswith("ffmpeg -i ")
+    assert preview.problem == ""
+    assert not preview.target_exists
+    assert preview.choices == ()
+    assert preview.plan is not None
+    assert "gets 160 ms longer" in " ".join(preview.plan.notes)
+    assert preview.command is not None
+    assert preview.command.startswith("ffmpeg -i ")
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequ
 def test_what_cannot_be_written_is_said_before(
     request_for: Callable[..., ExportRequest], target: str, phrase: str
 ) -> None:
-    outlook = foresee(request_for(target=target), SILENT)
+    preview = preview_export(request_for(target=target), SILENT)
 
-    assert phrase in outlook.problem
-    assert not outlook.target_exists
-    assert (outlook.command is None) == (outlook.plan is None or bool(outlook.plan.refused))
+    assert phrase in preview.problem
+    assert not preview.target_exists
+    assert (preview.command is None) == (preview.plan is None or bool(preview.plan.refused))
 
 
 def test_an_existing_file_asks_for_consent(
@@ -87,10 +87,10 @@ def test_an_existing_file_asks_for_consent(
 ) -> None:
     (tmp_path / "out.mp4").touch()
 
-    asked = foresee(request_for(), SILENT)
+    asked = preview_export(request_for(), SILENT)
     assert asked.target_exists
     assert "exists already" in asked.problem
-    agreed = foresee(request_for(overwrite=True), SILENT)
+    agreed = preview_export(request_for(overwrite=True), SILENT)
     assert agreed.target_exists
     assert agreed.problem == ""
 
@@ -99,17 +99,17 @@ def test_a_source_that_is_gone_is_said_before(request_for: Callable[..., ExportR
     request = request_for()
     request.info.path.unlink()
 
-    assert "clip.mp4" in foresee(request, SILENT).problem
+    assert "clip.mp4" in preview_export(request, SILENT).problem
 
 
 def test_an_inexact_container_leaves_the_choice(
     avi: Callable[[Inexact | None], ExportRequest],
 ) -> None:
-    outlook = foresee(avi(None), SILENT)
+    preview = preview_export(avi(None), SILENT)
 
-    assert [one.inexact for one in outlook.choices] == [Inexact.NEAREST, Inexact.REENCODE, None]
-    assert outlook.problem == "Choose how the sound is to be moved."
-    assert outlook.command is None
+    assert [one.inexact for one in preview.choices] == [Inexact.NEAREST, Inexact.REENCODE, None]
+    assert preview.problem == "Choose how the sound is to be moved."
+    assert preview.command is None
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_a_choice_is_followed_and_can_still_be_changed(
     method: Method,
     has_command: bool,
 ) -> None:
-    outlook = foresee(avi(inexact), SILENT)
+    preview = preview_export(avi(inexact), SILENT)
 
-    assert outlook.problem == ""
-    assert outlook.plan is not None
-    assert [move.method for move in outlook.plan.moves] == [method]
-    assert len(outlook.choices) == 3
-    assert (outlook.command is not None) == has_command
+    assert preview.problem == ""
+    assert preview.plan is not None
+    assert [move.method for move in preview.plan.moves] == [method]
+    assert len(preview.choices) == 3
+    assert (preview.command is not None) == has_command
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
@@ -169,11 +169,11 @@ def test_a_certificate_is_replaced_with_consent_only(
 ) -> None:
     beside = tmp_path / "out.mp4.certificate.json"
     beside.write_text("precious")
-    assert not foresee(request_for(), SILENT).target_exists
-    asked = foresee(request_for(certifies=True), SILENT)
+    assert not preview_export(request_for(), SILENT).target_exists
+    asked = preview_export(request_for(certifies=True), SILENT)
     assert asked.target_exists
     assert asked.problem.startswith("out.mp4.certificate.json exists already; choose another name")
-    assert foresee(request_for(certifies=True, overwrite=True), SILENT).problem == ""
+    assert preview_export(request_for(certifies=True, overwrite=True), SILENT).problem == ""
 
 
 def test_no_certificate_tells_of_a_file_that_was_replaced(
@@ -182,7 +182,7 @@ def test_no_certificate_tells_of_a_file_that_was_replaced(
     beside = tmp_path / "out.mp4.certificate.json"
     export_clip(request_for(certifies=True), SILENT)
     (tmp_path / "out.mp4").unlink()
-    assert foresee(request_for(), SILENT).problem.startswith(f"{beside.name} exists already")
+    assert preview_export(request_for(), SILENT).problem.startswith(f"{beside.name} exists already")
     export_clip(request_for(overwrite=True), SILENT)
     assert not beside.exists()
     beside.write_text("precious")
@@ -221,7 +221,7 @@ def test_no_room_is_said_before(
 ) -> None:
     request = request_for()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
-    assert "free some space" in foresee(request, SILENT).problem
+    assert "free some space" in preview_export(request, SILENT).problem
 
 
 def test_times_that_a_drive_does_not_take_are_told(
@@ -238,6 +238,6 @@ def test_times_that_a_drive_does_not_take_are_told(
 
 
 def test_the_command_has_the_layout(request_for: Callable[..., ExportRequest]) -> None:
-    command = foresee(replace(request_for(), layout=Layout.FASTSTART), SILENT).command
+    command = preview_export(replace(request_for(), layout=Layout.FASTSTART), SILENT).command
     assert command is not None
     assert "-movflags faststart" in command

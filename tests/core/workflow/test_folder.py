@@ -42,7 +42,7 @@ class BrokenEngine:
 def inquire(tmp_path):
     def inquire(*limits_mb):
         cache = Cache(tmp_path / "cache", "1.0", CacheLimits(*limits_mb))
-        return cache.inquiry(EngineChoice("classical"), DetectionConfig())
+        return cache.cached_detector(EngineChoice("classical"), DetectionConfig())
 
     return inquire
 

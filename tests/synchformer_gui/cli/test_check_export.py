@@ -140,7 +140,7 @@ def test_a_clip_that_cannot_be_written_does_not_stop_the_others(make, clips, tmp
 
 
 def test_names_layout_times_streams_and_certificates_are_as_asked(make, clips, tmp_path):
-    sources = [make("a.mp4", n_sounds=2), make("b.mkv", n_sounds=2)]
+    sources = [make("a.mp4", n_audio=2), make("b.mkv", n_audio=2)]
     goal = tmp_path / "fixed"
     words = ("--layout", "faststart", "--keep-times", "--certificate", "--move-all")
     assert check(clips, goal, *words, "--name-template", "{name}{ext}") == 0
@@ -179,7 +179,7 @@ def test_a_certificate_is_not_replaced_unasked(make, clips, tmp_path, capsys):
 def test_what_is_not_known_to_be_as_wanted_is_no_earlier_result(
     make, clips, tmp_path, capsys, words
 ):
-    make("a.mp4", n_sounds=2)
+    make("a.mp4", n_audio=2)
     assert check(clips, tmp_path / "fixed") == 0
     assert check(clips, tmp_path / "fixed", *words) == 3
     assert "exists already; choose another name" in capsys.readouterr().out

@@ -214,7 +214,7 @@ def test_what_a_container_cannot_hold_exactly_is_written_only_when_that_is_chose
 
 
 def test_several_streams_are_moved_together(make_clip, capsys):
-    clip = make_clip(duration_s=2.0, n_sounds=3)
+    clip = make_clip(duration_s=2.0, n_audio=3)
     argv = ["correct", str(clip), "--delay", "160", "--overwrite"]
 
     for chosen in (["all"], ["3", "1"]):

@@ -29,12 +29,12 @@ def test_what_is_no_time_is_wrong_usage(text):
 @pytest.mark.parametrize(("text", "until_s"), [("20ms", 0.02), ("0.02s", 0.02), ("0", None)])
 def test_a_margin_ends_haste(text, until_s):
     config = shared_options.detection_config("bt1359", 0.32, 2.0, extent=Extent(until=text))
-    assert (config.until_s, config.is_hasty) == (until_s, False)
+    assert (config.until_s, config.stops_early) == (until_s, False)
 
 
 def test_without_a_word_long_clips_are_left_early_and_the_core_judges_everything():
-    assert shared_options.detection_config("bt1359", 0.32, 2.0, extent=Extent()).is_hasty
-    assert not DetectionConfig().is_hasty
+    assert shared_options.detection_config("bt1359", 0.32, 2.0, extent=Extent()).stops_early
+    assert not DetectionConfig().stops_early
 
 
 @pytest.mark.parametrize(

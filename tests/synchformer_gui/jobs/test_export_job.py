@@ -69,7 +69,7 @@ def test_the_new_file_is_told_and_then_judged(
     stages: list[str] = []
     session.progressed.connect(lambda progress: stages.append(progress.stage))
     session.export(request, CLASSICAL)
-    qtbot.waitUntil(lambda: session.activity is Activity.JUDGING_COPY, timeout=20_000)
+    qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     assert [one.detected for one in heard] == [None]
     assert request.target.is_file()
     finish(qtbot, session)
@@ -93,7 +93,7 @@ def test_cancel_keeps_the_file_and_says_that_it_was_not_judged(
 ) -> None:
     request = make_request()
     session.export(request, CLASSICAL)
-    qtbot.waitUntil(lambda: session.activity is Activity.JUDGING_COPY, timeout=20_000)
+    qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     session.cancel()
 
     assert session.activity is Activity.NONE
@@ -128,7 +128,7 @@ def test_the_stream_that_was_moved_is_judged(
     make_request: Callable[..., ExportRequest],
     heard: list[Exported],
 ) -> None:
-    request = make_request("two.mp4", n_sounds=2)
+    request = make_request("two.mp4", n_audio=2)
     second = request.info.audios[1].index
     session.export(replace(request, correction=Correction((second,), Fraction(-3, 10))), CLASSICAL)
     finish(qtbot, session)
@@ -180,7 +180,7 @@ def test_another_clip_while_the_copy_is_judged_tells_of_the_file(
     told: list[Exported] = []
     session.exported_before.connect(told.append)
     session.export(request, CLASSICAL)
-    qtbot.waitUntil(lambda: session.activity is Activity.JUDGING_COPY, timeout=20_000)
+    qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     n_heard = len(heard)
     with qtbot.waitSignal(session.opened, timeout=5000), qtbot.assertNotEmitted(session.abandoned):
         session.open(make_clip("next.mp4", duration_s=1.0))

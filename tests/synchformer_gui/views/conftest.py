@@ -180,7 +180,7 @@ def settle(qtbot: QtBot) -> Callable[[ExportDialog], str]:
     """Return a function that waits until a dialog says what comes of it; it returns the problem."""
 
     def wait(dialog: ExportDialog) -> str:
-        qtbot.waitUntil(lambda: not dialog.foresight.is_looking, timeout=5000)
+        qtbot.waitUntil(lambda: not dialog.preview_job.is_looking, timeout=5000)
         return dialog.problem_label.text().replace("\N{ZERO WIDTH SPACE}", "")
 
     return wait

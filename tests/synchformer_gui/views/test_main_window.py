@@ -52,8 +52,8 @@ def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, c
     assert "H.264 320×256, 25 fps" in window.facts_label.text()
     assert window.detect_panel.button.isEnabled()
     assert window.detect_panel.audio_combo.isHidden()
-    picture = window.playback.video.grab().toImage()
-    assert picture.pixelColor(picture.rect().center()).lightness() > 10
+    video = window.playback.video.grab().toImage()
+    assert video.pixelColor(video.rect().center()).lightness() > 10
 
 
 def test_button_opens_a_clip(

@@ -120,7 +120,7 @@ def test_the_new_file_is_judged_when_asked(qtbot: QtBot, judged: MainWindow, cli
     dialog.options.detect_box.setChecked(True)
     note = judged.result_panel.exported
     dialog.export_button.click()
-    qtbot.waitUntil(lambda: judged.session.activity is Activity.JUDGING_COPY, timeout=10_000)
+    qtbot.waitUntil(lambda: judged.session.activity is Activity.DETECTING_COPY, timeout=10_000)
     assert "Wrote talk.synced.mp4" in note.label.text()
     assert note.again_label.isHidden()
     assert judged.detect_panel.button.text() == "Cancel"
@@ -143,7 +143,7 @@ def test_another_clip_leaves_word_of_a_file_that_was_not_judged(
     dialog.options.detect_box.setChecked(True)
     dialog.options.certificate_box.setChecked(True)
     dialog.export_button.click()
-    qtbot.waitUntil(lambda: judged.session.activity is Activity.JUDGING_COPY, timeout=10_000)
+    qtbot.waitUntil(lambda: judged.session.activity is Activity.DETECTING_COPY, timeout=10_000)
     open_clip(qtbot, judged, make_clip("plain.mp4", duration_s=2.0))
 
     assert judged.banner.isVisible()

@@ -7,7 +7,7 @@ import pytest
 from core.detection.answer.estimate import estimate_offset
 from core.detection.config import DetectionConfig
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
-from training.benchmark.baselines import VARIANTS, heard_ticks, judge, measure_motion, measure_sound
+from training.benchmark.baselines import VARIANTS, heard_ticks, judge, measure_audio, measure_motion
 from training.benchmark.clips import read_recording
 
 FLASH_S = 0.08
@@ -20,8 +20,8 @@ def test_every_variant_finds_the_offset_of_flash_and_beep_with_its_sign(
 ) -> None:
     recording = read_recording(make_clip(offset_s=offset_s))
     config = DetectionConfig()
-    sound = recording.sound
-    evidence = judge(measure_motion(recording.chunks), sound.waveform, sound.has_sample, config)
+    audio = recording.audio
+    evidence = judge(measure_motion(recording.chunks), audio.waveform, audio.has_sample, config)
     assert len(evidence) == len(VARIANTS) == 12
     for name, found in zip(VARIANTS, evidence, strict=True):
         answer_s = estimate_offset(found, config).offset_s
@@ -35,8 +35,8 @@ def test_a_shift_moves_the_answer_by_as_much(make_clip: Callable[..., Path]) -> 
     index = VARIANTS.index("top-200 motion × spectral flux")
     answers_s = {}
     for offset_s in (-0.73, 0.0, 0.41):
-        sound = recording.sound.shifted(offset_s)
-        found = judge(motion, sound.waveform, sound.has_sample, config)[index]
+        audio = recording.audio.shifted(offset_s)
+        found = judge(motion, audio.waveform, audio.has_sample, config)[index]
         answers_s[offset_s] = estimate_offset(found, config).offset_s
     for offset_s, answer_s in answers_s.items():
         assert answer_s - answers_s[0.0] == pytest.approx(offset_s, abs=0.02)
@@ -45,7 +45,7 @@ def test_a_shift_moves_the_answer_by_as_much(make_clip: Callable[..., Path]) -> 
 def test_rise_and_flux_are_centred_on_the_tick_of_a_click() -> None:
     waveform = np.zeros(AUDIO_RATE_HZ, np.float32)
     waveform[8000:8160] = 0.5
-    _, rise, flux = measure_sound(waveform)
+    _, rise, flux = measure_audio(waveform)
     assert len(rise) == len(flux) == 100
     for signal in (rise, flux):
         centre = np.average(np.arange(100), weights=signal)
@@ -54,7 +54,7 @@ def test_rise_and_flux_are_centred_on_the_tick_of_a_click() -> None:
 
 def test_gain_changes_level_only_by_a_constant_and_nothing_else() -> None:
     waveform = np.random.default_rng(0).standard_normal(AUDIO_RATE_HZ).astype(np.float32)
-    loud, quiet = measure_sound(waveform), measure_sound(waveform / np.float32(64))
+    loud, quiet = measure_audio(waveform), measure_audio(waveform / np.float32(64))
     np.testing.assert_allclose(loud[1:], quiet[1:], atol=1e-4)
     inner = slice(4, -4)
     assert np.ptp(loud[0][inner] - quiet[0][inner]) < 1e-4
@@ -72,8 +72,8 @@ def test_ticks_near_missing_sound_are_not_heard() -> None:
 
 def test_silence_says_nothing_about_any_offset(make_clip: Callable[..., Path]) -> None:
     recording = read_recording(make_clip(silent=True))
-    silent = np.zeros_like(recording.sound.waveform)
+    silent = np.zeros_like(recording.audio.waveform)
     evidence = judge(
-        measure_motion(recording.chunks), silent, recording.sound.has_sample, DetectionConfig()
+        measure_motion(recording.chunks), silent, recording.audio.has_sample, DetectionConfig()
     )
     assert all(np.ptp(item.log_likelihood) == 0 for found in evidence for item in found)

@@ -7,7 +7,7 @@ import pytest
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
 from core.timing import SAMPLES_PER_FRAME
-from training.benchmark.clips import Sound, read_recording, read_sound
+from training.benchmark.clips import Sound, read_audio, read_recording
 
 
 def _ramp(n_frames: int) -> Sound:
@@ -44,16 +44,16 @@ def test_backwards_the_last_sample_comes_first() -> None:
 
 def test_sound_alone_is_the_sound_of_the_whole_clip(make_clip: Callable[..., Path]) -> None:
     path = make_clip(duration_s=6.0, audio_start_s=0.3)
-    recording, sound = read_recording(path), read_sound(path)
-    n_samples = min(len(sound.waveform), len(recording.sound.waveform))
+    recording, audio = read_recording(path), read_audio(path)
+    n_samples = min(len(audio.waveform), len(recording.audio.waveform))
     assert n_samples >= 5.9 * 16000
-    np.testing.assert_array_equal(sound.waveform[:n_samples], recording.sound.waveform[:n_samples])
+    np.testing.assert_array_equal(audio.waveform[:n_samples], recording.audio.waveform[:n_samples])
 
 
 def test_chunks_carry_the_sound_they_are_given(make_clip: Callable[..., Path]) -> None:
     recording = read_recording(make_clip(duration_s=6.0))
-    shifted = recording.sound.shifted(1.0)
-    chunks = list(recording.with_sound(shifted))
+    shifted = recording.audio.shifted(1.0)
+    chunks = list(recording.with_audio(shifted))
     np.testing.assert_array_equal(
         np.concatenate([chunk.waveform for chunk in chunks]), shifted.waveform
     )

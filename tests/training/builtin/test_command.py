@@ -103,7 +103,7 @@ def test_a_run_writes_a_model_that_answers(tmp_path: Path, clips: Path) -> None:
     recording = read_recording(clips / "calibration-one-000.mp4")
     run = LagEngine(model).start(DetectionConfig(), SILENT, ClipContext(recording.n_frames))
     evidence = [
-        item for chunk in recording.with_sound(recording.sound) for item in run.consume(chunk)
+        item for chunk in recording.with_audio(recording.audio) for item in run.consume(chunk)
     ]
     evidence += run.finish()
     assert evidence

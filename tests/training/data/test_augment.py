@@ -6,9 +6,9 @@ from scipy import signal
 from training.data.augment import (
     Augmentation,
     Square,
+    change_audio,
     change_colours,
-    change_pictures,
-    change_sound,
+    change_frames,
     cut_square,
     draw_square,
     low_passed,
@@ -77,36 +77,36 @@ def test_grey_pictures_have_three_equal_channels(frames: NDArray[np.uint8]) -> N
 
 def test_what_never_happens_changes_nothing(frames: NDArray[np.uint8]) -> None:
     rng = np.random.default_rng(2)
-    np.testing.assert_array_equal(change_pictures(rng, frames, NEVER), frames)
-    np.testing.assert_array_equal(change_sound(rng, tone(440), NEVER), tone(440))
+    np.testing.assert_array_equal(change_frames(rng, frames, NEVER), frames)
+    np.testing.assert_array_equal(change_audio(rng, tone(440), NEVER), tone(440))
 
 
 def test_what_always_happens_keeps_shapes_and_types(frames: NDArray[np.uint8]) -> None:
     always = Augmentation(1, 1, 1, 1, 1, 1, 1, 1, 1)
     rng = np.random.default_rng(3)
-    pictures = change_pictures(rng, frames, always)
+    pictures = change_frames(rng, frames, always)
     assert (pictures.shape, pictures.dtype) == (frames.shape, np.uint8)
     for n_samples in (10240, 76800):
         waveform = rng.standard_normal(n_samples).astype(np.float32)
-        changed = change_sound(rng, waveform, always)
+        changed = change_audio(rng, waveform, always)
         assert (changed.shape, changed.dtype) == (waveform.shape, np.float32)
         assert np.isfinite(changed).all()
 
 
 def test_flipped_pictures_are_mirrored(frames: NDArray[np.uint8]) -> None:
-    flipped = change_pictures(np.random.default_rng(4), frames, Augmentation(flip=1.0))
+    flipped = change_frames(np.random.default_rng(4), frames, Augmentation(flip=1.0))
     np.testing.assert_array_equal(flipped, frames[:, :, ::-1])
 
 
 def test_gain_doubles_and_clips() -> None:
     waveform = np.array([0.1, -0.4, 0.7, -0.9], np.float32)
-    louder = change_sound(np.random.default_rng(5), waveform, Augmentation(gain=1.0))
+    louder = change_audio(np.random.default_rng(5), waveform, Augmentation(gain=1.0))
     np.testing.assert_allclose(louder, [0.2, -0.8, 1, -1], rtol=1e-6)
 
 
 def test_noise_has_the_published_strength() -> None:
     silence = np.zeros(10240, np.float32)
-    noise = change_sound(np.random.default_rng(6), silence, Augmentation(noise=1.0))
+    noise = change_audio(np.random.default_rng(6), silence, Augmentation(noise=1.0))
     assert noise.std() == pytest.approx(0.01, rel=0.05)
 
 

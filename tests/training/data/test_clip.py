@@ -57,14 +57,14 @@ def test_clips_without_picture_or_sound_are_refused(
 def test_streams_that_never_meet_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "apart.mkv"
     with av.open(path, "w") as container:
-        picture = container.add_stream("mjpeg", rate=25)
-        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
-        sound = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        video = container.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        audio = container.add_stream("pcm_s16le", rate=16000, layout="mono")
         for _ in range(25):
-            container.mux(picture.encode(av.VideoFrame(64, 48, "yuvj420p")))
+            container.mux(video.encode(av.VideoFrame(64, 48, "yuvj420p")))
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.int16), "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = 16000, 32000, Fraction(1, 16000)
-        container.mux(sound.encode(frame))
+        container.mux(audio.encode(frame))
     with pytest.raises(MediaError, match="at the same time"):
         read_clip(path)
 

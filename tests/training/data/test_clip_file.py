@@ -48,10 +48,10 @@ def test_offset_survives_preparation(
     target = tmp_path / "prepared.mp4"
     write_prepared(source, target, least_s=4.0)
     info = probe(target)
-    assert info.picture is not None
-    assert (info.picture.width_px, info.picture.height_px) == size
-    assert info.picture.rotation_deg == 0
-    assert info.picture.frame_rate == 25
+    assert info.video is not None
+    assert (info.video.width_px, info.video.height_px) == size
+    assert info.video.rotation_deg == 0
+    assert info.video.frame_rate == 25
     assert info.audios[0].sample_rate_hz == 16000
     assert info.audios[0].n_channels == min(2, int(str(options.get("n_channels", 1))))
     assert is_prepared(info)
@@ -104,8 +104,8 @@ def test_what_is_filled_in_for_much_damage_is_not_learned_from(
 
 
 def test_gaps_of_a_sound_clip_are_no_damage() -> None:
-    picture, sound = Gaps(), Gaps()
-    picture.missing_s = Fraction(3)
-    assert share_filled(picture, sound, 6.0) == 0
-    sound.is_damaged = True
-    assert share_filled(picture, sound, 6.0) == 0.5
+    video, audio = Gaps(), Gaps()
+    video.missing_s = Fraction(3)
+    assert share_filled(video, audio, 6.0) == 0
+    audio.is_damaged = True
+    assert share_filled(video, audio, 6.0) == 0.5

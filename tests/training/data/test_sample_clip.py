@@ -15,8 +15,8 @@ def _onsets_s(path: Path) -> np.ndarray:
         for frame in container.decode(audio=0):
             blocks.append(frame.to_ndarray()[0])
             starts.append(frame.time)
-    sound = np.concatenate(blocks)
-    energy = np.sqrt(np.mean(sound[: sound.size // 48 * 48].reshape(-1, 48) ** 2, axis=1))
+    audio = np.concatenate(blocks)
+    energy = np.sqrt(np.mean(audio[: audio.size // 48 * 48].reshape(-1, 48) ** 2, axis=1))
     loud = energy > 0.1
     rising = np.flatnonzero(loud & ~np.roll(loud, 1))
     apart = np.diff(rising, prepend=-1000) > 60

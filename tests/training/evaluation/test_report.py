@@ -82,9 +82,9 @@ def test_plots_are_pictures(evaluation: Evaluation, answers: Answers, tmp_path: 
     figure = similarity_figure(matrices, titles, rows="picture", columns="sound")
     save_figure(figure, tmp_path / "similarity.png")
     for name in ("reliability", "confusion", "similarity"):
-        picture = cv2.imread(str(tmp_path / f"{name}.png"))
-        assert picture is not None
-        assert picture.shape[0] > 300
+        video = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert video is not None
+        assert video.shape[0] > 300
 
 
 def test_similarities_of_an_untrained_network_show_no_structure() -> None:
@@ -103,8 +103,8 @@ def test_classes_that_were_never_asked_for_are_grey(tmp_path: Path) -> None:
     save_confusion(torch.eye(21), tmp_path / "all.png")
     shares = []
     for name in ("none", "all"):
-        picture = cv2.imread(str(tmp_path / f"{name}.png"))
-        assert picture is not None
-        shares.append((abs(picture.astype(int) - 217).max(axis=2) < 2).mean())
+        video = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert video is not None
+        shares.append((abs(video.astype(int) - 217).max(axis=2) < 2).mean())
     assert shares[0] > 0.3
     assert shares[1] < 0.01

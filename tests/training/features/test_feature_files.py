@@ -55,9 +55,9 @@ def test_a_view_is_a_mirrored_square_from_its_first_frame_on(
     assert features["audio"].shape == (25, 6, 24)
     for view, visual in zip(views, features["visual"], strict=True):
         square = clip.frames[view.first_frame :][:16, view.top_px :, view.left_px :][:, :224, :224]
-        picture = video_input(square[:, :, ::-1].copy() if view.is_mirrored else square.copy())
+        video = video_input(square[:, :, ::-1].copy() if view.is_mirrored else square.copy())
         with torch.inference_mode():
-            seen = network.encode_video(picture[None, None])[0, 0]
+            seen = network.encode_video(video[None, None])[0, 0]
         torch.testing.assert_close(visual[0].float(), seen, rtol=1e-2, atol=1e-2)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.crop.cut import cut_squares
-from core.detection.engines.base import ClipContext, judged
+from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.engines.synchformer.class_response import (
     coarse_shifts,
     fused_likelihood,
@@ -102,20 +102,20 @@ class SynchformerRun:
         self._samples.append(chunk.waveform)
         self._is_heard.append(chunk.has_audio.astype(np.float32))
         usable = chunk.has_video & chunk.has_audio
-        pictures = None
+        frames = None
         if not chunk.is_margin:
-            pictures = cut_squares(chunk.frames, chunk.first_frame, self._clip.crops)
+            frames = cut_squares(chunk.frames, chunk.first_frame, self._clip.crops)
         evidence: list[OffsetEvidence] = []
         # A window at a time, so that a long piece neither waits for its end nor fills the memory.
         for index, frame in enumerate(range(chunk.first_frame, chunk.first_frame + len(usable))):
-            if pictures is not None:
-                self._frames[frame] = pictures[index].copy()
+            if frames is not None:
+                self._frames[frame] = frames[index].copy()
             for window in self._schedule.extend(frame, usable[index : index + 1]):
                 self._admit(window)
                 evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
             self._forget(frame)
         evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
-        self._forget_sound()
+        self._forget_audio()
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
@@ -170,7 +170,7 @@ class SynchformerRun:
         asked = [window for window in ready if self._answer(window) is None]
         self._hear((window, shift) for window in asked for shift in self._first_shifts(window))
         for window in asked:
-            self._clip.answers.put(self._judge(window), self._clip.crops)
+            self._clip.answers.put(self._evidence_of(window), self._clip.crops)
         return [answer for answer in map(self._answer, ready) if answer is not None]
 
     def _answer(self, window: Window) -> OffsetEvidence | None:
@@ -191,7 +191,9 @@ class SynchformerRun:
                 square = self._clip.crops.square_at(segment.start)
                 self._clip.features.put(segment.start, square, features.numpy())
         self._n_seen += len(batch)
-        self._monitor.report(judged(self._n_seen * SEGMENT_HOP_FRAMES, self._clip.n_frames))
+        self._monitor.report(
+            analysis_progress(self._n_seen * SEGMENT_HOP_FRAMES, self._clip.n_frames)
+        )
 
     def _is_seen(self, window: Window) -> bool:
         return all(start in self._visual for start in _starts(window))
@@ -227,7 +229,7 @@ class SynchformerRun:
         starts = [s * SAMPLES_PER_FRAME + shift + self._lead for s in _starts(window)]
         return [(start, max(start, min(start + SEGMENT_SAMPLES, end))) for start in starts]
 
-    def _judge(self, window: Window) -> OffsetEvidence:
+    def _evidence_of(self, window: Window) -> OffsetEvidence:
         shifts = self._first_shifts(window)
         answers = self._evaluate(window, shifts)
         is_far = len(self._bases) > 1
@@ -278,7 +280,7 @@ class SynchformerRun:
         for key in [key for key in self._audio if key[0] < oldest_sample]:
             del self._audio[key]
 
-    def _forget_sound(self) -> None:
+    def _forget_audio(self) -> None:
         """Let go of the sound that no window can need, pending or yet to come."""
         end = self._samples.end // SAMPLES_PER_FRAME
         lead = self._reach // SAMPLES_PER_FRAME + 1

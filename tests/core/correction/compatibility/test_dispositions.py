@@ -8,7 +8,7 @@ import av
 import pytest
 from av.stream import Disposition
 
-from core.correction.compatibility.dispositions import held_flags
+from core.correction.compatibility.dispositions import carried_dispositions
 from core.correction.correction import Correction
 from core.correction.plan.plan import plan_correction
 from core.correction.verify.verify import verify_corrected
@@ -47,7 +47,7 @@ def write_flags(
         streams = [*copies, texts] if texts is not None else copies
         for copy, flag in zip(streams, flags, strict=False):
             copy.disposition = flag
-        held = [held_flags(stream, output) for stream in streams]
+        held = [carried_dispositions(stream, output) for stream in streams]
         for packet in reader.demux():
             if packet.size:
                 packet.stream = copies[packet.stream_index]
@@ -74,7 +74,7 @@ def test_what_is_said_to_be_held_is_read_again(
         "plain.mkv",
         duration_s=0.4,
         size=(96, 80),
-        n_sounds=2,
+        n_audio=2,
         rate_hz=48000,
         video_codec=codecs[0],
         audio_codec=codecs[1],
@@ -114,7 +114,7 @@ def changed(info: MediaInfo, target: Path) -> list[str]:
 @pytest.fixture
 def flagged(make_clip: MakeClip, tmp_path: Path) -> MediaInfo:
     """A clip of picture and two sounds, most of them with flags."""
-    clip = make_clip("plain.mkv", duration_s=1, size=(96, 80), n_sounds=2, audio_codec="mp2")
+    clip = make_clip("plain.mkv", duration_s=1, size=(96, 80), n_audio=2, audio_codec="mp2")
     flags = [
         Disposition.default,
         Disposition.original | Disposition.comment,

@@ -29,26 +29,26 @@ def write_timecodes(
     """Copy a clip, its picture once for each timecode; the first gets more texts."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
-        pictures: list[VideoStream] = []
+        frames: list[VideoStream] = []
         for timecode in timecodes:
-            picture = writer.add_stream_from_template(video, opaque=True)
-            picture.metadata["timecode"] = timecode
-            picture.codec_context.framerate = video.average_rate or Fraction(25)
-            pictures.append(picture)
-        pictures[0].metadata.update(texts or {})
-        sound = writer.add_stream_from_template(audio, opaque=True)
+            video = writer.add_stream_from_template(video, opaque=True)
+            video.metadata["timecode"] = timecode
+            video.codec_context.framerate = video.average_rate or Fraction(25)
+            frames.append(video)
+        frames[0].metadata.update(texts or {})
+        audio = writer.add_stream_from_template(audio, opaque=True)
         for packet in reader.demux(video, audio):
             if packet.size == 0:
                 continue
             if packet.stream is audio:
-                packet.stream = sound
+                packet.stream = audio
                 writer.mux(packet)
                 continue
-            for picture in pictures:
+            for video in frames:
                 copy = av.Packet(bytes(packet))
                 copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
                 copy.duration, copy.is_keyframe = packet.duration, packet.is_keyframe
-                copy.stream = picture
+                copy.stream = video
                 writer.mux(copy)
     return target
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.correction.plan.destination import check_place
+from core.correction.plan.destination import check_destination
 from core.errors import ExportError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
@@ -18,8 +18,8 @@ def info(make_clip: Callable[..., Path]) -> MediaInfo:
 
 
 def test_a_free_name_is_fine_and_nothing_is_made(info: MediaInfo, tmp_path: Path) -> None:
-    check_place(info, tmp_path / "out.mp4", layout=Layout.FASTSTART)
-    check_place(info, tmp_path / "day" / "cam" / "clip.mp4", makes_folder=True)
+    check_destination(info, tmp_path / "out.mp4", layout=Layout.FASTSTART)
+    check_destination(info, tmp_path / "day" / "cam" / "clip.mp4", makes_folder=True)
     assert list(tmp_path.iterdir()) == [info.path]
 
 
@@ -29,12 +29,12 @@ def test_a_folder_that_will_be_made_needs_a_folder_to_be_made_in(
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "day"):
         with pytest.raises(ExportError, match="does not exist"):
-            check_place(info, folder / "out.mp4", makes_folder=True)
+            check_destination(info, folder / "out.mp4", makes_folder=True)
 
 
 def test_a_layout_of_another_container_is_refused(info: MediaInfo, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="The layout faststart is one of MP4 and MOV"):
-        check_place(info, tmp_path / "out.mkv", layout=Layout.FASTSTART)
+        check_destination(info, tmp_path / "out.mkv", layout=Layout.FASTSTART)
 
 
 def test_too_little_room_is_told(
@@ -42,7 +42,7 @@ def test_too_little_room_is_told(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
     with pytest.raises(ExportError, match="free some space"):
-        check_place(info, tmp_path / "out.mp4")
+        check_destination(info, tmp_path / "out.mp4")
 
 
 def test_a_folder_that_may_not_be_written_to_is_told(
@@ -50,13 +50,13 @@ def test_a_folder_that_may_not_be_written_to_is_told(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ExportError, match=r"you may not write to .*; choose another folder"):
-        check_place(info, tmp_path / "out.mp4")
+        check_destination(info, tmp_path / "out.mp4")
 
 
 def test_a_source_that_changed_or_is_gone_is_told(info: MediaInfo, tmp_path: Path) -> None:
     info.path.write_bytes(b"other")
     with pytest.raises(ExportError, match=r"clip\.mp4 has changed"):
-        check_place(info, tmp_path / "out.mp4")
+        check_destination(info, tmp_path / "out.mp4")
     info.path.unlink()
     with pytest.raises(ExportError, match=r"clip\.mp4 cannot be reached"):
-        check_place(info, tmp_path / "out.mp4")
+        check_destination(info, tmp_path / "out.mp4")

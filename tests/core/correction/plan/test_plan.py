@@ -203,8 +203,8 @@ def test_every_picture_of_an_mxf_is_kept_and_what_becomes_of_the_end_of_its_soun
     for path in (info.path, tmp_path / "out.mxf"):
         with av.open(str(path)) as container:
             packets = [packet for packet in container.demux() if packet.size]
-            sound = [packet.size for packet in packets if packet.stream.type == "audio"]
-            sizes.append((len(packets) - len(sound), sum(sound)))
+            audio = [packet.size for packet in packets if packet.stream.type == "audio"]
+            sizes.append((len(packets) - len(audio), sum(audio)))
     assert sizes[0] == sizes[1]
     assert verify_corrected(info, tmp_path / "out.mxf", by(info, delay_ms)).passed
 
@@ -217,9 +217,9 @@ def test_changed_sound_is_found_where_it_was_laid_out_anew(
     target = tmp_path / f"out.{kind}"
     write_corrected(info, target, by(info, 100))
     with av.open(str(target)) as container:
-        sound = next(bytes(p) for p in container.demux(audio=0) if len(set(bytes(p))) > 100)
+        audio = next(bytes(p) for p in container.demux(audio=0) if len(set(bytes(p))) > 100)
     content = bytearray(target.read_bytes())
-    content[content.index(sound[:1000]) + 100] ^= 1
+    content[content.index(audio[:1000]) + 100] ^= 1
     target.write_bytes(content)
     assert not verify_corrected(info, target, by(info, 100)).packets_equal
 

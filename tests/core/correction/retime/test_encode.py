@@ -74,21 +74,21 @@ def beeps_and_flashes() -> Callable[[Path], Heard]:
     """Return a function that decodes a file and tells when beeps and flashes begin, in seconds."""
 
     def decode(path: Path) -> Heard:
-        sounds, times, pictures = [], [], []
+        sounds, times, frames = [], [], []
         with av.open(str(path)) as container:
             for frame in container.decode(container.streams.video[0], container.streams.audio[0]):
                 if isinstance(frame, av.VideoFrame):
-                    pictures.append((frame.time, frame.to_ndarray(format="gray").mean()))
+                    frames.append((frame.time, frame.to_ndarray(format="gray").mean()))
                 elif isinstance(frame, av.AudioFrame):
                     resampler = av.AudioResampler("fltp", frame.layout, frame.rate)
                     samples = resampler.resample(frame)[0].to_ndarray()[0]
                     sounds.append(samples)
                     times.append(frame.time + np.arange(samples.size) / frame.rate)
         loud = np.concatenate(times)[np.abs(np.concatenate(sounds)) > 0.25]
-        lumas = np.array([luma for _, luma in pictures])
+        lumas = np.array([luma for _, luma in frames])
         is_bright = lumas > (lumas.min() + lumas.max()) / 2
         is_first = is_bright & ~np.concatenate([[False], is_bright[:-1]])
-        flashes = np.array([time for time, _ in pictures])[is_first]
+        flashes = np.array([time for time, _ in frames])[is_first]
         return loud[np.diff(loud, prepend=-np.inf) > 0.3], flashes
 
     return decode
@@ -179,7 +179,7 @@ def test_known_jumps_are_repaired(
 def test_the_rest_is_copied_and_the_sound_stays_what_it_was(
     clip: Callable[..., MediaInfo], tmp_path: Path
 ) -> None:
-    info = clip("mp4-aac", drifting(Fraction(1001, 1000)), n_sounds=2, n_channels=2)
+    info = clip("mp4-aac", drifting(Fraction(1001, 1000)), n_audio=2, n_channels=2)
     labelled = tmp_path / "labelled.mp4"
     with av.open(str(info.path)) as reader, av.open(str(labelled), "w") as writer:
         tracks = [writer.add_stream_from_template(s, opaque=True) for s in reader.streams]

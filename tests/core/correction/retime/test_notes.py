@@ -29,13 +29,13 @@ def loud_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., P
     """Return a function that writes a tone of twice full scale beside the picture of a clip."""
 
     def make(name: str, codec: str) -> Path:
-        picture = make_clip("picture.mov", audio=False, size=(96, 80), duration_s=3.0)
+        video = make_clip("picture.mov", audio=False, size=(96, 80), duration_s=3.0)
         tone = np.sin(np.arange(3 * 48000) / 48000 * 2 * np.pi * 440)[None].astype(np.float32)
         path = tmp_path / name
-        with av.open(str(picture)) as reader, av.open(str(path), "w") as writer:
+        with av.open(str(video)) as reader, av.open(str(path), "w") as writer:
             video = writer.add_stream_from_template(reader.streams[0])
-            sound = writer.add_stream(codec, rate=48000, layout="mono")
-            assert isinstance(sound, AudioStream)
+            audio = writer.add_stream(codec, rate=48000, layout="mono")
+            assert isinstance(audio, AudioStream)
             for packet in reader.demux():
                 if packet.size:
                     packet.stream = video
@@ -45,8 +45,8 @@ def loud_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., P
                 frame = AudioFrame.from_ndarray(block, format="fltp", layout="mono")
                 frame.sample_rate, frame.pts = 48000, begin
                 frame.time_base = Fraction(1, 48000)
-                writer.mux(sound.encode(frame))
-            writer.mux(sound.encode(None))
+                writer.mux(audio.encode(frame))
+            writer.mux(audio.encode(None))
         return path
 
     return make

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from core.correction.correction import Correction
 from core.correction.retime import source_audio
-from core.correction.retime.source_audio import SourceSound
+from core.correction.retime.source_audio import SourceAudio
 from core.correction.retiming import Retiming
-from core.correction.verify.played_audio import HeardSound
+from core.correction.verify.played_audio import PlayedAudio
 from core.correction.verify.verify import verify_corrected
 from core.correction.write.write import write_corrected
 from core.media.probe import probe
@@ -107,9 +107,9 @@ def beeps_by_timestamps(path: Path) -> NDArray[np.float64]:
 
 
 def laid_out(path: Path) -> tuple[float, int, NDArray[np.float32]]:
-    with closing(SourceSound(path, 1)) as sound:
-        blocks = list(sound.blocks(SILENT))
-        start_s, rate_hz = float(sound.start_s), sound.rate_hz
+    with closing(SourceAudio(path, 1)) as audio:
+        blocks = list(audio.blocks(SILENT))
+        start_s, rate_hz = float(audio.start_s), audio.rate_hz
     for before, after in pairwise(blocks):
         assert before.end == after.position
     return start_s, rate_hz, np.concatenate([block.samples[0] for block in blocks])
@@ -163,8 +163,8 @@ def test_what_single_timestamps_say_is_not(
 
 def test_a_player_hears_frames_at_their_own_times(make_sound: Callable[..., Path]) -> None:
     path = make_sound(".mkv", "aac", joined)
-    with closing(HeardSound(path, 1)) as sound:
-        blocks = list(sound.blocks(SILENT))
+    with closing(PlayedAudio(path, 1)) as audio:
+        blocks = list(audio.blocks(SILENT))
     gaps = [after.position - before.end for before, after in pairwise(blocks)]
     assert [gap / 48000 for gap in gaps if gap] == pytest.approx([SPLIT_S], abs=0.0004)
 

@@ -55,8 +55,8 @@ def moving(*pieces: tuple[float | None, float | None, int]) -> Correction:
 def test_channels_in_opposite_phase_are_heard() -> None:
     left = np.sin(np.arange(4800) / 10)
     block = SimpleNamespace(position=0, end=4800, samples=np.stack([left, -left]))
-    sound: Any = SimpleNamespace(rate_hz=48_000, blocks=lambda _: [block])
-    (excerpt,) = _excerpts(sound, [(0.0, 0.1)], SILENT)
+    audio: Any = SimpleNamespace(rate_hz=48_000, blocks=lambda _: [block])
+    (excerpt,) = _excerpts(audio, [(0.0, 0.1)], SILENT)
     assert np.abs(excerpt).max() > 0.2
 
 

@@ -128,29 +128,29 @@ class Decoded:
     Pictures are (time, mean luma), sounds (time, rate, samples).
     """
 
-    pictures: list[tuple[float, float]]
+    frames: list[tuple[float, float]]
     sounds: list[tuple[float, int, NDArray[np.float32]]]
 
     def beeps_after_first_flash(self) -> NDArray[np.float64]:
         """Return when the beeps begin, in seconds after the first flash."""
-        lumas = [luma for _, luma in self.pictures]
+        lumas = [luma for _, luma in self.frames]
         threshold = (min(lumas) + max(lumas)) / 2
-        flash_s = next(time for time, luma in self.pictures if luma > threshold)
+        flash_s = next(time for time, luma in self.frames if luma > threshold)
         times = np.concatenate([t + np.arange(len(s)) / rate for t, rate, s in self.sounds])
         loud = times[np.abs(np.concatenate([s for _, _, s in self.sounds])) > 0.15]
         return loud[np.diff(loud, prepend=-np.inf) > 0.3] - flash_s
 
 
-def decode_with_pyav(path: Path, sound: int, folder: Path) -> Decoded:
-    """Decode with the library; `sound` counts audio streams."""
+def decode_with_pyav(path: Path, audio: int, folder: Path) -> Decoded:
+    """Decode with the library; `audio` counts audio streams."""
     decoded = Decoded([], [])
     resampler = av.AudioResampler(format="flt", layout="mono")
     with av.open(str(path)) as container:
-        streams = container.streams.video[0], container.streams.audio[sound]
+        streams = container.streams.video[0], container.streams.audio[audio]
         for frame in container.decode(*streams):
             if isinstance(frame, av.VideoFrame):
                 luma = frame.to_ndarray(format="gray").mean()
-                decoded.pictures.append((frame.time or 0.0, float(luma)))
+                decoded.frames.append((frame.time or 0.0, float(luma)))
             elif isinstance(frame, av.AudioFrame):
                 start_s = frame.time or 0.0
                 samples = resampler.resample(frame)[0].to_ndarray()[0]
@@ -158,18 +158,18 @@ def decode_with_pyav(path: Path, sound: int, folder: Path) -> Decoded:
     return decoded
 
 
-def decode_with_program(path: Path, sound: int, folder: Path) -> Decoded:
+def decode_with_program(path: Path, audio: int, folder: Path) -> Decoded:
     """Decode with the ffmpeg program, whose demuxers and decoders are another version's."""
     raw = folder / "sound.raw"
     command = f"ffmpeg -nostdin -y -threads 1 -copyts -i {path} -map 0:v:0 -vf showinfo -f null - "
-    command += f"-map 0:a:{sound} -af ashowinfo -ac 1 -f f32le {raw}"
+    command += f"-map 0:a:{audio} -af ashowinfo -ac 1 -f f32le {raw}"
     result = subprocess.run(command.split(), check=True, capture_output=True, text=True)
-    pictures = [
+    frames = [
         (float(time), float(luma))
         for time, luma in re.findall(r"showinfo.*pts_time:(\S+).*mean:\[(\d+)", result.stderr)
     ]
     samples = np.fromfile(raw, np.float32)
-    decoded = Decoded(pictures, [])
+    decoded = Decoded(frames, [])
     position = 0
     frames = re.findall(r"ashowinfo.*pts_time:(\S+).* rate:(\d+) nb_samples:(\d+)", result.stderr)
     for time, rate, n_samples in frames:
@@ -190,13 +190,13 @@ class Case:
 
     kind: Kind
     delay_ms: int
-    n_sounds: int
+    n_audio: int
 
     @property
     def name(self) -> str:
         kind = self.kind
         way = kind.inexact or kind.layout or "exact"
-        return f"{kind.name}{kind.target}-{way}-{kind.rate_hz}-{self.n_sounds}-{self.delay_ms}"
+        return f"{kind.name}{kind.target}-{way}-{kind.rate_hz}-{self.n_audio}-{self.delay_ms}"
 
 
 def cases() -> Iterator[object]:
@@ -204,10 +204,10 @@ def cases() -> Iterator[object]:
     n_seen: Counter[str] = Counter()
     for number, kind in enumerate(KINDS):
         n_seen[kind.containers] += 1
-        for n_sounds in kind.sounds:
+        for n_audio in kind.sounds:
             for place, delay_ms in enumerate(DELAYS_MS):
-                is_turn = n_sounds == kind.sounds[-1] and place == number % len(DELAYS_MS)
-                case = Case(kind, delay_ms, n_sounds)
+                is_turn = n_audio == kind.sounds[-1] and place == number % len(DELAYS_MS)
+                case = Case(kind, delay_ms, n_audio)
                 is_default = is_turn and n_seen[kind.containers] <= 2
                 marks = () if is_default else pytest.mark.slow
                 yield pytest.param(case, id=case.name, marks=marks)
@@ -224,7 +224,7 @@ def clip(make_clip: Callable[..., Path], clip_folder: Path) -> Callable[[Case], 
 
     def make(case: Case) -> MediaInfo:
         kind = case.kind
-        path = clip_folder / f"{case.n_sounds}-{kind.rate_hz}-{kind.name}"
+        path = clip_folder / f"{case.n_audio}-{kind.rate_hz}-{kind.name}"
         if not path.exists():
             rendered = make_clip(
                 kind.name,
@@ -233,7 +233,7 @@ def clip(make_clip: Callable[..., Path], clip_folder: Path) -> Callable[[Case], 
                 rate_hz=kind.rate_hz,
                 size=(96, 80),
                 duration_s=4.5,
-                n_sounds=case.n_sounds,
+                n_audio=case.n_audio,
                 n_channels=1 + (kind.audio in {"ac3", "vorbis"}),
             )
             shutil.move(rendered, path)
@@ -262,10 +262,10 @@ def table_lines(errors_ms: dict[tuple[Kind, int], dict[int, float]]) -> Iterator
     delays = " | ".join(f"{delay_ms:+d} ms" for delay_ms in DELAYS_MS)
     yield f"| container | picture, sound | stream moved | {delays} |"
     yield "|---|---|---|" + "---:|" * len(DELAYS_MS)
-    for (kind, n_sounds), row in errors_ms.items():
+    for (kind, n_audio), row in errors_ms.items():
         errors = " | ".join(f"{row[d]:.3f}" if d in row else "" for d in DELAYS_MS)
         codecs = f"{kind.video}, {kind.audio} {kind.rate_hz / 1000:g} kHz"
-        stream = "second of two" if n_sounds == 2 else "first of one"
+        stream = "second of two" if n_audio == 2 else "first of one"
         yield f"| {kind.containers} | {codecs} | {stream} | {errors} |"
 
 
@@ -280,7 +280,7 @@ def test_the_sound_is_heard_where_it_was_to_go(
     info = clip(case)
     suffix = case.kind.target or case.kind.suffix
     target = tmp_path / f"out{suffix}"
-    moved = case.n_sounds - 1
+    moved = case.n_audio - 1
     correction = Correction(
         (info.audios[moved].index,), Fraction(case.delay_ms, 1000), case.kind.inexact
     )
@@ -292,15 +292,15 @@ def test_the_sound_is_heard_where_it_was_to_go(
     accepted_s = tick_s + 1.5 / case.kind.rate_hz
     worst_s = 0.0
     for reader, decode in READERS.items():
-        for sound in range(case.n_sounds):
-            key = (info.path, sound, reader)
+        for audio in range(case.n_audio):
+            key = (info.path, audio, reader)
             if key not in heard_before:
-                heard_before[key] = decode(info.path, sound, tmp_path).beeps_after_first_flash()
-            delay_s = case.delay_ms / 1000 + remainder_s if sound == moved else 0.0
-            after = decode(target, sound, tmp_path).beeps_after_first_flash() - delay_s
+                heard_before[key] = decode(info.path, audio, tmp_path).beeps_after_first_flash()
+            delay_s = case.delay_ms / 1000 + remainder_s if audio == moved else 0.0
+            after = decode(target, audio, tmp_path).beeps_after_first_flash() - delay_s
             errors_s = np.abs(after[:, None] - heard_before[key][None]).min(axis=1)
             # Where the start of the file cuts into a beep, that beep alone seems to be elsewhere.
-            assert (errors_s <= accepted_s).sum() >= 2, f"{reader}, sound {sound}: {errors_s}"
+            assert (errors_s <= accepted_s).sum() >= 2, f"{reader}, sound {audio}: {errors_s}"
             worst_s = max(worst_s, float(np.median(errors_s)))
-    table[case.kind, case.n_sounds][case.delay_ms] = 1000 * worst_s
+    table[case.kind, case.n_audio][case.delay_ms] = 1000 * worst_s
     assert worst_s <= accepted_s

@@ -30,9 +30,9 @@ KINDS = {
 def test_the_program_does_the_same(
     kind: str, delay_ms: int, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    options = {"audio_codec": kind.split(".")[0], "size": (96, 80), "n_sounds": 2} | KINDS[kind]
+    options = {"audio_codec": kind.split(".")[0], "size": (96, 80), "n_audio": 2} | KINDS[kind]
     if kind.endswith("flv"):
-        options["n_sounds"] = 1
+        options["n_audio"] = 1
     info = probe(make_clip(f"it's {kind}", duration_s=3, **options))
     correction = Correction((info.audios[-1].index,), Fraction(delay_ms, 1000))
     target = tmp_path / f"out of it.{kind.split('.')[1]}"

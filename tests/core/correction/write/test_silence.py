@@ -80,7 +80,7 @@ def test_encoded_silence_in_front_leaves_the_sound_as_it_was(
         for packets in (sources, relayed):
             decoder = SampleDecoder(stream)
             stream.codec_context.flush_buffers()
-            pieces = [sound for packet in packets for _, sound in decoder.decode(packet)]
+            pieces = [audio for packet in packets for _, audio in decoder.decode(packet)]
             sounds.append(np.frombuffer(b"".join(pieces), np.int16))
     plain, moved = sounds
     assert [packet.pts for packet in relayed[:3]] == [0, n_samples, 2 * n_samples]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.detection.answer.confidence import ConfidenceRule, Signs
-from core.detection.answer.estimate import clip_posterior, estimate_offset, judge_by
+from core.detection.answer.estimate import clip_posterior, estimate_offset, with_verdict
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.result import Reason, Verdict
@@ -173,7 +173,7 @@ def test_padded_windows_without_an_answer_are_too_short() -> None:
 def test_doubts_about_the_evidence_are_no_confident_answers(reason: Reason) -> None:
     estimate = estimate_offset(_windows(0.4), CONFIG, reason=reason)
     assert not estimate.is_confident
-    assert judge_by(estimate, Tolerance("wide", "Wide", 9.0, 9.0)).reason is reason
+    assert with_verdict(estimate, Tolerance("wide", "Wide", 9.0, 9.0)).reason is reason
 
 
 def test_overlapping_copies_count_as_the_time_they_cover() -> None:
@@ -290,22 +290,22 @@ def test_without_a_rule_the_second_opinion_says_nothing() -> None:
 
 def test_another_tolerance_judges_the_same_answer() -> None:
     estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG)
-    wide = judge_by(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
-    between = judge_by(estimate, Tolerance("between", "Between", 0.4, 0.4))
+    wide = with_verdict(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
+    between = with_verdict(estimate, Tolerance("between", "Between", 0.4, 0.4))
     assert (wide.verdict, wide.reason) == (Verdict.IN_SYNC, Reason.NONE)
     assert (between.verdict, between.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
-    assert judge_by(between, CONFIG.tolerance) == estimate
+    assert with_verdict(between, CONFIG.tolerance) == estimate
     assert replace(wide, verdict=estimate.verdict) == estimate
 
 
 @pytest.mark.parametrize("reason", [Reason.SILENCE, Reason.NO_MOTION])
 def test_another_tolerance_does_not_do_away_with_an_obstacle(reason: Reason) -> None:
     estimate = estimate_offset(_windows(*[0.4] * 20), CONFIG, reason=reason)
-    judged = judge_by(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
+    judged = with_verdict(estimate, Tolerance("wide", "Wide", 0.6, 0.6))
     assert (judged.verdict, judged.reason) == (Verdict.CANNOT_TELL, reason)
 
 
 def test_another_tolerance_does_not_make_an_answer_confident() -> None:
     estimate = estimate_offset(_windows(None, None), CONFIG)
-    judged = judge_by(estimate, Tolerance("wide", "Wide", 9.0, 9.0))
+    judged = with_verdict(estimate, Tolerance("wide", "Wide", 9.0, 9.0))
     assert (judged.verdict, judged.reason) == (Verdict.CANNOT_TELL, Reason.NOT_CONFIDENT)

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.detection.answer.confidence import ConfidenceRule, Signs
-from core.detection.answer.map_search import cause_of, find_sync_map, judge_map
+from core.detection.answer.map_search import cause_of, find_sync_map, map_verdict
 from core.detection.config import DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.open import EngineChoice, open_engine
@@ -288,7 +288,7 @@ def test_stretch_and_delay_repair_a_drift(cause: DriftCause) -> None:
 def test_worst_moment_decides(
     kind: MapKind, pieces: tuple[Piece, ...], verdict: Verdict | None
 ) -> None:
-    assert judge_map(SyncMap(kind, pieces), TOLERANCE) is verdict
+    assert map_verdict(SyncMap(kind, pieces), TOLERANCE) is verdict
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.detection.answer.verdict import judge_again, judge_clip
+from core.detection.answer.verdict import clip_verdict, with_tolerance
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.result import OffsetEstimate, Reason, Verdict
@@ -31,25 +31,25 @@ def _jumps(*offsets_s: float) -> SyncMap:
 
 @pytest.mark.parametrize("reason", [Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.TOO_COARSE])
 def test_sure_map_says_what_one_offset_cannot(reason: Reason) -> None:
-    found = judge_clip(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
+    found = clip_verdict(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
     assert (found.verdict, found.reason) == (Verdict.OUT_OF_SYNC, Reason.NONE)
     assert found.confidence == 0.97
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE])
 def test_nothing_is_mapped_where_there_is_nothing_to_compare(reason: Reason) -> None:
-    found = judge_clip(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
+    found = clip_verdict(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
     assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, reason)
 
 
 def test_map_close_to_the_limit_cannot_tell() -> None:
-    found = judge_clip(_estimate(Reason.DISAGREE), _jumps(0.0, 0.09), TOLERANCE)
+    found = clip_verdict(_estimate(Reason.DISAGREE), _jumps(0.0, 0.09), TOLERANCE)
     assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
 
 
 def test_verdict_follows_the_tolerance_and_all_else_stays(make_clip: MakeClip) -> None:
     first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
-    again = judge_again(first, GENEROUS)
+    again = with_tolerance(first, GENEROUS)
 
     assert first.estimate.verdict is Verdict.OUT_OF_SYNC
     assert again.estimate.verdict is Verdict.IN_SYNC
@@ -61,10 +61,10 @@ def test_verdict_follows_the_tolerance_and_all_else_stays(make_clip: MakeClip) -
 def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip) -> None:
     first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
     border_s = first.estimate.offset_s
-    close = judge_again(first, Tolerance("close", "Close", border_s, border_s))
+    close = with_tolerance(first, Tolerance("close", "Close", border_s, border_s))
 
     assert close.estimate.reason is Reason.TOO_COARSE
-    assert judge_again(close, GENEROUS).estimate == judge_again(first, GENEROUS).estimate
+    assert with_tolerance(close, GENEROUS).estimate == with_tolerance(first, GENEROUS).estimate
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_tolerance_gives_silence_or_stillness_an_answer(
     make_clip: MakeClip, options: dict[str, bool], reason: Reason
 ) -> None:
     first = detect(make_clip(duration_s=6.0, **options), ClassicalEngine())
-    again = judge_again(first, tolerance_named("bt1359-accept"))
+    again = with_tolerance(first, tolerance_named("bt1359-accept"))
 
     assert first.estimate.reason is reason
     assert again.estimate.reason is reason

@@ -45,11 +45,11 @@ def make_scene(tmp_path: Path) -> Callable[..., Path]:
         for number, (length_s, (x, y)) in enumerate(shots):
             back = _background(number, size)
             for time_s in begin_s + np.arange(round(length_s * VIDEO_FPS)) / VIDEO_FPS:
-                picture = back.copy()
-                _box(picture, (x, y), events, time_s)
+                video = back.copy()
+                _box(video, (x, y), events, time_s)
                 others = events if has_two or number in two_in else silent_events
-                _box(picture, (size[0] - x, size[1] - y), others, time_s)
-                frames.append(picture)
+                _box(video, (size[0] - x, size[1] - y), others, time_s)
+                frames.append(video)
             begin_s += length_s
         path = tmp_path / "scene.mkv"
         _write(path, frames, _beeps(rng, events - EARLY_S, end_s) * np.float32(not is_silent))
@@ -70,12 +70,12 @@ def _background(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _box(
-    picture: NDArray[np.uint8], place: Place, events: NDArray[np.float64], time_s: float
+    video: NDArray[np.uint8], place: Place, events: NDArray[np.float64], time_s: float
 ) -> None:
     since = time_s - events[events <= time_s + 1e-6]
     lift = int(12 * np.exp(-since[-1] / 0.1)) if len(since) else 0
     left, top = place[0] - EVENT_PX // 2, place[1] - EVENT_PX // 2 - lift
-    picture[max(top, 0) : top + EVENT_PX, left : left + EVENT_PX] = 190 + 5 * lift
+    video[max(top, 0) : top + EVENT_PX, left : left + EVENT_PX] = 190 + 5 * lift
 
 
 def _beeps(
@@ -99,10 +99,10 @@ def _write(path: Path, frames: Sequence[NDArray[np.uint8]], mono: NDArray[np.flo
         assert isinstance(audio, AudioStream)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         samples = (mono * 32767).astype(np.int16)[None]
-        sound = AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        sound.sample_rate, sound.pts, sound.time_base = AUDIO_RATE_HZ, 0, Fraction(1, AUDIO_RATE_HZ)
-        for picture in frames:
-            container.mux(video.encode(VideoFrame.from_ndarray(picture, "gray")))
+        audio = AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        audio.sample_rate, audio.pts, audio.time_base = AUDIO_RATE_HZ, 0, Fraction(1, AUDIO_RATE_HZ)
+        for video in frames:
+            container.mux(video.encode(VideoFrame.from_ndarray(video, "gray")))
         container.mux(video.encode(None))
-        container.mux(audio.encode(sound))
+        container.mux(audio.encode(audio))
         container.mux(audio.encode(None))

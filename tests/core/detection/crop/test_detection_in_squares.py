@@ -27,11 +27,11 @@ class _SmallNetwork:
     """Has the methods of Synchformer and keeps the first picture of each segment."""
 
     def __init__(self) -> None:
-        self.pictures: list[torch.Tensor] = []
+        self.frames: list[torch.Tensor] = []
         self.n_fused = 0
 
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
-        self.pictures += list(video[:, 0, 0])
+        self.frames += list(video[:, 0, 0])
         return video.mean(dim=(3, 4, 5))[:, :, ::2, None].repeat(1, 1, 1, 4)
 
     def encode_audio(self, mel: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ def test_network_sees_the_square_and_the_answer_tells(make_scene: Callable[..., 
     with ClipDecoder(info, video_stream_index=0, audio_stream_index=1) as decoder:
         frames = np.concatenate([chunk.frames for chunk in decoder])
     expected = video_input(torch.from_numpy(centre_crop(frames[2:18]).copy())[None])[0, 0]
-    assert torch.equal(network.pictures[0], expected)
+    assert torch.equal(network.frames[0], expected)
     moved, other_network = _detect(clip, "auto")
     (plan,) = moved.crops
     square = plan.square_at(2)
@@ -69,7 +69,7 @@ def test_network_sees_the_square_and_the_answer_tells(make_scene: Callable[..., 
     left = square.left_px
     cut = frames[2:18, square.top_px : square.top_px + 224, left : left + 224]
     assert torch.equal(
-        other_network.pictures[0], video_input(torch.from_numpy(cut.copy())[None])[0, 0]
+        other_network.frames[0], video_input(torch.from_numpy(cut.copy())[None])[0, 0]
     )
     document = json.loads(json.dumps(detection_to_json(moved)))
     assert detection_from_json(document).crops == moved.crops
@@ -115,8 +115,8 @@ def test_squares_that_are_equal_in_a_shot_are_encoded_and_answered_once(
     assert [n_squares(frame) for frame in (100, 300)] == [len(several.crops), 1]
     windows = [item.window for item in several.evidence]
     starts = {window.first_frame + 8 * index for window in windows for index in range(14)}
-    assert len(one.pictures) == len(starts)
-    assert len(both.pictures) == sum(map(n_squares, starts))
+    assert len(one.frames) == len(starts)
+    assert len(both.frames) == sum(map(n_squares, starts))
     assert both.n_fused == sum(n_squares(window.first_frame) for window in windows)
 
 

@@ -149,14 +149,14 @@ def test_gain_does_not_change_the_answer(make_clip: Callable[..., Path]) -> None
 
 def test_foreign_sound_is_not_taken_for_an_answer(make_clip: Callable[..., Path]) -> None:
     config = DetectionConfig()
-    picture, sound = (_chunk(make_clip(f"{seed}.mp4", seed=seed)) for seed in (3, 4))
-    n = min(len(picture.frames), len(sound.frames))
+    video, audio = (_chunk(make_clip(f"{seed}.mp4", seed=seed)) for seed in (3, 4))
+    n = min(len(video.frames), len(audio.frames))
     mixed = ClipChunk(
         0,
-        picture.frames[:n],
-        sound.waveform[: n * SAMPLES_PER_FRAME],
-        picture.has_video[:n],
-        sound.has_audio[:n],
+        video.frames[:n],
+        audio.waveform[: n * SAMPLES_PER_FRAME],
+        video.has_video[:n],
+        audio.has_audio[:n],
     )
     assert estimate_offset(_judge([mixed], config), config).confidence < 0.7
 

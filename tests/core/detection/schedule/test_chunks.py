@@ -5,20 +5,20 @@ import pytest
 
 from core.detection.result import OffsetEstimate, Reason, Verdict
 from core.detection.schedule.chunks import (
-    Stretch,
+    Chunk,
     aligned,
     is_settled,
-    next_stretch,
-    plan_stretches,
+    next_chunk,
+    plan_chunks,
 )
 from core.detection.windows import Window, plan_windows
 
 TEN_MINUTES = 15_000
 
 
-def _windows(stretch: Stretch, end_frame: int, hop_segments: int) -> list[Window]:
-    n_frames = stretch.n_frames or end_frame - stretch.first_frame
-    return list(plan_windows(stretch.first_frame, n_frames, hop_segments))
+def _windows(chunk: Chunk, end_frame: int, hop_segments: int) -> list[Window]:
+    n_frames = chunk.n_frames or end_frame - chunk.first_frame
+    return list(plan_windows(chunk.first_frame, n_frames, hop_segments))
 
 
 @pytest.mark.parametrize("hop_segments", [1, 2, 7, 15, 40])
@@ -27,37 +27,37 @@ def _windows(stretch: Stretch, end_frame: int, hop_segments: int) -> list[Window
 def test_stretches_have_the_windows_of_one_pass(
     first_frame: int, n_frames: int, hop_segments: int
 ) -> None:
-    whole = Stretch(first_frame, n_frames)
-    stretches = plan_stretches(whole, n_frames, hop_segments)
+    whole = Chunk(first_frame, n_frames)
+    chunks = plan_chunks(whole, n_frames, hop_segments)
     end = first_frame + n_frames
-    found = [w.first_frame for s in stretches for w in _windows(s, end, hop_segments)]
+    found = [w.first_frame for s in chunks for w in _windows(s, end, hop_segments)]
     once = [w.first_frame for w in plan_windows(first_frame, n_frames, hop_segments)]
     assert found == once
 
 
 def test_a_stretch_is_about_twenty_seconds_long() -> None:
-    *others, last = plan_stretches(Stretch(0, None), TEN_MINUTES, 1)
+    *others, last = plan_chunks(Chunk(0, None), TEN_MINUTES, 1)
     assert {one.n_frames for one in others} == {498}
     assert last.n_frames is None
     assert 250 <= TEN_MINUTES - last.first_frame <= 750
 
 
 def test_a_short_clip_is_one_stretch() -> None:
-    assert plan_stretches(Stretch(50, 300), 300, 1) == (Stretch(50, 300),)
+    assert plan_chunks(Chunk(50, 300), 300, 1) == (Chunk(50, 300),)
 
 
 @pytest.mark.parametrize("late_frames", [1, 3, 8, 100])
 @pytest.mark.parametrize("hop_segments", [1, 3])
 def test_the_grid_begins_where_picture_and_sound_do(late_frames: int, hop_segments: int) -> None:
-    planned = plan_stretches(Stretch(0, 4500), 4500, hop_segments)
-    stretches = aligned(planned, late_frames + 2, hop_segments)
-    assert stretches[0] == planned[0]
+    planned = plan_chunks(Chunk(0, 4500), 4500, hop_segments)
+    chunks = aligned(planned, late_frames + 2, hop_segments)
+    assert chunks[0] == planned[0]
     hop = 8 * hop_segments
-    assert {one.first_frame % hop for one in stretches[1:]} == {late_frames % hop}
-    last = stretches[-1]
+    assert {one.first_frame % hop for one in chunks[1:]} == {late_frames % hop}
+    last = chunks[-1]
     assert last.n_frames is not None
     assert last.first_frame + last.n_frames == 4500
-    for one, other in pairwise(stretches):
+    for one, other in pairwise(chunks):
         assert one.n_frames is not None
         assert other.first_frame < one.first_frame + one.n_frames
 
@@ -71,7 +71,7 @@ def _estimate(
 
 def _order(answers: list[OffsetEstimate | None]) -> list[int]:
     found: dict[int, OffsetEstimate | None] = {}
-    while (index := next_stretch(found, len(answers))) is not None:
+    while (index := next_chunk(found, len(answers))) is not None:
         found[index] = answers[index]
     return list(found)
 

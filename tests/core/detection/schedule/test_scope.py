@@ -5,7 +5,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.detection.engines.classical import ClassicalRun
 from core.detection.engines.lag import TRAINED_REACH_TOKENS
-from core.detection.schedule.chunks import Stretch
+from core.detection.schedule.chunks import Chunk
 from core.detection.schedule.scope import scope_of
 from core.media.info import MediaInfo
 from core.model.builtin.lag_net import LAG_STEP_S
@@ -18,7 +18,7 @@ INFO = MediaInfo(Path("clip.mp4"), "mov", 60.0, 1, (), (), ())
 
 def test_a_single_window_hears_nothing_beyond_its_crop() -> None:
     scope = scope_of(INFO, DetectionConfig(window_start_s=2.0))
-    assert scope.whole == Stretch(50, CROP_FRAMES)
+    assert scope.whole == Chunk(50, CROP_FRAMES)
     assert scope.n_margin_frames == 0
 
 

@@ -15,9 +15,9 @@ def _texture() -> NDArray[np.float64]:
     return 120 + 40 * np.sin(rows / 13) * np.cos(columns / 17) + 20 * np.sin((rows + columns) / 29)
 
 
-def _measure(pictures: list[NDArray[np.float64]], has_video: list[bool] | None = None) -> Motion:
-    n = len(pictures)
-    levels = np.clip(np.rint(np.stack(pictures)), 0, 255).astype(np.uint8)
+def _measure(frames: list[NDArray[np.float64]], has_video: list[bool] | None = None) -> Motion:
+    n = len(frames)
+    levels = np.clip(np.rint(np.stack(frames)), 0, 255).astype(np.uint8)
     seen = np.array(has_video or [True] * n)
     chunk = ClipChunk(
         0,
@@ -34,10 +34,10 @@ def _still(n: int) -> list[NDArray[np.float64]]:
 
 
 def test_a_jolt_shows_in_the_cell_where_it_happens() -> None:
-    pictures = _still(12)
-    for picture in pictures[6:]:
-        picture[40:44, 100:104] += 60
-    motion = _measure(pictures)
+    frames = _still(12)
+    for video in frames[6:]:
+        video[40:44, 100:104] += 60
+    motion = _measure(frames)
     side_px = BLOCK_PX * CELL_BLOCKS
     n_across = WIDTH_PX // side_px
     expected = (40 // side_px) * n_across + 100 // side_px
@@ -56,16 +56,16 @@ def test_a_shaking_camera_moves_little_of_what_it_films() -> None:
 
 @pytest.mark.parametrize("gain", [0.8, 1.2])
 def test_a_change_of_light_is_no_motion(gain: float) -> None:
-    pictures = _still(8)
-    pictures[4:] = [gain * picture for picture in pictures[4:]]
-    assert _measure(pictures).change.max() < 2
+    frames = _still(8)
+    frames[4:] = [gain * video for video in frames[4:]]
+    assert _measure(frames).change.max() < 2
 
 
 def test_missing_pictures_have_no_motion() -> None:
-    pictures = _still(10)
-    for picture in pictures[5:]:
-        picture += 50 * np.random.default_rng(1).random(picture.shape)
-    motion = _measure(pictures, [True] * 4 + [False] * 2 + [True] * 4)
+    frames = _still(10)
+    for video in frames[5:]:
+        video += 50 * np.random.default_rng(1).random(video.shape)
+    motion = _measure(frames, [True] * 4 + [False] * 2 + [True] * 4)
     assert not motion.change[4:7].any()
     assert not motion.cells[4:8].any()
     np.testing.assert_array_equal(
@@ -74,5 +74,5 @@ def test_missing_pictures_have_no_motion() -> None:
 
 
 def test_a_picture_of_odd_size_is_measured() -> None:
-    pictures = [picture[:113, :151] for picture in _still(4)]
-    assert np.isfinite(_measure(pictures).cells).all()
+    frames = [video[:113, :151] for video in _still(4)]
+    assert np.isfinite(_measure(frames).cells).all()

@@ -67,14 +67,14 @@ def boxes(content: bytes) -> list[tuple[bytes, bytes]]:
 def heard(path: Path) -> np.ndarray:
     """Return what a player sounds from time zero on, silence where there is nothing."""
     rate_hz = 48000
-    sound = np.zeros(8 * rate_hz, np.float32)
+    audio = np.zeros(8 * rate_hz, np.float32)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             begin = round((frame.time or 0) * rate_hz)
             samples = np.concatenate([f.to_ndarray()[0] for f in resampler.resample(frame)])
-            sound[begin : begin + len(samples)] = samples[: len(sound) - begin]
-    return sound
+            audio[begin : begin + len(samples)] = samples[: len(audio) - begin]
+    return audio
 
 
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
@@ -116,7 +116,7 @@ def test_sound_that_an_edit_list_hides_stays_hidden(
 def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
     layout: Layout | None, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000, n_sounds=2)
+    clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000, n_audio=2)
     info = probe(edited(clip, ("soun",), [(2.0, 0.5)]))
     correction = Correction((2,), Fraction(160, 1000))
     target = write_corrected(info, tmp_path / "out.mp4", correction, layout=layout)
@@ -166,7 +166,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden(
     target = write_corrected(info, tmp_path / name, correction, layout=layout)
     assert shown(target) == shown(clip)
     assert verify_corrected(info, target, correction).passed
-    assert probe(target).picture == info.picture
+    assert probe(target).video == info.video
     with open_unedited(target) as whole:
         assert len(whole.streams.video[0].index_entries) == 125
 

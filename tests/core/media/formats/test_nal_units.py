@@ -7,7 +7,7 @@ import pytest
 
 from core.correction.correction import Correction
 from core.correction.write.write import write_corrected
-from core.media.formats.nal_units import essence
+from core.media.formats.nal_units import nal_units
 from core.media.probe import probe
 
 LATER = Correction((1,), Fraction(160, 1000))
@@ -24,8 +24,8 @@ def test_the_coded_content_is_the_same_however_it_is_framed(
             before = [p for p in one.demux(one.streams[index]) if p.size]
             after = [p for p in other.demux(other.streams[index]) if p.size]
             assert [bytes(p) for p in before] != [bytes(p) for p in after]
-            contents = [essence(bytes(p), p.stream) for p in before]
-            assert contents == [essence(bytes(p), p.stream) for p in after]
+            contents = [nal_units(bytes(p), p.stream) for p in before]
+            assert contents == [nal_units(bytes(p), p.stream) for p in after]
             assert sum(map(len, contents)) > 0.7 * sum(p.size for p in before)
             one.seek(0)
             other.seek(0)

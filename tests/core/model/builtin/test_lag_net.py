@@ -72,9 +72,9 @@ def test_motion_is_where_the_picture_changes(network: LagNet) -> None:
     grey[0, 3:, 8:16, 24:32] = 200
     seen = network.encode_video(grey)
     change, jolt = seen.motion[0, :, :, seen.scales == 0].reshape(3, 2, 8, 8).unbind(1)
-    assert [picture.any().item() for picture in change] == [False, True, False]
+    assert [video.any().item() for video in change] == [False, True, False]
     # What begins and ends to move jolts twice.
-    assert [picture.any().item() for picture in jolt] == [False, True, True]
+    assert [video.any().item() for video in jolt] == [False, True, True]
     assert change[1].nonzero().tolist() == jolt[2].nonzero().tolist() == [[1, 3]]
 
 

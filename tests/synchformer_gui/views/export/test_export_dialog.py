@@ -36,8 +36,8 @@ def test_estimate_and_name_are_proposed(make_dialog: MakeDialog, settle: Settle)
     assert not request.overwrite
     assert request.verifies
     assert not request.certifies
-    assert "gets 160 ms longer" in dialog.outlook_view.notes_label.text()
-    assert "Nothing is encoded again" in dialog.outlook_view.promise_label.text()
+    assert "gets 160 ms longer" in dialog.preview_view.notes_label.text()
+    assert "Nothing is encoded again" in dialog.preview_view.promise_label.text()
     assert not dialog.options.container_combo.isVisible()
 
 
@@ -216,7 +216,7 @@ def test_certificate_needs_the_verification(make_dialog: MakeDialog) -> None:
 
 
 def test_one_several_or_all_sounds_are_moved(make_dialog: MakeDialog, settle: Settle) -> None:
-    dialog = make_dialog(name="three.mkv", n_sounds=3)
+    dialog = make_dialog(name="three.mkv", n_audio=3)
     assert settle(dialog) == ""
     assert dialog.correction_form.stream_list.isVisible()
     assert dialog.request.correction.audio_stream_indices == (1,)
@@ -239,7 +239,7 @@ def test_closed_dialog_looks_no_further(
     qtbot: QtBot, make_dialog: MakeDialog, queue: JobQueue
 ) -> None:
     dialog = make_dialog()
-    with qtbot.assertNotEmitted(dialog.foresight.foreseen, wait=300):
+    with qtbot.assertNotEmitted(dialog.preview_job.previewed, wait=300):
         dialog.reject()
 
 
@@ -247,7 +247,7 @@ def test_a_dialog_of_much_stays_on_the_screen(
     qtbot: QtBot, make_dialog: MakeDialog, settle: Settle, drift: SyncMap, tmp_path: Path
 ) -> None:
     (tmp_path / "five.synced.mkv").touch()
-    dialog = make_dialog(name="five.mkv", n_sounds=5, sync_map=drift)
+    dialog = make_dialog(name="five.mkv", n_audio=5, sync_map=drift)
     dialog.options.fold_button.click()
     dialog.correction_form.stream_list.all_button.click()
     assert "exists already" in settle(dialog)
@@ -263,7 +263,7 @@ def test_a_dialog_of_much_stays_on_the_screen(
 def test_keys_reach_everything_in_the_order_of_reading(
     make_dialog: MakeDialog, settle: Settle, drift: SyncMap
 ) -> None:
-    dialog = make_dialog(name="two.mkv", n_sounds=2, sync_map=drift)
+    dialog = make_dialog(name="two.mkv", n_audio=2, sync_map=drift)
     chooser = dialog.correction_form.retiming
     assert chooser is not None
     settle(dialog)

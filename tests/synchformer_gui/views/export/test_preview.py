@@ -27,15 +27,15 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     dialog = avi_dialog(make_dialog)
     assert settle(dialog) == "Choose how the sound is to be moved."
     assert dialog.request.target.suffix == ".avi"
-    buttons = dialog.outlook_view.choice_buttons
+    buttons = dialog.preview_view.choice_buttons
     assert all(button.isVisible() and not button.isChecked() for button in buttons.values())
     assert "8.0 ms too late" in buttons[Inexact.NEAREST].text()
 
     buttons[Inexact.NEAREST].click()
     assert settle(dialog) == ""
     assert dialog.request.correction.inexact is Inexact.NEAREST
-    assert dialog.outlook_view.notes_label.text().count("than asked for") == 1
-    assert "8 ms later than asked for" in dialog.outlook_view.notes_label.text()
+    assert dialog.preview_view.notes_label.text().count("than asked for") == 1
+    assert "8 ms later than asked for" in dialog.preview_view.notes_label.text()
     dialog.command_button.click()
     assert "no command" in dialog.command_label.text()
 
@@ -55,10 +55,10 @@ def test_nothing_is_cut_off_at_the_side(
     assert body is not None
     qtbot.waitUntil(lambda: body.width() <= area.viewport().width(), timeout=2000)
 
-    assert dialog.outlook_view.choice_buttons[Inexact.NEAREST].isVisible()
+    assert dialog.preview_view.choice_buttons[Inexact.NEAREST].isVisible()
     for widget in (
         dialog.target_chooser.browse_button,
-        *dialog.outlook_view.choice_buttons.values(),
+        *dialog.preview_view.choice_buttons.values(),
     ):
         assert widget.visibleRegion().boundingRect() == widget.rect()
 
@@ -68,7 +68,7 @@ def test_another_container_is_a_way_out_and_forgets_the_other_choice(
 ) -> None:
     dialog = avi_dialog(make_dialog)
     settle(dialog)
-    buttons = dialog.outlook_view.choice_buttons
+    buttons = dialog.preview_view.choice_buttons
     buttons[Inexact.REENCODE].click()
     assert dialog.request.correction.inexact is Inexact.REENCODE
     buttons[None].click()
@@ -77,7 +77,7 @@ def test_another_container_is_a_way_out_and_forgets_the_other_choice(
     assert dialog.request.target.name == "coded.synced.mkv"
     assert dialog.request.correction.inexact is None
     assert not buttons[None].isVisible()
-    assert "coded.avi is rewritten as MKV" in dialog.outlook_view.notes_label.text()
+    assert "coded.avi is rewritten as MKV" in dialog.preview_view.notes_label.text()
 
 
 def test_retiming_forgets_how_the_sound_was_to_be_moved(
@@ -89,7 +89,7 @@ def test_retiming_forgets_how_the_sound_was_to_be_moved(
     chooser.delay_button.click()
     dialog.correction_form.delay_field.setText("100ms")
     settle(dialog)
-    dialog.outlook_view.choice_buttons[Inexact.NEAREST].click()
+    dialog.preview_view.choice_buttons[Inexact.NEAREST].click()
     assert dialog.request.correction.inexact is Inexact.NEAREST
     chooser.retime_button.click()
 
@@ -123,7 +123,7 @@ def test_long_notes_scroll_and_keys_reach_them(
 ) -> None:
     dialog = make_dialog()
     settle(dialog)
-    notes = dialog.outlook_view.notes_area
+    notes = dialog.preview_view.notes_area
     short_px = notes.height()
     assert notes.focusPolicy() is Qt.FocusPolicy.NoFocus
 

@@ -57,8 +57,8 @@ def test_a_drift_that_is_known_proposes_retiming_and_says_how_sound_is_encoded(
     assert chooser.retimes
     assert "times as long" in chooser.what_label.text()
     assert "encoded again, as AAC at " in chooser.coding_label.text()
-    assert "is encoded again, as AAC at " in dialog.outlook_view.notes_label.text()
-    assert "of the sound, what is named above" in dialog.outlook_view.promise_label.text()
+    assert "is encoded again, as AAC at " in dialog.preview_view.notes_label.text()
+    assert "of the sound, what is named above" in dialog.preview_view.promise_label.text()
     assert not dialog.correction_form.delay_field.isEnabled()
     assert dialog.export_button.isEnabled()
     retiming = dialog.request.correction.retiming
@@ -107,7 +107,7 @@ def test_one_delay_stays_possible(make_dialog: MakeDialog, settle: Settle, drift
     assert settle(dialog) == ""
     assert dialog.request.correction.retiming is None
     assert dialog.request.correction.audio_delay_s == Fraction(80, 1000)
-    assert "Nothing is encoded again" in dialog.outlook_view.promise_label.text()
+    assert "Nothing is encoded again" in dialog.preview_view.promise_label.text()
 
 
 def test_jumps_are_moved_in_pieces_without_a_question_of_pitch(

@@ -36,9 +36,9 @@ def _grey(size: QSize) -> QVideoFrame:
 
 
 def _is_framed(view: VideoView, x: int, y: int) -> bool:
-    picture = view.grab().toImage()
+    video = view.grab().toImage()
     return any(
-        picture.pixelColor(x + dx, y + dy).name() == QColor(ACCENT).name()
+        video.pixelColor(x + dx, y + dy).name() == QColor(ACCENT).name()
         for dx in range(-2, 3)
         for dy in range(-2, 3)
     )
