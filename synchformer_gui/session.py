@@ -10,7 +10,7 @@ from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
-from core.workflow.export import Exported, ExportRequest
+from core.workflow.export import Exported, ExportPreview
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
@@ -166,17 +166,18 @@ class Session(QObject):
         self._begin(job, Activity.DETECTING)
         self.worker.submit(job)
 
-    def export(self, request: ExportRequest, judged_by: Preferences | None = None) -> None:
+    def export(self, planned: ExportPreview, judged_by: Preferences | None = None) -> None:
         """Write a copy of the open clip with its sound moved; ignored for another clip.
 
         Args:
-            request: What is written.
+            planned: The preview of the export.
             judged_by: Judge the new file by these preferences, as the clip; None does not.
         """
-        if not self.can_export or request.info is not self._info:
+        info = planned.request.info
+        if not self.can_export or info is not self._info:
             return
-        again = self._request(request.info, judged_by) if judged_by else None
-        export = Export(request, self._detector, again, self)
+        again = self._request(info, judged_by) if judged_by else None
+        export = Export(planned, self._detector, again, self)
         export.written.connect(self._on_written)
         export.done.connect(self._on_exported)
         export.abandoned.connect(self._on_abandoned)

@@ -1,6 +1,7 @@
 """Finding out what a media file contains."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -50,12 +51,12 @@ def probe(path: Path) -> MediaInfo:
         others: list[OtherStream] = []
         for stream in container.streams:
             if isinstance(stream, AvVideoStream) and _has_decoder(stream):
-                videos.append(_video(path, stream))
+                videos.append(_video(stream))
             elif isinstance(stream, AvAudioStream) and _has_decoder(stream):
                 audios.append(_audio(stream))
             else:
                 others.append(OtherStream(stream.index, stream.type, _codec(stream)))
-        return MediaInfo(
+        info = MediaInfo(
             path=path,
             container=container.format.name,
             duration_s=_duration_s(container, [*videos, *audios]),
@@ -64,15 +65,12 @@ def probe(path: Path) -> MediaInfo:
             audios=tuple(audios),
             others=tuple(others),
         )
+        return replace(info, videos=tuple(_with_first_frame(v, info, container) for v in videos))
 
 
-def _video(path: Path, stream: AvVideoStream) -> VideoStream:
+def _video(stream: AvVideoStream) -> VideoStream:
     average, base = stream.average_rate, stream.base_rate
     is_attached = bool(stream.disposition & Disposition.attached_pic)
-    first = None if is_attached else decode_first_frame(path, stream.index)
-    start_s = _seconds(stream.start_time, stream)
-    if start_s is None and first is not None:
-        start_s = first.time
     return VideoStream(
         index=stream.index,
         codec=_codec(stream),
@@ -80,11 +78,33 @@ def _video(path: Path, stream: AvVideoStream) -> VideoStream:
         height_px=stream.height,
         frame_rate=(average or stream.guessed_rate or None) if not is_attached else None,
         time_base=stream.time_base or Fraction(1),
-        start_s=start_s or 0.0,
+        start_s=_seconds(stream.start_time, stream) or 0.0,
         duration_s=_seconds(stream.duration, stream),
-        rotation_deg=round(first.rotation / 90) * 90 % 360 if first is not None else 0,
+        rotation_deg=0,
         is_variable_rate=not is_attached and _is_variable(average, base),
         is_attached_picture=is_attached,
+    )
+
+
+def _with_first_frame(
+    video: VideoStream, info: MediaInfo, container: InputContainer
+) -> VideoStream:
+    """Complete the description of a video stream by its first frame."""
+    if video.is_attached_picture:
+        return video
+    stream = container.streams[video.index]
+    if video == info.video:
+        first = _first_frame(container, stream)
+    else:
+        # The open file has been read beyond the beginning of this stream.
+        first = decode_first_frame(info.path, video.index)
+    if first is None:
+        return video
+    is_unknown = stream.start_time is None
+    return replace(
+        video,
+        start_s=(first.time or 0.0) if is_unknown else video.start_s,
+        rotation_deg=round(first.rotation / 90) * 90 % 360,
     )
 
 
@@ -136,18 +156,21 @@ def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
 def decode_first_frame(path: Path, stream_index: int) -> VideoFrame | None:
     """Decode the first picture of a stream; None if there is none near its beginning."""
     with open_container(path) as container:
-        stream = container.streams[stream_index]
-        for other in container.streams:
-            if other is not stream:
-                other.discard = Discard.all
-        try:
-            for packet in islice(container.demux(stream), _PACKETS_TO_FIRST_FRAME):
-                for frame in packet.decode():
-                    if isinstance(frame, VideoFrame):
-                        return frame
-        except FFmpegError:
-            # Decoding says what is wrong when it is asked for; a description is possible without.
-            return None
+        return _first_frame(container, container.streams[stream_index])
+
+
+def _first_frame(container: InputContainer, stream: Stream) -> VideoFrame | None:
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all
+    try:
+        for packet in islice(container.demux(stream), _PACKETS_TO_FIRST_FRAME):
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    return frame
+    except FFmpegError:
+        # Decoding reports what is wrong; a description is possible without the frame.
+        return None
     return None
 
 

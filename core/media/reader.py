@@ -32,17 +32,23 @@ _END_BYTES = 16 << 20
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, *, shows_hidden: bool = False) -> InputContainer:
     """Open a media file for reading.
+
+    Args:
+        path: The file.
+        shows_hidden: Whether packets are read that the edit lists of MP4 and MOV skip. Times are
+            the same; hidden media before the beginning have negative times.
 
     Raises:
         MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
     """
-    head = _read_head(path)
+    options = {"advanced_editlist": "0"} if shows_hidden else {}
     try:
         # An absolute path keeps FFmpeg from reading a name with a colon as a network address.
-        container = av.open(str(path.absolute()))
+        container = av.open(str(path.absolute()), options=options)
     except (OSError, FFmpegError) as error:
+        head = _read_head(path)
         _check_readable(path)
         raise MediaError(_unreadable(path, head), path=path, details=str(error)) from error
     if container.format.name == "tty":
@@ -54,20 +60,12 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-def open_unedited(path: Path) -> InputContainer:
-    """Open a media file for reading what the edit lists of MP4 and MOV hide as well.
-
-    Times are the same; what is hidden before the beginning has negative ones.
+def _read_head(path: Path) -> bytes:
+    """Read the first 12 bytes.
 
     Raises:
-        MediaError: As for `open_container`.
+        MediaError: The file is missing, a folder, empty or not readable.
     """
-    open_container(path).close()
-    return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
-
-
-def _read_head(path: Path) -> bytes:
-    """Return the first bytes of a file, which there are."""
     if path.is_dir():
         raise MediaError(f"{path} is a folder; choose a media file in it.", path=path)
     try:

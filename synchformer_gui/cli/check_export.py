@@ -1,7 +1,7 @@
 """How `check` writes the corrected clips of a folder into another one."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -9,22 +9,22 @@ from typing import Annotated
 import typer
 
 from core.correction.correction import Correction
-from core.correction.plan.destination import check_destination, not_written, taken_sentence
 from core.correction.plan.file_name import default_target
-from core.correction.plan.plan import CorrectionPlan, plan_correction
+from core.correction.plan.plan import CorrectionPlan
 from core.correction.verify.certificate import certificate_beside, is_certificate
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import check_correction
+from core.correction.verify.verify import verify
 from core.detection.result import Detection, Verdict
 from core.errors import Cancelled, ExportError, SyncError
+from core.media.formats.output_format import output_format
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Monitor
-from core.workflow.export import ExportRequest, export_clip, taken_file
+from core.workflow import export
+from core.workflow.export import ExportRequest
 from core.workflow.folder import FileResult
 from core.workflow.folder_result import FileCorrection, Outcome
 from synchformer_gui.cli.correct_options import Repair
-from synchformer_gui.cli.export_options import Writing, refusals
+from synchformer_gui.cli.export_options import Writing, problem_sentences
 from synchformer_gui.wording.export import exported_lines
 from synchformer_gui.wording.sync_map import retiming_text
 
@@ -47,6 +47,7 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Write no clip; say what would be written.")
 ]
 
+_REPLACE_ADVICE = " with --name-template or add --overwrite"
 _UNTOLD = "Not corrected: whether it is in sync cannot be told."
 _CHANGING = (
     "Not corrected: its offset changes over the clip; --retime repairs that, and encodes the sound "
@@ -110,7 +111,7 @@ class FolderExport:
             is_out = detection.estimate.verdict is Verdict.OUT_OF_SYNC
             return FileCorrection(Outcome.LEFT_ALONE, sentences=(_CHANGING if is_out else _UNTOLD,))
         try:
-            return self._write(probe(result.path), detection, monitor)
+            return self._export(probe(result.path), detection, monitor)
         except Cancelled:
             raise
         except SyncError as error:
@@ -121,34 +122,32 @@ class FolderExport:
             why = f"{result.path} could not be corrected: {error!r}; see the log."
         return FileCorrection(Outcome.FAILED, sentences=(f"Not corrected: {why}",))
 
-    def _write(self, info: MediaInfo, detection: Detection, monitor: Monitor) -> FileCorrection:
+    def _export(self, info: MediaInfo, detection: Detection, monitor: Monitor) -> FileCorrection:
         wishes = self._wishes
         all_streams = tuple(audio.index for audio in info.audios)
         streams = all_streams if wishes.moves_all else (detection.audio_stream_index,)
         correction = wishes.repair.correction(detection, streams)
-        check_correction(info, correction)
         target = self._target(info, correction)
-        plan = plan_correction(info, correction, target)
-        layout = wishes.writing.layout if plan.streams.output.is_mp4 else None
+        layout = wishes.writing.layout if output_format(target, info.container).is_mp4 else None
         request = wishes.writing.request(info, correction, target, layout)
+        planned = export.preview(replace(request, makes_folder=True), monitor)
+        if planned.plan is None:
+            raise ExportError(planned.plan_problem, path=info.path)
         self._check_name(target)
-        moved = retiming_text(correction, plan)
-        moved_s = plan.moved_s if correction.retiming is None else None
-        if _is_there(request, monitor):
+        moved = retiming_text(correction, planned.plan)
+        moved_s = planned.plan.moved_s if correction.retiming is None else None
+        if _is_there(request, planned.plan, monitor):
             self._taken[target] = info.path
             found = f"{target} is there already, as it would be written: audio {moved}."
             return FileCorrection(Outcome.ALREADY_THERE, target, moved_s, (found,))
-        _check(request, plan)
-        notes = [f"Note: {sentence}" for sentence in plan.notes]
+        if problems := problem_sentences(planned, _REPLACE_ADVICE):
+            raise ExportError(problems[0], path=info.path, details="\n".join(problems))
+        notes = [f"Note: {sentence}" for sentence in planned.plan.notes]
         if wishes.writing.is_dry:
             self._taken[target] = info.path
             said = (*notes, f"Would write {target}: audio {moved}.")
             return FileCorrection(Outcome.WOULD_BE_WRITTEN, target, moved_s, said)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise not_written(info, target, error) from error
-        exported = export_clip(request, monitor)
+        exported = export.export(planned, monitor)
         self._taken[target] = info.path
         said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
@@ -195,28 +194,8 @@ def check_goal(goal: Path, folder: Path) -> None:
         )
 
 
-def _check(request: ExportRequest, plan: CorrectionPlan) -> None:
-    """Check that a file can be written, and replaces none unasked.
-
-    Raises:
-        ExportError: It cannot, or would.
-    """
-    if not request.overwrite and (taken := taken_file(request)):
-        advice = " with --name-template or add --overwrite"
-        raise ExportError(taken_sentence(taken, advice), path=taken)
-    if refused := refusals(plan):
-        raise ExportError(refused[0], path=request.info.path)
-    check_destination(
-        request.info,
-        request.target,
-        overwrite=request.overwrite,
-        layout=request.layout,
-        makes_folder=True,
-    )
-
-
-def _is_there(request: ExportRequest, monitor: Monitor) -> bool:
-    """Tell whether an earlier run left what this one would write, by comparing it with its source.
+def _is_there(request: ExportRequest, plan: CorrectionPlan, monitor: Monitor) -> bool:
+    """Whether an earlier run left the planned file, found by comparing it with its source.
 
     Raises:
         Cancelled: The monitor asked to stop.
@@ -228,9 +207,9 @@ def _is_there(request: ExportRequest, monitor: Monitor) -> bool:
     if request.certifies and (beside is None or not is_certificate(beside)):
         return False
     try:
-        return verify_corrected(request.info, target, request.correction, monitor).passed
+        return verify(plan, target, monitor).passed
     except SyncError:
-        # It is another file, which is not replaced unasked.
+        # Another file, which is not replaced unasked.
         return False
 
 

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.correction.correction import Correction
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import check_correction
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
 from core.media.delay_hints import delay_hints
@@ -91,7 +90,7 @@ def correct(
     streams = _moved_streams(info, audio_stream or [])
     config = detection_options.config(streams[0] if audio_stream else None)
     detector = DetectCommand(detection_options.choice, config, detection_options.no_cache)
-    again = partial(detector.detect_again, info) if detect_again else None
+    again = detector.detect_again if detect_again else None
     if use_detection:
         _tell_hints(info)
         return _correct_as_detected(

@@ -112,18 +112,17 @@ class DetectCommand:
         """Judge a clip; raises as the function of that name does."""
         return detect_clip(clip, self.choice, self.config, no_cache=self.no_cache)
 
-    def detect_again(self, info: MediaInfo, exported: Exported) -> Detection:
+    def detect_again(self, exported: Exported) -> Detection:
         """Judge the sound of a corrected file that was moved, the first if several were.
 
         Args:
-            info: The source.
-            exported: What was written.
+            exported: The file.
 
         Raises:
             SyncError: The file or the model cannot be used.
             Cancelled: The user pressed Ctrl-C.
         """
-        config = replace(self.config, audio_stream_index=copied_stream(info, exported))
+        config = replace(self.config, audio_stream_index=copied_stream(exported))
         return detect_clip(exported.path, self.choice, config, no_cache=self.no_cache)
 
 

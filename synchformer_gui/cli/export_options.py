@@ -1,6 +1,7 @@
-"""How `correct` writes and checks a file once it is known what is to be done."""
+"""Options of a corrected file, and its export by `correct`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -8,23 +9,14 @@ from typing import Annotated
 import typer
 
 from core.correction.correction import Correction
-from core.correction.plan.destination import check_destination, taken_sentence
 from core.correction.plan.file_name import DEFAULT_TEMPLATE, default_target
-from core.correction.plan.plan import CorrectionPlan, plan_correction
-from core.correction.write.ffmpeg_command import equivalent_command
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import plan
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError
+from core.errors import ExportError, SyncError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
-from core.workflow.export import (
-    Exported,
-    ExportRequest,
-    certified,
-    detected_again,
-    taken_file,
-    write_export,
-)
+from core.workflow import export
+from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.exit_codes import ExitCode, worst
 from synchformer_gui.cli.terminal import watched
@@ -82,7 +74,9 @@ DetectAgainOption = Annotated[
 ]
 
 DetectAgain = Callable[[Exported], Detection]
-"""Judges a file that was written."""
+"""Detects the offset of a file that was written."""
+
+_REPLACE_ADVICE = " with -o or add --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +145,7 @@ def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
     Args:
         info: The probed source.
         unmoved: The correction, with a delay of 0 in place of the one to be found.
-        writing: What is wanted of the file.
+        writing: Options of the file.
 
     Raises:
         typer.BadParameter: The name of the file is of no use.
@@ -159,102 +153,96 @@ def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
     """
     free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
     request = free.request(info, unmoved, target_of(info, unmoved, writing), writing.layout)
-    plan, problems = _look_at(request)
-    # How the sound can be moved exactly depends on the delay.
-    _refuse(problems[: len(problems) - bool(plan.choices)], info)
+    # The choice of an inexact shift is left out: it depends on the delay.
+    _refuse(export.preview(request).problems(_REPLACE_ADVICE), info)
 
 
 def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
-    """Return how the sound would be encoded again, or an empty text if nothing can be written.
+    """Coding of audio that would be encoded again, in words; empty if nothing can be written.
 
     Raises:
         typer.BadParameter: The name of the file is of no use.
         ExportError: The container cannot be written from this source.
     """
-    moves = plan_correction(info, correction, target_of(info, correction, writing)).moves
+    moves = plan(info, correction, target_of(info, correction, writing)).moves
     return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
 
 
 def write(
     info: MediaInfo, correction: Correction, writing: Writing, again: DetectAgain | None = None
 ) -> ExitCode:
-    """Write and check a file, telling what happens.
+    """Export a file and print what happens.
 
     Args:
         info: The probed source.
-        correction: What is moved.
-        writing: What is wanted of the file.
-        again: Judges the new file; None does not.
+        correction: The correction.
+        writing: Options of the file.
+        again: Detects the offset of the new file, if wanted.
 
     Raises:
         typer.BadParameter: Its name is of no use.
-        ExportError: It cannot be written, or is not what was asked for.
+        ExportError: It cannot be written, or failed the verification.
         Cancelled: The user pressed Ctrl-C.
     """
     target = target_of(info, correction, writing)
     if target.suffix != info.path.suffix and writing.output is None:
         typer.echo(offset_wording.other_container_sentence(info.path, target))
-    request = writing.request(info, correction, target, writing.layout)
-    plan, problems = _look_at(request)
-    for sentence in plan.notes:
+    planned = export.preview(writing.request(info, correction, target, writing.layout))
+    problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
+    for sentence in planned.plan.notes if planned.plan is not None else ():
         typer.echo(f"Note: {sentence}")
     if writing.is_dry:
-        return _tell_dry(request, plan, problems)
+        return _print_dry(planned, problems)
     _refuse(problems, info)
-    with watched() as monitor:
-        exported = write_export(request, monitor)
-    said = exported_lines(exported, str(target)) if again is not None else []
-    for line in said:
-        typer.echo(line)
-    if again is not None:
-        exported = _detected_again(request, exported, again)
-    exported = certified(request, exported)
-    for line in exported_lines(exported, str(target)):
-        if line not in said:
-            typer.echo(line)
-    return _code(exported, is_judged=again is None or exported.detected is not None)
+    said: list[str] = []
+
+    def say(exported: Exported) -> None:
+        for line in exported_lines(exported, str(target)):
+            if line not in said:
+                typer.echo(line)
+                said.append(line)
+
+    def detect(exported: Exported) -> Detection:
+        assert again is not None
+        try:
+            return again(exported)
+        except SyncError:
+            raise
+        except BaseException:
+            missing = " and has no certificate" if writing.certifies else ""
+            typer.echo(f"{exported.path} is complete; it was not analyzed again{missing}.")
+            raise
+
+    with ExitStack() as stack:
+
+        def say_written(exported: Exported) -> None:
+            # The detection shows a progress of its own.
+            stack.close()
+            say(exported)
+
+        monitor = stack.enter_context(watched())
+        if again is None:
+            exported = export.export(planned, monitor)
+        else:
+            exported = export.export(planned, monitor, on_written=say_written, detect=detect)
+    say(exported)
+    return _code(exported, is_detected=again is None or exported.detected is not None)
 
 
-def refusals(plan: CorrectionPlan, or_else: str = "") -> list[str]:
-    """Return why nothing can be written, and how to choose where there is a choice.
+def problem_sentences(planned: ExportPreview, advice: str, or_else: str = "") -> list[str]:
+    """Sentences on why nothing can be written, and on the options that choose a way out.
 
     Args:
-        plan: What is refused.
+        planned: The preview.
+        advice: How a taken name can be replaced, for the end of that sentence.
         or_else: Another way to choose, with a comma in front.
     """
-    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
-    choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    hint = f" Choose with {choices}{or_else}." if choices else ""
-    return [f"{sentence}{hint}" for sentence in plan.refused]
-
-
-def _detected_again(request: ExportRequest, exported: Exported, again: DetectAgain) -> Exported:
-    """Judge the new file; where that is broken off, say what there is and what there is not."""
-    try:
-        return detected_again(exported, again)
-    except BaseException:
-        missing = " and has no certificate" if request.certifies else ""
-        typer.echo(f"{exported.path} is complete; it was not judged again{missing}.")
-        raise
-
-
-def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
-    """Return what a file would be, and why it cannot be written.
-
-    Raises:
-        ExportError: The correction does not fit the source, or there is no such container.
-    """
-    info, target, correction = request.info, request.target, request.correction
-    check_correction(info, correction)
-    plan = plan_correction(info, correction, target)
-    problems = refusals(plan, or_else=", or -o")
-    try:
-        if not request.overwrite and (taken := taken_file(request)):
-            problems.insert(0, taken_sentence(taken, " with -o or add --overwrite"))
-        check_destination(info, target, overwrite=True, layout=request.layout)
-    except ExportError as error:
-        problems.insert(0, error.message)
-    return plan, problems
+    problems = planned.problems(advice)
+    if planned.plan is not None and planned.needs_choice:
+        chosen = [choice.inexact for choice in planned.plan.choices if choice.inexact is not None]
+        choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
+        problems.append(f"{planned.plan.choice_refusal} Choose with {choices}{or_else}.")
+    return problems
 
 
 def _refuse(problems: list[str], info: MediaInfo) -> None:
@@ -262,23 +250,22 @@ def _refuse(problems: list[str], info: MediaInfo) -> None:
         raise ExportError(problems[0], path=info.path, details="\n".join(problems))
 
 
-def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str]) -> ExitCode:
+def _print_dry(planned: ExportPreview, problems: list[str]) -> ExitCode:
     for sentence in problems:
         typer.echo(f"Not possible: {sentence}")
-    if problems:
+    if planned.plan is None or problems:
         return ExitCode.FAILED
-    info, target, correction = request.info, request.target, request.correction
-    typer.echo(f"{target} would be written: audio {retiming_text(correction, plan)}.")
-    command = equivalent_command(info, target, correction, plan, request.layout)
-    typer.echo(command or "The ffmpeg program has no command for this.")
+    moved = retiming_text(planned.plan.correction, planned.plan)
+    typer.echo(f"{planned.plan.target} would be written: audio {moved}.")
+    typer.echo(planned.command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE
 
 
-def _code(exported: Exported, *, is_judged: bool) -> ExitCode:
-    """Return the code for a written file: what was wanted with it may be missing."""
+def _code(exported: Exported, *, is_detected: bool) -> ExitCode:
+    """Exit code for a written file, which may lack its detection or certificate."""
     detected = exported.detected
     is_out = detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC
-    is_whole = is_judged and not exported.certificate_problem
+    is_whole = is_detected and not exported.certificate_problem
     return worst(
         [
             ExitCode.OUT_OF_SYNC if is_out else ExitCode.DONE,

@@ -11,14 +11,8 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.progress import Monitor, Progress
-from core.workflow.export import (
-    Exported,
-    ExportRequest,
-    certified,
-    copied_stream,
-    detected_again,
-    write_export,
-)
+from core.workflow import export
+from core.workflow.export import Exported, ExportPreview, copied_stream
 from synchformer_gui.jobs.jobs import Job
 from synchformer_gui.jobs.tasks import Detector, DetectRequest
 
@@ -32,7 +26,7 @@ class Export(QObject):
     """One export, which tells what became of its file also after it was cancelled.
 
     Args:
-        request: What is written.
+        planned: The preview of the file.
         detector: Judges the new file, on the same worker as any clip.
         again: How the source was judged or would have been, if the new file is to be judged
             likewise.
@@ -52,14 +46,14 @@ class Export(QObject):
 
     def __init__(
         self,
-        request: ExportRequest,
+        planned: ExportPreview,
         detector: Detector,
         again: DetectRequest | None,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self.request = request
-        self.job = _export_job(request, detector, again)
+        self.request = planned.request
+        self.job = _export_job(planned, detector, again)
         self._is_judged = again is not None
         self._is_cancelled = False
         self._complete: Exported | None = None
@@ -118,22 +112,18 @@ class _OfCopy:
         self._monitor.check()
 
 
-def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest | None) -> Job:
-    """Return the job that writes a corrected file; it publishes an Exported, and returns one."""
+def _export_job(planned: ExportPreview, detector: Detector, again: DetectRequest | None) -> Job:
+    """Job that exports a file; it publishes and returns an Exported."""
 
     def work(job: Job) -> Exported:
         def detect_copy(exported: Exported) -> Detection:
             assert again is not None
-            index = copied_stream(request.info, exported)
-            config = replace(again.config, audio_stream_index=index)
+            config = replace(again.config, audio_stream_index=copied_stream(exported))
             request_again = replace(again, path=exported.path, config=config)
             return detector.detect(request_again, _OfCopy(job), _ignore)
 
-        exported = write_export(request, job)
-        job.publish(exported)
-        if again is not None:
-            exported = detected_again(exported, detect_copy)
-        return certified(request, exported)
+        detect = detect_copy if again is not None else None
+        return export.export(planned, job, on_written=job.publish, detect=detect)
 
     return Job(work)
 

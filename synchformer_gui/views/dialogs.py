@@ -23,7 +23,7 @@ class Dialogs(QObject):
     clip_chosen = Signal(object)
     """Carries a Path."""
     export_chosen = Signal(object, object, bool)
-    """Carries an ExportRequest, the ExportPreferences that were chosen with it, and whether the new
+    """Carries an ExportPreview, the ExportPreferences that were chosen with it, and whether the new
     file is to be judged again."""
     models_changed = Signal()
 
@@ -59,4 +59,4 @@ class Dialogs(QObject):
         dialog = self.sender()
         if isinstance(dialog, ExportDialog):
             options = dialog.options
-            self.export_chosen.emit(dialog.request, options.preferences, options.detects_again)
+            self.export_chosen.emit(dialog.preview, options.preferences, options.detects_again)

@@ -4,12 +4,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from core.correction.correction import Inexact
-from core.correction.plan.plan import Choice, CorrectionPlan, Method
-from core.correction.verify.sentences import LEAST_REMAINDER_S, tenths_text, verification_sentence
+from core.correction.plan.moves import Choice, Method
+from core.correction.plan.plan import CorrectionPlan
+from core.correction.verify.sentences import LEAST_REMAINDER_S, verification_sentence
 from core.detection.result import Detection
 from core.detection.sync_map import MapKind
-from core.units import delay_text
-from core.workflow.export import Exported, ExportPreview, ExportRequest
+from core.units import delay_text, ms_text
+from core.workflow.export import Exported, ExportPreview
 from synchformer_gui.wording import sync_map as map_wording
 
 
@@ -31,17 +32,25 @@ def promise_sentence(plan: CorrectionPlan) -> str:
     return f"{kept} The original stays as it is."
 
 
-def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, ...]:
+def problem_text(preview: ExportPreview) -> str:
+    """Sentences on why nothing can be written, a line each; empty if it can."""
+    problems = preview.problems(" or agree to replace it")
+    if preview.needs_choice:
+        problems.append("Choose how the sound is to be moved.")
+    return "\n".join(problems)
+
+
+def note_sentences(plan: CorrectionPlan) -> tuple[str, ...]:
     """Say what will differ from the source, and from what was asked for."""
-    source, target = request.info.path, request.target
+    source, target = plan.source.path, plan.target
     notes = list(plan.notes)
     # The note of a plan that moves whole packets says so itself.
-    is_told = bool(plan.choices) or any(move.method is Method.PACKETS for move in plan.moves)
+    is_told = bool(plan.choice_refusal) or any(move.method is Method.PACKETS for move in plan.moves)
     if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not is_told:
         way = "later" if plan.remainder_s > 0 else "earlier"
         notes.insert(
             0,
-            f"The sound will be {tenths_text(plan.remainder_s)} {way} than asked for, as near as "
+            f"The sound will be {ms_text(plan.remainder_s)} {way} than asked for, as near as "
             f"{_container(target)} gets.",
         )
     if target.suffix.lower() != source.suffix.lower():
@@ -86,15 +95,15 @@ def choice_text(choice: Choice) -> str:
             return "Another container, MKV (exact), nothing encoded again"
 
 
-def command_sentence(preview: ExportPreview) -> str:
+def command_sentence(preview: ExportPreview | None, problem: str) -> str:
     """Say that the ffmpeg command was copied, or why there is none."""
-    if preview.command:
+    if preview is not None and preview.command:
         return (
             "The command is on the clipboard. It moves the sound alike; covers, timecode and the "
             "like are what ffmpeg makes of them."
         )
-    if preview.plan is None or preview.plan.refused:
-        return f"There is no command yet. {preview.problem}"
+    if preview is None or preview.plan is None or not preview.plan.is_possible:
+        return f"There is no command yet. {problem}"
     if any(move.method is Method.RETIMED for move in preview.plan.moves):
         return "The ffmpeg program has no command that retimes the sound alike."
     return "The ffmpeg program has no command that moves this sound alike."

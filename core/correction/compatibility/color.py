@@ -1,18 +1,17 @@
 """What is stated about the colours of a picture: by its container, and by its codec."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from av.codec.context import CodecContext
-from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from core.media.formats.output_format import MOV, OutputFormat
-from core.media.info import MediaInfo
-from core.media.reader import open_container
 
 _UNSAID = {
     "color_primaries": (2,),
@@ -47,33 +46,35 @@ def stated_colors(stream: VideoStream) -> dict[str, int] | None:
     return _stated(stream.codec_context)
 
 
-def container_only_colors(info: MediaInfo, output: OutputFormat) -> bool:
-    """Tell whether colours are stated by the container alone, and have no place in another."""
-    if info.video is None:
+def container_only_colors(
+    stream: Stream, packets: Iterable["Packet[Stream]"], output: OutputFormat
+) -> bool:
+    """Whether the container alone states color properties that the target cannot hold.
+
+    Args:
+        stream: A video stream of the source.
+        packets: Its first packets, read only where they are needed.
+        output: The container of the target.
+    """
+    # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
+    context: object = stream.codec_context
+    if not isinstance(stream, VideoStream) or context is None:
         return False
-    with open_container(info.path) as reader:
-        stream = reader.streams[info.video.index]
-        # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
-        context: object = stream.codec_context
-        if not isinstance(stream, VideoStream) or context is None:
-            return False
-        held = carried_colors(output)
-        stated = {k: v for k, v in (stated_colors(stream) or {}).items() if k not in held}
-        if not stated:
-            return False
-        coded = _coded_colours(reader, stream)
-        return any(
-            coded.get(stream_property) != number for stream_property, number in stated.items()
-        )
+    held = carried_colors(output)
+    stated = {k: v for k, v in (stated_colors(stream) or {}).items() if k not in held}
+    if not stated:
+        return False
+    coded = _coded_colours(stream, packets)
+    return any(coded.get(stream_property) != number for stream_property, number in stated.items())
 
 
-def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
-    """Return what the first picture says of itself, to a decoder that knows no container."""
+def _coded_colours(stream: VideoStream, packets: Iterable["Packet[Stream]"]) -> Mapping[str, int]:
+    """Color properties of the first frame, from a decoder without hints of the container."""
     decoder = CodecContext.create(stream.codec_context.codec.name, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = stream.codec_context.extradata
     try:
-        for packet in islice(reader.demux(stream), _N_PACKETS_TO_FIRST_FRAME):
+        for packet in islice(packets, _N_PACKETS_TO_FIRST_FRAME):
             for frame in decoder.decode(packet):
                 return _stated(frame)
     except FFmpegError:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -56,12 +57,22 @@ _VISION = re.compile(rb"(?:dvcC|dvvC|dvwC)(?:\x41\xed(?:\x98|\x40\x18))?(.{5})",
 """The configuration of Dolby Vision: a box of MP4, or the mapping of Matroska's additions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenedFile:
-    """A file that is open for reading."""
+    """A file that is open for reading.
+
+    Attributes:
+        path: The file.
+        reader: The open container.
+    """
 
     path: Path
     reader: InputContainer
+
+    @cached_property
+    def index(self) -> bytes:
+        """Part of the file that describes its streams, read once."""
+        return index_of(self.path, self.reader.format.name)
 
 
 def changed_properties(
@@ -257,7 +268,7 @@ def _numbers(frame: VideoFrame, kind: Type) -> list[float]:
 
 def _vision(file: OpenedFile) -> list[bytes]:
     """Return the configurations of Dolby Vision, as far as they tell version, profile, layers."""
-    return _VISION.findall(index_of(file.path, file.reader.format.name))
+    return _VISION.findall(file.index)
 
 
 def _changed_chapters(

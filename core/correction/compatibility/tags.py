@@ -12,7 +12,6 @@ from av.error import FFmpegError
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.color import container_only_colors
 from core.correction.compatibility.dispositions import disposition_notes, has_other_dispositions
 from core.correction.compatibility.stream_plan import CONTAINER_KEYS, keeps_data
 from core.correction.compatibility.timecodes import (
@@ -27,7 +26,6 @@ from core.correction.compatibility.timecodes import (
 )
 from core.media.formats.mpegts import changed_services, read_services, service_notes
 from core.media.formats.output_format import MP4, OutputFormat, is_statistic
-from core.media.formats.stream_header import index_of
 from core.media.info import MediaInfo
 from core.media.stream_kind import is_attached_picture, stream_keys
 
@@ -204,20 +202,29 @@ def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[s
     return frozenset()
 
 
-def lost_chapters_and_flags(info: MediaInfo, target: Path, output: OutputFormat) -> Iterator[str]:
-    """Say which descriptions of the picture have no place in the target."""
+def lost_descriptions(
+    info: MediaInfo, target: Path, output: OutputFormat, index: bytes, *, loses_color: bool
+) -> Iterator[str]:
+    """Notes on descriptions of the video that have no place in the target.
+
+    Args:
+        info: The probed source.
+        target: The file to be written.
+        output: Its container.
+        index: Part of the source that describes its streams.
+        loses_color: Result of `core.correction.compatibility.color.container_only_colors`.
+    """
     video = info.video
     if video is not None and video.rotation_deg and not output.holds_chapters:
         yield (
             f"{info.path.name} is shown turned by {video.rotation_deg}°, which {target.name} "
             "cannot say; choose a name that ends in .mp4 or .mkv to keep it."
         )
-    if container_only_colors(info, output):
+    if loses_color:
         yield (
             f"The description of colour of {info.path.name} is left out: {target.name} cannot hold "
             "it; choose a name that ends in .mp4 or .mkv to keep it."
         )
-    index = index_of(info.path, info.container)
     for name, marks, holders in _MARKS:
         if output.name not in holders and any(mark in index for mark in marks):
             yield (

@@ -8,6 +8,7 @@ from itertools import pairwise
 from core.correction.correction import Correction
 from core.media.formats.output_format import MXF, OutputFormat
 from core.media.info import AudioStream, MediaInfo, start_of
+from core.units import ms_text
 
 _LEAST_S = Fraction(1, 1000)
 
@@ -54,9 +55,9 @@ def border_notes(info: MediaInfo, correction: Correction) -> Iterator[str]:
         is_heard = begin_s < after.begin_s and float(before.end_s - begin_s) < duration_s
         said = []
         if (cut_s := after.begin_s - max(before.end_s, begin_s)) >= _LEAST_S:
-            said.append(f"{_ms(cut_s)} of the sound are cut out")
+            said.append(f"{ms_text(cut_s)} of the sound are cut out")
         if (silence_s := after.target_of(after.begin_s) - change_s) >= _LEAST_S:
-            said.append(f"{_ms(silence_s)} of silence are put in")
+            said.append(f"{ms_text(silence_s)} of silence are put in")
         if is_heard and said:
             time_s = float(change_s + correction.audio_delay_s - video_start_s)
             yield f"At {time_s:.1f} s, where the offset jumps, {' and '.join(said)}."
@@ -70,17 +71,19 @@ def _place_notes(
     start_s = start_of(audio)
     first_s = correction.target_of(start_s)
     if first_s >= _LEAST_S:
-        yield f"{stream} gets {_ms(first_s)} of silence in front of it, since {name} has no times."
+        silence = f"{ms_text(first_s)} of silence in front of it"
+        yield f"{stream} gets {silence}, since {name} has no times."
     if first_s <= -_LEAST_S:
-        yield f"{stream} loses its first {_ms(first_s)}, which would be heard before the picture."
+        head = ms_text(first_s)
+        yield f"{stream} loses its first {head}, which would be heard before the picture."
     _, end_s = held_span_s(info, output)
     if audio.duration_s is None or math.isinf(end_s):
         return
     later_s = correction.target_of(start_s + Fraction(audio.duration_s)) - Fraction(end_s)
     if later_s >= _LEAST_S:
-        yield f"{stream} loses its last {_ms(later_s)}, since {name} ends with the picture."
+        yield f"{stream} loses its last {ms_text(later_s)}, since {name} ends with the picture."
     if later_s <= -_LEAST_S:
-        silence = f"{_ms(later_s)} of silence after it"
+        silence = f"{ms_text(later_s)} of silence after it"
         yield f"{stream} gets {silence}, since {name} ends with the picture."
 
 
@@ -102,7 +105,3 @@ def damage_notes(stream: str, n_damaged: int, n_clipped: int) -> tuple[str, ...]
         were = "was" if n_clipped == 1 else "were"
         notes.append(f"{samples} of {stream} came out louder than full scale and {were} clipped.")
     return tuple(notes)
-
-
-def _ms(seconds: Fraction) -> str:
-    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")

@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from core.errors import ExportError
 from core.media.formats.mp4 import Box, boxes_in, find_box, number_at, read_index
-from core.media.formats.stream_header import index_of
 
 _PAUSE = -1
 """The time in the track by which an edit says that nothing is played."""
@@ -53,33 +52,26 @@ class _Edit:
     begin: int
 
 
-def n_pieces(path: Path, container: str) -> int:
-    """Return of how many pieces the edit lists make that track which is made of most.
+def n_pieces(index: bytes) -> int:
+    """Largest number of edit-list segments in any video or audio track.
 
-    Pauses and what has no length, in front of a track and behind it, do not count.
+    Pauses and empty edits in front of a track and behind it do not count.
 
     Args:
-        path: The file.
-        container: FFmpeg's name of its format.
-
-    Returns:
-        0 also where it cannot be read, which copying the file tells.
+        index: Content of the index; 0 for an empty one.
     """
-    index = index_of(path, container) if container.startswith("mov") else b""
     tracks = [track for track in _tracks(index) if _kind(index, track) in {b"vide", b"soun"}]
     return max((len(_pieces(_edits(index, track))) for track in tracks), default=0)
 
 
-def played_spans(path: Path) -> dict[int, Span]:
-    """Return when those tracks of a file are played that have an edit list, by their numbers.
+def played_spans(index: bytes) -> dict[int, Span]:
+    """Played spans of the tracks with an edit list, by track number.
 
     Lengths are rounded to ticks of the track, as FFmpeg reads them.
 
-    Raises:
-        OSError: The file cannot be read.
+    Args:
+        index: Content of the index.
     """
-    with path.open("rb") as file:
-        _, index = read_index(file)
     spans: dict[int, Span] = {}
     movie_hz = _ticks_hz(index, find_box(index, None, b"mvhd"))
     for track in _tracks(index):
@@ -94,14 +86,8 @@ def played_spans(path: Path) -> dict[int, Span]:
     return spans
 
 
-def is_fragmented(path: Path) -> bool:
-    """Tell whether the index of a file announces fragments (ISO/IEC 14496-12, 8.8).
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with path.open("rb") as file:
-        _, index = read_index(file)
+def is_fragmented(index: bytes) -> bool:
+    """Whether the index announces fragments (ISO/IEC 14496-12, 8.8)."""
     return find_box(index, None, b"mvex") is not None
 
 

@@ -6,8 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import CorrectionPlan
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import CorrectionPlan, check_correction
 from core.errors import ExportError
 from core.timing import parse_delay
 from synchformer_gui.views.export.initial_values import ExportProposal

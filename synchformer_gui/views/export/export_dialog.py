@@ -1,8 +1,6 @@
-"""Asks where the corrected file goes, and says what will come of it.
+"""Dialog for the place and options of a corrected file, with a preview of the export.
 
-What is done to the sound is asked by `correction_form`.
-
-What has to be read from files is found out by jobs while the user types.
+The correction itself is chosen in `correction_form`. Files are read by jobs while the user types.
 """
 
 from dataclasses import replace
@@ -61,9 +59,10 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self._info = proposal.info
         self._inexact: Inexact | None = None
-        self._preview = ExportPreview(_LOOKING)
+        self._problem = _LOOKING
+        self._preview: ExportPreview | None = None
         self.preview_job = PreviewJob(queue, self)
-        # Parts of parts tell of their new height only when events are handled.
+        # Nested widgets report their new height only after the event loop has run.
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
@@ -111,6 +110,17 @@ class ExportDialog(QDialog):
             verifies=self.options.verifies,
             certifies=self.options.certifies,
         )
+
+    @property
+    def preview(self) -> ExportPreview:
+        """Preview of the request that was accepted.
+
+        Raises:
+            ValueError: There is none yet.
+        """
+        if self._preview is None:
+            raise ValueError("the export has no preview yet")
+        return self._preview
 
     def done(self, result: int) -> None:
         # Escape and the button of the title bar both end here.
@@ -217,14 +227,14 @@ class ExportDialog(QDialog):
         """Say at once what is wrong with what was typed, and soon what will come of it."""
         self.command_label.hide()
         self.export_button.setEnabled(False)
-        problem = self._typed_problem()
+        self._preview = None
+        self._problem = problem = self._typed_problem()
         if problem:
             self.preview_job.forget()
-            self._preview = ExportPreview(problem)
             self.preview_view.show_nothing()
             self._show_problem(problem)
         else:
-            self._preview = ExportPreview(_LOOKING)
+            self._problem = _LOOKING
             self.preview_job.look(self.request, is_typing=is_typing)
 
     def _typed_problem(self) -> str:
@@ -238,13 +248,14 @@ class ExportDialog(QDialog):
             return f"{error}."
         return ""
 
-    def _on_previewed(self, request: ExportRequest, preview: ExportPreview) -> None:
-        self._preview = preview
-        self.target_chooser.offer_replacing(target_exists=preview.target_exists)
-        self.preview_view.show_preview(request, preview)
-        self.correction_form.show_plan(preview.plan)
-        self.export_button.setEnabled(not preview.problem)
-        self._show_problem(preview.problem)
+    def _on_previewed(self, planned: ExportPreview) -> None:
+        self._preview = planned
+        self._problem = export_wording.problem_text(planned)
+        self.target_chooser.offer_replacing(target_exists=planned.taken is not None)
+        self.preview_view.show_preview(planned)
+        self.correction_form.show_plan(planned.plan)
+        self.export_button.setEnabled(not self._problem)
+        self._show_problem(self._problem)
 
     def _on_waiting(self) -> None:
         self._show_problem(_LOOKING)
@@ -274,9 +285,9 @@ class ExportDialog(QDialog):
         self.resize(width_px, layout.totalHeightForWidth(width_px))
 
     def _on_command(self) -> None:
-        if self._preview.command is not None:
+        if self._preview is not None and self._preview.command is not None:
             QGuiApplication.clipboard().setText(self._preview.command)
-        sentence = export_wording.command_sentence(self._preview)
+        sentence = export_wording.command_sentence(self._preview, self._problem)
         self.command_label.setText(offset_wording.breakable(sentence))
         self.command_label.show()
         self._fitting.start()

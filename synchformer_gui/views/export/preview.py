@@ -11,7 +11,8 @@ from PySide6.QtWidgets import (
 )
 
 from core.correction.correction import Inexact
-from core.workflow.export import ExportPreview, ExportRequest
+from core.correction.plan.plan import CorrectionPlan
+from core.workflow.export import ExportPreview
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording import export as export_wording
 from synchformer_gui.wording.offset import breakable
@@ -57,18 +58,18 @@ class PreviewView(QWidget):
         """Show that nothing is known."""
         self.hide()
 
-    def show_preview(self, request: ExportRequest, preview: ExportPreview) -> None:
-        """Show what would come of a request."""
-        plan = preview.plan
+    def show_preview(self, planned: ExportPreview) -> None:
+        """Show the notes and choices of a plan."""
+        plan = planned.plan
         if plan is None:
             self.hide()
             return
-        self._show_choices(request, preview)
-        notes = export_wording.note_sentences(request, plan)
+        self._show_choices(plan)
+        notes = export_wording.note_sentences(plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
         self.notes_area.setVisible(bool(notes))
         self.promise_label.setText(export_wording.promise_sentence(plan))
-        self.promise_label.setVisible(not plan.refused)
+        self.promise_label.setVisible(plan.is_possible)
         self.setVisible(not plan.streams.refused)
         self._fit()
 
@@ -76,16 +77,16 @@ class PreviewView(QWidget):
         super().resizeEvent(event)
         self._fit()
 
-    def _show_choices(self, request: ExportRequest, preview: ExportPreview) -> None:
-        words = {one.inexact: export_wording.choice_text(one) for one in preview.choices}
-        self.choices_label.setText(export_wording.choices_sentence(request.target))
+    def _show_choices(self, plan: CorrectionPlan) -> None:
+        words = {one.inexact: export_wording.choice_text(one) for one in plan.choices}
+        self.choices_label.setText(export_wording.choices_sentence(plan.target))
         self.choices_label.setVisible(bool(words))
-        # Else the group would not let go of the button that was pressed last.
+        # An exclusive group cannot release the button that was pressed last.
         self._group.setExclusive(False)
         for inexact, button in self.choice_buttons.items():
             button.setText(words.get(inexact, ""))
             button.setVisible(inexact in words)
-            button.setChecked(inexact is not None and inexact is request.correction.inexact)
+            button.setChecked(inexact is not None and inexact is plan.correction.inexact)
         self._group.setExclusive(True)
 
     def _fit(self) -> None:

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import SyncError
-from core.workflow.export import ExportPreview, ExportRequest, preview_export
+from core.workflow.export import ExportPreview, ExportRequest, preview
 from synchformer_gui.jobs.jobs import Job, JobQueue
 
 _TYPING_MS = 150
@@ -17,8 +17,8 @@ class PreviewJob(QObject):
         queue: Does the looking.
     """
 
-    previewed = Signal(object, object)
-    """Carries the ExportRequest and its Outlook."""
+    previewed = Signal(object)
+    """Carries an ExportPreview."""
     waiting = Signal()
     """It takes so long that it should be said."""
 
@@ -59,16 +59,16 @@ class PreviewJob(QObject):
         request = self._request
         if request is None:
             return
-        self._job = Job(lambda job: preview_export(request, job))
+        self._job = Job(lambda job: preview(request, job))
         self._job.succeeded.connect(self._on_previewed)
         self._job.failed.connect(self._on_failed)
         self._queue.submit(self._job)
 
-    def _on_previewed(self, preview: ExportPreview) -> None:
+    def _on_previewed(self, planned: ExportPreview) -> None:
         if self.sender() is self._job:
-            request = self._request
             self.forget()
-            self.previewed.emit(request, preview)
+            self.previewed.emit(planned)
 
     def _on_failed(self, error: SyncError) -> None:
-        self._on_previewed(ExportPreview(error.message))
+        if self._request is not None:
+            self._on_previewed(ExportPreview(self._request, plan_problem=error.message))

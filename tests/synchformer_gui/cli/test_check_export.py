@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from core.correction.verify.verify import verify_corrected
 from core.media.probe import probe
 from synchformer_gui.cli import check_export
 from synchformer_gui.cli.main import main
+from tests.core.correction.steps import verify_corrected
 
 CLASSICAL = ("--model", "classical", "--tolerance", "bt1359-accept")
 

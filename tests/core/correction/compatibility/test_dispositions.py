@@ -10,12 +10,10 @@ from av.stream import Disposition
 
 from core.correction.compatibility.dispositions import carried_dispositions
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.formats.output_format import AVI, MKV, MOV, MP4, TS, WEBM, OutputFormat
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 STILLS = {Disposition.attached_pic, Disposition.timed_thumbnails}
 SUBTITLES = {

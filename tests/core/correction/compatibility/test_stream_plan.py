@@ -10,12 +10,10 @@ from av.stream import Disposition
 
 from core.correction.correction import Correction
 from core.correction.plan.file_name import default_target
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 RICH_METADATA = {"title": "A film", "artist": "Somebody"}
 

@@ -11,11 +11,9 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 
 needs_program = pytest.mark.skipif(

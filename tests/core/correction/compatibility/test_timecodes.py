@@ -12,11 +12,10 @@ import pytest
 from av.video.stream import VideoStream
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import Verification, verify_corrected
-from core.correction.write.write import write_corrected
+from core.correction.verify.verify import Verification
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 FIRST, SECOND = "01:00:00:00", "05:00:00:00"
 

@@ -11,14 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.retiming import Retiming
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import Cancelled, ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Progress
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 DELAY_S = Fraction(-120, 1000)
 DURATION_S = 6.0

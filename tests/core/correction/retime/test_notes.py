@@ -12,12 +12,10 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.retime.notes import damage_notes
 from core.correction.retiming import Retiming
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 CORRECTION = Correction(
     (1,), Fraction(0), retiming=Retiming.stretched(Fraction(1001, 1000), Fraction(0))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from core.correction.correction import Correction
 from core.correction.retiming import Retiming
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import write_corrected
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg program is missing")
 

@@ -17,10 +17,9 @@ from core.correction.retime import source_audio
 from core.correction.retime.source_audio import SourceAudio
 from core.correction.retiming import Retiming
 from core.correction.verify.played_audio import PlayedAudio
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.probe import probe
 from core.progress import SILENT
+from tests.core.correction.steps import verify_corrected, write_corrected
 
 Shift = Callable[[int], float | None]
 

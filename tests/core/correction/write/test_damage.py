@@ -9,9 +9,9 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.probe import probe
+from tests.core.correction.steps import write_corrected
 
 MakeClip = Callable[..., Path]
 TS_PACKET = 188

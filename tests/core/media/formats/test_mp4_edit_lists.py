@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.formats.mp4_edit_lists import Span, n_pieces, play_spans, played_spans
 from core.media.formats.output_format import Layout
+from core.media.formats.stream_header import index_of
 from core.media.probe import probe
-from core.media.reader import open_unedited
+from core.media.reader import open_container
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import box
 
 CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -167,7 +166,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden(
     assert shown(target) == shown(clip)
     assert verify_corrected(info, target, correction).passed
     assert probe(target).video == info.video
-    with open_unedited(target) as whole:
+    with open_container(target, shows_hidden=True) as whole:
         assert len(whole.streams.video[0].index_entries) == 125
 
 
@@ -237,15 +236,15 @@ def test_edits_without_length_behind_the_piece_make_no_second_one(
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(0.5, None), (2.0, 0.0), (0.0, 1.0), (1.0, None)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_pieces(index_of(clip, CONTAINER)) == 1
+    span = next(span for span in played_spans(index_of(clip, CONTAINER)).values() if span.begin_s)
     assert (span.begin_s, span.end_s) == (Fraction(1, 2), Fraction(5, 2))
     edited(clip, ("vide",), [(0.25, None), (0.5, None), (0.0, 1.0), (2.0, 0.0)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_pieces(index_of(clip, CONTAINER)) == 1
+    span = next(span for span in played_spans(index_of(clip, CONTAINER)).values() if span.begin_s)
     assert (span.begin_s, span.end_s) == (Fraction(3, 4), Fraction(11, 4))
     edited(clip, ("vide",), [(1.0, 0.0), (0.5, None), (2.0, 1.0)])
-    assert n_pieces(clip, CONTAINER) == 3
+    assert n_pieces(index_of(clip, CONTAINER)) == 3
 
 
 @pytest.fixture
@@ -295,7 +294,7 @@ def test_an_index_without_room_is_not_written_over(
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(1.0, 0.0)])
     before = clip.read_bytes()
-    number = next(iter(played_spans(clip)))
+    number = next(iter(played_spans(index_of(clip, CONTAINER))))
     late = Span(Fraction(1, 2), Fraction(1), first_s=Fraction(1, 2))
     with pytest.raises(ExportError, match=r"cannot be put into the copy; choose .* in \.mkv"):
         play_spans(clip, {number: late}, Fraction(0))
@@ -326,7 +325,7 @@ def test_a_file_put_together_from_pieces_is_refused_and_says_why(
     tmp_path: Path,
 ) -> None:
     clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
-    assert n_pieces(clip, CONTAINER) <= 1
+    assert n_pieces(index_of(clip, CONTAINER)) <= 1
     info = probe(edited(clip, kinds, edits))
     with pytest.raises(ExportError, match=r"^clip\.mov is put together from 2 pieces by an edit"):
         write_corrected(info, tmp_path / "out.mov", Correction((1,), Fraction(160, 1000)))

@@ -6,9 +6,9 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.write.write import write_corrected
 from core.media.formats.nal_units import nal_units
 from core.media.probe import probe
+from tests.core.correction.steps import write_corrected
 
 LATER = Correction((1,), Fraction(160, 1000))
 

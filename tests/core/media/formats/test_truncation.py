@@ -10,13 +10,11 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import SyncError
 from core.media.formats.output_format import Layout
 from core.media.formats.truncation import is_cut_short
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 PCM = {"audio_codec": "pcm_s16le"}
 KINDS = {
