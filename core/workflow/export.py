@@ -112,7 +112,7 @@ class ExportPreview:
         """
         taken = ""
         if self.taken is not None and not self.request.overwrite:
-            taken = taken_sentence(self.taken.name, advice)
+            taken = taken_sentence(self.taken, advice)
         refused = self.plan.refused if self.plan is not None else (self.plan_problem,)
         return [sentence for sentence in (self.place_problem, taken, *refused) if sentence]
 

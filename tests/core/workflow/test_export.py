@@ -190,7 +190,7 @@ def test_a_certificate_is_replaced_with_consent_only(
     assert export.preview(request_for(), SILENT).taken is None
     asked = export.preview(request_for(certifies=True), SILENT)
     assert asked.taken is not None
-    assert problem(asked).startswith("out.mp4.certificate.json exists already; choose another name")
+    assert problem(asked).startswith(f"{beside} exists already; choose another name")
     assert problem(export.preview(request_for(certifies=True, overwrite=True), SILENT)) == ""
 
 
@@ -200,9 +200,7 @@ def test_no_certificate_tells_of_a_file_that_was_replaced(
     beside = tmp_path / "out.mp4.certificate.json"
     exported_by(request_for(certifies=True))
     (tmp_path / "out.mp4").unlink()
-    assert problem(export.preview(request_for(), SILENT)).startswith(
-        f"{beside.name} exists already"
-    )
+    assert problem(export.preview(request_for(), SILENT)).startswith(f"{beside} exists already")
     exported_by(request_for(overwrite=True))
     assert not beside.exists()
     beside.write_text("precious")
@@ -344,7 +342,7 @@ def test_problems_come_in_one_order(
     request = request_for(target="out.webm")
     (tmp_path / "out.webm").touch()
     taken, *refused = export.preview(request, SILENT).problems(" or else")
-    assert taken == "out.webm exists already; choose another name or else."
+    assert taken == f"{request.target} exists already; choose another name or else."
     assert all("cannot be written to out.webm" in sentence for sentence in refused)
     assert refused
     placed = replace(request, target=tmp_path / "nowhere" / "out.webm")

@@ -1,14 +1,13 @@
 import csv
 import json
 import signal
-from functools import partial
 
 import pytest
 
+from core.correction.verify.verify import verify
 from core.media.probe import probe
-from synchformer_gui.cli import check_export
+from core.workflow import export
 from synchformer_gui.cli.main import main
-from tests.core.correction.steps import verify_corrected
 
 CLASSICAL = ("--model", "classical", "--tolerance", "bt1359-accept")
 
@@ -219,17 +218,19 @@ def test_ctrl_c_leaves_what_is_finished_and_nothing_else(
     goal, report = tmp_path / "fixed", tmp_path / "report.csv"
     written = []
 
-    def export(original, request, monitor):
+    original = export.export
+
+    def write_one(planned, monitor):
         if written:
             signal.raise_signal(signal.SIGINT)
-        written.append(request)
-        return original(request, monitor)
+        written.append(planned.plan)
+        return original(planned, monitor)
 
-    monkeypatch.setattr(check_export, "export_clip", partial(export, check_export.export_clip))
+    monkeypatch.setattr(export, "export", write_one)
     assert check(clips, goal, "--report", str(report)) == 130
     assert [p.name for p in goal.iterdir()] == ["a.synced.mp4"]
-    (request, _) = written
-    assert verify_corrected(request.info, request.target, request.correction).passed
+    (plan, _) = written
+    assert verify(plan, plan.target).passed
     assert not report.exists()
     assert f"Wrote {goal / 'a.synced.mp4'}" in capsys.readouterr().out
 

@@ -8,6 +8,7 @@ import av
 import pytest
 from av.stream import Disposition
 
+from core.correction.compatibility.stream_plan import plan_streams
 from core.correction.correction import Correction
 from core.correction.plan.file_name import default_target
 from core.errors import ExportError
@@ -154,7 +155,8 @@ def test_prores_is_advised_to_go_to_quicktime(target: str, better: str, tmp_path
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv422p10le"
         writer.mux(stream.encode(av.VideoFrame(64, 64, "yuv422p10le")))
         writer.mux(stream.encode())
-    plan = plan_correction(probe(clip), Correction((0,), Fraction(1)), tmp_path / target)
+    with av.open(str(clip)) as reader:
+        plan = plan_streams(reader, clip, tmp_path / target)
     assert plan.refused[0].endswith(f"choose a name that ends in {better}.")
 
 
