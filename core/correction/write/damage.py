@@ -10,21 +10,26 @@ that nothing describes, or an index that names more. That an end is missing is f
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from core.media.formats.matroska_flv import is_filled
+from core.media.formats import flv, matroska
+from core.media.formats.mp4 import Box, file_boxes
 from core.media.info import MediaInfo
 
-_WITHOUT_HOLES = ("matroska", "flv")
-"""Containers that hold little else than packets, one behind the other."""
+_FILLERS: dict[str, Callable[[BinaryIO, int, int], bool]] = {
+    "matroska": matroska.is_filled,
+    "flv": flv.is_filled,
+}
+"""Containers that hold little but packets in a row, each with its check of other content."""
 
 _HOLE_BYTES = 1024
 """More than packets have around them; whatever is damaged loses as much, or its piece.
@@ -45,7 +50,7 @@ _NEAR_S = 1.0
 """How far from a gap the packet may be whose counter shows it."""
 
 _MOST_TOLD = 5
-_EMPTY_BOX_BYTES = 16
+_EMPTY_BYTES = 8
 
 _ADVICE = "copy the file again from where it came from"
 
@@ -72,11 +77,11 @@ class Damage:
 
     def __init__(self, info: MediaInfo) -> None:
         self._info = info
-        self._shows_holes = info.container.startswith(_WITHOUT_HOLES)
-        self._pieces = _pieces(info.path) if info.container.startswith("mov") else []
-        self._pieces_read: set[int] = set()
+        self._shows_holes = info.container.startswith(tuple(_FILLERS))
+        self._fragments = _fragments(info.path) if info.container.startswith("mov") else []
+        self._fragments_read: set[int] = set()
         self._is_indexed = info.container == "avi"
-        self.needs_all = self._shows_holes or self._is_indexed or bool(self._pieces)
+        self.needs_all = self._shows_holes or self._is_indexed or bool(self._fragments)
         # Exact fractions would cost as much time as reading the packets.
         self._ticks_s: dict[int, float] = {}
         self._ends_s: dict[int, float] = {}
@@ -108,8 +113,8 @@ class Damage:
         self._ends_s[index] = begin_s + (packet.duration or 0) * self._ticks_s[index]
 
     def _see_place(self, place: int, packet: "Packet[Stream]") -> None:
-        if self._pieces:
-            self._pieces_read.add(bisect_right(self._pieces, place))
+        if self._fragments:
+            self._fragments_read.add(bisect_right(self._fragments, place))
         n_bytes = packet.size + sum(data.data_size for data in packet.iter_sidedata())
         if place == self._last_byte:
             # Several packets of sound share a block.
@@ -125,7 +130,13 @@ class Damage:
         """Tell whether something that is nothing stands before the packet at this place."""
         if not self._end_byte or place - self._end_byte <= _HOLE_BYTES:
             return False
-        return not is_filled(self._info.path, self._info.container, self._last_byte, place)
+        is_filled = next(
+            (check for name, check in _FILLERS.items() if self._info.container.startswith(name)),
+            None,
+        )
+        with suppress(OSError), self._info.path.open("rb") as file:
+            return is_filled is None or not is_filled(file, self._last_byte, place)
+        return True
 
     def notes(self, reader: InputContainer) -> Iterator[str]:
         """Say, once all packets were seen, what of the file could not be read.
@@ -153,7 +164,7 @@ class Damage:
             )
         if self._is_indexed and self._n_holes:
             yield from self._unread(reader)
-        if self._info.container.startswith("mov") and _goes_on(self._info.path):
+        if self._info.container.startswith("mov") and _has_later_fragments(self._info.path):
             end_s = max(self._ends_s.values(), default=0.0)
             yield f"From {self._time(end_s)} on {name} is damaged and cannot be read; {_ADVICE}."
 
@@ -162,7 +173,7 @@ class Damage:
         gaps = self._gaps
         if self._info.container.startswith("mov"):
             # Fragments say when they begin, so pauses may be meant.
-            is_whole = len(self._pieces_read - {0}) == len(self._pieces)
+            is_whole = len(self._fragments_read - {0}) == len(self._fragments)
             gaps = [] if is_whole else gaps
         elif not self._shows_holes:
             seen_s = sorted(chain.from_iterable(self._uncounted_s.values()))
@@ -194,29 +205,28 @@ def _is_near(gap: _Gap, times_s: Sequence[float]) -> bool:
     return number < len(times_s) and times_s[number] <= gap.end_s + _NEAR_S
 
 
-def _pieces(path: Path) -> list[int]:
-    """Return where the contents of fragments begin, each of which holds a packet at least.
+def _fragments(path: Path) -> list[int]:
+    """Positions of the content of fragments, each of which holds at least one packet.
 
-    What stands before the first fragment is not among them (ISO 14496-12, 8.8).
+    Data before the first fragment does not count (ISO/IEC 14496-12, 8.8).
     """
     begins: list[int] = []
-    is_fragmented, begin = False, 0
-    for kind, end in _boxes(path):
-        is_fragmented |= kind == b"moof"
-        if kind == b"mdat" and is_fragmented and end - begin > _EMPTY_BOX_BYTES:
-            begins.append(begin)
-        begin = end
+    is_fragmented = False
+    for box in _whole_boxes(path):
+        is_fragmented |= box.name == b"moof"
+        if box.name == b"mdat" and is_fragmented and box.end - box.begin > _EMPTY_BYTES:
+            begins.append(box.begin)
     return begins
 
 
-def _goes_on(path: Path) -> bool:
-    """Tell whether there are fragments behind something that is no box."""
-    boxes = _boxes(path)
-    if b"moof" not in (kind for kind, _ in boxes):
+def _has_later_fragments(path: Path) -> bool:
+    """Check for fragments behind something that is no box."""
+    boxes = _whole_boxes(path)
+    if b"moof" not in (box.name for box in boxes):
         return False
     with suppress(OSError), path.open("rb") as file:
-        # A fragment that is cut off at the end of the file is another matter.
-        file.seek(boxes[-1][1] + 8)
+        # A fragment that is cut off at the end of the file is no damage in the middle.
+        file.seek(boxes[-1].end + 8)
         tail = b""
         for _ in range(_SEARCHED_BYTES // _CHUNK_BYTES):
             chunk = file.read(_CHUNK_BYTES)
@@ -228,22 +238,17 @@ def _goes_on(path: Path) -> bool:
     return False
 
 
-def _boxes(path: Path) -> list[tuple[bytes, int]]:
-    """Return kind and end of the outermost boxes, as far as whole ones follow each other.
+def _whole_boxes(path: Path) -> list[Box]:
+    """Top-level boxes up to the first one that is not whole.
 
-    That a place cannot be read is told by whoever reads the packets.
+    Read errors end the list; reading the packets reports them.
     """
-    boxes: list[tuple[bytes, int]] = []
+    boxes: list[Box] = []
     with suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        position = 0
-        while position + 8 <= size:
-            file.seek(position)
-            head = file.read(16)
-            n_bytes = int.from_bytes(head[:4], "big")
-            n_bytes = int.from_bytes(head[8:], "big") if n_bytes == 1 else n_bytes
-            position += n_bytes
-            if n_bytes < 8 or position > size:
+        for box in file_boxes(file):
+            # The content of a fragment follows its description, which so never ends the file.
+            if box.end > size or (box.name == b"moof" and box.end == size):
                 break
-            boxes.append((head[4:8], position))
+            boxes.append(box)
     return boxes

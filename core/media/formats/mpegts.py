@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from av.container import InputContainer
 
@@ -19,6 +20,9 @@ _LOOKED_AT_BYTES = 16 << 20
 _PACKET_BYTES = 188
 _PACKET_STEPS = (188, 192, 204)
 """With nothing, a time in front, or a checksum behind."""
+
+_WHOLE_RASTERS = ((0, 188), (4, 192), (0, 204))
+"""First sync byte and step of files that begin with a whole packet."""
 
 _N_SYNCS = 5
 _SYNC = 0x47
@@ -63,6 +67,14 @@ class Service:
         """Whether it has a name that is not one of FFmpeg's own."""
         texts = (self.name, self.provider)
         return any(texts) and texts != _OF_MUXER
+
+
+def is_truncated(file: BinaryIO, size: int) -> bool:
+    """Check whether the last packet is whole; missing packets leave no trace."""
+    raster = _raster(file.read(_N_SYNCS * max(_PACKET_STEPS)))
+    if raster not in _WHOLE_RASTERS:
+        return False
+    return size % raster[1] != 0
 
 
 def read_services(reader: InputContainer, path: Path) -> tuple[Service, ...]:
@@ -151,7 +163,7 @@ def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
 
 def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
     """Yield the tables in some packets; what is wanted may grow meanwhile."""
-    begin, step = _raster(content)
+    begin, step = _raster(content) or (0, _PACKET_BYTES)
     parts: dict[int, bytearray] = {}
     for place in range(begin, len(content) - _PACKET_BYTES + 1, step):
         pid = _number(content, place + 1) & 0x1FFF
@@ -184,14 +196,19 @@ def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
         del part[:n_bytes]
 
 
-def _raster(content: bytes) -> tuple[int, int]:
-    """Return where the first packet begins, and after how many bytes the next one."""
+def _raster(content: bytes) -> tuple[int, int] | None:
+    """Find the packets of a stream by their sync bytes.
+
+    Returns:
+        Position of the first sync byte and distance to the next one, in bytes; None if there are
+        no `_N_SYNCS` in a row.
+    """
     for step in _PACKET_STEPS:
         for begin in range(min(step, len(content))):
             syncs = content[begin : begin + _N_SYNCS * step : step]
             if syncs == bytes([_SYNC]) * _N_SYNCS:
                 return begin, step
-    return 0, _PACKET_BYTES
+    return None
 
 
 def _stream_pids(table: bytes) -> set[int]:
