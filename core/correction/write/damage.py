@@ -1,10 +1,9 @@
-"""Telling where the middle of a file could not be read.
+"""Detection of damage in the middle of a file.
 
-Demuxers skip what they cannot read, and go on as if nothing had been there. A pause alone proves
-nothing: slides, recordings of a screen and silence have packets seldom. So the file has to show
-that something was there: bytes that belong to no packet, counters that leave numbers out, pieces
-that nothing describes, or an index that names more. That an end is missing is found in
-`core.media.formats.truncation`; damage inside of a packet, only by decoding.
+Demuxers skip unreadable data and report nothing. A pause alone is no proof: slides, screen
+recordings and silence have few packets. Proof of lost data are bytes that belong to no packet, gaps
+in counters, fragments without a description, or an index with more entries than packets. A missing
+end is found in `core.media.formats.truncation`; damage inside a packet is found only by decoding.
 """
 
 import os
@@ -32,22 +31,22 @@ _FILLERS: dict[str, Callable[[BinaryIO, int, int], bool]] = {
 """Containers that hold little but packets in a row, each with its check of other content."""
 
 _HOLE_BYTES = 1024
-"""More than packets have around them; whatever is damaged loses as much, or its piece.
+"""Longer than the headers around packets. Damage loses at least as much, or a whole fragment.
 
-What is longer is no hole where it can be read as something else than packets.
+A longer run of bytes is no hole if it parses as elements of the container.
 """
 
 _LEAST_GAP_S = 0.03
-"""Less than a packet, and more than the rounding of times."""
+"""Less than a packet, more than the rounding of timestamps."""
 
 _REORDERED = 16
-"""Packets behind a hole whose times may be worked out from those before it."""
+"""Packets behind a hole whose timestamps FFmpeg may derive from packets before it."""
 
 _LEAST_COUNTED_GAP_S = 0.2
-"""Counters also begin anew where files were joined, near which there may be a short pause."""
+"""Counters also restart at the seam of joined files, and a short pause may lie there."""
 
 _NEAR_S = 1.0
-"""How far from a gap the packet may be whose counter shows it."""
+"""Largest distance of a gap from the packet with the counter error."""
 
 _MOST_TOLD = 5
 _EMPTY_BYTES = 8
@@ -60,7 +59,7 @@ _SEARCHED_BYTES = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """When a stream has nothing, on the container's own timeline."""
+    """A time without packets in a stream, on the container's own timeline."""
 
     stream_index: int
     kind: str
@@ -69,15 +68,18 @@ class _Gap:
 
 
 class Damage:
-    """What the packets of a file, seen in their order, say of its damage.
+    """Evidence of damage, collected from the packets of a file in their order.
 
     Attributes:
-        needs_all: Whether it has to see those of streams that are not copied as well.
+        needs_all: Whether packets of streams that are not copied are needed as well.
     """
 
     def __init__(self, info: MediaInfo) -> None:
         self._info = info
-        self._shows_holes = info.container.startswith(tuple(_FILLERS))
+        self._is_filled = next(
+            (check for name, check in _FILLERS.items() if info.container.startswith(name)), None
+        )
+        self._shows_holes = self._is_filled is not None
         self._fragments = _fragments(info.path) if info.container.startswith("mov") else []
         self._fragments_read: set[int] = set()
         self._is_indexed = info.container == "avi"
@@ -96,7 +98,7 @@ class Damage:
         index = packet.stream_index
         self._counts[index] += 1
         if packet.pos is not None:
-            self._see_place(packet.pos, packet)
+            self._see_position(packet.pos, packet)
         kind = packet.stream.type
         if packet.dts is None or kind not in ("video", "audio"):
             return
@@ -112,37 +114,33 @@ class Damage:
         self._n_behind_hole[index] = n_behind + 1
         self._ends_s[index] = begin_s + (packet.duration or 0) * self._ticks_s[index]
 
-    def _see_place(self, place: int, packet: "Packet[Stream]") -> None:
+    def _see_position(self, position: int, packet: "Packet[Stream]") -> None:
         if self._fragments:
-            self._fragments_read.add(bisect_right(self._fragments, place))
+            self._fragments_read.add(bisect_right(self._fragments, position))
         n_bytes = packet.size + sum(data.data_size for data in packet.iter_sidedata())
-        if place == self._last_byte:
-            # Several packets of sound share a block.
+        if position == self._last_byte:
+            # Several audio packets share a block.
             self._end_byte += n_bytes
             return
-        if self._is_hole(place):
+        if self._is_hole(position):
             self._n_holes += 1
             self._n_behind_hole = dict.fromkeys(self._n_behind_hole, 0)
-        self._last_byte = place
-        self._end_byte = max(self._end_byte, place + n_bytes)
+        self._last_byte = position
+        self._end_byte = max(self._end_byte, position + n_bytes)
 
-    def _is_hole(self, place: int) -> bool:
-        """Tell whether something that is nothing stands before the packet at this place."""
-        if not self._end_byte or place - self._end_byte <= _HOLE_BYTES:
+    def _is_hole(self, position: int) -> bool:
+        """Whether bytes before the packet at this position belong to nothing known."""
+        if not self._end_byte or position - self._end_byte <= _HOLE_BYTES:
             return False
-        is_filled = next(
-            (check for name, check in _FILLERS.items() if self._info.container.startswith(name)),
-            None,
-        )
         with suppress(OSError), self._info.path.open("rb") as file:
-            return is_filled is None or not is_filled(file, self._last_byte, place)
+            return self._is_filled is None or not self._is_filled(file, self._last_byte, position)
         return True
 
     def notes(self, reader: InputContainer) -> Iterator[str]:
-        """Say, once all packets were seen, what of the file could not be read.
+        """Yield notes about unreadable parts of the file, once all packets were seen.
 
         Args:
-            reader: The file that the packets came from.
+            reader: The opened source of the packets.
         """
         name = self._info.path.name
         gaps = self._proved_gaps()
@@ -169,7 +167,7 @@ class Damage:
             yield f"From {self._time(end_s)} on {name} is damaged and cannot be read; {_ADVICE}."
 
     def _proved_gaps(self) -> list[_Gap]:
-        """Return those gaps that the file does not mean, by time."""
+        """Gaps that are no intended pauses, in order of time."""
         gaps = self._gaps
         if self._info.container.startswith("mov"):
             # Fragments say when they begin, so pauses may be meant.
@@ -182,7 +180,7 @@ class Damage:
         return sorted(gaps, key=lambda gap: (gap.begin_s, gap.stream_index))
 
     def _unread(self, reader: InputContainer) -> Iterator[str]:
-        """Say how many pictures that the index names were not there."""
+        """Yield notes about video packets that the index lists and the file lacks."""
         for stream in reader.streams.video:
             n_indexed = sum(entry.size > 0 for entry in stream.index_entries)
             n_missing = n_indexed - self._counts[stream.index]
@@ -200,7 +198,7 @@ class Damage:
 
 
 def _is_near(gap: _Gap, times_s: Sequence[float]) -> bool:
-    """Tell whether one of the sorted times lies at a gap."""
+    """Whether one of the sorted times lies near a gap."""
     number = bisect_left(times_s, gap.begin_s - _NEAR_S)
     return number < len(times_s) and times_s[number] <= gap.end_s + _NEAR_S
 
