@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from core.media.formats.mp4_edit_lists import played_spans
+from core.media.formats.mp4_edit_lists import read_edit_lists
 from core.media.formats.output_format import OutputFormat
 from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
 from core.media.reader import open_container, open_unedited
@@ -50,7 +50,7 @@ def hidden_parts(info: MediaInfo) -> Iterator[HiddenPart]:
     """
     if not info.container.startswith("mov"):
         return
-    spans = played_spans(info.path)
+    spans = read_edit_lists(info.path)
     streams: list[VideoStream | AudioStream] = [*info.videos, *info.audios]
     for stream in streams:
         with open_unedited(info.path) as reader:

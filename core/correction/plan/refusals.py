@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from core.correction.compatibility.stream_plan import StreamPlan
-from core.media.formats.mp4_edit_lists import n_pieces
+from core.media.formats.mp4_edit_lists import n_edits
 from core.media.info import MediaInfo
 from core.media.reader import open_container
 
@@ -28,7 +28,7 @@ def refusals(info: MediaInfo, streams: StreamPlan) -> Iterator[str]:
 
 def _pieced(info: MediaInfo) -> Iterator[str]:
     """Say that a file is made of pieces of its tracks, whose packets are in another order."""
-    count = n_pieces(info.path, info.container)
+    count = n_edits(info.path, info.container)
     if count > 1:
         yield (
             f"{info.path.name} is put together from {count} pieces by an edit list, which a copy "

@@ -17,7 +17,7 @@ from core.correction.correction import Correction
 from core.correction.plan.hidden_media import PRIMING_S
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
 from core.correction.verify.stream_digest import Track
-from core.media.formats.mp4_edit_lists import Span, is_fragmented, played_spans
+from core.media.formats.mp4_edit_lists import Span, is_fragmented, read_edit_lists
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, is_uncompressed, stream_keys
 
@@ -73,7 +73,7 @@ def changed_spans(
 
 def _played(file: ReadFile) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
     """Yield when the packets of pictures and sound begin that are played, in order of decoding."""
-    spans = played_spans(file.path) if is_fragmented(file.path) else None
+    spans = read_edit_lists(file.path) if is_fragmented(file.path) else None
     edited = _played_places(file.path) if spans is None else {}
     for key, stream in stream_keys(file.reader):
         if key[0] in {"video", "audio"} and key in file.tracks:

@@ -12,7 +12,7 @@ from av.container import InputContainer
 
 from core.correction.correction import Correction
 from core.correction.plan.plan import CorrectionPlan, Method
-from core.media.formats.mp4_edit_lists import Span, played_spans
+from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 from core.media.info import MediaInfo
 from core.media.reader import open_container, open_unedited
 
@@ -40,7 +40,7 @@ def source_spans(info: MediaInfo, plan: CorrectionPlan) -> dict[int, Span]:
     """
     if not plan.streams.output.keeps_hidden(info.container):
         return {}
-    of_tracks = played_spans(info.path)
+    of_tracks = read_edit_lists(info.path)
     with open_container(info.path) as reader:
         tracks = {item.index: reader.streams[item.index].id for item in plan.streams.copied}
     return {

@@ -29,7 +29,7 @@ from core.correction.plan.plan import CorrectionPlan, plan_correction
 from core.correction.write.copy_packets import copy_packets
 from core.correction.write.edit_list_plan import lead_of, open_source, source_spans, target_spans
 from core.errors import ExportError
-from core.media.formats.mp4_edit_lists import play_spans
+from core.media.formats.mp4_edit_lists import write_edit_lists
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.paths import complete_or_absent, remove_left_over
@@ -190,7 +190,7 @@ def _write(
     with open_source(info, plan) as reader, partial.absolute().open("r+b") as file:
         notes = copy_packets(reader, file, info, plan, correction, monitor, layout, lead_s)
         file.flush()
-        play_spans(partial, target_spans(correction, plan, spans), lead_s)
+        write_edit_lists(partial, target_spans(correction, plan, spans), lead_s)
         os.fsync(file.fileno())
     return notes
 

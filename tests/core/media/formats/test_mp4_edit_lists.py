@@ -14,11 +14,11 @@ from core.correction.plan.plan import plan_correction
 from core.correction.verify.verify import verify_corrected
 from core.correction.write.write import write_corrected
 from core.errors import ExportError
-from core.media.formats.mp4_edit_lists import Span, n_pieces, play_spans, played_spans
+from core.media.formats.mp4_edit_lists import Span, n_edits, read_edit_lists, write_edit_lists
 from core.media.formats.output_format import Layout
 from core.media.probe import probe
 from core.media.reader import open_unedited
-from tests.core.media.formats.mp4_boxes import box
+from tests.core.media.formats.mp4_boxes import box, contents
 
 CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
 
@@ -34,7 +34,7 @@ def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | 
     content = clip.read_bytes()
     start = content.rindex(b"moov") - 4
     index = b""
-    for name, body in boxes(content[start + 8 :]):
+    for name, body in contents(content[start + 8 :]):
         if name == b"trak" and body[body.index(b"hdlr") + 12 :][:4].decode() in kinds:
             rate_hz = struct.unpack_from(">I", body, body.index(b"mdhd") + 16)[0]
             entries = b"".join(
@@ -47,21 +47,12 @@ def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | 
                 for length_s, begin_s in edits
             )
             edit_list = box(b"elst", struct.pack(">II", 0, len(edits)) + entries)
-            inner = [(n, b) for n, b in boxes(body) if n != b"edts"]
+            inner = [(n, b) for n, b in contents(body) if n != b"edts"]
             inner.insert(1, (b"edts", edit_list))
             body = b"".join(box(*one) for one in inner)
         index += box(name, body)
     clip.write_bytes(content[:start] + box(b"moov", index))
     return clip
-
-
-def boxes(content: bytes) -> list[tuple[bytes, bytes]]:
-    found = []
-    while content:
-        size = int.from_bytes(content[:4], "big")
-        found.append((content[4:8], content[8:size]))
-        content = content[size:]
-    return found
 
 
 def heard(path: Path) -> np.ndarray:
@@ -237,15 +228,15 @@ def test_edits_without_length_behind_the_piece_make_no_second_one(
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(0.5, None), (2.0, 0.0), (0.0, 1.0), (1.0, None)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_edits(clip, CONTAINER) == 1
+    span = next(span for span in read_edit_lists(clip).values() if span.begin_s)
     assert (span.begin_s, span.end_s) == (Fraction(1, 2), Fraction(5, 2))
     edited(clip, ("vide",), [(0.25, None), (0.5, None), (0.0, 1.0), (2.0, 0.0)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_edits(clip, CONTAINER) == 1
+    span = next(span for span in read_edit_lists(clip).values() if span.begin_s)
     assert (span.begin_s, span.end_s) == (Fraction(3, 4), Fraction(11, 4))
     edited(clip, ("vide",), [(1.0, 0.0), (0.5, None), (2.0, 1.0)])
-    assert n_pieces(clip, CONTAINER) == 3
+    assert n_edits(clip, CONTAINER) == 3
 
 
 @pytest.fixture
@@ -295,10 +286,10 @@ def test_an_index_without_room_is_not_written_over(
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(1.0, 0.0)])
     before = clip.read_bytes()
-    number = next(iter(played_spans(clip)))
+    number = next(iter(read_edit_lists(clip)))
     late = Span(Fraction(1, 2), Fraction(1), first_s=Fraction(1, 2))
     with pytest.raises(ExportError, match=r"cannot be put into the copy; choose .* in \.mkv"):
-        play_spans(clip, {number: late}, Fraction(0))
+        write_edit_lists(clip, {number: late}, Fraction(0))
     assert clip.read_bytes() == before
 
 
@@ -326,7 +317,7 @@ def test_a_file_put_together_from_pieces_is_refused_and_says_why(
     tmp_path: Path,
 ) -> None:
     clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
-    assert n_pieces(clip, CONTAINER) <= 1
+    assert n_edits(clip, CONTAINER) <= 1
     info = probe(edited(clip, kinds, edits))
     with pytest.raises(ExportError, match=r"^clip\.mov is put together from 2 pieces by an edit"):
         write_corrected(info, tmp_path / "out.mov", Correction((1,), Fraction(160, 1000)))
