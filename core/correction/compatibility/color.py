@@ -1,4 +1,4 @@
-"""What is stated about the colours of a picture: by its container, and by its codec."""
+"""Color properties of video, stated by the container and by the codec."""
 
 from collections.abc import Collection, Mapping
 from itertools import islice
@@ -14,41 +14,41 @@ from core.media.formats.output_format import MOV, OutputFormat
 from core.media.info import MediaInfo
 from core.media.reader import open_container
 
-_UNSAID = {
+_UNSPECIFIED = {
     "color_primaries": (2,),
     "color_trc": (2,),
     "colorspace": (2,),
-    # What says nothing has the limited range.
+    # An unspecified range is the limited one.
     "color_range": (0, 1),
 }
-"""What describes colour, with the numbers by which it says nothing (ISO/IEC 23091-2)."""
+"""Color properties with their values for "unspecified" (ISO/IEC 23091-2)."""
 
 _RGB = ("rgb", "gbr", "bgr", "pal", "argb", "abgr")
-"""How names of pixel formats begin to which such descriptions say nothing."""
+"""Prefixes of pixel formats without such properties."""
 
 _N_PACKETS_TO_FIRST_FRAME = 64
 
 
 def carried_colors(output: OutputFormat) -> Collection[str]:
-    """Return which traits of colour a container has a place for."""
+    """Color properties with a place in a container."""
     if not output.holds_chapters:
         return ()
     return [
         stream_property
-        for stream_property in _UNSAID
+        for stream_property in _UNSPECIFIED
         if not (output is MOV and stream_property == "color_range")
     ]
 
 
 def stated_colors(stream: VideoStream) -> dict[str, int] | None:
-    """Return what is stated about a stream, by trait; None where that has no meaning."""
+    """Color properties stated for a stream, by name; None for RGB."""
     if (stream.codec_context.pix_fmt or "").startswith(_RGB):
         return None
     return _stated(stream.codec_context)
 
 
 def container_only_colors(info: MediaInfo, output: OutputFormat) -> bool:
-    """Tell whether colours are stated by the container alone, and have no place in another."""
+    """Whether the container alone states color properties that the target cannot hold."""
     if info.video is None:
         return False
     with open_container(info.path) as reader:
@@ -61,14 +61,14 @@ def container_only_colors(info: MediaInfo, output: OutputFormat) -> bool:
         stated = {k: v for k, v in (stated_colors(stream) or {}).items() if k not in held}
         if not stated:
             return False
-        coded = _coded_colours(reader, stream)
+        coded = _coded_colors(reader, stream)
         return any(
             coded.get(stream_property) != number for stream_property, number in stated.items()
         )
 
 
-def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
-    """Return what the first picture says of itself, to a decoder that knows no container."""
+def _coded_colors(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
+    """Color properties of the first frame, from a decoder without hints of the container."""
     decoder = CodecContext.create(stream.codec_context.codec.name, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = stream.codec_context.extradata
@@ -81,10 +81,12 @@ def _coded_colours(reader: InputContainer, stream: VideoStream) -> Mapping[str, 
     return {}
 
 
-def _stated(what: VideoCodecContext | VideoFrame) -> dict[str, int]:
-    numbers = {stream_property: int(getattr(what, stream_property)) for stream_property in _UNSAID}
+def _stated(source: VideoCodecContext | VideoFrame) -> dict[str, int]:
+    numbers = {
+        stream_property: int(getattr(source, stream_property)) for stream_property in _UNSPECIFIED
+    }
     return {
         stream_property: number
         for stream_property, number in numbers.items()
-        if number not in _UNSAID[stream_property]
+        if number not in _UNSPECIFIED[stream_property]
     }

@@ -1,6 +1,7 @@
-"""Timecodes of a file, the tracks that hold them in MP4 and MOV, and the reels that they name.
+"""Timecodes of files and streams, timecode tracks of MP4 and MOV, and names of reels.
 
-Muxers write such tracks anew, from the texts of a stream of picture or, before those, of the file.
+Muxers write timecode tracks anew from a tag of the file, which takes precedence, or of a video
+stream.
 """
 
 from collections.abc import Mapping
@@ -15,21 +16,21 @@ REEL_NAME = "reel_name"
 
 
 def text_of(metadata: Mapping[str, str], name: str) -> str:
-    """Return a text, whose name Matroska writes in capitals; empty if there is none."""
+    """Value of a tag; empty if there is none. Matroska writes keys in capitals."""
     return next((text for key, text in metadata.items() if key.lower() == name), "")
 
 
 def stream_timecodes(reader: InputContainer) -> dict[int, str]:
-    """Return the timecodes that streams of picture have of their own, by index."""
+    """Timecodes of video streams, by index."""
     texts = {stream.index: text_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
     return {index: text for index, text in texts.items() if text}
 
 
 def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, int]:
-    """Return which timecode tracks the target gets in its own way, each with its stream of picture.
+    """Video stream of each timecode track that the muxer writes anew, by index of the track.
 
-    FFmpeg does not tell which track belongs to which stream, but that their timecodes are equal.
-    Where no stream has one of its own, the muxers give the first one the file's.
+    FFmpeg does not expose the reference from stream to track, so equal timecodes connect them. If
+    no video stream has a timecode, the muxers give the first one that of the file.
     """
     if not output.holds_chapters:
         return {}
@@ -49,14 +50,14 @@ def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, i
 
 
 def replaces_timecodes(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether a muxer would write the timecode of the file in place of a stream's own."""
-    return output.name not in {"matroska", "webm"} and bool(stream_timecodes(reader))
+    """Whether a muxer would replace the timecodes of streams by that of the file."""
+    return not output.is_matroska and bool(stream_timecodes(reader))
 
 
 def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the timecode of a file is none of its streams', and has no place in the target.
+    """Whether the timecode of a file, different from those of its streams, has no place.
 
-    A track of its own, which is left out as a whole, is a stream as well.
+    A separate timecode track counts as a stream; it is left out as a whole.
     """
     text = text_of(reader.metadata, TIMECODE)
     of_streams = {text_of(stream.metadata, TIMECODE) for stream in reader.streams}
@@ -64,7 +65,7 @@ def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> boo
 
 
 def lacks_file_timecode(reader: InputContainer, copy: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the timecode of a file is nowhere in its copy, where that has a place for it."""
+    """Whether a copy that has a place for the timecode of the file lacks it."""
     text = text_of(reader.metadata, TIMECODE)
     has_place = output.holds_chapters and not replaces_timecodes(reader, output)
     found = [copy.metadata, *(stream.metadata for stream in copy.streams)]
@@ -72,15 +73,15 @@ def lacks_file_timecode(reader: InputContainer, copy: InputContainer, output: Ou
 
 
 def timecode_change(stream: Stream, copy: Stream, output: OutputFormat) -> tuple[str, str] | None:
-    """Return the timecodes of a stream and of its copy; None where they are the same."""
+    """Timecodes of a stream and of its copy; None if they are equal."""
     before, after = (text_of(one.metadata, TIMECODE) for one in (stream, copy))
-    # Dropped frames are marked by either.
+    # Drop-frame timecodes have either separator.
     is_same = before.replace(".", ";") == after.replace(".", ";")
     return None if is_same or not before or not output.holds_chapters else (before, after)
 
 
 def reels(reader: InputContainer, output: OutputFormat) -> dict[int, tuple[int, str]]:
-    """Return the reels that timecode tracks name: track and name, by their streams of picture."""
+    """Timecode track and name of each reel, by index of the video stream."""
     return {
         of_stream: (index, text)
         for index, of_stream in timecode_tracks(reader, output).items()

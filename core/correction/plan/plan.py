@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
-from core.correction.compatibility.tags import lost_chapters_and_flags, lost_tags_of
+from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction, Inexact
 from core.correction.plan.duration_notes import length_notes
 from core.correction.plan.hidden_media import shown_by_others
@@ -125,7 +125,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     with open_container(info.path) as reader:
         streams = plan_streams(reader, info.path, target)
         moves, choices = _moves(reader, info, correction, streams)
-        lost = (*streams.left_out, *lost_tags_of(reader, info, target, streams.output))
+        lost = (*streams.left_out, *tag_notes(reader, info, target, streams.output))
     moved = [move for move in moves if move.stream_index in correction.audio_stream_indices]
     remainders_s = [move.delay_s - correction.audio_delay_s for move in moved]
     remainder_s = max(remainders_s, key=abs, default=Fraction(0))
@@ -136,7 +136,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     notes = (
         *cut_notes(info),
         *lost,
-        *lost_chapters_and_flags(info, target, streams.output),
+        *property_notes(info, target, streams.output),
         *shown_by_others(info, target, streams.output),
         *_notes(moves, streams, info, correction),
         *length_notes(info, replace(correction, audio_delay_s=moved_s), streams.output),

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from core.correction.retime.bit_rate import largest_bit_rate
-from core.media.formats.output_format import M2TS, TS, TS_CODECS, OutputFormat, is_statistic
+from core.media.formats.output_format import M2TS, OutputFormat, is_statistic
 from core.media.info import MediaInfo
 from core.media.reader import open_container
 from core.media.stream_kind import is_uncompressed
@@ -185,7 +185,7 @@ def _bit_rate(codec: str, source: int, rate_hz: int, n_channels: int) -> int:
 
 def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat) -> bool:
     """Tell whether encoder and muxer take the sound."""
-    if output.name == TS.name and coding.codec not in TS_CODECS:
+    if not output.takes_codec(coding.codec):
         return False
     if coding.codec == "pcm_bluray" and output is not M2TS:
         return False

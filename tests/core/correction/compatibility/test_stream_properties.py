@@ -72,13 +72,13 @@ def hdr(make_clip: Callable[..., Path]) -> MediaInfo:
 @pytest.mark.parametrize(
     ("mark", "n_bytes_after", "number", "words"),
     [
-        (b"hvcC", 40, 1, "the codec's header of stream 0 (video)"),
-        (b"pasp", 3, 1, "the shape of pixels (4/3 became 5/3) of stream 0 (video)"),
-        (b"colr", 5, 8, "the description of colour of stream 0 (video)"),
+        (b"hvcC", 40, 1, "the codec header of stream 0 (video)"),
+        (b"pasp", 3, 1, "the pixel aspect ratio (4/3 became 5/3) of stream 0 (video)"),
+        (b"colr", 5, 8, "the color properties of stream 0 (video)"),
         (b"mdcv", 3, 1, "the mastering display of stream 0 (video)"),
-        (b"clli", 1, 1, "the light level of stream 0 (video)"),
+        (b"clli", 1, 1, "the content light level of stream 0 (video)"),
         (b"dvvC", 2, 2, "the Dolby Vision configuration"),
-        (b"esds", 39, 1, "the codec's header of stream 1 (audio)"),
+        (b"esds", 39, 1, "the codec header of stream 1 (audio)"),
     ],
 )
 def test_another_description_of_a_stream_is_named(
@@ -97,7 +97,7 @@ def test_another_turn_of_the_picture_is_named(hdr: MediaInfo, tmp_path: Path) ->
     assert content.count(turned) == 1
     upright = struct.pack(">5i", 1 << 16, 0, 0, 0, 1 << 16)
     target.write_bytes(content.replace(turned, upright))
-    assert differing(hdr, target) == ("how it is turned (90° became 0°) of stream 0 (video)",)
+    assert differing(hdr, target) == ("the rotation (90° became 0°) of stream 0 (video)",)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -169,7 +169,7 @@ def test_colours_of_the_container_alone_are_announced_where_they_get_lost(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80))
-    words = "The description of colour of clip.mp4 is left out: out.ts cannot hold it"
+    words = "The color description of clip.mp4 is left out: out.ts cannot hold it"
     assert not any(words in note for note in notes(clip, tmp_path / "out.ts"))
     add_boxes(clip, b"avc1", BOXES[b"colr"])
     assert any(words in note for note in notes(clip, tmp_path / "out.ts"))
