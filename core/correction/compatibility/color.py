@@ -33,11 +33,7 @@ def carried_colors(output: OutputFormat) -> Collection[str]:
     """Color properties with a place in a container."""
     if not output.holds_chapters:
         return ()
-    return [
-        stream_property
-        for stream_property in _UNSPECIFIED
-        if not (output is MOV and stream_property == "color_range")
-    ]
+    return [name for name in _UNSPECIFIED if not (output is MOV and name == "color_range")]
 
 
 def stated_colors(stream: VideoStream) -> dict[str, int] | None:
@@ -62,9 +58,7 @@ def container_only_colors(info: MediaInfo, output: OutputFormat) -> bool:
         if not stated:
             return False
         coded = _coded_colors(reader, stream)
-        return any(
-            coded.get(stream_property) != number for stream_property, number in stated.items()
-        )
+        return any(coded.get(name) != number for name, number in stated.items())
 
 
 def _coded_colors(reader: InputContainer, stream: VideoStream) -> Mapping[str, int]:
@@ -82,11 +76,5 @@ def _coded_colors(reader: InputContainer, stream: VideoStream) -> Mapping[str, i
 
 
 def _stated(source: VideoCodecContext | VideoFrame) -> dict[str, int]:
-    numbers = {
-        stream_property: int(getattr(source, stream_property)) for stream_property in _UNSPECIFIED
-    }
-    return {
-        stream_property: number
-        for stream_property, number in numbers.items()
-        if number not in _UNSPECIFIED[stream_property]
-    }
+    numbers = {name: int(getattr(source, name)) for name in _UNSPECIFIED}
+    return {name: number for name, number in numbers.items() if number not in _UNSPECIFIED[name]}

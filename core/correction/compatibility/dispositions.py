@@ -36,9 +36,9 @@ def disposition_notes(
 ) -> Iterator[str]:
     """Yield notes about dispositions of a source that its copy will lack or gain."""
     lost = [
-        f"{_words(flags)} of stream {stream.index}"
+        f"{_names(missing)} of stream {stream.index}"
         for stream in _described(reader)
-        if (flags := _informative(stream) & ~carried_dispositions(stream, output))
+        if (missing := _informative(stream) & ~carried_dispositions(stream, output))
     ]
     if lost:
         yield (
@@ -54,7 +54,7 @@ def disposition_notes(
 
 
 def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
-    """Whether the dispositions of a copy are not those of the source its container can hold."""
+    """Whether a copy lacks dispositions its container can hold, or has unexpected ones."""
     held = _informative(stream) & carried_dispositions(stream, output)
     if held & ~copy.disposition:
         return True
@@ -72,7 +72,7 @@ def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
     if stream.type not in _KINDS:
         return _NONE
     if output.is_mpegts and stream.type == "audio":
-        return next((flag for flag in _ONE_OF_MPEGTS_AUDIO if stream.disposition & flag), _NONE)
+        return next((one for one in _ONE_OF_MPEGTS_AUDIO if stream.disposition & one), _NONE)
     is_subtitle = stream.type == "subtitle"
     held = output.subtitle_dispositions if is_subtitle else output.dispositions
     if output is MKV and stream.disposition & _OPPOSITES == _OPPOSITES:
@@ -89,10 +89,10 @@ def _informative(stream: Stream) -> Disposition:
 
     Players choose the first video or audio stream anyway if none is marked as the default.
     """
-    flags = stream.disposition
+    informative = stream.disposition
     if stream.type != "subtitle" and _is_first(stream):
-        flags &= ~Disposition.default
-    return flags
+        informative &= ~Disposition.default
+    return informative
 
 
 def _gets_default(stream: Stream, output: OutputFormat) -> bool:
@@ -109,6 +109,6 @@ def _is_first(stream: Stream) -> bool:
     return next(s for s in _described(stream.container) if s.type == stream.type) is stream
 
 
-def _words(flags: Disposition) -> str:
-    names = [flag.name.replace("_", " ") for flag in Disposition if flag & flags and flag.name]
-    return " and ".join(names)
+def _names(dispositions: Disposition) -> str:
+    found = [one.name for one in Disposition if one & dispositions and one.name]
+    return " and ".join(found).replace("_", " ")

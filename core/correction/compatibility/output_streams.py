@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.timecodes import TIMECODE, text_of
+from core.correction.compatibility.timecodes import TIMECODE, tag_of
 from core.media.formats.output_format import AVI
 from core.media.reader import open_container
 from core.media.stream_kind import codec_name
@@ -48,7 +48,7 @@ def add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> S
         aspect_ratio = stream.sample_aspect_ratio
         if aspect_ratio is not None:
             copy.codec_context.sample_aspect_ratio = aspect_ratio
-        if text_of(stream.metadata, TIMECODE) and stream.average_rate:
+        if tag_of(stream.metadata, TIMECODE) and stream.average_rate:
             # Without a rate the muxer writes no timecode track.
             copy.codec_context.framerate = stream.average_rate
     return copy

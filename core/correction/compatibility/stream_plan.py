@@ -22,7 +22,7 @@ from core.correction.compatibility.timecodes import (
     TIMECODE,
     reels,
     replaces_timecodes,
-    text_of,
+    tag_of,
     timecode_tracks,
 )
 from core.correction.retime.codec_choice import AudioCoding, add_audio
@@ -181,7 +181,7 @@ def _add_tags(
 ) -> None:
     """Set the tags of the target, and those of its streams that the muxer expects there."""
     for index, copy in outputs.items():
-        if name := text_of(reader.streams[index].metadata, "name"):
+        if name := tag_of(reader.streams[index].metadata, "name"):
             # FFmpeg reads this tag from MP4 and MOV, and writes it from the title.
             copy.metadata.setdefault("title", name)
     for index, (_, reel) in reels(reader, output).items():
@@ -210,7 +210,7 @@ def _better_suffix(
 
 def _content(stream: Stream) -> str:
     """Content of a stream for messages; FFmpeg has no codec name for timecodes."""
-    timecode = text_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
+    timecode = tag_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
     return f"timecode {timecode}" if timecode else codec_name(stream)
 
 

@@ -171,14 +171,10 @@ def _differs_in_color(
     before, after = stated_colors(stream), stated_colors(other)
     if before is None or after is None:
         return False
-    for stream_property in before.keys() | after.keys():
-        is_lost = stream_property not in after and stream_property not in carried_colors(output)
-        is_added = stream_property not in before and wraps
-        if (
-            before.get(stream_property) != after.get(stream_property)
-            and not is_lost
-            and not is_added
-        ):
+    for name in before.keys() | after.keys():
+        is_lost = name not in after and name not in carried_colors(output)
+        is_added = name not in before and wraps
+        if before.get(name) != after.get(name) and not is_lost and not is_added:
             return True
     return False
 

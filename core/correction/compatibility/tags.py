@@ -21,7 +21,7 @@ from core.correction.compatibility.timecodes import (
     file_timecode_goes_lost,
     lacks_file_timecode,
     reels,
-    text_of,
+    tag_of,
     timecode_change,
     timecode_tracks,
 )
@@ -114,7 +114,7 @@ def _differing(
 def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Iterator[str]:
     """Compare languages, timecodes and frame rates, which muxers write in their own way."""
     same_family = stream.container.format.name == copy.container.format.name
-    languages = [text_of(one.metadata, "language") or "und" for one in (stream, copy)]
+    languages = [tag_of(one.metadata, "language") or "und" for one in (stream, copy)]
     # German is deu in MP4 and ger in Matroska.
     is_same = languages[0] == languages[1] or not (same_family or languages[1] == "und")
     if output.holds_language and languages[0] != "und" and not is_same:
@@ -139,7 +139,7 @@ def _changed_reels(
         if stream.index in wanted and key in copies:
             index, reel = wanted[stream.index]
             _, copied = found.get(copies[key].index, (0, ""))
-            if reel not in {copied, text_of(copies[key].metadata, REEL_NAME)}:
+            if reel not in {copied, tag_of(copies[key].metadata, REEL_NAME)}:
                 yield _tag_name(index, REEL_NAME)
 
 

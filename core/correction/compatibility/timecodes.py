@@ -15,14 +15,14 @@ TIMECODE = "timecode"
 REEL_NAME = "reel_name"
 
 
-def text_of(metadata: Mapping[str, str], name: str) -> str:
+def tag_of(metadata: Mapping[str, str], key: str) -> str:
     """Value of a tag; empty if there is none. Matroska writes keys in capitals."""
-    return next((text for key, text in metadata.items() if key.lower() == name), "")
+    return next((text for found, text in metadata.items() if found.lower() == key), "")
 
 
 def stream_timecodes(reader: InputContainer) -> dict[int, str]:
     """Timecodes of video streams, by index."""
-    texts = {stream.index: text_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
+    texts = {stream.index: tag_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
     return {index: text for index, text in texts.items() if text}
 
 
@@ -36,12 +36,12 @@ def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, i
         return {}
     timecodes = stream_timecodes(reader)
     if not timecodes and reader.streams.video:
-        timecodes = {reader.streams.video[0].index: text_of(reader.metadata, TIMECODE)}
+        timecodes = {reader.streams.video[0].index: tag_of(reader.metadata, TIMECODE)}
     tracks: dict[int, int] = {}
     for stream in reader.streams:
         if not isinstance(stream, DataStream):
             continue
-        text = text_of(stream.metadata, TIMECODE)
+        text = tag_of(stream.metadata, TIMECODE)
         of_stream = next((index for index, own in timecodes.items() if text and own == text), None)
         if of_stream is not None:
             tracks[stream.index] = of_stream
@@ -59,22 +59,22 @@ def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> boo
 
     A separate timecode track counts as a stream; it is left out as a whole.
     """
-    text = text_of(reader.metadata, TIMECODE)
-    of_streams = {text_of(stream.metadata, TIMECODE) for stream in reader.streams}
+    text = tag_of(reader.metadata, TIMECODE)
+    of_streams = {tag_of(stream.metadata, TIMECODE) for stream in reader.streams}
     return bool(text) and text not in of_streams and replaces_timecodes(reader, output)
 
 
 def lacks_file_timecode(reader: InputContainer, copy: InputContainer, output: OutputFormat) -> bool:
     """Whether a copy that has a place for the timecode of the file lacks it."""
-    text = text_of(reader.metadata, TIMECODE)
+    text = tag_of(reader.metadata, TIMECODE)
     has_place = output.holds_chapters and not replaces_timecodes(reader, output)
     found = [copy.metadata, *(stream.metadata for stream in copy.streams)]
-    return bool(text) and has_place and text not in {text_of(texts, TIMECODE) for texts in found}
+    return bool(text) and has_place and text not in {tag_of(texts, TIMECODE) for texts in found}
 
 
 def timecode_change(stream: Stream, copy: Stream, output: OutputFormat) -> tuple[str, str] | None:
     """Timecodes of a stream and of its copy; None if they are equal."""
-    before, after = (text_of(one.metadata, TIMECODE) for one in (stream, copy))
+    before, after = (tag_of(one.metadata, TIMECODE) for one in (stream, copy))
     # Drop-frame timecodes have either separator.
     is_same = before.replace(".", ";") == after.replace(".", ";")
     return None if is_same or not before or not output.holds_chapters else (before, after)
@@ -85,5 +85,5 @@ def reels(reader: InputContainer, output: OutputFormat) -> dict[int, tuple[int, 
     return {
         of_stream: (index, text)
         for index, of_stream in timecode_tracks(reader, output).items()
-        if (text := text_of(reader.streams[index].metadata, REEL_NAME))
+        if (text := tag_of(reader.streams[index].metadata, REEL_NAME))
     }

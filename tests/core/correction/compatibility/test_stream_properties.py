@@ -165,7 +165,7 @@ def copy(
             writer.mux(packet)
 
 
-def test_colours_of_the_container_alone_are_announced_where_they_get_lost(
+def test_colors_of_the_container_alone_are_announced_where_they_get_lost(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80))
@@ -173,19 +173,19 @@ def test_colours_of_the_container_alone_are_announced_where_they_get_lost(
     assert not any(words in note for note in notes(clip, tmp_path / "out.ts"))
     add_boxes(clip, b"avc1", BOXES[b"colr"])
     assert any(words in note for note in notes(clip, tmp_path / "out.ts"))
-    assert not any("colour" in note for note in notes(clip, tmp_path / "out.mkv"))
+    assert not any("color description" in note for note in notes(clip, tmp_path / "out.mkv"))
     for suffix in (".ts", ".mkv"):
         target = write_corrected(probe(clip), tmp_path / f"out{suffix}", LATER)
         assert differing(probe(clip), target) == ()
 
 
 @needs_program
-def test_colours_of_the_coded_picture_are_not_announced(tmp_path: Path) -> None:
-    colours = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
+def test_colors_of_the_coded_picture_are_not_announced(tmp_path: Path) -> None:
+    colors = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
     source = ["-f", "lavfi", "-i", "testsrc2=s=96x80:r=25:d=1", "-f", "lavfi", "-i", "sine=d=1"]
-    run(*source, "-c:v", "libx264", *colours, "-c:a", "aac", tmp_path / "clip.mp4")
+    run(*source, "-c:v", "libx264", *colors, "-c:a", "aac", tmp_path / "clip.mp4")
     clip = tmp_path / "clip.mp4"
-    assert not any("colour" in note for note in notes(clip, tmp_path / "out.ts"))
+    assert not any("color description" in note for note in notes(clip, tmp_path / "out.ts"))
     target = write_corrected(probe(clip), tmp_path / "out.ts", LATER)
     assert differing(probe(clip), target) == ()
 
