@@ -18,7 +18,7 @@ from core.correction.plan.hidden_media import shown_by_others
 from core.correction.plan.refusals import refusals
 from core.correction.retime.codec_choice import PCM_16, AudioCoding, audio_coding
 from core.correction.retime.notes import border_notes, place_notes
-from core.media.formats.truncation import cut_notes
+from core.media.formats.truncation import truncation_notes
 from core.media.info import AudioStream, MediaInfo, start_of
 from core.media.reader import open_container
 from core.media.stream_kind import is_uncompressed, packet_samples, silent_packet
@@ -134,7 +134,7 @@ def plan_correction(info: MediaInfo, correction: Correction, target: Path) -> Co
     if choices:
         refused = (*refused, _refusal(info, target, choices))
     notes = (
-        *cut_notes(info),
+        *truncation_notes(info),
         *lost,
         *property_notes(info, target, streams.output),
         *shown_by_others(info, target, streams.output),

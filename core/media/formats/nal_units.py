@@ -6,11 +6,14 @@ stream and adds access unit delimiters; AAC gets an ADTS header before each fram
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import DataStream, Stream
+from av.stream import Stream
+
+from core.media.stream_kind import codec_name
 
 _FILTERS = {
     # ISO/IEC 14496-10 table 7-1: parameter sets and access unit delimiters.
@@ -38,9 +41,11 @@ class Unframer:
 
     def __init__(self, stream: Stream) -> None:
         self._filter: BitStreamFilterContext | None = None
-        if not isinstance(stream, DataStream):
-            name = _FILTERS.get(stream.codec_context.codec.canonical_name)
-            self._filter = BitStreamFilterContext(name, stream) if name is not None else None
+        name = _FILTERS.get(codec_name(stream))
+        if name is not None:
+            # A damaged header of the stream is no reason to refuse it.
+            with suppress(FFmpegError):
+                self._filter = BitStreamFilterContext(name, stream)
 
     def unframe(self, payload: bytes) -> bytes:
         """Coded content of the next packet of the stream."""

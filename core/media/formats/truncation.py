@@ -23,7 +23,7 @@ _CHECKS: dict[str, Callable[[BinaryIO, int], bool]] = {
 """Check of each container, by the beginning of FFmpeg's name of its demuxer."""
 
 
-def cut_notes(info: MediaInfo) -> Iterator[str]:
+def truncation_notes(info: MediaInfo) -> Iterator[str]:
     """Yield a note for users if the end of a file is missing."""
     if is_truncated(info.path, info.container):
         yield (
