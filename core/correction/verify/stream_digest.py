@@ -15,7 +15,7 @@ from av.stream import AttachmentStream, Stream
 
 from core.correction.write.silence import SampleDecoder
 from core.errors import ExportError
-from core.media.formats.nal_units import Unframer
+from core.media.formats.nal_units import nal_units
 from core.media.reader import time_of
 from core.media.stream_kind import (
     TrackKey,
@@ -185,7 +185,7 @@ class _Taker:
     def __init__(self, track: Track, stream: Stream, reading: Reading | None, wraps: bool) -> None:
         reading = reading or Reading()
         self._track = track
-        self._unframer = Unframer(stream) if wraps else None
+        self._wraps = wraps
         self._decoder = SampleDecoder(stream) if reading.decodes else None
         self._silence = b""
         self._limit = 0
@@ -212,7 +212,7 @@ class _Taker:
             self._n_packets_to_skip -= 1
         else:
             payload = bytes(packet)
-            payload = self._unframer.unframe(payload) if self._unframer else payload
+            payload = nal_units(payload, packet.stream) if self._wraps else payload
             if packet.stream.type != "subtitle" or payload != _NO_TEXT:
                 n_ticks = (packet.duration or 0) if self._has_length else 0
                 self._track.add_packet(payload, time_s, float(n_ticks * packet.time_base))
