@@ -50,7 +50,7 @@ _QUICKTIME_CODECS = frozenset(
 """Codecs with a place in MOV and none in MP4."""
 
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
-"""Tags of the file that the muxer writes itself."""
+"""Tags of the file written by the muxer itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _add_tags(
     output: OutputFormat,
     outputs: Mapping[int, Stream],
 ) -> None:
-    """Set the tags of the target, and those of its streams that the muxer expects there."""
+    """Set the tags of the target, and tags of its streams expected there by the muxer."""
     for index, copy in outputs.items():
         if name := tag_of(reader.streams[index].metadata, "name"):
             # FFmpeg reads this tag from MP4 and MOV, and writes it from the title.
@@ -215,7 +215,7 @@ def _content(stream: Stream) -> str:
 
 
 def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
-    """Timecode and chapter tracks that the muxer of the target writes anew, by index."""
+    """Timecode and chapter tracks the muxer of the target writes anew, by index."""
     if not output.holds_chapters:
         return frozenset()
     # The demuxer of MP4 discards tracks that it has turned into chapters.

@@ -46,7 +46,7 @@ _LENGTH_IN_HEADER = frozenset({"tta"})
 """Codecs with the length of the audio in a header, written anew by the muxer."""
 
 _BIT_RATES = re.compile(rb"\0\0\0\x14btrt.{12}", re.DOTALL)
-"""Box that the muxer appends to the header of subtitles in MP4, on every copy."""
+"""Box appended by the muxer to the header of subtitles in MP4, on every copy."""
 
 _N_STEREO = 2
 

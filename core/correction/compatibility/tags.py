@@ -1,4 +1,4 @@
-"""Tags, chapters and video properties that a container cannot hold, and changed tags of a copy."""
+"""Tags, chapters and video properties lost in a container, and changed tags of a copy."""
 
 import io
 from collections.abc import Collection, Iterator, Mapping
@@ -56,7 +56,7 @@ _TOOL_KEYS = frozenset({
     "uid", "vendor_id",
 })
 # fmt: on
-"""Keys that name or number the program that wrote a file."""
+"""Keys with names and numbers of the program that wrote the file."""
 
 
 def tag_notes(
@@ -112,7 +112,7 @@ def _differing(
 
 
 def _differing_labels(stream: Stream, copy: Stream, output: OutputFormat) -> Iterator[str]:
-    """Compare languages, timecodes and frame rates, which muxers write in their own way."""
+    """Compare languages, timecodes and frame rates; muxers write them in their own way."""
     same_family = stream.container.format.name == copy.container.format.name
     languages = [tag_of(one.metadata, "language") or "und" for one in (stream, copy)]
     # German is deu in MP4 and ger in Matroska.
@@ -171,7 +171,7 @@ def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int |
 def _lost_of_timecodes(
     reader: InputContainer, output: OutputFormat
 ) -> Iterator[tuple[int | None, str]]:
-    """Yield lost tags of timecode tracks that are written anew, as `_lost_keys`."""
+    """Yield lost tags of timecode tracks written anew, as in `_lost_keys`."""
     if file_timecode_goes_lost(reader, output):
         yield from ((None, key) for key in reader.metadata if key.lower() == TIMECODE)
     kept = _TRACK_KEYS | _MUXER_KEYS | _TOOL_KEYS | ({REEL_NAME} if output is not MP4 else set())

@@ -1,7 +1,6 @@
 """Timecodes of files and streams, timecode tracks of MP4 and MOV, and names of reels.
 
-Muxers write timecode tracks anew from a tag of the file, which takes precedence, or of a video
-stream.
+Muxers write timecode tracks anew, from a tag of the file or else from one of a video stream.
 """
 
 from collections.abc import Mapping
@@ -27,10 +26,10 @@ def stream_timecodes(reader: InputContainer) -> dict[int, str]:
 
 
 def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, int]:
-    """Video stream of each timecode track that the muxer writes anew, by index of the track.
+    """Video stream of each timecode track the muxer writes anew, by index of the track.
 
     FFmpeg does not expose the reference from stream to track, so equal timecodes connect them. If
-    no video stream has a timecode, the muxers give the first one that of the file.
+    no video stream has a timecode, the muxers give that of the file to the first one.
     """
     if not output.holds_chapters:
         return {}
@@ -65,7 +64,7 @@ def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> boo
 
 
 def lacks_file_timecode(reader: InputContainer, copy: InputContainer, output: OutputFormat) -> bool:
-    """Whether a copy that has a place for the timecode of the file lacks it."""
+    """Whether a copy lacks the timecode of the file despite a place for it."""
     text = tag_of(reader.metadata, TIMECODE)
     has_place = output.holds_chapters and not replaces_timecodes(reader, output)
     found = [copy.metadata, *(stream.metadata for stream in copy.streams)]

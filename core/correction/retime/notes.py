@@ -1,4 +1,4 @@
-"""Notes about retimed audio: what is cut off, filled with silence, damaged or clipped."""
+"""Notes about retimed audio: cuts, added silence, damage and clipping."""
 
 import math
 from collections.abc import Iterator

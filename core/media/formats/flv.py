@@ -1,4 +1,4 @@
-"""Flash Video: tags (Adobe FLV specification 10.1, annex E), what fills gaps, and truncation."""
+"""Flash Video: tags (Adobe FLV specification 10.1, annex E), filler between packets, truncation."""
 
 import os
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Matroska and WebM: EBML elements (RFC 8794, RFC 9559), what fills gaps, and truncation."""
+"""Matroska and WebM: EBML elements (RFC 8794, RFC 9559), filler between packets, truncation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -86,7 +86,7 @@ def read_services(reader: InputContainer, path: Path) -> tuple[Service, ...]:
 
 
 def kept_texts(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
-    """File tags for the muxer of MPEG-TS, which names a single service."""
+    """File tags with the name of a single service, for the muxer of MPEG-TS."""
     if not output.is_mpegts or len(services) != 1:
         return {}
     (service,) = services

@@ -48,17 +48,17 @@ class OutputFormat:
 
     @property
     def is_mp4(self) -> bool:
-        """MP4 or MOV, where audio before time zero is kept and not played."""
+        """Whether it is MP4 or MOV; these keep audio before time zero without playing it."""
         return self.name in {"mp4", "mov"}
 
     @property
     def is_matroska(self) -> bool:
-        """Matroska or WebM."""
+        """Whether it is Matroska or WebM."""
         return self.name in {"matroska", "webm"}
 
     @property
     def is_mpegts(self) -> bool:
-        """MPEG-TS, with or without the timestamps of M2TS."""
+        """Whether it is MPEG-TS, plain or M2TS."""
         return self.name == "mpegts"
 
     @property

@@ -1,7 +1,7 @@
-"""Detection of files whose end is missing, from the lengths stated in the container.
+"""Detection of files with a missing end, by the lengths stated in the container.
 
 Demuxers read a truncated file to where it stops and report nothing. Most containers state the
-length of the file or of its last part. A cut between two parts that stand alone cannot be found.
+length of the file or of its last part. A cut between two independent parts cannot be found.
 """
 
 import os
@@ -33,7 +33,7 @@ def truncation_notes(info: MediaInfo) -> Iterator[str]:
 
 
 def is_truncated(path: Path, container: str) -> bool:
-    """Check whether a file ends before the length that its container states.
+    """Check whether a file ends before the length stated in its container.
 
     Args:
         path: The file.
