@@ -1,4 +1,4 @@
-"""Damaged files: what can be decoded is used, and what cannot is told."""
+"""Damaged files: the readable part is used, and the rest is reported."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -33,7 +33,7 @@ MakeClip = Callable[..., Path]
 def write_flags(
     source: Path, target: Path, output: OutputFormat, flags: Sequence[Disposition]
 ) -> list[Disposition]:
-    """Copy a clip of two sounds, adding a subtitle; return which flags are said to be held."""
+    """Copy a clip with two audio streams, adding a subtitle; return the carried dispositions."""
     options = dict(output.options)
     with (
         av.open(str(source)) as reader,
@@ -113,7 +113,7 @@ def changed(info: MediaInfo, target: Path) -> list[str]:
 
 @pytest.fixture
 def flagged(make_clip: MakeClip, tmp_path: Path) -> MediaInfo:
-    """A clip of picture and two sounds, most of them with flags."""
+    """A clip with video and two audio streams, most of them with dispositions."""
     clip = make_clip("plain.mkv", duration_s=1, size=(96, 80), n_audio=2, audio_codec="mp2")
     flags = [
         Disposition.default,

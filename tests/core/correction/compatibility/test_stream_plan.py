@@ -21,7 +21,7 @@ RICH_METADATA = {"title": "A film", "artist": "Somebody"}
 
 
 def write_rich(source: Path, path: Path, subtitle: str) -> None:
-    """Copy a clip twice over: a second sound track, subtitles, chapters, texts and a data track."""
+    """Copy a clip twice over: a second sound track, subtitles, chapters, tags and a data track."""
     with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
         tracks = [writer.add_stream_from_template(s, opaque=True) for s in (video, audio, audio)]

@@ -1,4 +1,4 @@
-"""Damage to what a corrected file states besides its packets is found and named."""
+"""Damaged stream properties of a corrected file are found and named."""
 
 import shutil
 import struct
@@ -49,7 +49,7 @@ BOXES = {
 
 
 def damage(path: Path, mark: bytes, n_bytes_after: int, number: int = 0xFF) -> None:
-    """Change a byte that many bytes after the last mark."""
+    """Change the byte at a distance after the last mark."""
     content = bytearray(path.read_bytes())
     content[content.rindex(mark) + len(mark) + n_bytes_after] ^= number
     path.write_bytes(content)
@@ -147,7 +147,7 @@ def copy(
     longer_s: float = 0.0,
     chapters: dict | None = {},  # noqa: B006
 ) -> None:
-    """Copy a file, its subtitles later or longer, its second chapter changed or all left away."""
+    """Copy a file, its subtitles later or longer, its second chapter changed or all chapters left out."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         kept = [s for s in reader.streams if s.type in {"video", "audio", "subtitle"}]
         copies = {s.index: writer.add_stream_from_template(s, opaque=True) for s in kept}

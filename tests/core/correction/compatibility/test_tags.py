@@ -73,7 +73,7 @@ MADE_ANEW = {
     "product_version_num", "product_version", "toolkit_version_num", "modification_date",
     "application_platform",
 }
-"""What says who wrote the file and how long it is."""
+"""Keys with the program that wrote the file and with durations."""
 # fmt: on
 
 
@@ -93,7 +93,7 @@ def make_rich(folder: Path, kind: str) -> MediaInfo:
 
 
 def described(value: object) -> object:
-    """Return what ffprobe says without what every muxer states anew."""
+    """Report of ffprobe without the values every muxer writes anew."""
     if isinstance(value, dict):
         return {key: described(v) for key, v in value.items() if key not in MADE_ANEW}
     if isinstance(value, list):
@@ -162,7 +162,7 @@ def test_hdr_and_dolby_vision_are_kept(
 
 
 def side_data(said: str) -> list[tuple[str, str]]:
-    """Return what ffprobe says of side data, its fractions shortened."""
+    """Side data reported by ffprobe, with shortened fractions."""
     pairs = [line.partition("=")[::2] for line in said.splitlines() if "=" in line]
     return sorted((key, str(Fraction(v)) if "/" in v else v) for key, v in pairs)
 

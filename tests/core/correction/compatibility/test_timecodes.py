@@ -1,4 +1,4 @@
-"""Timecodes and reels of a corrected file are those of the source, or are told before."""
+"""Timecodes and reels of a corrected file are those of the source, or announced as lost."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ MakeClip = Callable[..., Path]
 def write_timecodes(
     source: Path, target: Path, timecodes: Sequence[str], texts: dict[str, str] | None = None
 ) -> Path:
-    """Copy a clip, its picture once for each timecode; the first gets more texts."""
+    """Copy a clip, its video once for each timecode; the first copy gets more tags."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
         video_copies: list[VideoStream] = []
@@ -54,7 +54,7 @@ def write_timecodes(
 
 
 def unlink_second(path: Path) -> Path:
-    """Take the reference to its timecode track from the second stream of picture."""
+    """Remove the reference to its timecode track from the second video stream."""
     content = path.read_bytes()
     place = content.index(b"tref", content.index(b"tref") + 1)
     path.write_bytes(content[:place] + b"free" + content[place + 4 :])

@@ -1,4 +1,4 @@
-"""Sound that is damaged or too loud does not get lost without a word."""
+"""Damaged and clipped audio is reported."""
 
 import logging
 from collections.abc import Callable

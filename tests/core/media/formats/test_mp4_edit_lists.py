@@ -1,4 +1,4 @@
-"""Sound that an edit list hides, and files that one puts together from pieces."""
+"""Hidden media of edit lists, and files put together from several edits."""
 
 import struct
 from collections.abc import Callable
@@ -27,7 +27,7 @@ TICKS_HZ = 90000
 
 
 def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | None]]) -> Path:
-    """Give tracks of a file, whose index lies at its end, other edit lists.
+    """Replace the edit lists of tracks; the index must be at the end of the file.
 
     Edits are (length, begin in the track) in seconds; None stands for a pause.
     """
@@ -56,7 +56,7 @@ def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | 
 
 
 def heard(path: Path) -> np.ndarray:
-    """Return what a player sounds from time zero on, silence where there is nothing."""
+    """Decode the audio of a player from time zero on, with silence in gaps."""
     rate_hz = 48000
     audio = np.zeros(8 * rate_hz, np.float32)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
@@ -121,7 +121,7 @@ def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
 
 
 def shown(path: Path) -> list[tuple[float, bytes]]:
-    """Return when each picture is shown, and what it shows."""
+    """Decode presentation time and pixels of each frame."""
     with av.open(str(path)) as container:
         return [
             (round(float(frame.time or 0), 4), frame.to_ndarray(format="gray").tobytes())
@@ -241,7 +241,7 @@ def test_edits_without_length_behind_the_piece_make_no_second_one(
 
 @pytest.fixture
 def cut_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
-    """Return a clip that begins with a picture which others that come before it refer to."""
+    """A clip with an open GOP at its begin: frames before the key frame refer to lost ones."""
     clip = make_clip(
         "open.mp4",
         duration_s=4,

@@ -1,4 +1,4 @@
-"""The service of a file of MPEG-TS is kept, and programs that become one are told."""
+"""The service of an MPEG-TS file is kept, and merged programs are announced."""
 
 import json
 import random

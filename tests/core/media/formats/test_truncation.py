@@ -1,4 +1,4 @@
-"""Files whose end is missing are recognised by their structure; whole ones are not suspected."""
+"""Truncated files are recognised by their structure; whole ones are not suspected."""
 
 import os
 import random
@@ -35,7 +35,7 @@ TS_PACKET = {"ts": 188, "m2ts": 192}
 
 
 def made_whole(name: str, make_clip: Callable[..., Path], tmp_path: Path) -> Path:
-    """Write a whole file of some kind."""
+    """Write a whole file in a container."""
     if name in KINDS:
         return make_clip(f"clip.{name}", duration_s=3, size=(96, 80), **KINDS[name])
     clip, target = make_clip("plain.mp4", duration_s=3, size=(96, 80)), tmp_path / name
