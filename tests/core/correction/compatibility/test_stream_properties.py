@@ -147,7 +147,7 @@ def copy(
     longer_s: float = 0.0,
     chapters: dict | None = {},  # noqa: B006
 ) -> None:
-    """Copy a file, its subtitles later or longer, its second chapter changed or all chapters left out."""
+    """Copy a file, its subtitles later or longer, its second chapter changed or all removed."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         kept = [s for s in reader.streams if s.type in {"video", "audio", "subtitle"}]
         copies = {s.index: writer.add_stream_from_template(s, opaque=True) for s in kept}

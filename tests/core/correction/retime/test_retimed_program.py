@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg p
 
 ACCEPTED_S = 0.001
 ROUNDED_S = 0.001 + 1.5 / 48000
-"""In Matroska: the first timestamp is rounded to 1 ms, and the program derives all others from it."""
+"""In Matroska: the program derives all timestamps from the first one, rounded to 1 ms."""
 
 CHANGE_S = 3.0
 RATE_HZ = 48000
