@@ -1,4 +1,4 @@
-"""Finding out what a media file contains."""
+"""Reading the description of a media file."""
 
 import math
 from dataclasses import replace
@@ -20,23 +20,23 @@ from core.media.reader import failed_drive, open_container
 from core.media.stream_kind import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
-"""Recordings of broadcasts may begin this far from the first picture that can be decoded."""
+"""Packets tried for the first frame; broadcast recordings may begin far before a key frame."""
 
 _RATE_TOLERANCE = 0.01
-"""Relative difference of average and base frame rate that one dropped frame may cause."""
+"""Relative difference of average and base frame rate, as caused by one dropped frame."""
 
 
 def probe(path: Path) -> MediaInfo:
     """Read the description of a media file.
 
-    The first picture of each video stream is decoded, since only pictures tell the rotation in
-    every container.
+    The first frame of each video stream is decoded: only frames have the rotation in every
+    container.
 
     Args:
         path: Any file.
 
     Returns:
-        All streams, exact rates and start times.
+        Description with all streams, exact rates and start times.
 
     Raises:
         MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
@@ -123,7 +123,7 @@ def _audio(stream: AvAudioStream) -> AudioStream:
 
 
 def _n_samples(stream: AvAudioStream) -> int | None:
-    """Return how many samples AVI counts in its header; it has nothing else of PCM."""
+    """Number of samples in the header of AVI, its only statement about the length of PCM."""
     is_counted = stream.container.format.name == "avi" and is_uncompressed(_codec(stream))
     return stream.frames or None if is_counted else None
 
@@ -147,14 +147,14 @@ def _seconds(ticks: int | None, stream: Stream) -> float | None:
 def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
     if not average or not base:
         return False
-    # Interlaced video may state the rate of its fields, which is exactly twice that of the frames.
+    # Interlaced video may state its field rate, exactly twice the frame rate.
     return all(
         not math.isclose(base, factor * average, rel_tol=_RATE_TOLERANCE) for factor in (1, 2)
     )
 
 
 def decode_first_frame(path: Path, stream_index: int) -> VideoFrame | None:
-    """Decode the first picture of a stream; None if there is none near its beginning."""
+    """Decode the first frame of a video stream; None if there is none near its beginning."""
     with open_container(path) as container:
         return _first_frame(container, container.streams[stream_index])
 
@@ -169,7 +169,7 @@ def _first_frame(container: InputContainer, stream: Stream) -> VideoFrame | None
                 if isinstance(frame, VideoFrame):
                     return frame
     except FFmpegError:
-        # Decoding reports what is wrong; a description is possible without the frame.
+        # The analysis reports decoding errors; a description is possible without the frame.
         return None
     return None
 
@@ -180,6 +180,6 @@ def _duration_s(container: InputContainer, streams: list[VideoStream | AudioStre
         return max(lengths, default=0.0)
     length_s = container.duration / av.time_base
     if "matroska" in container.format.name and container.start_time:
-        # Matroska states the time at which the file ends.
+        # Matroska states the end time of the file.
         length_s -= container.start_time / av.time_base
     return max(length_s, 0.0)

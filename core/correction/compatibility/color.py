@@ -1,4 +1,4 @@
-"""What is stated about the colours of a picture: by its container, and by its codec."""
+"""Color properties of video, stated by the container and by the codec."""
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
@@ -13,34 +13,30 @@ from av.video.stream import VideoStream
 
 from core.media.formats.output_format import MOV, OutputFormat
 
-_UNSAID = {
+_UNSPECIFIED = {
     "color_primaries": (2,),
     "color_trc": (2,),
     "colorspace": (2,),
-    # What says nothing has the limited range.
+    # An unspecified range is the limited one.
     "color_range": (0, 1),
 }
-"""What describes colour, with the numbers by which it says nothing (ISO/IEC 23091-2)."""
+"""Color properties with their values for "unspecified" (ISO/IEC 23091-2)."""
 
 _RGB = ("rgb", "gbr", "bgr", "pal", "argb", "abgr")
-"""How names of pixel formats begin to which such descriptions say nothing."""
+"""Prefixes of pixel formats without such properties."""
 
 _N_PACKETS_TO_FIRST_FRAME = 64
 
 
 def carried_colors(output: OutputFormat) -> Collection[str]:
-    """Return which traits of colour a container has a place for."""
+    """Color properties with a place in a container."""
     if not output.holds_chapters:
         return ()
-    return [
-        stream_property
-        for stream_property in _UNSAID
-        if not (output is MOV and stream_property == "color_range")
-    ]
+    return [name for name in _UNSPECIFIED if not (output is MOV and name == "color_range")]
 
 
 def stated_colors(stream: VideoStream) -> dict[str, int] | None:
-    """Return what is stated about a stream, by trait; None where that has no meaning."""
+    """Color properties stated for a stream, by name; None for RGB."""
     if (stream.codec_context.pix_fmt or "").startswith(_RGB):
         return None
     return _stated(stream.codec_context)
@@ -64,11 +60,11 @@ def container_only_colors(
     stated = {k: v for k, v in (stated_colors(stream) or {}).items() if k not in held}
     if not stated:
         return False
-    coded = _coded_colours(stream, packets)
-    return any(coded.get(stream_property) != number for stream_property, number in stated.items())
+    coded = _coded_colors(stream, packets)
+    return any(coded.get(name) != number for name, number in stated.items())
 
 
-def _coded_colours(stream: VideoStream, packets: Iterable["Packet[Stream]"]) -> Mapping[str, int]:
+def _coded_colors(stream: VideoStream, packets: Iterable["Packet[Stream]"]) -> Mapping[str, int]:
     """Color properties of the first frame, from a decoder without hints of the container."""
     decoder = CodecContext.create(stream.codec_context.codec.name, "r")
     assert isinstance(decoder, VideoCodecContext)
@@ -82,10 +78,6 @@ def _coded_colours(stream: VideoStream, packets: Iterable["Packet[Stream]"]) -> 
     return {}
 
 
-def _stated(what: VideoCodecContext | VideoFrame) -> dict[str, int]:
-    numbers = {stream_property: int(getattr(what, stream_property)) for stream_property in _UNSAID}
-    return {
-        stream_property: number
-        for stream_property, number in numbers.items()
-        if number not in _UNSAID[stream_property]
-    }
+def _stated(source: VideoCodecContext | VideoFrame) -> dict[str, int]:
+    numbers = {name: int(getattr(source, name)) for name in _UNSPECIFIED}
+    return {name: number for name, number in numbers.items() if number not in _UNSPECIFIED[name]}

@@ -12,7 +12,7 @@ from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.moves import Method, Move
 from core.correction.plan.opened_source import OpenedSource
-from core.media.formats.mp4_edit_lists import Span, played_spans
+from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 
 _LEAST_LEAD_S = Fraction(60)
 """More than the amount by which retimed pieces of audio precede the audio as a whole."""
@@ -24,7 +24,7 @@ def source_spans(
     """Played spans of the streams whose edit list the copy follows, by stream index."""
     if not streams.output.keeps_hidden(source.info.container):
         return {}
-    of_tracks = played_spans(source.index)
+    of_tracks = read_edit_lists(source.index)
     tracks = {item.index: source.reader.streams[item.index].id for item in streams.copied}
     laid_out_anew = {move.stream_index for move in moves if move.method is not Method.TIMES}
     return {

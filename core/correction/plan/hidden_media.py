@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from core.correction.plan.opened_source import OpenedSource
-from core.media.formats.mp4_edit_lists import played_spans
+from core.media.formats.mp4_edit_lists import read_edit_lists
 from core.media.formats.output_format import OutputFormat
 from core.media.info import AudioStream, VideoStream, start_of
 from core.units import ms_text
@@ -48,7 +48,7 @@ def hidden_parts(source: OpenedSource) -> Iterator[HiddenPart]:
     info = source.info
     if not info.container.startswith("mov"):
         return
-    spans = played_spans(source.index)
+    spans = read_edit_lists(source.index)
     streams: list[VideoStream | AudioStream] = [*info.videos, *info.audios]
     for stream in streams:
         track = source.reader.streams[stream.index]

@@ -6,7 +6,7 @@ from fractions import Fraction
 from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.opened_source import OpenedSource
-from core.media.formats.mp4_edit_lists import n_pieces
+from core.media.formats.mp4_edit_lists import n_edits
 from core.media.formats.output_format import MXF, OutputFormat
 from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
 from core.units import ms_text
@@ -24,7 +24,7 @@ def refusals(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
         streams: Streams of the copy.
     """
     name = source.info.path.name
-    count = n_pieces(source.index) if source.info.container.startswith("mov") else 0
+    count = n_edits(source.index) if source.info.container.startswith("mov") else 0
     if count > 1:
         # Packets are stored in another order than they are played.
         yield (

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 
 from core.correction.compatibility.color import container_only_colors
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
-from core.correction.compatibility.tags import lost_descriptions, lost_tags_of
+from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction
 from core.correction.plan.common_shift import common_shift_s
 from core.correction.plan.destination import FileIdentity, identity_of, not_written
@@ -37,7 +37,7 @@ from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
 from core.media.formats.mp4_edit_lists import Span
 from core.media.formats.output_format import Layout, OutputFormat, output_format
-from core.media.formats.truncation import cut_notes
+from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
 from core.units import seconds_text
 
@@ -270,10 +270,10 @@ def _notes(
     info, output = source.info, streams.output
     applied = replace(correction, audio_delay_s=correction.audio_delay_s + remainder_s)
     return (
-        *cut_notes(info),
+        *truncation_notes(info),
         *streams.left_out,
-        *lost_tags_of(source.reader, info, target, output),
-        *lost_descriptions(
+        *tag_notes(source.reader, info, target, output),
+        *property_notes(
             info, target, output, source.index, loses_color=_loses_color(source, output)
         ),
         *exposed_notes(source, target, output),

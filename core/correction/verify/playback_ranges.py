@@ -15,7 +15,7 @@ from core.correction.plan.hidden_media import PRIMING_S
 from core.correction.plan.moves import Method
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
 from core.correction.verify.stream_digest import Track
-from core.media.formats.mp4_edit_lists import Span, is_fragmented, played_spans
+from core.media.formats.mp4_edit_lists import Span, is_fragmented, read_edit_lists
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, is_uncompressed, stream_keys
 
@@ -65,7 +65,7 @@ def changed_spans(
 
 def _played(file: OpenedFile, tracks: Tracks) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
     """Yield the times of the played packets of video and audio, in decoding order."""
-    spans = played_spans(file.index) if is_fragmented(file.index) else None
+    spans = read_edit_lists(file.index) if is_fragmented(file.index) else None
     edited = _played_places(file.path) if spans is None else {}
     for key, stream in stream_keys(file.reader):
         if key[0] in {"video", "audio"} and key in tracks:

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.correction.plan.opened_source import open_source
 from core.correction.plan.plan import CorrectionPlan
 from core.correction.write.copy_packets import copy_packets
-from core.media.formats.mp4_edit_lists import play_spans
+from core.media.formats.mp4_edit_lists import write_edit_lists
 from core.progress import SILENT, Monitor
 
 
@@ -43,6 +43,6 @@ def write(plan: CorrectionPlan, partial: Path, monitor: Monitor = SILENT) -> tup
     ):
         notes = copy_packets(reader, file, plan, monitor)
         file.flush()
-        play_spans(partial, plan.spans, plan.lead_s)
+        write_edit_lists(partial, plan.spans, plan.lead_s)
         os.fsync(file.fileno())
     return notes

@@ -1,4 +1,4 @@
-"""Timecodes and reels of a corrected file are those of the source, or are told before."""
+"""Timecodes and reels of a corrected file are those of the source, or announced as lost."""
 
 import json
 import shutil
@@ -25,35 +25,35 @@ MakeClip = Callable[..., Path]
 def write_timecodes(
     source: Path, target: Path, timecodes: Sequence[str], texts: dict[str, str] | None = None
 ) -> Path:
-    """Copy a clip, its picture once for each timecode; the first gets more texts."""
+    """Copy a clip, its video once for each timecode; the first copy gets more tags."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
-        frames: list[VideoStream] = []
+        video_copies: list[VideoStream] = []
         for timecode in timecodes:
-            video = writer.add_stream_from_template(video, opaque=True)
-            video.metadata["timecode"] = timecode
-            video.codec_context.framerate = video.average_rate or Fraction(25)
-            frames.append(video)
-        frames[0].metadata.update(texts or {})
-        audio = writer.add_stream_from_template(audio, opaque=True)
+            video_copy = writer.add_stream_from_template(video, opaque=True)
+            video_copy.metadata["timecode"] = timecode
+            video_copy.codec_context.framerate = video.average_rate or Fraction(25)
+            video_copies.append(video_copy)
+        video_copies[0].metadata.update(texts or {})
+        audio_copy = writer.add_stream_from_template(audio, opaque=True)
         for packet in reader.demux(video, audio):
             if packet.size == 0:
                 continue
             if packet.stream is audio:
-                packet.stream = audio
+                packet.stream = audio_copy
                 writer.mux(packet)
                 continue
-            for video in frames:
+            for video_copy in video_copies:
                 copy = av.Packet(bytes(packet))
                 copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
                 copy.duration, copy.is_keyframe = packet.duration, packet.is_keyframe
-                copy.stream = video
+                copy.stream = video_copy
                 writer.mux(copy)
     return target
 
 
 def unlink_second(path: Path) -> Path:
-    """Take the reference to its timecode track from the second stream of picture."""
+    """Remove the reference to its timecode track from the second video stream."""
     content = path.read_bytes()
     place = content.index(b"tref", content.index(b"tref") + 1)
     path.write_bytes(content[:place] + b"free" + content[place + 4 :])
@@ -118,7 +118,7 @@ def test_the_timecode_of_a_file_is_told_where_its_streams_have_others(
     write_corrected(orphaned, tmp_path / "clip.mkv", later(orphaned))
     info = probe(tmp_path / "clip.mkv")
     (told,) = notes(info, tmp_path / "out.mov")
-    assert told == "Metadata of clip.mkv that out.mov cannot hold are left out: TIMECODE."
+    assert told == "Tags of clip.mkv that out.mov cannot hold are left out: TIMECODE."
     target = write_corrected(info, tmp_path / "out.mov", later(info))
     assert timecodes(target) == [FIRST, None]
     assert verified(info, target).passed
@@ -149,7 +149,7 @@ def test_the_name_of_a_reel_is_kept_or_told(make_clip: MakeClip, tmp_path: Path)
             texts = [text for s in reader.streams for text in s.metadata.values()]
         assert "A001C002" in texts
         assert verified(info, target).changed_metadata == ()
-    told = "Metadata of clip.mov that out.mp4 cannot hold are left out: reel_name of stream 2."
+    told = "Tags of clip.mov that out.mp4 cannot hold are left out: reel_name of stream 2."
     assert notes(info, tmp_path / "out.mp4") == [told]
     other = write_timecodes(plain, tmp_path / "other.mov", (FIRST,), {"reel_name": "B001"})
     assert "reel_name of stream 2" in verified(info, other).changed_metadata

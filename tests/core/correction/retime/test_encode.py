@@ -69,7 +69,7 @@ def clip(make_clip: Callable[..., Path]) -> Callable[..., MediaInfo]:
 
 @pytest.fixture
 def beeps_and_flashes() -> Callable[[Path], Heard]:
-    """Return a function that decodes a file and tells when beeps and flashes begin, in seconds."""
+    """Return a function for the start times of beeps and flashes of a file, in seconds."""
 
     def decode(path: Path) -> Heard:
         sounds, times, frames = [], [], []
@@ -93,13 +93,13 @@ def beeps_and_flashes() -> Callable[[Path], Heard]:
 
 
 def errors_s(heard: Heard) -> NDArray[np.float64]:
-    """Return by how much each beep is off its flash."""
+    """Distance of each beep from its flash."""
     beeps, flashes = heard
     return np.abs(beeps[:, None] - flashes[None]).min(axis=1)
 
 
 def drifting(ratio: Fraction) -> Callable[[float], float]:
-    """Return the offset over time that a stretch by the ratio and then `DELAY_S` repair."""
+    """Offset over time, corrected by a stretch by the ratio and then `DELAY_S`."""
     return lambda time_s: time_s - (time_s - float(DELAY_S)) / float(ratio)
 
 

@@ -1,4 +1,4 @@
-"""Sound laid out in a row lies where its timestamps put it, frame by frame."""
+"""Joined audio lies at its timestamps, frame by frame."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -61,7 +61,7 @@ def noisy(number: int) -> float:
 
 @pytest.fixture
 def make_sound(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes a clip whose sound has other timestamps than it should."""
+    """Return a function that makes a clip with wrong audio timestamps."""
 
     def make(suffix: str, codec: str, shift: Shift, **options: object) -> Path:
         settings: dict[str, object] = {"rate_hz": 48000, "size": (96, 80), "duration_s": DURATION_S}

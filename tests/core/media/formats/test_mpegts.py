@@ -1,4 +1,4 @@
-"""The service of a file of MPEG-TS is kept, and programs that become one are told."""
+"""The service of an MPEG-TS file is kept, and merged programs are announced."""
 
 import json
 import random
@@ -103,7 +103,7 @@ def test_names_of_services_are_told_where_they_get_lost(plain: Path, tmp_path: P
     content = info.path.read_bytes()
     # A number that stands for no letters.
     info.path.write_bytes(content.replace(b"\x15Zweites", b"\x1fZweites"))
-    told = "are left out: they are written in letters that are not known here."
+    told = "are left out: their character set is not supported."
     for suffix in (".ts", ".mkv"):
         assert notes(info, tmp_path / f"out{suffix}") == [
             f"The names of services in clip.ts {told}"
