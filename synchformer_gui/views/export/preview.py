@@ -1,4 +1,4 @@
-"""What an export will make of a clip, and what has to be decided about it."""
+"""View of a preview: notes, choices and the promise of the export."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -21,7 +21,7 @@ _MAX_NOTES_PX = 150
 
 
 class PreviewView(QWidget):
-    """Shows the notes of a plan, and offers the ways where there is none that is exact."""
+    """Shows the notes of a plan, and its choices where no exact way exists."""
 
     inexact_chosen = Signal(object)
     """Carries an Inexact."""
@@ -55,7 +55,7 @@ class PreviewView(QWidget):
         self.show_nothing()
 
     def show_nothing(self) -> None:
-        """Show that nothing is known."""
+        """Show no preview."""
         self.hide()
 
     def show_preview(self, planned: ExportPreview) -> None:

@@ -8,8 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from core.correction.correction import Inexact
 from core.detection.sync_map import SyncMap
-from synchformer_gui.views.export.export_dialog import ExportDialog
-from synchformer_gui.views.export.fitting_area import FittingArea
+from synchformer_gui.views.export.export_dialog import ExportDialog, FittingArea
 
 pytestmark = pytest.mark.gui
 
