@@ -29,47 +29,46 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file, with {name} (but for a delay stated there) and {ext} of the "
-        "old one, {delay_ms}, and {stream}, the audio streams moved.",
+        help="Name of the new file. Fields: {name} (without a delay stated in it) and {ext} of the "
+        "source, {delay_ms}, and {stream}, the audio streams moved.",
     ),
 ]
 OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace a file that has the name of the new one, or of its certificate.",
+        help="Replace an existing file of the new name, or of its certificate.",
     ),
 ]
 LayoutOption = Annotated[
     Layout | None,
-    typer.Option("--layout", help="Where MP4 and MOV get their index; at the end by default."),
+    typer.Option("--layout", help="Place of the index in MP4 and MOV; at the end by default."),
 ]
 KeepTimesOption = Annotated[
     bool,
-    typer.Option("--keep-times", help="Give the new file the times and permissions of the old."),
+    typer.Option("--keep-times", help="Give the new file the times and permissions of the source."),
 ]
 VerifyOption = Annotated[
-    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
+    bool, typer.Option("--verify/--no-verify", help="Compare the new file with its source.")
 ]
 CertificateOption = Annotated[
     bool,
     typer.Option(
-        "--certificate", help="Write what was done and measured to NAME.certificate.json beside it."
+        "--certificate", help="Write changes and measurements to NAME.certificate.json beside it."
     ),
 ]
 DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
+        help="Write nothing; print the plan, and the equivalent ffmpeg command.",
     ),
 ]
 DetectAgainOption = Annotated[
     bool,
     typer.Option(
         "--detect-again",
-        help="Judge the new file as well, with the same model and options, and say what offset is "
-        "left.",
+        help="Detect the offset of the new file as well, with the same model and options.",
     ),
 ]
 
@@ -80,11 +79,11 @@ _REPLACE_ADVICE = " with -o or add --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """What the user wants of the file to be written, beside the correction itself.
+class ExportOptions:
+    """Options of the file to be written.
 
     Raises:
-        typer.BadParameter: That does not go together.
+        typer.BadParameter: They exclude each other.
     """
 
     template: TemplateOption = DEFAULT_TEMPLATE
@@ -104,14 +103,14 @@ class Writing:
 
     @property
     def is_named(self) -> bool:
-        """Whether the name of the file is known before the delay is."""
+        """Whether the name of the file is known before the delay."""
         depends = any(field in self.template for field in ("{delay_ms", "{stream"))
         return self.output is not None or not depends
 
     def request(
         self, info: MediaInfo, correction: Correction, target: Path, layout: Layout | None
     ) -> ExportRequest:
-        """Return the request for a file."""
+        """Request for a file."""
         return ExportRequest(
             info,
             target,
@@ -124,74 +123,77 @@ class Writing:
         )
 
 
-def target_of(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
-    """Return the file to be written.
+def target_of(info: MediaInfo, correction: Correction, options: ExportOptions) -> Path:
+    """The file to be written.
 
     Raises:
-        typer.BadParameter: Its name is of no use.
+        typer.BadParameter: Its name is unusable.
     """
     try:
-        usual = default_target(info, correction.inexact, writing.template, correction)
+        usual = default_target(info, correction.inexact, options.template, correction)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--name-template") from error
-    target = writing.output or usual
+    target = options.output or usual
     shared_options.check_target(target, "--output")
     return target
 
 
-def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
+def check_early(info: MediaInfo, unmoved: Correction, options: ExportOptions) -> None:
     """Check before a detection that a file could be written, whatever the delay.
 
     Args:
         info: The probed source.
-        unmoved: The correction, with a delay of 0 in place of the one to be found.
-        writing: Options of the file.
+        unmoved: The correction, with a delay of 0 for the unknown one.
+        options: Options of the file.
 
     Raises:
-        typer.BadParameter: The name of the file is of no use.
+        typer.BadParameter: The name of the file is unusable.
         ExportError: It cannot be written.
     """
-    free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
-    request = free.request(info, unmoved, target_of(info, unmoved, writing), writing.layout)
+    free = replace(options, overwrite=options.overwrite or not options.is_named)
+    request = free.request(info, unmoved, target_of(info, unmoved, options), options.layout)
     # The choice of an inexact shift is left out: it depends on the delay.
     _refuse(export.preview(request).problems(_REPLACE_ADVICE), info)
 
 
-def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
+def coding_words(info: MediaInfo, correction: Correction, options: ExportOptions) -> str:
     """Coding of audio that would be encoded again, in words; empty if nothing can be written.
 
     Raises:
-        typer.BadParameter: The name of the file is of no use.
+        typer.BadParameter: The name of the file is unusable.
         ExportError: The container cannot be written from this source.
     """
-    moves = plan(info, correction, target_of(info, correction, writing)).moves
+    moves = plan(info, correction, target_of(info, correction, options)).moves
     return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
 
 
-def write(
-    info: MediaInfo, correction: Correction, writing: Writing, again: DetectAgain | None = None
+def export_file(
+    info: MediaInfo,
+    correction: Correction,
+    options: ExportOptions,
+    again: DetectAgain | None = None,
 ) -> ExitCode:
     """Export a file and print what happens.
 
     Args:
         info: The probed source.
         correction: The correction.
-        writing: Options of the file.
+        options: Options of the file.
         again: Detects the offset of the new file, if wanted.
 
     Raises:
-        typer.BadParameter: Its name is of no use.
+        typer.BadParameter: Its name is unusable.
         ExportError: It cannot be written, or failed the verification.
         Cancelled: The user pressed Ctrl-C.
     """
-    target = target_of(info, correction, writing)
-    if target.suffix != info.path.suffix and writing.output is None:
+    target = target_of(info, correction, options)
+    if target.suffix != info.path.suffix and options.output is None:
         typer.echo(offset_wording.other_container_sentence(info.path, target))
-    planned = export.preview(writing.request(info, correction, target, writing.layout))
+    planned = export.preview(options.request(info, correction, target, options.layout))
     problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
     for sentence in planned.plan.notes if planned.plan is not None else ():
         typer.echo(f"Note: {sentence}")
-    if writing.is_dry:
+    if options.is_dry:
         return _print_dry(planned, problems)
     _refuse(problems, info)
     said: list[str] = []
@@ -209,7 +211,7 @@ def write(
         except SyncError:
             raise
         except BaseException:
-            missing = " and has no certificate" if writing.certifies else ""
+            missing = " and has no certificate" if options.certifies else ""
             typer.echo(f"{exported.path} is complete; it was not analyzed again{missing}.")
             raise
 

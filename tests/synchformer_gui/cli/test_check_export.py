@@ -266,7 +266,7 @@ def test_a_change_is_repaired_when_asked(make, clips, tmp_path, capsys):
     make("jump.mp4", offset_s=jump, duration_s=60.0, rate_hz=48000)
     goal = tmp_path / "fixed"
     assert check(clips, goal) == 1
-    assert "--retime repairs that" in capsys.readouterr().out
+    assert "--retime corrects that" in capsys.readouterr().out
     assert not goal.exists()
     assert check(clips, goal, "--retime") == 0
     assert "audio moved in 2 pieces" in capsys.readouterr().out

@@ -110,7 +110,7 @@ def test_pieces_that_cannot_be_moved_are_no_failure_without_retime(make_clip, mo
     monkeypatch.setattr(detect_options, "detect_clip", lambda *_, **__: found)
     assert main(["correct", str(clip), "--detect"]) == 1
     out = capsys.readouterr().out
-    assert "--retime cannot repair this: The pieces of clip.mp4 between jumps are too short" in out
+    assert "--retime cannot correct this: The pieces of clip.mp4 between jumps are too short" in out
     assert "Nothing was written." in out
     assert main(["correct", str(clip), "--detect", "--retime"]) == 3
 
