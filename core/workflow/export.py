@@ -1,7 +1,7 @@
 """Export of a corrected file: preview, write, verify, name, certify.
 
 `preview` plans the file and collects all reasons against it. `export` writes the plan to a partial
-file, which gets its name only after it is verified. Both read files: work for a job.
+file and names it only after its verification. Both read files: work for a job.
 """
 
 import logging
@@ -85,9 +85,9 @@ class ExportPreview:
     Attributes:
         request: The request.
         plan: The plan; None if the source or the target's container allow none.
-        place_problem: Sentence on a place where nothing can be written; empty if it is fine.
-        plan_problem: Sentence on a plan that cannot be made; empty if there is one.
-        taken: File that the export replaces: one of the target's name, other than the source, or of
+        place_problem: Sentence on an unwritable place; empty if it is fine.
+        plan_problem: Sentence on the failure to plan; empty if there is a plan.
+        taken: File to be replaced: one of the target's name, other than the source, or of
             the name of its certificate.
         command: Equivalent ffmpeg command; None without one, or if nothing can be written.
     """
@@ -117,10 +117,10 @@ class ExportPreview:
         return [sentence for sentence in (self.place_problem, taken, *refused) if sentence]
 
     def possible_plan(self) -> CorrectionPlan:
-        """The plan of an export that nothing speaks against.
+        """The plan of an export without problems.
 
         Raises:
-            ExportError: Something does.
+            ExportError: There is a problem.
         """
         sentences = self.problems(" or allow replacing it")
         if self.plan is not None and self.needs_choice:
@@ -136,8 +136,8 @@ class Exported:
     """A corrected file that has its name.
 
     Attributes:
-        plan: The plan that was written.
-        verification: Result of the verification, which passed; None without one.
+        plan: The written plan.
+        verification: Result of the passed verification; None without one.
         notes: Sentences on losses although the file is complete.
         detected: Detection of the file, if there was one.
         certificate: Path of the certificate, if there is one.
@@ -289,7 +289,7 @@ def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> 
 
 
 def _check_unchanged(made: CorrectionPlan) -> None:
-    """Check that nothing wrote to the source while it was copied."""
+    """Check for a change of the source while it was copied."""
     if not made.is_current():
         name = made.source.path.name
         raise ExportError(
@@ -300,9 +300,9 @@ def _check_unchanged(made: CorrectionPlan) -> None:
 
 
 def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
-    """Copy times and permissions, with a note on those that the drive does not take.
+    """Copy times and permissions, with a note on failures.
 
-    Drives of other systems (FAT, network shares) have no permissions; that is no reason to lose a
+    Drives of other systems (FAT, network shares) have no permissions: no reason to lose a
     finished file.
     """
     # `shutil.copystat` would copy the flags of macOS as well, and a locked file cannot be renamed.
@@ -327,7 +327,7 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a loss of power, where the system can."""
+    """Let the new name survive a loss of power, on POSIX systems."""
     if os.name != "posix":
         return
     # Folders without read permission, and network drives, refuse; the file is complete anyway.
@@ -340,7 +340,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _certified(exported: Exported) -> Exported:
-    """Write the certificate of a file, which is complete even if that fails."""
+    """Write the certificate of a file; the file is complete even if that fails."""
     if exported.verification is None:
         return exported
     try:
@@ -374,7 +374,7 @@ def _residual(detected: Detection | None) -> Residual | None:
 
 
 def _taken_file(request: ExportRequest) -> Path | None:
-    """File that an export replaces, or the certificate of a file that is gone.
+    """File to be replaced by an export, or the certificate of a missing one.
 
     Raises:
         OSError: The drive cannot be read.

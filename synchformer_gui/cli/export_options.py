@@ -73,7 +73,7 @@ DetectAgainOption = Annotated[
 ]
 
 DetectAgain = Callable[[Exported], Detection]
-"""Detects the offset of a file that was written."""
+"""Detects the offset of the new file."""
 
 _REPLACE_ADVICE = " with -o or add --overwrite"
 
@@ -139,7 +139,7 @@ def target_of(info: MediaInfo, correction: Correction, options: ExportOptions) -
 
 
 def check_early(info: MediaInfo, unmoved: Correction, options: ExportOptions) -> None:
-    """Check before a detection that a file could be written, whatever the delay.
+    """Check before a detection for problems of the export with any delay.
 
     Args:
         info: The probed source.
@@ -157,7 +157,7 @@ def check_early(info: MediaInfo, unmoved: Correction, options: ExportOptions) ->
 
 
 def coding_words(info: MediaInfo, correction: Correction, options: ExportOptions) -> str:
-    """Coding of audio that would be encoded again, in words; empty if nothing can be written.
+    """Coding of audio to encode again, in words; empty if the target takes none.
 
     Raises:
         typer.BadParameter: The name of the file is unusable.
@@ -173,7 +173,7 @@ def export_file(
     options: ExportOptions,
     again: DetectAgain | None = None,
 ) -> ExitCode:
-    """Export a file and print what happens.
+    """Export a file and print the outcome.
 
     Args:
         info: The probed source.
@@ -264,7 +264,7 @@ def _print_dry(planned: ExportPreview, problems: list[str]) -> ExitCode:
 
 
 def _code(exported: Exported, *, is_detected: bool) -> ExitCode:
-    """Exit code for a written file, which may lack its detection or certificate."""
+    """Exit code for a written file, perhaps without its detection or certificate."""
     detected = exported.detected
     is_out = detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC
     is_whole = is_detected and not exported.certificate_problem

@@ -16,7 +16,7 @@ _ROOM_FACTOR = 1.15
 
 
 class FileIdentity(NamedTuple):
-    """Size and modification time of a file, by which a change to it is found.
+    """Size and modification time of a file, for finding a change to it.
 
     Attributes:
         size_bytes: Size.
@@ -55,17 +55,17 @@ def check_destination(
     makes_folder: bool = False,
     n_more_bytes: int = 0,
 ) -> None:
-    """Check that a file can be written there, as far as that is known without writing.
+    """Check the place of a file to be written, without writing.
 
     Args:
         info: The probed source.
         target: The file to be written.
         overwrite: Whether an existing file may be replaced.
         makes_folder: Whether a missing folder will be made.
-        n_more_bytes: Size of the file beyond that of the source, at most.
+        n_more_bytes: Upper bound of its size beyond the source's.
 
     Raises:
-        ExportError: It cannot.
+        ExportError: The file cannot be written there.
     """
     try:
         folder = target.parent
@@ -113,7 +113,7 @@ def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 
         info: The probed source.
         target: The file to be written.
         folder: A folder on its drive.
-        n_more_bytes: Size of the file beyond that of the source, at most.
+        n_more_bytes: Upper bound of its size beyond the source's.
 
     Raises:
         ExportError: It has not.

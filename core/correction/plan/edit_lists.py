@@ -1,4 +1,4 @@
-"""Edit lists of a copy in MP4 or MOV that plays and hides the same as its source.
+"""Edit lists of a copy in MP4 or MOV, for the same played and hidden media as in its source.
 
 The lists themselves are read and written in `core.media.formats.mp4_edit_lists`.
 """
@@ -15,13 +15,13 @@ from core.correction.plan.opened_source import OpenedSource
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 
 _LEAST_LEAD_S = Fraction(60)
-"""More than the amount by which retimed pieces of audio precede the audio as a whole."""
+"""More than the distance of any retimed piece before the audio as a whole."""
 
 
 def source_spans(
     source: OpenedSource, streams: StreamPlan, moves: Collection[Move]
 ) -> dict[int, Span]:
-    """Played spans of the streams whose edit list the copy follows, by stream index."""
+    """Played spans of the streams with an edit list to follow, by stream index."""
     if not streams.output.keeps_hidden(source.info.container):
         return {}
     of_tracks = read_edit_lists(source.index)

@@ -1,4 +1,4 @@
-"""Hidden media of an MP4 or MOV source, and the targets that would show them."""
+"""Hidden media of an MP4 or MOV source, and targets unable to hide them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def hidden_parts(source: OpenedSource) -> Iterator[HiddenPart]:
     than other players, but not in fragments.
 
     Args:
-        source: A source that is open with its hidden media.
+        source: The source, opened with its hidden media.
     """
     info = source.info
     if not info.container.startswith("mov"):
@@ -68,9 +68,9 @@ def hidden_parts(source: OpenedSource) -> Iterator[HiddenPart]:
 
 
 def fragment_refusals(source: OpenedSource) -> Iterator[str]:
-    """Refusals of hidden media that players would show of a file in fragments.
+    """Refusals of hidden media, shown by players of a file in fragments.
 
-    Its edit lists cannot end what is played, and FFmpeg hides no video by them.
+    Its edit lists cannot end a played span, and FFmpeg hides no video by them.
     """
     for part in hidden_parts(source):
         seconds_s = float(max(part.head_s, part.tail_s))
@@ -81,7 +81,7 @@ def fragment_refusals(source: OpenedSource) -> Iterator[str]:
 
 
 def exposed_notes(source: OpenedSource, target: Path, output: OutputFormat) -> Iterator[str]:
-    """Notes on hidden media of the source that the target would show."""
+    """Notes on hidden media of the source, shown in the target."""
     info = source.info
     if output.is_mp4 or info.video is None or not info.container.startswith("mov"):
         return
@@ -105,7 +105,7 @@ def exposed_notes(source: OpenedSource, target: Path, output: OutputFormat) -> I
 
 
 def _exposed_tail_s(source: OpenedSource, stream_index: int) -> Fraction:
-    """Hidden media after the played span that FFmpeg reads up to a key frame, in seconds."""
+    """Hidden media after the played span, read by FFmpeg up to a key frame; seconds."""
     stream = source.reader.streams[stream_index]
     entries = stream.index_entries
     shown = [entry.timestamp for entry in entries if not entry.is_discard]

@@ -1,6 +1,6 @@
-"""Moves of the audio streams: the method that a container allows for each, and what it leaves over.
+"""Moves of the audio streams: the method and the remainder that a container allows for each.
 
-Containers that keep no times (AVI, MXF) play audio where the amount of audio before it puts it.
+Containers without times (AVI, MXF) place audio by the amount of audio before it.
 Uncompressed audio is moved there by samples. Coded audio moves by whole packets, and an exact shift
 needs decoding: the user's choice.
 """
@@ -78,7 +78,7 @@ class Moves(NamedTuple):
     Attributes:
         moves: Streams that are moved or laid out anew.
         choices: Ways out where the container cannot carry the exact shift; empty if it can.
-        needs_choice: Whether a stream waits for a choice that the correction does not make.
+        needs_choice: Whether a stream waits for a choice left open by the correction.
     """
 
     moves: tuple[Move, ...]
@@ -142,7 +142,7 @@ def more_bytes(info: MediaInfo, move: Move) -> int:
 
 
 def unencodable(info: MediaInfo, moves: Sequence[Move], target: Path) -> list[str]:
-    """Refusals of audio that cannot be encoded again for the target."""
+    """Refusals of audio without an encoder for the target."""
     return [
         f"{target.name} takes no sound that is encoded here in place of stream "
         f"{move.stream_index} of {info.path.name}; choose a name that ends in .mkv."
@@ -152,7 +152,7 @@ def unencodable(info: MediaInfo, moves: Sequence[Move], target: Path) -> list[st
 
 
 def choice_refusal(info: MediaInfo, target: Path, choices: Sequence[Choice]) -> str:
-    """Sentence that asks for a choice."""
+    """Sentence asking for a choice."""
     words = [choice.words for choice in choices]
     return (
         f"{target.name} cannot hold the coded sound of {info.path.name} at its exact place, since "

@@ -17,7 +17,7 @@ _N_PACKETS_SEARCHED = 4096
 
 
 def refusals(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
-    """Sources whose packets cannot be copied into the target, and what to do instead.
+    """Refusals of sources with packets unfit for a copy in the target.
 
     Args:
         source: The open source.
@@ -36,7 +36,7 @@ def refusals(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
 
 
 def _late_streams(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
-    """Streams that begin after time 0, where all would begin in a file without times.
+    """Refusals of streams with a start after time 0, the start of all in a file without times.
 
     The demuxer of AVI states a start of 0 for all of them; only packets have the true one.
     """
@@ -89,7 +89,7 @@ def duration_notes(info: MediaInfo, correction: Correction, output: OutputFormat
 def _head_notes(
     info: MediaInfo, moved: list[AudioStream], correction: Correction, output: OutputFormat
 ) -> Iterator[str]:
-    """Notes on audio that comes before the video, where packets have times."""
+    """Notes on audio before the video, in containers with times."""
     assert info.video is not None
     first_s = min(start_of(audio) for audio in moved)
     before_s = min(start_of(info.video), first_s) - correction.target_of(first_s)

@@ -1,4 +1,4 @@
-"""The source while it is planned: one open container, whose first packets are read once."""
+"""The source during planning: one open container, with its first packets read once."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,10 +14,10 @@ from core.media.info import MediaInfo
 from core.media.reader import open_container
 
 _N_KEPT = 64
-"""First packets of each stream that can be asked for."""
+"""First packets kept of each stream."""
 
 _N_REORDERED = 50
-"""Packets among which the earliest presentation time of a stream lies."""
+"""Packets with the earliest presentation time of a stream among them."""
 
 
 def open_source(info: MediaInfo, output: OutputFormat) -> InputContainer:
@@ -30,17 +30,17 @@ def open_source(info: MediaInfo, output: OutputFormat) -> InputContainer:
 
 
 def start_time_s(stream: Stream) -> Fraction:
-    """First presentation time that a container states for a stream, in seconds."""
+    """First presentation time of a stream as its container states it, seconds."""
     return (stream.start_time or 0) * (stream.time_base or Fraction(1))
 
 
 class OpenedSource:
-    """A source that is open for planning.
+    """A source opened for planning.
 
     Attributes:
         info: The probed file.
         reader: Its open container, as `open_source` returns it.
-        index: Part of the file that describes its streams; empty for most containers.
+        index: Description of the streams as bytes; empty for most containers.
     """
 
     def __init__(self, info: MediaInfo, reader: InputContainer) -> None:
@@ -57,7 +57,7 @@ class OpenedSource:
 
         Args:
             stream_index: Stream of the container.
-            within: Packets of the file among which they are looked for; None for all.
+            within: Number of packets of the file to search; None for all.
         """
         number, first = 0, self._first[stream_index]
         while number < _N_KEPT:

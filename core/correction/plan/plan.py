@@ -1,4 +1,4 @@
-"""Plan of a correction: all that is decided about the new file before anything is written.
+"""Plan of a correction: all decisions about the new file, made before anything is written.
 
 `plan` opens the source once. `core.correction.write.write` writes the plan,
 `core.correction.verify.verify` compares the file with the source by its promises, and
@@ -55,11 +55,11 @@ class CorrectionPlan:
         correction: The correction asked for.
         target: The file to be written.
         layout: Place of the index of MP4 and MOV; at the end if None.
-        streams: Output format, and the streams that are copied, refused and left out.
-        moves: Moves of the audio streams that are moved or laid out anew.
+        streams: Output format, and the copied, refused and omitted streams.
+        moves: Moves of the audio streams.
         remainder_s: Delay of the audio beyond the one asked for, seconds; negative if earlier.
         choices: Ways out where the container cannot carry the exact shift; empty if it can.
-        choice_refusal: Sentence that asks for one of them; empty if there is none to make, or the
+        choice_refusal: Sentence asking for one of them; empty if there is none to make, or the
             correction makes it.
         refused: Sentences on why nothing can be written, apart from a choice to make.
         notes: Sentences on other differences from the source.
@@ -108,7 +108,7 @@ class CorrectionPlan:
 
     @property
     def retimed(self) -> frozenset[int]:
-        """Audio streams of the source that are retimed."""
+        """Retimed audio streams of the source."""
         return frozenset(m.stream_index for m in self.moves if m.method is Method.RETIMED)
 
     def move_of(self, stream_index: int) -> Move | None:
@@ -134,10 +134,10 @@ class CorrectionPlan:
         return identity_of(self.source) == self.identity
 
     def check_current(self) -> None:
-        """Check that the source is as it was when it was planned.
+        """Check for a change of the source since it was planned.
 
         Raises:
-            ExportError: It is not.
+            ExportError: It has changed.
         """
         if not self.is_current():
             raise ExportError(
@@ -169,7 +169,7 @@ def plan(
 
     Raises:
         ExportError: The correction does not fit the source, the source has changed or cannot be
-            read, or the target's suffix names no container that can be written from it.
+            read, or the target's suffix names no container for it.
         MediaError: The source cannot be opened.
     """
     check_correction(info, correction)

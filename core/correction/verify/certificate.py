@@ -27,7 +27,7 @@ class Residual:
         verdict: Verdict, in words.
         reason: Reason of the verdict "cannot tell".
         tolerance: Name of the tolerance.
-        offset_s: Offset that is left, as `core.timing` defines it; None without a confident one.
+        offset_s: Remaining offset, as `core.timing` defines it; None without a confident one.
         interval_s: Bounds of the interval that holds it with probability `level`; likewise.
         level: That probability.
     """
@@ -66,7 +66,7 @@ def is_certificate(path: Path) -> bool:
 
 
 def remove_certificate(target: Path) -> str:
-    """Delete the certificate of a file that was replaced; files of other programs stay.
+    """Delete the certificate of a replaced file; files of other programs stay.
 
     Returns:
         A sentence on the failure to delete it; empty otherwise.
@@ -95,7 +95,7 @@ def write_certificate(
     """Write the changes to a file and the result of its verification as JSON.
 
     Args:
-        plan: The plan of the file, which lies under its name.
+        plan: The plan of the file, already under its name.
         found: Result of the verification.
         tool: Name and version of the program.
         notes: Notes on losses while the file was written.
@@ -202,5 +202,5 @@ def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:
 
 
 def _json_ms(seconds: float) -> float | None:
-    """Milliseconds; None for infinity, which JSON cannot hold."""
+    """Milliseconds; None for infinity, unknown to JSON."""
     return round(1000 * seconds, 4) if math.isfinite(seconds) else None

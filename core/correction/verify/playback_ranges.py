@@ -1,4 +1,4 @@
-"""Comparison of the played parts of a source and of its copy, where both have edit lists.
+"""Comparison of the played parts of a source and of its copy, both with edit lists.
 
 Content and times of all packets, hidden ones included, are compared in `verify.verify`.
 """
@@ -25,13 +25,13 @@ _CHUNK_SAMPLES = 1024
 _ROUNDING_S = 1e-6
 
 Tracks = Mapping[TrackKey, Track]
-"""Streams of a file all of whose packets were read."""
+"""Streams of a file, with all packets read."""
 
 
 def changed_spans(
     source: OpenedFile, wanted: Tracks, copy: OpenedFile, found: Tracks, plan: CorrectionPlan
 ) -> Iterator[str]:
-    """Yield the streams of which a copy in MP4 or MOV plays more, or less, than its source.
+    """Yield streams with more, or less, played in a copy in MP4 or MOV than in its source.
 
     Args:
         source: The source, opened with its hidden media.
@@ -78,7 +78,7 @@ def _played(file: OpenedFile, tracks: Tracks) -> Iterator[tuple[TrackKey, NDArra
 
 
 def _played_places(path: Path) -> dict[TrackKey, NDArray[np.int64]]:
-    """Byte positions of the packets that FFmpeg plays, following edit lists."""
+    """Byte positions of the packets played by FFmpeg, following edit lists."""
     # The file is closed before they are compared: its index alone is some 60 MB for 3 hours.
     with open_container(path) as reader:
         return {
@@ -98,7 +98,7 @@ def _is_indexed(played: NDArray[np.int64], unedited: Stream, n_packets: int) -> 
 
 
 def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.bool_]:
-    """Mask of the packets to be played in a file in fragments, where FFmpeg hides none."""
+    """Mask of the packets to be played in a file in fragments; FFmpeg hides none there."""
     lasts_s = _length_s(times_s) if stream.type == "audio" else _ROUNDING_S
     end_s = np.inf if span.end_s is None else float(span.end_s)
     is_within: NDArray[np.bool_] = times_s + lasts_s > float(span.begin_s) + _ROUNDING_S / 2
@@ -106,7 +106,7 @@ def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDAr
 
 
 def _from_zero(times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.float64]:
-    """Times of the packets that end after time zero."""
+    """Times of the packets ending after time zero."""
     if stream.type == "audio":
         return times_s[times_s + _length_s(times_s) > _ROUNDING_S]
     return times_s[times_s > -_ROUNDING_S]

@@ -12,7 +12,7 @@ from core.units import delay_text, ms_text
 
 
 def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
-    """Sentence on a file that passed."""
+    """Sentence on a file after a passed verification."""
     error = _error_text(found)
     place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
     if found.remainder_s:
@@ -28,7 +28,7 @@ def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
 
 
 def failed_verification_sentence(target: Path, found: Verification) -> str:
-    """Sentence on a file that failed and is not kept."""
+    """Sentence on a file after a failed verification."""
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     other = f", different: {', '.join(found.differing)}" if found.differing else ""
@@ -63,7 +63,7 @@ def moved_text(asked_s: Fraction, moved_s: Fraction | None = None) -> str:
 
 
 def kept_text(moves: Sequence[Move]) -> str:
-    """Words for the video and audio that is kept.
+    """Words for the unchanged video and audio.
 
     Args:
         moves: Moves of the plan.

@@ -38,7 +38,7 @@ _REPORT_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Reading of a stream that is not compared as a whole.
+    """Reading of a stream compared in part.
 
     Attributes:
         n_head: Samples (coded audio: packets) at the beginning that do not count.
@@ -148,7 +148,7 @@ def read_tracks(
         reader: The opened file.
         path: The file, for messages.
         indices: Streams to read.
-        readings: Streams that are not compared as a whole.
+        readings: Streams compared in part.
         progress: Told of each packet.
         wraps: Whether the other file frames packets differently.
 

@@ -19,10 +19,10 @@ from core.timing import VIDEO_FPS
 _ROUNDING_S = 1e-6
 
 _CODEC_S = Fraction(1, 4)
-"""More than the priming that codecs put before audio that is encoded again."""
+"""More than the priming before audio encoded again, in any codec."""
 
 _MOST_REORDERED = 16
-"""Frames that H.264 and HEVC may decode before the first one that is shown."""
+"""Most frames of H.264 and HEVC decoded before the first one shown."""
 
 
 def shift_errors_s(

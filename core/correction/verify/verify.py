@@ -36,7 +36,7 @@ _RECODED = frozenset({Method.RETIMED, Method.DECODED})
 
 @dataclass(frozen=True, slots=True)
 class StreamCheck:
-    """Comparison of one stream that is not retimed.
+    """Comparison of one copied stream.
 
     Attributes:
         name: The stream of the source.
@@ -77,14 +77,14 @@ class Verification:
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
         shift_error_s: Largest distance of a presentation time from its planned place in seconds,
-            over all streams that are not retimed, apart from the common shift.
+            over all copied streams, apart from the common shift.
         lost_streams: Names of the missing streams. Data streams that are not copied are not among
             them (`compatibility.stream_plan`).
-        changed_metadata: Names of tags and dispositions that differ and are not announced as lost.
+        changed_metadata: Names of tags and dispositions with an unannounced difference.
             The file may pass with them: muxers write some in their own way.
         differing: Names of all else that differs and may not: codec headers, color, the shape of
             pixels, rotation, times of subtitles, chapters and the like.
-        streams: Comparisons of the streams that are not retimed.
+        streams: Comparisons of the copied streams.
         retimed: Comparisons of the retimed ones.
         remainder_s: Announced delay of the audio beyond the one asked for, seconds.
         common_s: Measured common shift in seconds. Another one than planned is among `differing`.
@@ -122,7 +122,7 @@ def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verif
 
     Args:
         plan: The plan of the copy.
-        file: The copy, which may not have its name yet.
+        file: The copy, perhaps still without its name.
         monitor: Told the progress, and asked whether to go on.
 
     Raises:
@@ -233,7 +233,7 @@ def _audio_name(plan: CorrectionPlan, index: int) -> str:
 def _readings(
     plan: CorrectionPlan, reader: InputContainer, copy: InputContainer
 ) -> tuple[dict[int, Reading], dict[int, Reading]]:
-    """Readings of the audio that was laid out anew, of the source and of its copy."""
+    """Readings of the audio laid out anew, of the source and of its copy."""
     of_source: dict[int, Reading] = {}
     of_copy: dict[int, Reading] = {}
     copies = dict(stream_keys(copy))

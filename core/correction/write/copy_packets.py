@@ -114,11 +114,11 @@ def _retimed(
 
 
 class _Copier:
-    """Writes packets to a muxer whose streams are described.
+    """Writes packets to a muxer with described streams.
 
     Args:
         writer: The muxer.
-        outputs: Its streams that take packets, by the index of the source's.
+        outputs: Its streams for packets, by the index of the source's.
         retimed: Packets of the retimed streams, by the same index.
         plan: The plan.
     """

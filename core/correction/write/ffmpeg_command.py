@@ -8,7 +8,7 @@ from core.correction.plan.plan import CorrectionPlan
 from core.media.formats.output_format import MXF, Layout, OutputFormat, muxer_options
 
 _QUIET_OPTIONS = frozenset({"default_mode"})
-"""Options that repeat a default of ffmpeg."""
+"""Options repeating a default of ffmpeg."""
 
 
 def equivalent_command(plan: CorrectionPlan) -> str | None:
@@ -43,7 +43,7 @@ def equivalent_command(plan: CorrectionPlan) -> str | None:
 
 
 def _keeps_times(plan: CorrectionPlan) -> bool:
-    """Whether ffmpeg leaves audio in its place where it only copies.
+    """Whether ffmpeg leaves copied audio in its place.
 
     Between families of containers, 5.1 moves audio from MPEG-TS by up to a packet, from AVI by a
     third of one, and Opus by its priming.
@@ -58,13 +58,13 @@ def _keeps_times(plan: CorrectionPlan) -> bool:
 def _moves_by_opening(move: Move, plan: CorrectionPlan) -> bool:
     """Whether ffmpeg reads a stream from the source opened a second time, with an offset.
 
-    In another container the filter that changes times confuses the ticks of both.
+    Between containers, the filter for times confuses the ticks of both.
     """
     return move.method is Method.TIMES and plan.source.container != plan.output.reads_as
 
 
 def _move_words(number: int, move: Move, plan: CorrectionPlan) -> list[str]:
-    """Options that move one stream, by its position in the output."""
+    """Options for moving one stream, by its position in the output."""
     if move.method is Method.TIMES:
         # ffmpeg keeps coarse ticks, such as the 24 ms of MP3 in AVI, unless told otherwise.
         delay = f"({_ratio(plan.correction.audio_delay_s)})/TB"

@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 
 class TargetFile:
-    """A file object that writes until the drive refuses, and keeps that failure.
+    """A file object writing until the drive refuses, and keeping its failure.
 
-    Muxers go on after a failure, even while they are closed. PyAV prints failures that follow an
+    Muxers go on after a failure, even while they are closed. PyAV prints failures after an
     unraised one with their traceback, so none may follow. It also loses failures where a muxer
     ignores the result of a write: call `raise_failure` at the end.
 

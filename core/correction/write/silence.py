@@ -1,7 +1,7 @@
-"""Moving of audio in containers that keep no times: its bytes are laid out anew.
+"""Moving of audio in containers without times: its bytes are laid out anew.
 
-AVI and MXF play audio where the amount of audio before it puts it. Silence in front makes it later,
-and cutting off its head makes it earlier.
+AVI and MXF place audio by the amount of audio before it. Silence in front makes it later, and
+cutting off its head makes it earlier.
 """
 
 from collections.abc import Iterator

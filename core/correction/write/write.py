@@ -1,7 +1,7 @@
-"""Writing of the partial file that a plan describes.
+"""Writing of the partial file of a plan.
 
 Packets are copied as they are (`write.copy_packets`, `write.read_packets`); only their times
-change, and audio that the plan lays out anew. The edit lists of the source are put into a complete
+change, and audio that is laid out anew. The edit lists of the source are put into a complete
 MP4 or MOV file. The file gets its name in `core.workflow.export`, once it is verified.
 """
 
@@ -16,7 +16,7 @@ from core.progress import SILENT, Monitor
 
 
 def write(plan: CorrectionPlan, partial: Path, monitor: Monitor = SILENT) -> tuple[str, ...]:
-    """Write the file that a plan describes; the source is only read.
+    """Write the file of a plan; the source is only read.
 
     Args:
         plan: The plan.

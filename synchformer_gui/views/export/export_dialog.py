@@ -43,7 +43,7 @@ _LOOKING = "Reading the file…"
 
 
 class ExportDialog(QDialog):
-    """Dialog that accepts only requests without a problem in their preview.
+    """Dialog for requests, accepted only without a problem in their preview.
 
     Args:
         proposal: Initial values.
@@ -115,7 +115,7 @@ class ExportDialog(QDialog):
 
     @property
     def preview(self) -> ExportPreview:
-        """Preview of the request that was accepted.
+        """Preview of the accepted request.
 
         Raises:
             ValueError: There is none yet.
@@ -296,7 +296,7 @@ class ExportDialog(QDialog):
 
 
 class FittingArea(QScrollArea):
-    """Area that scrolls only if the screen is too low for its content.
+    """Area scrolling only if the screen is too low for its content.
 
     Args:
         content: Layout of the content.

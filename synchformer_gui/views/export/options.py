@@ -26,11 +26,11 @@ _LAYOUTS = (
 
 
 class ExportOptions(QWidget):
-    """Container, template of the name, layout, and what is done besides writing.
+    """Container, template of the name, layout, verification and the like.
 
     Args:
         info: The clip.
-        preferences: What is chosen at first.
+        preferences: Initial choices.
     """
 
     container_chosen = Signal(str)
