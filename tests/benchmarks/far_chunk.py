@@ -1,7 +1,7 @@
-"""Measures the last 20 s of two hours: python tests/benchmarks/far_stretch.py CLIP.
+"""Measures the last 20 s of two hours: python tests/benchmarks/far_chunk.py CLIP.
 
-The packets of the clip, MP4 or MPEG-TS, are repeated for two hours. The stretch is decoded with its
-sound sought, and with its sound decoded from the start of the file.
+The packets of the clip, MP4 or MPEG-TS, are repeated for two hours. The last chunk is decoded with a
+seek in the audio, and with the audio decoded from the start of the file.
 """
 
 import math
