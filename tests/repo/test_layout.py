@@ -46,6 +46,14 @@ def test_no_modules_import_each_other():
     assert cycles(importers(ROOT)) == []
 
 
+def test_cycles_are_found_through_others():
+    imported_by = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+
+    found = cycles({name: frozenset(others) for name, others in imported_by.items()})
+
+    assert found == [["a", "b", "c"]]
+
+
 def test_readme_is_short():
     assert n_lines(ROOT / "README.md") <= MOST_README_LINES
 
