@@ -88,7 +88,7 @@ def share(values: Iterable[bool]) -> str:
 def precision_table(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [
         "| clips | windows | plain argmax | fused | fused, if confident | confident | wrong |"
-        " covered | covered if confident | judged of each |",
+        " covered | covered if confident | analyzed of each |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     own = [o for o in outcomes if o.task.audio == OWN]
