@@ -22,23 +22,23 @@ def talking() -> tuple[NDArray[np.uint8], tuple[float, float]]:
     production = produce(
         replace(recipe_of(scene, "train", 3), stage=Stage(WIDTH_PX, HEIGHT_PX, 2.0))
     )
-    video = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    frame = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     for paint in production.layers:
-        paint(video, 0.5)
-    return video, production.performance.focus_px
+        paint(frame, 0.5)
+    return frame, production.performance.focus_px
 
 
-def _chunk(video: NDArray[np.uint8], n_frames: int, first_frame: int = 0) -> ClipChunk:
+def _chunk(frame: NDArray[np.uint8], n_frames: int, first_frame: int = 0) -> ClipChunk:
     there = np.ones(n_frames, np.bool_)
     waveform = np.zeros(n_frames * SAMPLES_PER_FRAME, np.float32)
-    return ClipChunk(first_frame, np.repeat(video[None], n_frames, 0), waveform, there, there)
+    return ClipChunk(first_frame, np.repeat(frame[None], n_frames, 0), waveform, there, there)
 
 
 def test_a_face_is_found_around_the_mouth(
     talking: tuple[NDArray[np.uint8], tuple[float, float]],
 ) -> None:
-    video, (x, y) = talking
-    (cells,) = FaceFinder(CELL_PX).find(_chunk(video, 1)).values()
+    frame, (x, y) = talking
+    (cells,) = FaceFinder(CELL_PX).find(_chunk(frame, 1)).values()
     rows, columns = np.divmod(np.flatnonzero(cells), COLUMNS)
     assert cells.sum() == pytest.approx(1)
     assert columns.mean() * CELL_PX == pytest.approx(x, abs=40)

@@ -35,8 +35,8 @@ def _still(n: int) -> list[NDArray[np.float64]]:
 
 def test_a_jolt_shows_in_the_cell_where_it_happens() -> None:
     frames = _still(12)
-    for video in frames[6:]:
-        video[40:44, 100:104] += 60
+    for frame in frames[6:]:
+        frame[40:44, 100:104] += 60
     motion = _measure(frames)
     side_px = BLOCK_PX * CELL_BLOCKS
     n_across = WIDTH_PX // side_px
@@ -57,14 +57,14 @@ def test_a_shaking_camera_moves_little_of_what_it_films() -> None:
 @pytest.mark.parametrize("gain", [0.8, 1.2])
 def test_a_change_of_light_is_no_motion(gain: float) -> None:
     frames = _still(8)
-    frames[4:] = [gain * video for video in frames[4:]]
+    frames[4:] = [gain * frame for frame in frames[4:]]
     assert _measure(frames).change.max() < 2
 
 
 def test_missing_pictures_have_no_motion() -> None:
     frames = _still(10)
-    for video in frames[5:]:
-        video += 50 * np.random.default_rng(1).random(video.shape)
+    for frame in frames[5:]:
+        frame += 50 * np.random.default_rng(1).random(frame.shape)
     motion = _measure(frames, [True] * 4 + [False] * 2 + [True] * 4)
     assert not motion.change[4:7].any()
     assert not motion.cells[4:8].any()
@@ -74,5 +74,5 @@ def test_missing_pictures_have_no_motion() -> None:
 
 
 def test_a_picture_of_odd_size_is_measured() -> None:
-    frames = [video[:113, :151] for video in _still(4)]
+    frames = [frame[:113, :151] for frame in _still(4)]
     assert np.isfinite(_measure(frames).cells).all()
