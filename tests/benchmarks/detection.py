@@ -38,7 +38,7 @@ from detection_tables import (
 from numpy.typing import NDArray
 from pages import write_tables
 
-from core.detection.answer.estimate import with_verdict
+from core.detection.answer.verdict import clip_verdict
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import Engine
@@ -96,7 +96,7 @@ def outcome_of(task: Task, found: Detection) -> Outcome:
         fused_s=estimate.offset_s,
         interval_s=estimate.interval_s,
         is_confident=estimate.is_confident,
-        verdicts=tuple(with_verdict(estimate, tolerance).verdict for tolerance in TOLERANCES),
+        verdicts=tuple(clip_verdict(estimate, None, tolerance).verdict for tolerance in TOLERANCES),
         analyzed_s=found.coverage.analyzed_s,
         elapsed_s=found.elapsed_s,
     )
