@@ -17,7 +17,7 @@ COLUMNS = WIDTH_PX // CELL_PX
 
 @pytest.fixture(scope="module")
 def talking() -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """A picture of a drawn person who talks to the camera, and where the mouth is."""
+    """Frame of a drawn person talking to the camera, and position of the mouth in pixels."""
     scene = next(scene for scene in split_scenes("train") if scene.name == "talking")
     production = produce(
         replace(recipe_of(scene, "train", 3), stage=Stage(WIDTH_PX, HEIGHT_PX, 2.0))
@@ -51,7 +51,7 @@ def test_no_face_is_found_in_noise() -> None:
     assert not cells.any()
 
 
-def test_a_picture_every_second_is_looked_at_that_the_file_has() -> None:
+def test_one_frame_per_second_is_examined_if_the_file_has_it() -> None:
     chunk = _chunk(np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8), 60, first_frame=LOOK_FRAMES - 5)
     chunk.has_video[5] = False
     assert list(FaceFinder(CELL_PX).find(chunk)) == [2 * LOOK_FRAMES, 3 * LOOK_FRAMES]
