@@ -80,7 +80,7 @@ def test_tolerance_changes_the_verdict_only(make_clip: MakeClip) -> None:
     assert replace(again.estimate, **verdict) == first.estimate
 
 
-def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip) -> None:
+def test_wider_tolerance_decides_a_close_answer(make_clip: MakeClip) -> None:
     first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
     limit_s = first.estimate.offset_s
     close = with_tolerance(first, Tolerance("close", "Close", limit_s, limit_s))
@@ -92,7 +92,7 @@ def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip
 @pytest.mark.parametrize(
     ("options", "reason"), [({"silent": True}, Reason.SILENCE), ({"still": True}, Reason.NO_MOTION)]
 )
-def test_no_tolerance_gives_silence_or_stillness_an_answer(
+def test_silent_or_still_clip_cannot_tell_for_any_tolerance(
     make_clip: MakeClip, options: dict[str, bool], reason: Reason
 ) -> None:
     first = detect(make_clip(duration_s=6.0, **options), ClassicalEngine())

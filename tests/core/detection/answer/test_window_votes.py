@@ -57,7 +57,7 @@ def test_sure_and_dissenting_windows_are_found() -> None:
     assert dissenting(row, near).tolist()[:3] == [False, False, True]
 
 
-def test_rival_has_support_in_one_place() -> None:
+def test_rival_needs_support_at_one_offset() -> None:
     axis = offset_axis(2.0)
     scattered = [float(o) for o in np.linspace(-1.9, 0.2, 16)]
     for others, has_rival in (([-0.3] * 16, True), (scattered, False)):

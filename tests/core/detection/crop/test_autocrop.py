@@ -85,7 +85,7 @@ def test_silence_keeps_the_centre(make_scene: Callable[..., Path]) -> None:
     assert _plans(make_scene(WIDE, [(6.0, (50, 140))], is_silent=True), "auto") == (CENTRE,)
 
 
-def test_still_picture_keeps_the_centre(make_clip: Callable[..., Path]) -> None:
+def test_still_video_keeps_the_centre(make_clip: Callable[..., Path]) -> None:
     assert _plans(make_clip(still=True, duration_s=6.0, size=WIDE), "auto") == (CENTRE,)
 
 
@@ -206,7 +206,7 @@ def test_second_square_holds_the_source_outside_of_the_first() -> None:
     assert second.left_px + 224 > 25 * 16 + 16
 
 
-def test_square_picture_can_only_be_shifted_a_little() -> None:
+def test_square_frame_leaves_no_choice() -> None:
     (square,) = best_squares(np.eye(1, 256, 0).ravel(), 256, 256, 1)
     assert square == Square(0, 0)
 

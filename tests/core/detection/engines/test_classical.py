@@ -122,7 +122,7 @@ def _most_held(chunk: ClipChunk) -> int:
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (300, 1400), (0, 1400)])
-def test_memory_does_not_grow_with_the_clip_or_what_it_lacks(begin: int, end: int) -> None:
+def test_memory_does_not_grow_with_the_clip_or_its_gaps(begin: int, end: int) -> None:
     for name in ("has_audio", "has_video"):
         chunk = _noise(1400)
         getattr(chunk, name)[begin:end] = False

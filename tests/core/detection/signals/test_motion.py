@@ -61,7 +61,7 @@ def test_a_change_of_light_is_no_motion(gain: float) -> None:
     assert _measure(frames).change.max() < 2
 
 
-def test_missing_pictures_have_no_motion() -> None:
+def test_missing_frames_have_no_motion() -> None:
     frames = _still(10)
     for frame in frames[5:]:
         frame += 50 * np.random.default_rng(1).random(frame.shape)
@@ -73,6 +73,6 @@ def test_missing_pictures_have_no_motion() -> None:
     )
 
 
-def test_a_picture_of_odd_size_is_measured() -> None:
+def test_frame_of_odd_size_is_measured() -> None:
     frames = [frame[:113, :151] for frame in _still(4)]
     assert np.isfinite(_measure(frames).cells).all()

@@ -68,7 +68,7 @@ def test_shape_outlasts_the_values() -> None:
     assert series.get(0, 3).shape == (3, 4)
 
 
-def test_values_have_a_shape_and_a_first_number() -> None:
+def test_values_keep_their_shape_and_start() -> None:
     series = Series()
     series.end = 40
     series.append(np.ones((2, 2, 3), np.float32))
