@@ -17,8 +17,8 @@ SILENT_NATS = 0.05
 """Information of a window up to which its weight is next to nothing, for any number of windows."""
 
 INFORMATIVE_NATS = 0.3
-"""Information of a window from which on its weight is full. The built-in model has less than 0.07
-in half the windows with foreign audio, and more than 3.6 with their own (generated clips)."""
+"""Information of a window from which on its weight is full. Median of the built-in model: 0.07 with
+foreign audio, 3.6 with the own audio (generated clips)."""
 
 _LEAST_INFORMATIVE = 0.001
 """Lower bound of the weight, so that a clip without informative windows has a best offset too."""
