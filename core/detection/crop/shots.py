@@ -18,7 +18,7 @@ SURROUNDINGS_FRAMES = 5
 """Maximum length of a flash: a change back within this time is no cut."""
 
 LEAST_SHOT_FRAMES = SEGMENT_FRAMES
-"""Minimum length of a shot: a segment, the smallest unit of the network. Earlier cuts are ignored."""
+"""Minimum length of a shot, one segment: the unit of the network. Earlier cuts are ignored."""
 
 CUT = 0.3
 """Minimum difference at a cut: 1 - r, with the correlation r of two frames. Gain and brightness do
