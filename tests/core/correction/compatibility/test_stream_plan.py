@@ -161,7 +161,7 @@ def test_prores_is_advised_to_go_to_quicktime(target: str, better: str, tmp_path
         writer.mux(stream.encode(av.VideoFrame(64, 64, "yuv422p10le")))
         writer.mux(audio.encode(samples))
         writer.mux(stream.encode())
-    plan = plan_correction(probe(clip), Correction((1,), Fraction(1)), tmp_path / target)
+    plan = plan_correction(probe(clip), Correction((1,), Fraction(1, 100)), tmp_path / target)
     assert plan.refused[0].endswith(f"choose a name that ends in {better}.")
 
 
