@@ -240,6 +240,25 @@ def export(
     return _certified(exported) if request.certifies else exported
 
 
+def is_exported(planned: ExportPreview, monitor: Monitor = SILENT) -> bool:
+    """Whether the planned file is there already, found by comparing it with its source.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    request, target = planned.request, planned.request.target
+    if planned.plan is None or request.overwrite or not request.verifies or not target.is_file():
+        return False
+    beside = certificate_beside(target)
+    if request.certifies and (beside is None or not is_certificate(beside)):
+        return False
+    try:
+        return verify(planned.plan, target, monitor).passed
+    except SyncError:
+        # Another file; nothing replaces it unasked.
+        return False
+
+
 def copied_stream(exported: Exported) -> int:
     """Index of the first moved audio stream in the new file.
 

@@ -10,9 +10,6 @@ import typer
 
 from core.correction.correction import Correction
 from core.correction.plan.file_name import default_target
-from core.correction.plan.plan import CorrectionPlan
-from core.correction.verify.certificate import certificate_beside, is_certificate
-from core.correction.verify.verify import verify
 from core.detection.result import Detection, Verdict
 from core.errors import Cancelled, ExportError, SyncError
 from core.media.formats.output_format import output_format
@@ -20,7 +17,6 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Monitor
 from core.workflow import export
-from core.workflow.export import ExportRequest
 from core.workflow.folder import FileResult
 from core.workflow.folder_result import FileCorrection, Outcome
 from synchformer_gui.cli.correct_options import CorrectOptions
@@ -134,7 +130,7 @@ class FolderExport:
         self._check_name(target)
         moved = retiming_text(correction, planned.plan)
         moved_s = planned.plan.moved_s if correction.retiming is None else None
-        if _is_there(request, planned.plan, monitor):
+        if export.is_exported(planned, monitor):
             self._taken[target] = info.path
             found = f"{target} is there already, as it would be written: audio {moved}."
             return FileCorrection(Outcome.ALREADY_THERE, target, moved_s, (found,))
@@ -190,25 +186,6 @@ def check_goal(goal: Path, folder: Path) -> None:
             f"{goal} holds the clips themselves; name a folder for the corrected ones",
             param_hint="--correct-to",
         )
-
-
-def _is_there(request: ExportRequest, plan: CorrectionPlan, monitor: Monitor) -> bool:
-    """Whether an earlier run left the planned file, found by comparing it with its source.
-
-    Raises:
-        Cancelled: The monitor asked to stop.
-    """
-    target = request.target
-    if request.overwrite or not request.verifies or not target.is_file():
-        return False
-    beside = certificate_beside(target)
-    if request.certifies and (beside is None or not is_certificate(beside)):
-        return False
-    try:
-        return verify(plan, target, monitor).passed
-    except SyncError:
-        # Another file, which is not replaced unasked.
-        return False
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

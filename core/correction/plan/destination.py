@@ -27,23 +27,19 @@ class FileIdentity(NamedTuple):
     mtime_ns: int
 
 
-def identity_of(info: MediaInfo) -> FileIdentity:
-    """Identity of the source.
+def identity_of(source: Path) -> FileIdentity:
+    """Present identity of a source.
 
     Raises:
-        ExportError: It is gone, or has changed since it was probed.
+        ExportError: The file cannot be reached.
     """
     try:
-        status = info.path.stat()
+        status = source.stat()
     except OSError as error:
         raise ExportError(
-            f"{info.path.name} cannot be reached any more; check its drive and open it again.",
-            path=info.path,
+            f"{source.name} cannot be reached any more; check its drive and open it again.",
+            path=source,
         ) from error
-    if status.st_size != info.size_bytes:
-        raise ExportError(
-            f"{info.path.name} has changed since it was opened; open it again.", path=info.path
-        )
     return FileIdentity(status.st_size, status.st_mtime_ns)
 
 

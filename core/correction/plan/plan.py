@@ -129,9 +129,9 @@ class CorrectionPlan:
         """Whether the source is as it was when it was planned.
 
         Raises:
-            ExportError: It is gone, or has changed in size.
+            ExportError: The source cannot be reached.
         """
-        return identity_of(self.source) == self.identity
+        return identity_of(self.source.path) == self.identity
 
     def check_current(self) -> None:
         """Check for a change of the source since it was planned.
@@ -140,10 +140,7 @@ class CorrectionPlan:
             ExportError: It has changed.
         """
         if not self.is_current():
-            raise ExportError(
-                f"{self.source.path.name} has changed since it was opened; open it again.",
-                path=self.source.path,
-            )
+            raise _changed(self.source)
 
     def check_possible(self) -> None:
         """Check that nothing is refused and no choice is open.
@@ -179,7 +176,9 @@ def plan(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
             path=info.path,
         )
-    identity = identity_of(info)
+    identity = identity_of(info.path)
+    if identity.size_bytes != info.size_bytes:
+        raise _changed(info)
     try:
         with open_source(info, output) as reader:
             source = OpenedSource(info, reader)
@@ -240,6 +239,12 @@ def check_correction(info: MediaInfo, correction: Correction) -> None:
             f"({seconds_text(info.duration_s)}) or longer; choose a smaller one.",
             path=info.path,
         )
+
+
+def _changed(info: MediaInfo) -> ExportError:
+    return ExportError(
+        f"{info.path.name} has changed since it was opened; open it again.", path=info.path
+    )
 
 
 def _remainder_s(correction: Correction, moves: tuple[Move, ...]) -> Fraction:

@@ -97,7 +97,7 @@ class AudioCoding:
 PCM_16 = AudioCoding("pcm_s16le", "pcm_s16le", "s16")
 
 
-# Measuring the bit rate reads a part of the file, and an export is planned several times.
+# Measuring the bit rate reads a part of the file, and a dialog plans again with every change.
 @lru_cache(maxsize=32)
 def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> AudioCoding | None:
     """Choose the coding of a retimed stream; None if the container takes no suitable one.

@@ -267,6 +267,18 @@ def test_room_is_wanted_for_sound_without_loss_in_place_of_a_codec_without_encod
     assert plan.n_more_bytes == pytest.approx(2 * 2 * 48000, rel=0.05)
 
 
+def test_a_source_that_changed_is_told(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    info = probe(make_clip(duration_s=1, size=(96, 80)))
+    plan = plan_correction(info, by(info, 40), tmp_path / "out.mkv")
+    assert plan.is_current()
+    info.path.write_bytes(b"other")
+    assert not plan.is_current()
+    with pytest.raises(ExportError, match=r"clip\.mp4 has changed since it was opened"):
+        plan.check_current()
+    with pytest.raises(ExportError, match=r"clip\.mp4 has changed since it was opened"):
+        plan_correction(info, by(info, 40), tmp_path / "out.mkv")
+
+
 def test_a_layout_of_another_container_is_refused(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
