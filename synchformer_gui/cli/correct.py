@@ -53,8 +53,8 @@ AudioStreamsOption = Annotated[
     typer.Option(
         "--audio-stream",
         metavar="N|all",
-        help="Audio stream to move, as numbered in the file [the first one]. Repeat it for "
-        "several. --detect measures the first one named.",
+        help="Audio stream to move, as numbered in the file; the first one by default. "
+        "Repeat it for several. --detect measures the first one named.",
     ),
 ]
 
