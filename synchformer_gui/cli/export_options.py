@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -196,39 +197,38 @@ def export_file(
     if options.is_dry:
         return _print_dry(planned, problems)
     _refuse(problems, info)
-    said: list[str] = []
+    printed: list[str] = []
 
-    def say(exported: Exported) -> None:
+    def print_new(exported: Exported) -> None:
         for line in exported_lines(exported, str(target)):
-            if line not in said:
+            if line not in printed:
                 typer.echo(line)
-                said.append(line)
+                printed.append(line)
 
-    def detect(exported: Exported) -> Detection:
-        assert again is not None
-        try:
-            return again(exported)
-        except SyncError:
-            raise
-        except BaseException:
-            missing = " and has no certificate" if options.certifies else ""
-            typer.echo(f"{exported.path} is complete; it was not analyzed again{missing}.")
-            raise
+    with ExitStack() as progress:
 
-    with ExitStack() as stack:
-
-        def say_written(exported: Exported) -> None:
+        def on_written(exported: Exported) -> None:
             # The detection shows a progress of its own.
-            stack.close()
-            say(exported)
+            progress.close()
+            print_new(exported)
 
-        monitor = stack.enter_context(watched())
-        if again is None:
-            exported = export.export(planned, monitor)
-        else:
-            exported = export.export(planned, monitor, on_written=say_written, detect=detect)
-    say(exported)
+        monitor = progress.enter_context(watched())
+        detect = partial(_detect_again, again, options) if again is not None else None
+        exported = export.export(planned, monitor, on_written=on_written, detect=detect)
+    print_new(exported)
     return _code(exported, is_detected=again is None or exported.detected is not None)
+
+
+def _detect_again(again: DetectAgain, options: ExportOptions, exported: Exported) -> Detection:
+    """Detect the offset of the new file; an interruption is reported with the state of the file."""
+    try:
+        return again(exported)
+    except SyncError:
+        raise
+    except BaseException:
+        missing = " and has no certificate" if options.certifies else ""
+        typer.echo(f"{exported.path} is complete; it was not analyzed again{missing}.")
+        raise
 
 
 def problem_sentences(planned: ExportPreview, advice: str, or_else: str = "") -> list[str]:
