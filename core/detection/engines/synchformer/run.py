@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from core.detection.config import DetectionConfig
 from core.detection.crop.cut import cut_squares
 from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.engines.synchformer.class_response import (
+    ClassResponse,
     coarse_shifts,
     fused_likelihood,
     sub_grid,
@@ -38,9 +39,6 @@ from core.model.synchformer.dimensions import (
 from core.progress import Monitor
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 
-if TYPE_CHECKING:
-    from core.detection.engines.synchformer.engine import SynchformerEngine
-
 _KEPT_FRAMES = CROP_FRAMES + SEGMENT_FRAMES
 """Pictures kept before the newest and before the last usable one: any window that can still be
 asked for lies within them."""
@@ -63,6 +61,37 @@ class _Segment:
     is_whole: bool
 
 
+class Encoder(Protocol):
+    """Loaded network, as far as a run needs it.
+
+    Attributes:
+        batch_size: Segments per call; may shrink when memory runs out.
+        lead_s: Shift that makes the audio early before it is encoded, in seconds.
+        response: Response of the classifier to offsets.
+    """
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def lead_s(self) -> float: ...
+
+    @property
+    def response(self) -> ClassResponse: ...
+
+    def encode_video(self, segments: Sequence[NDArray[np.uint8]]) -> list[torch.Tensor]:
+        """Encode segments of (16, 224, 224, 3) uint8 to (8, D) float32 on the CPU."""
+        ...
+
+    def encode_audio(self, segments: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
+        """Encode segments of (10240,) float32 to (6, D) float32 on the CPU."""
+        ...
+
+    def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> NDArray[np.float32]:
+        """Logits (B, 21) of one window, visual (14, 8, D), for B shifts, audio (B, 14, 6, D)."""
+        ...
+
+
 class SynchformerRun:
     """The judgement of one clip; what it keeps does not grow with the clip.
 
@@ -72,15 +101,15 @@ class SynchformerRun:
 
     def __init__(
         self,
-        engine: "SynchformerEngine",
+        encoder: Encoder,
         config: DetectionConfig,
         monitor: Monitor,
         clip: ClipContext,
     ) -> None:
-        self._engine, self._config, self._monitor, self._clip = engine, config, monitor, clip
+        self._encoder, self._config, self._monitor, self._clip = encoder, config, monitor, clip
         self._n_seen = 0
         self._schedule = WindowSchedule(config.hop_segments)
-        self._lead = round(engine.lead_s * AUDIO_RATE_HZ)
+        self._lead = round(encoder.lead_s * AUDIO_RATE_HZ)
         self._fine = [round(shift * AUDIO_RATE_HZ) for shift in sub_grid(config.shift_step_s)]
         self._bases = [round(shift * AUDIO_RATE_HZ) for shift in coarse_shifts(config.range_s)]
         reach_s = config.range_s + 1 if len(self._bases) > 1 else 0.0
@@ -112,9 +141,9 @@ class SynchformerRun:
                 self._frames[frame] = frames[index].copy()
             for window in self._schedule.extend(frame, usable[index : index + 1]):
                 self._admit(window)
-                evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
+                evidence += self._advance(self._encoder.batch_size, self._samples.end - self._reach)
             self._forget(frame)
-        evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
+        evidence += self._advance(self._encoder.batch_size, self._samples.end - self._reach)
         self._forget_audio()
         return evidence
 
@@ -179,12 +208,12 @@ class SynchformerRun:
     def _see(self) -> None:
         self._monitor.check()
         batch: list[_Segment] = []
-        while self._waiting and len(batch) < self._engine.batch_size:
+        while self._waiting and len(batch) < self._encoder.batch_size:
             segment = self._waiting.popleft()
             # A run with the same square may have encoded it since.
             if not (segment.is_whole and self._is_kept(segment.start)):
                 batch.append(segment)
-        encoded = self._engine.encode_video([segment.frames for segment in batch])
+        encoded = self._encoder.encode_video([segment.frames for segment in batch])
         for segment, features in zip(batch, encoded, strict=True):
             self._visual[segment.start] = features
             if segment.is_whole and self._is_of_one_square(segment.start):
@@ -213,15 +242,15 @@ class SynchformerRun:
         """Encode the sound of windows at shifts of so many samples, as far as it is not yet."""
         keys = (key for window, shift in asked for key in self._audio_keys(window, shift))
         missing = [key for key in dict.fromkeys(keys) if key not in self._audio]
-        for first in range(0, len(missing), self._engine.batch_size):
+        for first in range(0, len(missing), self._encoder.batch_size):
             self._monitor.check()
-            batch = missing[first : first + self._engine.batch_size]
+            batch = missing[first : first + self._encoder.batch_size]
             segments = []
             for start, stop in batch:
                 samples = np.zeros(SEGMENT_SAMPLES, np.float32)
                 samples[: stop - start] = self._samples.get(start, stop)
                 segments.append(samples)
-            self._audio.update(zip(batch, self._engine.encode_audio(segments), strict=True))
+            self._audio.update(zip(batch, self._encoder.encode_audio(segments), strict=True))
 
     def _audio_keys(self, window: Window, shift: int) -> list[_AudioKey]:
         """Return where the sound of the 14 segments lies; a padded window ends in silence."""
@@ -235,7 +264,7 @@ class SynchformerRun:
         is_far = len(self._bases) > 1
         unshifted = next(answer for answer in answers if not answer.audio_shift_s)
         posterior = WindowPosterior(window, self._lead / AUDIO_RATE_HZ, unshifted.logits)
-        range_s, response = self._config.range_s, self._engine.response
+        range_s, response = self._config.range_s, self._encoder.response
         if not is_far and len(self._fine) == 1:
             return evidence_from_classes(posterior, range_s)
         if is_far and len(self._fine) > 1:
@@ -262,7 +291,7 @@ class SynchformerRun:
         visual = torch.stack([self._visual[start] for start in _starts(window)])
         keys = [self._audio_keys(window, shift) for shift in shifts]
         audio = torch.stack([torch.stack([self._audio[key] for key in row]) for row in keys])
-        logits = self._engine.fuse(visual, audio)
+        logits = self._encoder.fuse(visual, audio)
         return [Evaluation(s / AUDIO_RATE_HZ, row) for s, row in zip(shifts, logits, strict=True)]
 
     def _forget(self, newest: int) -> None:
