@@ -105,7 +105,7 @@ def _detect_all(
     with watched() as monitor:
         cached_detector = detector.cached_detector(monitor)
         open_engine = partial(shared_options.engine_for, detector.choice, monitor)
-        for result in check_clips(paths, open_engine, cached_detector, monitor):
+        for result in check_clips(paths, open_engine, cached_detector, detector.config, monitor):
             for line in (_row(result, folder), *_hint_lines(result)):
                 monitor.say(line)
             done = result

@@ -14,7 +14,7 @@ from core.detection.result import Detection, Verdict
 from core.detection.serialize import detection_to_json
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from synchformer_gui.cli import shared_options
-from synchformer_gui.cli.detect_options import DetectOptions, detect_clip, detect_streams
+from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.option_groups import grouped
 from synchformer_gui.wording import coverage as coverage_wording
@@ -112,14 +112,12 @@ def detect(
             "float32" if choice.precision == shared_options.CHOICE.precision else choice.precision
         )
         choice = replace(choice, precision=exact, legacy_alignment=False, calibrated=False)
-    needs_classes, no_cache = top is not None, detection_options.no_cache
+    command = DetectCommand(
+        choice, config, detection_options.no_cache, needs_classes=top is not None
+    )
     if audio_stream == ALL_STREAMS:
-        detections = detect_streams(
-            clip, choice, config, needs_classes=needs_classes, no_cache=no_cache
-        )
-        return _tell_streams(detections, top, as_json=as_json)
-    detection = detect_clip(clip, choice, config, needs_classes=needs_classes, no_cache=no_cache)
-    return _tell(detection, top, plot, as_json=as_json)
+        return _tell_streams(command.detect_streams(clip), top, as_json=as_json)
+    return _tell(command.detect_clip(clip), top, plot, as_json=as_json)
 
 
 def answer_lines(detection: Detection) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
-from core.detection.schedule.scope import choose_streams, scope_of
+from core.detection.schedule.scope import read_scope
 from core.errors import CheckpointError
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -82,10 +82,11 @@ class Detector:
         """
         from synchformer_gui.cache_settings import open_cache
 
-        _check_clip(request)
+        # A wrong file need not wait for the engine, whose loading takes seconds.
+        scope = read_scope(request.path, request.config)
         engine = self._engine_for(request, monitor)
-        cached_detector = open_cache().cached_detector(request.choice, request.config, monitor)
-        return cached_detector.detect(request.path, engine, monitor, on_evidence)
+        cached_detector = open_cache().cached_detector(request.choice, monitor)
+        return cached_detector.detect(scope, engine, monitor, on_evidence)
 
     def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
         from core.detection.engines.open import open_engine
@@ -99,18 +100,6 @@ class Detector:
             self._engine = open_engine(choice, monitor)
             self._loaded_for = wanted
         return self._engine
-
-
-def _check_clip(request: DetectRequest) -> None:
-    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
-
-    Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: It ends before the part that is to be judged.
-    """
-    info = probe(request.path)
-    choose_streams(info, request.config)
-    scope_of(info, request.config)
 
 
 def detect_request(
@@ -147,19 +136,20 @@ def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | N
     """
     from synchformer_gui.cache_settings import open_cache
 
-    cache, asked = open_cache(), request.config
+    asked = request.config
+    try:
+        cached_detector = open_cache().cached_detector(request.choice, monitor)
+    except CheckpointError as error:
+        log.info("No earlier answer: %s", error.message)
+        return None
     for index, stops_early in product(
-        # A command that names no audio stream takes the first one.
+        # A command without an audio stream takes the first one.
         dict.fromkeys((asked.audio_stream_index, None)),
-        # Who would be content with a glance is answered by a thorough look, too.
+        # A thorough detection answers a request for a quick one, too.
         dict.fromkeys((asked.stops_early, False)),
     ):
         config = replace(asked, audio_stream_index=index, stops_early=stops_early)
-        try:
-            found = cache.cached_detector(request.choice, config, monitor).earlier(request.path)
-        except CheckpointError as error:
-            log.info("No earlier answer: %s", error.message)
-            return None
+        found = cached_detector.earlier(request.path, config)
         if found and asked.audio_stream_index in (index, found.audio_stream_index):
             return found
     return None

@@ -158,6 +158,15 @@ def test_ctrl_c_leaves_no_half_report(make_clip, tmp_path, monkeypatch, capsys):
     assert not report.exists()
 
 
+def test_each_clip_is_probed_once_and_an_answered_one_not_at_all(make_clip, probed):
+    clips = [make_clip(name, duration_s=2.0) for name in ("a.mp4", "b.mp4")]
+    argv = ["check", str(clips[0].parent), "--model", "classical"]
+    assert main(argv) in (0, 1, 2)
+    assert probed == clips
+    assert main(argv) in (0, 1, 2)
+    assert probed == clips
+
+
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
