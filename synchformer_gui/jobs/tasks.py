@@ -1,6 +1,6 @@
-"""What the window asks to be done on a worker: frozen values in, a frozen value out.
+"""Tasks of the window for a worker: frozen values in, a frozen value out.
 
-Anything that may import torch is imported when it runs.
+Modules that may import torch are imported inside the functions.
 """
 
 import logging
@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DetectRequest:
-    """A clip to judge.
+    """Clip to analyze.
 
     Attributes:
         path: The file.
-        config: How it is judged.
+        config: Options of the detection.
         model: "auto", "builtin", "classical", the id of an installed model or a path.
-        device: As `core.detection.engines.open.EngineChoice` takes it.
-        precision: Likewise.
+        device: As in `core.detection.engines.open.EngineChoice`.
+        precision: As in `core.detection.engines.open.EngineChoice`.
     """
 
     path: Path
@@ -57,9 +57,9 @@ class DetectRequest:
 
 
 class Detector:
-    """Judges clips one after the other and keeps the engine of the last one loaded.
+    """Detects the offsets of clips one by one and keeps the last engine loaded.
 
-    It belongs to one worker: its methods are never called at the same time.
+    A detector belongs to one worker; its methods are never called at the same time.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Detector:
         monitor: Monitor,
         on_evidence: Callable[[OffsetEvidence], None],
     ) -> Detection:
-        """Judge a clip.
+        """Detect the offset of a clip.
 
         Raises:
             MediaError: The file cannot be read.
@@ -92,10 +92,10 @@ class Detector:
         from core.detection.engines.open import open_engine
 
         choice = request.choice
-        # "auto" means another engine after a model was installed or removed.
+        # "auto" may choose another engine after a model was installed or removed.
         wanted = (choice, ModelStore(models_dir()).installed())
         if self._engine is None or wanted != self._loaded_for:
-            # The old network goes first, so that two are never in memory.
+            # Drop the old network first, so two are never in memory.
             self._engine = None
             self._engine = open_engine(choice, monitor)
             self._loaded_for = wanted
@@ -108,13 +108,13 @@ def detect_request(
     audio_stream_index: int | None,
     region: TimeSpan | None,
 ) -> DetectRequest:
-    """Return the wish to judge a clip as the user prefers.
+    """Create the request for a clip from the user's preferences.
 
     Args:
         info: The clip.
-        preferences: The choices for all clips.
-        audio_stream_index: Stream of the container, None for the first one.
-        region: The part that is judged, None for all of it.
+        preferences: Preferences for all clips.
+        audio_stream_index: Index of the audio stream in the container; None is the first one.
+        region: Part to analyze; None is the whole clip.
     """
     config = DetectionConfig(
         tolerance=tolerance_named(preferences.tolerance),
@@ -129,7 +129,7 @@ def detect_request(
 
 
 def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
-    """Return what was answered to a request earlier, also in a command; None if nothing was.
+    """Earlier answer to a request, also one of a command; None if there is none.
 
     Raises:
         Cancelled: The monitor asked to stop.
@@ -156,7 +156,7 @@ def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | N
 
 
 def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
-    """Read what a file contains.
+    """Read the description of a file.
 
     Raises:
         MediaError: The file cannot be read.
@@ -168,10 +168,10 @@ def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
 
 
 def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
-    """Fetch a published model and install it.
+    """Download and install a published model.
 
     Raises:
-        CheckpointError: It cannot be fetched, or what came is not the model.
+        CheckpointError: The download fails or is not the model.
         Cancelled: The monitor asked to stop.
     """
     return ModelStore(models_dir()).download(entry, monitor)
@@ -191,7 +191,7 @@ def verify_model(model_id: str, monitor: Monitor) -> str:
     """Compare an installed model with its checksum; return its id.
 
     Raises:
-        CheckpointError: It is damaged.
+        CheckpointError: The model is damaged.
         Cancelled: The monitor asked to stop.
     """
     ModelStore(models_dir()).verify(model_id, monitor)
@@ -199,7 +199,7 @@ def verify_model(model_id: str, monitor: Monitor) -> str:
 
 
 def installed_models() -> tuple[InstalledModel, ...]:
-    """List what is installed; instant, no file of weights is opened."""
+    """List the installed models; instant, since no weights are opened."""
     return ModelStore(models_dir()).installed()
 
 
@@ -207,6 +207,6 @@ def remove_model(model_id: str) -> None:
     """Delete an installed model.
 
     Raises:
-        CheckpointError: There is none of that id, or it cannot be deleted.
+        CheckpointError: There is no such model, or it cannot be deleted.
     """
     ModelStore(models_dir()).remove(model_id)
