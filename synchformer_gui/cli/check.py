@@ -133,19 +133,19 @@ def _closing_lines(results: list[FileResult]) -> list[str]:
 
 def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
     """Lines about the chosen part, and the number of files analyzed in part."""
-    judged = [result.detection for result in results if result.detection]
+    detections = [result.detection for result in results if result.detection]
     lines = []
-    if judged and judged[0].config.is_region:
-        start_s, end_s = judged[0].config.start_s, judged[0].config.end_s
+    if detections and detections[0].config.is_region:
+        start_s, end_s = detections[0].config.start_s, detections[0].config.end_s
         to = "to the end" if end_s is None else f"to {units.clock_text(end_s)}"
         lines.append(f"Analyzed only the part from {units.clock_text(start_s)} {to}.")
-    stops = Counter(detection.coverage.stop for detection in judged)
+    stops = Counter(detection.coverage.stop for detection in detections)
     for stop, why in (
         (Stop.PRECISE, "the margin was narrow enough (--until 0 analyzes everything)"),
         (Stop.BUDGET, "the time budget was spent"),
     ):
         if stops[stop]:
-            lines.append(f"{stops[stop]} of {len(judged)} analyzed in part: {why}.")
+            lines.append(f"{stops[stop]} of {len(detections)} analyzed in part: {why}.")
     return lines
 
 

@@ -55,7 +55,7 @@ class NothingKept:
 NOTHING_KEPT = NothingKept()
 
 
-class WindowAnswers:
+class SharedEvidence:
     """Evidence shared by runs side by side, so windows with equal squares are analyzed once.
 
     Keys are the first analysis frame, the one after the last, and the squares between them.
@@ -86,13 +86,13 @@ class ClipContext:
         n_frames: Expected number of analysis frames, at least 1.
         crops: Crop plan of an engine with a square view.
         features: Segments encoded by other runs over the same video.
-        answers: Evidence of other runs over the same video and audio.
+        evidence: Evidence of other runs over the same video and audio.
     """
 
     n_frames: int
     crops: CropPlan = CENTRE
     features: VisualFeatures = NOTHING_KEPT
-    answers: WindowAnswers = field(default_factory=WindowAnswers)
+    evidence: SharedEvidence = field(default_factory=SharedEvidence)
 
 
 class EngineRun(Protocol):

@@ -15,8 +15,8 @@ from core.detection.engines.base import (
     ClipContext,
     Engine,
     EngineRun,
+    SharedEvidence,
     VisualFeatures,
-    WindowAnswers,
 )
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import OffsetEvidence, joined
@@ -115,8 +115,8 @@ class EvidenceAccumulator:
         Raises:
             Cancelled: The monitor asked to stop.
         """
-        found, answers = _Gathered(), WindowAnswers()
-        contexts = [ClipContext(n_frames, plan, self._features, answers) for plan in plans]
+        found, shared = _Gathered(), SharedEvidence()
+        contexts = [ClipContext(n_frames, plan, self._features, shared) for plan in plans]
         runs = [self._engine.start(self._config, monitor, context) for context in contexts]
         second: EngineRun | None = None
         if self._engine.id != ClassicalEngine().id:

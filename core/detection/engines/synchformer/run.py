@@ -196,16 +196,16 @@ class SynchformerRun:
             if audio_end is not None and end > audio_end:
                 break
             ready.append(self._open.popleft())
-        pending = [window for window in ready if self._answer(window) is None]
+        pending = [window for window in ready if self._shared_evidence(window) is None]
         self._encode_audio(
             (window, shift) for window in pending for shift in self._first_shifts(window)
         )
         for window in pending:
-            self._clip.answers.put(self._evidence_of(window), self._clip.crops)
-        return [answer for answer in map(self._answer, ready) if answer is not None]
+            self._clip.evidence.put(self._evidence_of(window), self._clip.crops)
+        return [answer for answer in map(self._shared_evidence, ready) if answer is not None]
 
-    def _answer(self, window: Window) -> OffsetEvidence | None:
-        return self._clip.answers.get(window, self._clip.crops)
+    def _shared_evidence(self, window: Window) -> OffsetEvidence | None:
+        return self._clip.evidence.get(window, self._clip.crops)
 
     def _encode_waiting(self) -> None:
         self._monitor.check()
