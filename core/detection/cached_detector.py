@@ -159,7 +159,7 @@ class CachedDetector:
             scope: File, streams, part and options, with the identity of the file.
             engine: The opened engine.
             monitor: As in `core.detection.detect.detect_scope`, as are the errors raised.
-            on_evidence: Likewise.
+            on_evidence: As in `detect_scope`.
         """
         identity = scope.identity
         with ExitStack() as stack:

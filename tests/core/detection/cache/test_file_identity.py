@@ -48,6 +48,7 @@ def test_small_files_have_an_identity_too(tmp_path, size):
     path = tmp_path / "small"
     path.write_bytes(b"x" * size)
     before = file_identity(path)
+    assert before is not None
     assert before.startswith(f"{size}-")
     if size:
         poke(path, size - 1)
