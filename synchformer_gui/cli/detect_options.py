@@ -66,7 +66,7 @@ class DetectOptions:
             audio_stream_index=audio_stream_index,
             simulate_offset_s=simulate_offset_s,
             window_start_s=window_start_s,
-            extent=scope_options.Extent(self.start, self.end, self.until, self.budget),
+            scope=scope_options.ScopeOptions(self.start, self.end, self.until, self.budget),
             crop=self.crop,
         )
 

@@ -37,7 +37,7 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)\s*s?", re.
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class ScopeOptions:
     """Scope of a detection, as typed by the user."""
 
     start: str | None = None
@@ -74,7 +74,7 @@ class Extent:
         return self.until is None
 
 
-WHOLE = Extent(until="0")
+WHOLE = ScopeOptions(until="0")
 
 
 def seconds(text: str | None, option: str) -> float | None:
