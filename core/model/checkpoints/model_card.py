@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from core.errors import CheckpointError
 from core.model.checkpoints.kind import CheckpointKind
 
@@ -61,16 +63,8 @@ def read_card(folder: Path) -> ModelCard:
                 "remove it and install it again.",
                 path=folder,
             )
-        card = ModelCard(
-            kind=CheckpointKind(data["kind"]),
-            title=str(data["title"]),
-            sha256=str(data["sha256"]),
-            n_bytes=int(data["n_bytes"]),
-            source_sha256=str(data["source_sha256"]),
-            # A card that does not say is that of a model called as it was published, if it was.
-            published_id=str(data.get("published_id", folder.name)),
-            info=dict(data["info"]),
-        )
+        # A card without `published_id` is that of a model named as it was published, if it was.
+        card = msgspec.convert({"published_id": folder.name, **data}, ModelCard)
         n_bytes = (folder / WEIGHTS_NAME).stat().st_size
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
