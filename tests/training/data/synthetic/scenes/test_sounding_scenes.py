@@ -10,7 +10,7 @@ from training.data.synthetic.scenes import (
     creatures,
     instruments,
     signals,
-    voicing,
+    sounds,
 )
 
 STAGE = Stage(228, 128, 3.0)
@@ -28,10 +28,10 @@ def picture(performance, time_s):
 @pytest.fixture
 def one_event(monkeypatch):
     """Let the first rhythm that a scene asks for have one event within the clip."""
-    drawn = voicing.irregular_times
+    drawn = sounds.irregular_times
     fixed = [np.array([EVENT_S, STAGE.duration_s + 0.8])]
     monkeypatch.setattr(
-        voicing, "irregular_times", lambda *args: fixed.pop() if fixed else drawn(*args)
+        sounds, "irregular_times", lambda *args: fixed.pop() if fixed else drawn(*args)
     )
 
 

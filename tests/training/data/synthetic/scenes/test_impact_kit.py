@@ -8,7 +8,7 @@ import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Stage, Use
 from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_blows
-from training.data.synthetic.scenes.blows import Hit, Take, keyed
+from training.data.synthetic.scenes.impact_kit import Hit, Take, keyed
 
 MODULES = (impacts, tools, percussion, strikes, unseen_blows)
 SCENES = {scene.name: scene for module in MODULES for scene in module.SCENES}
