@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.synthetic.articulation import Motion, Speaker, articulate, cast_speaker
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head, place
-from training.data.synthetic.singing import sing
-from training.data.synthetic.speech import Phoneme, cast_voice, talk
+from training.data.synthetic.speakers.articulation import Motion, Speaker, articulate, cast_speaker
+from training.data.synthetic.speakers.singing import sing
+from training.data.synthetic.speakers.speech import Phoneme, cast_voice, talk
 
 _SKINS = (
     (255, 224, 196), (240, 200, 170), (224, 172, 132), (198, 134, 92), (141, 92, 60), (82, 52, 38)

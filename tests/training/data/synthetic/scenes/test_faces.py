@@ -8,7 +8,7 @@ from training.data.synthetic.performance import Stage
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head
 from training.data.synthetic.scenes.faces import SCENES
-from training.data.synthetic.speech import is_available
+from training.data.synthetic.speakers.speech import is_available
 
 needs_espeak = pytest.mark.skipif(not is_available(), reason="espeak-ng is not installed")
 STAGE = Stage(455, 256, 4.0)

@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme, Talk
+from training.data.synthetic.speakers.speech import Phoneme, Talk
 
 _FORMANTS_HZ = {
     # Peterson and Barney, "Control methods used in a study of the vowels" (1952), men, rounded.

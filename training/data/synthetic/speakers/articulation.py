@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
-from training.data.synthetic.posture import RATE_HZ, VOWELS, drift, posture, span
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme, envelope
+from training.data.synthetic.speakers.posture import RATE_HZ, VOWELS, drift, posture, span
+from training.data.synthetic.speakers.speech import Phoneme, envelope
 
 _OPEN, _WIDE, _TEETH, _TONGUE = range(4)
 _SHAPES = {

@@ -20,7 +20,7 @@ from core.errors import SyncError
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES, sentence
+from training.data.synthetic.speakers.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES, sentence
 
 VARIANTS: tuple[str, ...] = (
     *("m1", "m2", "m3", "m4", "m6", "f1", "f2", "f3", "f5", "croak", "whisper", "klatt"),

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme
+from training.data.synthetic.speakers.speech import Phoneme
 
 RATE_HZ = 200
 """Rate at which motion is laid out; painters interpolate."""
