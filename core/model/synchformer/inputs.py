@@ -3,15 +3,13 @@
 Follows the evaluation transforms of github.com/v-iashin/Synchformer at b66668a; written anew.
 """
 
-import functools
-import math
-
 import numpy as np
 import torch
 from einops import rearrange
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from core.model.mel import mel_filters
 from core.model.synchformer.dimensions import (
     FRAME_SIDE_PX,
     MEL_BANDS,
@@ -19,7 +17,6 @@ from core.model.synchformer.dimensions import (
     SEGMENT_FRAMES,
     SEGMENT_SAMPLES,
 )
-from core.timing import AUDIO_RATE_HZ
 
 FFT_SAMPLES = 1024
 STFT_WINDOW_SAMPLES = 400
@@ -92,24 +89,9 @@ def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
         return_complex=True,
     )  # (B, 513, 65)
     power = torch.view_as_real(spectrum).square().sum(dim=-1)
-    log_mel = torch.log(mel_filters().to(waveform.device).T @ power + 1e-6)  # (B, 128, 65)
+    filters = mel_filters(n_fft=FFT_SAMPLES, n_bands=MEL_BANDS, low_hz=0).to(waveform.device)
+    log_mel = torch.log(filters.T @ power + 1e-6)  # (B, 128, 65)
     # The missing column is zero before the normalisation, not silent.
     log_mel = F.pad(log_mel, (0, MEL_COLUMNS - log_mel.shape[-1]))
     normalised = (log_mel - LOG_MEL_MEAN) / (2 * LOG_MEL_STD)
     return normalised.reshape(*waveform.shape[:-1], 1, MEL_BANDS, MEL_COLUMNS)
-
-
-@functools.cache
-def mel_filters() -> torch.Tensor:
-    """Return the (513, 128) float32 triangular filters on the HTK mel scale, 0 to 8000 Hz.
-
-    Computed in float32 like those of torchaudio, which the published networks were trained with.
-    """
-    nyquist_hz = AUDIO_RATE_HZ / 2
-    bins_hz = torch.linspace(0, nyquist_hz, FFT_SAMPLES // 2 + 1)
-    top_mel = 2595 * math.log10(1 + nyquist_hz / 700)
-    edges_hz = 700 * (10 ** (torch.linspace(0, top_mel, MEL_BANDS + 2) / 2595) - 1)
-    widths_hz = edges_hz.diff()
-    rising = (bins_hz[:, None] - edges_hz[:-2]) / widths_hz[:-1]
-    falling = (edges_hz[2:] - bins_hz[:, None]) / widths_hz[1:]
-    return torch.minimum(rising, falling).clamp(min=0)
