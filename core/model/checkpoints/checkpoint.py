@@ -1,7 +1,7 @@
-"""Reads weights from files of all the layouts in use, and writes our own.
+"""Reading checkpoints of every layout, and writing them as safetensors with a model card.
 
-Files are told apart by content, never by suffix. Building a network from the weights is left to
-`build`, keeping installed models to `store`.
+Layouts are identified by content, never by suffix. Unusable files are refused in `refusals` and
+`safe_pickle`, networks are built in `build`, installed models are kept in `core.model.store`.
 """
 
 import os
@@ -28,20 +28,20 @@ from core.model.hashing import hash_file
 from core.progress import SILENT, Monitor, Progress
 
 _INFO_KEYS = {"args": "config", "epoch": "epoch", "metrics": "metrics", "loss": "loss"}
-"""What is kept of a training checkpoint beside the weights: key in the file, key of ours."""
+"""Entries kept of a training checkpoint beside the weights: key in the file, key in `info`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights with what is known about them.
+    """Weights and their description.
 
     Attributes:
-        kind: What the weights are good for.
+        kind: Kind of the model.
         weights: Tensors on the CPU by name, complete and of the published shapes; float32,
-            float16 or bfloat16. They may be backed by the file, which is then to stay.
-        info: Plain JSON data: `precision` and, if the file has it, `config`, `epoch`, `metrics`
-            and `loss` of the training.
-        path: The file they came from.
+            float16 or bfloat16. They may be mapped from the file, so keep the file while in use.
+        info: Plain JSON data: `precision` and, if present in the file, `config`, `epoch`,
+            `metrics` and `loss` of the training.
+        path: The source file.
     """
 
     kind: CheckpointKind
@@ -54,12 +54,12 @@ def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
     """Read weights of any kind: a published file, a plain state dict or safetensors.
 
     Args:
-        path: The file; its content tells what it is.
-        monitor: Told about the check of the file; the tensors themselves are read when used.
+        path: The file; its layout is identified by content.
+        monitor: Receives the progress of the file check. Tensors are read on first use.
 
     Raises:
         CheckpointError: The file is missing, damaged, refused, incomplete or not of Synchformer.
-        Cancelled: The work is no longer wanted.
+        Cancelled: The monitor cancelled the work.
     """
     try:
         contents = _read_contents(path, monitor)
@@ -85,21 +85,21 @@ def save_checkpoint(
     source_sha256: str = "",
     published_id: str = "",
 ) -> None:
-    """Write `model.safetensors` and `model.json` into a new folder that appears when complete.
+    """Write `model.safetensors` and `model.json` into a new folder, complete or absent.
 
     Args:
-        checkpoint: What to write.
+        checkpoint: Weights and their description.
         folder: The model's own folder; its last part is the model's name.
         title: Name to show; the name of the folder if empty.
-        source_sha256: SHA-256 of the file that the weights came from, if they came from one.
-        published_id: Id of the published model that this is, if it is one.
+        source_sha256: SHA-256 of the imported file, if any.
+        published_id: Id of the published model, if any.
 
     Raises:
-        CheckpointError: The folder is there already or cannot be written.
+        CheckpointError: The folder exists already or cannot be written.
     """
     if folder.exists():
         raise CheckpointError(
-            f"The folder {folder} is there already; remove it or choose another name.", path=folder
+            f"The folder {folder} exists already; remove it or choose another name.", path=folder
         )
     partial = folder.with_name(f".{folder.name}.partial~")
     try:
@@ -118,7 +118,7 @@ def save_checkpoint(
             info=checkpoint.info,
         )
         write_card(card, partial)
-        # safetensors leaves its file readable to the owner alone.
+        # safetensors makes its file readable to the owner alone.
         shutil.copymode(partial / CARD_NAME, partial / WEIGHTS_NAME)
         partial.rename(folder)
     except (OSError, safetensors.SafetensorError) as error:
@@ -158,7 +158,7 @@ def _read_safetensors(path: Path, monitor: Monitor) -> dict[str, torch.Tensor]:
 
 
 def _tensors(contents: object, path: Path) -> dict[str, torch.Tensor]:
-    """Take a state dict as it is, without the prefix that distributed training adds."""
+    """Collect the tensors of a state dict, without the prefix added by distributed training."""
     weights: dict[str, torch.Tensor] = {}
     for name, weight in contents.items() if isinstance(contents, Mapping) else ():
         if not isinstance(name, str) or not isinstance(weight, torch.Tensor):

@@ -371,7 +371,7 @@ def test_existing_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("x")
     checkpoint = Checkpoint(CheckpointKind.SYNC, {"a": torch.zeros(1)}, {}, tmp_path / "x.pt")
-    with pytest.raises(CheckpointError, match="there already"):
+    with pytest.raises(CheckpointError, match="exists already"):
         save_checkpoint(checkpoint, tmp_path / "mine")
     assert [entry.name for entry in (tmp_path / "mine").iterdir()] == ["precious.txt"]
 

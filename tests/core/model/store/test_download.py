@@ -200,7 +200,7 @@ def test_server_that_names_no_length_is_served(server: Server, tmp_path: Path) -
 
 def test_other_content_is_refused_and_deleted(server: Server, tmp_path: Path) -> None:
     server.content = b"<html>Please log in</html>"
-    with pytest.raises(SourceError, match="not the published file"):
+    with pytest.raises(SourceError, match="not the published one"):
         fetch(server.source(), tmp_path, "run")
     assert names_in(tmp_path) == []
 

@@ -152,7 +152,7 @@ def test_a_word_that_stands_for_something_else_names_no_model(
     store: ModelStore, tmp_path: Path, name: str
 ) -> None:
     path = write_file(tmp_path / f"{name}.pt")
-    with pytest.raises(CheckpointError, match="something else"):
+    with pytest.raises(CheckpointError, match="reserved name"):
         store.import_file(path, model_id=name)
     assert store.import_file(path).id == f"{name}-2"
 
