@@ -1,4 +1,4 @@
-"""What enters the lag network: grey pictures at half size, and log-mel spectra every 10 ms."""
+"""Inputs of the lag network: grey frames at half size, and log-mel spectra every 10 ms."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from core.model.mel import mel_filters
 from core.timing import AUDIO_RATE_HZ
 
 TICK_SAMPLES = AUDIO_RATE_HZ // 100
-"""Distance of the columns of a spectrogram: 10 ms."""
+"""Hop of the spectrogram: 10 ms."""
 
 MEL_BANDS = 64
 FFT_SAMPLES = 512
@@ -23,7 +23,7 @@ _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def grey_half(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average the luma (ITU-R BT.601) of RGB pictures over squares of 2 x 2 pixels.
+    """Average the luma (ITU-R BT.601) of RGB frames over squares of 2 x 2 pixels.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
@@ -40,7 +40,7 @@ def grey_half(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def log_mel(waveform: torch.Tensor) -> torch.Tensor:
-    """Compute the log-mel spectrogram of a stretch of sound, one column centred on each tick.
+    """Compute the log-mel spectrogram of audio, one column centred on each 10 ms tick.
 
     Args:
         waveform: (B, N) float32 mono at 16 kHz, N a multiple of 160.

@@ -1,4 +1,4 @@
-"""What enters the networks: normalised pixels and log-mel spectrograms of segments.
+"""Inputs of Synchformer: normalised pixels and log-mel spectrograms of segments.
 
 Follows the evaluation transforms of github.com/v-iashin/Synchformer at b66668a; written anew.
 """
@@ -28,7 +28,7 @@ LOG_MEL_STD = 4.5689974
 
 
 def centre_crop(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut (T, H, W, 3) frames to the (T, 224, 224, 3) in their middle; a view.
+    """Crop (T, H, W, 3) frames to a view of their central (T, 224, 224, 3).
 
     Raises:
         ValueError: The frames are smaller than 224 pixels.
@@ -48,11 +48,11 @@ def video_input(frames: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
         frames: (..., 16, 224, 224, 3) uint8 RGB.
 
     Returns:
-        (..., 16, 3, 224, 224) float32 on the device of the frames, with the rounding of the
-        published pipeline, which works in float16.
+        (..., 16, 3, 224, 224) float32 on the device of the frames. Values have the float16 rounding
+        of the published pipeline.
 
     Raises:
-        ValueError: The shape or type is another.
+        ValueError: Shape or type differ from the above.
     """
     pixels = torch.as_tensor(frames)
     expected = (SEGMENT_FRAMES, FRAME_SIDE_PX, FRAME_SIDE_PX, 3)
@@ -63,7 +63,7 @@ def video_input(frames: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
 
 
 def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
-    """Compute the normalised log-mel spectrogram of segments, each by itself.
+    """Compute the normalised log-mel spectrogram of each segment.
 
     Args:
         samples: (..., 10240) float32 mono at 16 kHz.
@@ -72,7 +72,7 @@ def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
         (..., 1, 128, 66) float32 on the device of the samples.
 
     Raises:
-        ValueError: The shape or type is another.
+        ValueError: Shape or type differ from the above.
     """
     waveform = torch.as_tensor(samples)
     if waveform.shape[-1] != SEGMENT_SAMPLES or waveform.dtype != torch.float32:
