@@ -1,4 +1,4 @@
-"""What tests of rendering share: a scene whose timing can be read off the pictures and sound."""
+"""What tests of rendering share: a scene whose timing can be read off the frames and sound."""
 
 import numpy as np
 import pytest

@@ -56,12 +56,12 @@ def test_a_plain_camera_on_a_tripod_changes_nothing():
     canvas = np.random.default_rng(0).integers(0, 256, _canvas().shape, dtype=np.uint8)
     camera = Camera(np.random.default_rng(0), STAGE, PLAIN, (100.0, 100.0))
 
-    picture = camera.film(canvas, 3.0)
+    image = camera.film(canvas, 3.0)
 
-    np.testing.assert_array_equal(picture, cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420))
+    np.testing.assert_array_equal(image, cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420))
 
 
-def test_noise_has_the_wanted_strength_and_differs_from_picture_to_picture():
+def test_noise_has_the_wanted_strength_and_differs_from_picture_to_image():
     style = dataclasses.replace(PLAIN, noise=4.0)
     camera = Camera(np.random.default_rng(0), STAGE, style, (100.0, 100.0))
 
@@ -71,7 +71,7 @@ def test_noise_has_the_wanted_strength_and_differs_from_picture_to_picture():
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1
 
 
-def test_flicker_changes_the_light_of_the_whole_picture():
+def test_flicker_changes_the_light_of_the_whole_image():
     style = dataclasses.replace(PLAIN, flicker=0.1)
     camera = Camera(np.random.default_rng(0), STAGE, style, (100.0, 100.0))
 
