@@ -1,4 +1,4 @@
-"""Balls: some bounce on their own, others are dribbled by a hand."""
+"""Balls, bouncing freely or dribbled by a hand."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from training.data.synthetic.scenes.struck_sounds import GLASS, RUBBER, STONE, T
 
 @dataclass(frozen=True, slots=True)
 class _Ball:
-    """What a ball looks like: 0 plain, 1 with a seam, 2 with sectors, 3 with a light spot."""
+    """Look of a ball: 0 plain, 1 with a seam, 2 with sectors, 3 with a light spot."""
 
     radius_px: float
     colours: tuple[kit.Colour, kit.Colour]
     look: int
 
     def draw(self, canvas: Canvas, at: kit.Point, spin: float, squash: float) -> None:
-        """Draw it turned by spin (rad), wider and lower by a share of the radius."""
+        """Draw the ball turned by spin (rad), squashed by a share of the radius."""
         (x, y), radius, (plain, mark) = at, self.radius_px, self.colours
         kit.oval(canvas, at, (radius * (1 + squash), radius * (1 - squash)), plain)
         if self.look == 1:
@@ -38,11 +38,11 @@ class _Ball:
 
 
 class _Flight:
-    """A ball that bounces lower and lower, rests, and springs up again; between walls if wanted.
+    """Path of a bouncing ball, with rests and new starts, optionally between walls.
 
     Attributes:
-        x: Way from the left wall over time (px).
-        y: Height over the floor.
+        x: Distance from the left wall over time (px).
+        y: Height above the floor.
         floor_hits: Time, loudness, x of each bounce.
         wall_hits: Time, loudness, x, y of each hit of a wall.
     """
@@ -92,7 +92,7 @@ class _Flight:
 
 
 def bounce(rng: np.random.Generator, stage: Stage) -> kit.Take:
-    """Let one to three balls bounce, between walls or without."""
+    """Bounce one to three balls, with or without walls."""
     n = int(rng.choice([1, 1, 2, 3]))
     wide = kit.size_px(rng, stage, 0.25, 1.0) * (1 + 0.6 * rng.random())
     wide = min(wide, 0.95 * stage.width_px)
@@ -136,7 +136,7 @@ def bounce(rng: np.random.Generator, stage: Stage) -> kit.Take:
 
 
 def dribble(rng: np.random.Generator, stage: Stage) -> kit.Take:
-    """Let somebody bounce a ball with the hand; now and then only an arm is seen."""
+    """Dribble a ball by hand; sometimes only the arm of the player is visible."""
     size = kit.size_px(rng, stage, 0.12, 0.6) * 1.3
     times = kit.event_times(rng, stage, 0.6, 0.32)
     radius, palm_y = float(rng.uniform(0.06, 0.1)) * size, float(rng.uniform(0.42, 0.55)) * size
@@ -184,12 +184,12 @@ def dribble(rng: np.random.Generator, stage: Stage) -> kit.Take:
 def _dribbled(
     rng: np.random.Generator, stage: Stage, times: NDArray[np.float64], way_s: float
 ) -> tuple[kit.Track, kit.Track, NDArray[np.float64]]:
-    """Return how high the ball is, how high the palm is, and how hard the ball hits the floor.
+    """Draw the heights of ball and palm, and the loudness of each hit of the floor.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        times: Of the hits (s).
+        stage: Canvas and duration.
+        times: Times of the hits (s).
         way_s: Longest time between floor and palm.
     """
     balls: list[kit.Key] = []

@@ -1,4 +1,4 @@
-"""When creatures call, and how their bodies jerk with it."""
+"""Times of creatures' calls, and the jerks of their bodies."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Span = tuple[float, float, float]
 def bouts(
     rng: np.random.Generator, starts: sounds.Floats, most: int, gap_s: float
 ) -> list[tuple[float, float]]:
-    """Return (time, strength) of calls: one to most of them from every start on."""
+    """Draw (time, strength) of calls: 1 to `most` calls from every start on."""
     calls: list[tuple[float, float]] = []
     for index, start in enumerate(starts):
         end = starts[index + 1] if index + 1 < len(starts) else np.inf
@@ -27,7 +27,7 @@ def bouts(
 
 
 def jerks(stage: Stage, spans: list[Span], period_s: float) -> sounds.Curve:
-    """Return how a body swings: a jerk of about 1 by every start, that dies out."""
+    """Swing of a body: a decaying jerk of about 1 at every start."""
     times = sounds.curve_times(stage)
     values = np.zeros(len(times))
     for start, _, strength in spans:

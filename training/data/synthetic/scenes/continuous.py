@@ -1,4 +1,4 @@
-"""Sounds that go on: sawing, brushing, machines, drops, fire; the printer is held out."""
+"""Continuous sounds: sawing, brushing, machines, drops, fire; the printer is held out."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -24,14 +24,14 @@ _TAP = np.array(
 
 
 def _strokes(rng: np.random.Generator, stage: Stage, stroke_s: float) -> sounds.Curve:
-    """Return a place from -1 to 1 that goes to and fro by smooth strokes, with pauses."""
+    """Position from -1 to 1, moving to and fro in smooth strokes with pauses."""
     times = sounds.curve_times(stage)
     place = np.zeros(len(times))
     turns = sounds.event_times(rng, stage, stroke_s, 0.14)
     side, level = 1.0, 0.0
     for start, end in pairwise(turns):
         first = int(np.searchsorted(times, start))
-        # After a pause the hand moves only in the last part.
+        # After a pause the hand moves in the last part only.
         move = min(end - start, 1.6 * stroke_s)
         x = np.clip((times[first:] - (end - move)) / move, 0, 1)
         new = side * float(rng.uniform(0.3, 1))
@@ -47,7 +47,7 @@ def _speed(place: sounds.Curve) -> sounds.Floats:
 def _friction(
     rng: np.random.Generator, stage: Stage, speed: sounds.Floats, low_hz: float, high_hz: float
 ) -> sounds.Floats:
-    """Return a rubbing noise that gets louder and brighter with the speed (1 kHz, >= 0)."""
+    """Generate rubbing noise, louder and brighter with speed (>= 0, at 1 kHz)."""
     share = speed / max(float(np.quantile(speed, 0.98)), 1e-6)
     level = sounds.Curve(share ** float(rng.uniform(0.8, 1.5))).samples(stage)
     dull = sounds.band_noise(rng, stage.n_samples, low_hz, high_hz)
@@ -121,7 +121,7 @@ def _brush(rng: np.random.Generator, stage: Stage) -> Performance:
 
 def _plink(rng: np.random.Generator, pitch_hz: float, strength: float) -> sounds.Floats:
     t = sounds.seconds(0.3)
-    # A bubble under the surface rings higher as it rises.
+    # The pitch of a bubble under the surface rises with the bubble.
     pitch = pitch_hz * (1 + rng.uniform(0.5, 4) * t) / (0.6 + 0.4 * strength)
     bubble = np.exp(-t / rng.uniform(0.02, 0.07)) * np.sin(
         2 * np.pi * np.cumsum(pitch) / SOUND_RATE_HZ

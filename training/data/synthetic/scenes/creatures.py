@@ -1,6 +1,6 @@
-"""Creatures that bark, chirp, jump and babble; the croaking frog is held out.
+"""Barking, chirping, jumping and babbling creatures; the croaking frog is for calibration only.
 
-A mouth starts to open up to 80 ms before its voice, as in nature, and closes with it.
+A mouth starts to open up to 80 ms before the voice, as in nature, and closes with the voice.
 """
 
 import numpy as np

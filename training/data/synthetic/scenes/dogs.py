@@ -1,4 +1,4 @@
-"""Dogs of many shapes, from the side or from the front, that bark in bouts."""
+"""Dogs of many shapes, from the side or the front, barking in bouts."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def _bark_sound(
 
 
 def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Let one bark in bouts; head and body jerk with each bark."""
+    """A dog barks in bouts; head and body jerk with each bark."""
     starts = sounds.event_times(rng, stage, 1.1, 0.35)
     size, lead = float(rng.uniform(0, 1)), float(rng.uniform(0, 0.08))
     length = float(rng.uniform(0.08, 0.14) + 0.12 * size)

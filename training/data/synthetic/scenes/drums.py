@@ -13,14 +13,14 @@ from training.data.synthetic.scenes.struck_sounds import CYMBAL, SKIN_DRUM, voic
 
 @dataclass(frozen=True, slots=True)
 class _DrumSet:
-    """What the drums and cymbals of a kit look like.
+    """Look of the drums and cymbals of a set.
 
     Attributes:
-        flat: Height of the ellipse that a circle is seen as, as a share of its width.
+        flat: Height of a circle seen in perspective, as a share of its width.
         tall: Height of a drum (px).
         shell: Colour of drums and stands.
-        skin: Of drums.
-        brass: Of cymbals.
+        skin: Colour of drumheads.
+        brass: Colour of cymbals.
     """
 
     flat: float
@@ -30,7 +30,7 @@ class _DrumSet:
     brass: kit.Colour
 
     def draw_drum(self, canvas: Canvas, at: kit.Point, radius: float, age_s: float) -> None:
-        """Draw a drum around the middle of its skin, which trembles after a blow."""
+        """Draw a drum around the middle of its head; the head trembles after a blow."""
         x, y = at
         dent = 0.06 * radius * np.sin(90 * age_s) * np.exp(-18 * age_s)
         kit.oval(canvas, (x, y + self.tall), (radius, radius * self.flat), self.shell)
@@ -41,14 +41,14 @@ class _DrumSet:
     def draw_cymbal(
         self, canvas: Canvas, at: kit.Point, radius: float, age_s: float, thick: float
     ) -> None:
-        """Draw a cymbal around its middle; it rocks on its stand after a blow."""
+        """Draw a cymbal around its middle, rocking on its stand after a blow."""
         rock = 0.16 * np.sin(22 * age_s) * np.exp(-3 * age_s)
         kit.limb(canvas, at, (at[0], at[1] + 1.3 * self.tall), thick, self.shell)
         kit.oval(canvas, at, (radius * 1.1, radius * self.flat * 0.6), self.brass, rock)
 
 
 def drum(rng: np.random.Generator, stage: Stage) -> kit.Take:
-    """Let two sticks play up to four drums and cymbals."""
+    """Play up to four drums and cymbals with two sticks."""
     n = int(rng.integers(2, 5))
     size = kit.size_px(rng, stage, 0.15, 0.65)
     middle = kit.place(rng, stage, 1.2 * size, 1.1 * size)
@@ -108,20 +108,20 @@ def _sticks(
     which: NDArray[np.int64],
     spots: Sequence[kit.Point],
 ) -> tuple[list[tuple[kit.Track, kit.Track, kit.Track, float]], NDArray[np.float64]]:
-    """Share blows out to two sticks.
+    """Distribute blows over two sticks.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        times: Of the blows (s).
-        which: Drum that each blow meets.
-        spots: Where the drums are, from left to right.
+        stage: Canvas and duration.
+        times: Times of the blows (s).
+        which: Index of the drum of each blow.
+        spots: Positions of the drums, from left to right.
 
     Returns:
         Height (0 touching, 1 highest), x and y of the tip, and side (-1 left, 1 right) of each
-        stick that plays; how loud each blow is.
+        playing stick; loudness of each blow.
     """
-    # The left stick plays what lies left, except now and then.
+    # The left stick plays the left drums, with exceptions.
     reach = which + rng.uniform(-1, 1, len(times))
     stick_of = (reach >= (len(spots) - 1) / 2).astype(int)
     sticks, loudness = [], np.ones(len(times))

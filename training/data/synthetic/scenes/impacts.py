@@ -1,4 +1,4 @@
-"""Things that fall freely and strike: bouncing balls, dropped objects, dribbling."""
+"""Impacts of falling things: bouncing balls, dropped objects, dribbling."""
 
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ from training.data.synthetic.scenes.struck_sounds import (
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """What falls: a box with a stripe (0) or a core (1), or an oval (2).
+    """A falling thing: a box with a stripe (0) or a core (1), or an oval (2).
 
     Attributes:
-        size_px: Length of its longer side.
-        flat: Its shorter side as a share of that.
-        shape: One of the above.
-        colours: Of the thing, and of the stripe or core.
+        size_px: Length of the longer side.
+        flat: Shorter side, as a share of the longer side.
+        shape: 0, 1 or 2, as above.
+        colours: Colours of the thing, and of the stripe or core.
     """
 
     size_px: float
@@ -34,13 +34,13 @@ class _Thing:
     colours: tuple[kit.Colour, kit.Colour]
 
     def reach_px(self, angle: float) -> float:
-        """Return how far it reaches below its centre when turned by an angle (rad)."""
+        """Extent below the centre if turned by an angle (rad)."""
         if self.shape == 2:
             return self.size_px / 2 * float(np.hypot(np.cos(angle) * self.flat, np.sin(angle)))
         return self.size_px / 2 * float(abs(np.cos(angle)) * self.flat + abs(np.sin(angle)))
 
     def draw(self, canvas: Canvas, at: kit.Point, angle: float) -> None:
-        """Draw it around a point, turned by an angle (rad)."""
+        """Draw the thing around a point, turned by an angle (rad)."""
         size, flat, (colour, second) = self.size_px, self.flat, self.colours
         if self.shape == 2:
             kit.oval(canvas, at, (size / 2, flat * size / 2), colour, angle)
@@ -54,12 +54,12 @@ class _Thing:
 
 @dataclass(frozen=True, slots=True)
 class _Fall:
-    """How a thing is lifted and dropped again and again.
+    """Motion of a thing, lifted and dropped repeatedly.
 
     Attributes:
-        height: Over the floor, 0 to 1.
-        turn: Of the thing, in radians.
-        hand: Height of the hand, beyond 1 while it is away.
+        height: Height above the floor, 0 to 1.
+        turn: Rotation of the thing, in radians.
+        hand: Height of the hand, beyond 1 while away.
         contacts: Time (s) and speed (0 to 1) of each hit of the floor.
     """
 
@@ -103,13 +103,13 @@ def _dropped_objects(rng: np.random.Generator, stage: Stage) -> kit.Take:
 
 
 def _fall(rng: np.random.Generator, stage: Stage, fall_s: float, keep: float) -> _Fall:
-    """Let a thing be lifted, turned, dropped, and rebound until it lies flat.
+    """Lift, turn and drop a thing; it rebounds until it lies flat.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        fall_s: How long it falls from the greatest height.
-        keep: Share of the speed that is left after a rebound.
+        stage: Canvas and duration.
+        fall_s: Duration of the fall from the greatest height.
+        keep: Speed after a rebound, as a share of the speed before.
     """
     heights: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]
     turns: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]

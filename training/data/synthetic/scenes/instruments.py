@@ -15,7 +15,7 @@ from training.data.synthetic.scenes.strings import perform_plucked_strings
 def _note_levels(
     rng: np.random.Generator, stage: Stage, gap_s: float, attack_s: float, decay_s: float
 ) -> sounds.Curve:
-    """Return the level of a part: notes that rise within an attack and die away."""
+    """Level of a part: notes with an attack and a decay."""
     times = sounds.curve_times(stage)
     values = np.zeros(len(times))
     for start in sounds.event_times(rng, stage, gap_s, 0.1):
@@ -103,7 +103,7 @@ def _key_tone(rng: np.random.Generator, kind: int, pitch_hz: float, hold_s: floa
 
 
 def _chords(rng: np.random.Generator, n_chords: int, n_keys: int) -> list[tuple[int, ...]]:
-    """Return the keys of one to three fingers of a hand that moves along the keyboard."""
+    """Draw chords of one to three keys for a hand moving along the keyboard."""
     chords = []
     home = int(rng.integers(n_keys))
     for _ in range(n_chords):
@@ -116,10 +116,10 @@ def _chords(rng: np.random.Generator, n_chords: int, n_keys: int) -> list[tuple[
 def _pressed(
     times: sounds.Floats, holds: sounds.Floats, down_s: float, t: float
 ) -> tuple[int, float, float]:
-    """Return the chord that matters, how far its keys are down, how high the hand is."""
+    """Current chord, depth of its keys, and height of the hand."""
     index, past, future = sounds.since(times, t)
     if future < down_s and index + 1 < len(times):
-        # The finger falls ever faster and takes the key along over its last stretch.
+        # The finger falls with acceleration and presses the key in the last part of the fall.
         fall = (1 - future / down_s) ** 2
         return index + 1, max(0.0, (fall - 0.4) / 0.6), 1 - fall
     if index < 0:
@@ -134,7 +134,7 @@ def _piano(rng: np.random.Generator, stage: Stage) -> Performance:
     strengths = np.exp(rng.uniform(np.log(0.25), 0, len(times)))
     gaps = np.diff(times, append=times[-1] + 1)
     down_s, depth = float(rng.uniform(0.05, 0.11)), float(rng.uniform(0.12, 0.3))
-    # A finger has to be up again before it can fall.
+    # A finger must rise before the next fall.
     holds = np.maximum(np.minimum(gaps - down_s - 0.08, rng.uniform(0.1, 0.7, len(times))), 0.03)
     lowest = 110 * 2 ** float(rng.uniform(0, 2))
     scale = np.cumsum(rng.choice([1, 2, 2], n_keys))
@@ -176,7 +176,7 @@ def _piano(rng: np.random.Generator, stage: Stage) -> Performance:
 
 
 def _shakes(rng: np.random.Generator, stage: Stage) -> tuple[sounds.Curve, sounds.Floats]:
-    """Return the place of a shaken thing and how hard its filling is thrown (1 kHz, 0 to 1)."""
+    """Draw the position of a shaken thing, and the force on its filling (1 kHz, 0 to 1)."""
     times = sounds.curve_times(stage)
     place = np.zeros(len(times))
     throw = np.zeros(len(times))
@@ -189,7 +189,7 @@ def _shakes(rng: np.random.Generator, stage: Stage) -> tuple[sounds.Curve, sound
         x = np.clip((times[first:last] - (end - move)) / move, 0, 1)
         place[first:last] = level + (new - level) * x**2 * (3 - 2 * x)
         if new != 0:
-            # Beads fly on when the hand turns round and hit the wall at that moment.
+            # Beads hit the wall at the moment the hand reverses.
             power = (abs(new - level) / (move / 0.15)) ** 1.5
             past = np.maximum(times[last : last + 120] - end, 0)
             throw[last : last + 120] += power * np.exp(-past / 0.02)

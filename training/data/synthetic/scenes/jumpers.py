@@ -1,4 +1,4 @@
-"""Cartoon creatures that jump, land, and babble."""
+"""Jumping, landing and babbling cartoon creatures."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, s
 
 
 def _swing(past_s: float, period_s: float) -> float:
-    """Return a jerk of peak about 1 that swings back and dies out."""
+    """Decaying swing with a peak of about 1."""
     if not 0 <= past_s < 4 * period_s:
         return 0.0
     return float(1.6 * np.exp(-past_s / (0.5 * period_s)) * np.sin(2 * np.pi * past_s / period_s))
@@ -29,7 +29,7 @@ def _boing(rng: np.random.Generator, strength: float) -> sounds.Floats:
 def _babble(
     rng: np.random.Generator, start: float, end: float, pitch_hz: float, track: sounds.Floats
 ) -> list[Span]:
-    """Speak syllables onto the track and return when and how far the mouth opens."""
+    """Add babbled syllables to the track; returns the times and sizes of the mouth openings."""
     spans: list[Span] = []
     time, lead = start, float(rng.uniform(0.0, 0.06))
     while time < end:
@@ -51,7 +51,7 @@ def _babble(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Jumps:
-    """When it leaves the ground, how high, and for how long."""
+    """Times, heights and durations of jumps."""
 
     acts: sounds.Floats
     heights: sounds.Floats
@@ -60,7 +60,7 @@ class _Jumps:
     crouch_s: float
 
     def posture(self, t: float) -> tuple[float, float]:
-        """Return how high it is and how far it is stretched (below 0: squashed)."""
+        """Height above the ground, and stretch (below 0: squash)."""
         index, past, future = sounds.since(self.acts, t)
         stretch = 0.02 * float(np.sin(2.4 * t))
         if index >= 0 and self.is_jump[index]:
@@ -70,7 +70,7 @@ class _Jumps:
                 return 5.6 * height * x * (1 - x), 0.3 * abs(1 - 2 * x) ** 1.5
             stretch -= 0.4 * height * _swing(past - flight, 0.3)
         if index + 1 < len(self.acts) and self.is_jump[index + 1] and future < self.crouch_s:
-            # It sinks, then pushes off and leaves the ground stretched.
+            # The creature squashes, then pushes off and leaves the ground stretched.
             x = 1 - future / self.crouch_s
             push = max(0.0, (x - 0.8) / 0.2) ** 2
             stretch += 0.3 * push - 0.3 * float(np.sin(np.pi * min(x / 0.8, 1)))
@@ -93,7 +93,7 @@ def _draw_eyes(
 
 
 def perform_cartoon_creature(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Let one jump with a boing and a thump, or babble."""
+    """A creature jumps with a boing and a thump, or babbles."""
     acts = sounds.event_times(rng, stage, 1.1, 0.75)
     heights, ends = rng.uniform(0.3, 1.0, len(acts)), np.append(acts[1:], acts[-1] + 1.2)
     talkative = float(rng.uniform(0.1, 0.7))

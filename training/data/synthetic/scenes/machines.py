@@ -1,4 +1,4 @@
-"""Machines whose parts move to and fro or in steps."""
+"""Machines with parts moving to and fro or in steps."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, s
 
 
 def _speeds(rng: np.random.Generator, stage: Stage, top_hz: float) -> sounds.Floats:
-    """Return turns per second at 1 kHz: never steady, with stops and starts."""
+    """Rotation speed in turns/s at 1 kHz: varying, with stops and starts."""
     times = sounds.curve_times(stage)
     pace = 0.65 + 0.35 * sounds.wander(rng, stage, 0.6).values
     runs = np.searchsorted(sounds.event_times(rng, stage, 0.9, 0.3), times) % 3 != 0
@@ -51,13 +51,13 @@ def _draw_engine(
 
 
 def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Run a piston, press or sewing machine that thumps at its lowest point."""
+    """Run a piston, press or sewing machine, with a thump at the lowest point."""
     look = str(rng.choice(["piston", "press", "needle"]))
     times = sounds.curve_times(stage)
     top_hz = {"piston": 4.0, "press": 1.8, "needle": 6.0}[look] * float(rng.uniform(0.7, 1.3))
     speed = _speeds(rng, stage, top_hz)
     turns = sounds.Curve(np.cumsum(speed) / sounds.CURVE_RATE_HZ + float(rng.random()))
-    # Its lowest point is reached with every full turn.
+    # Each full turn ends at the lowest point.
     first_turn, last_turn = int(np.ceil(turns.values[0])), int(turns.values[-1])
     low = log_uniform(rng, 60, 900)
     knock = sounds.click(
@@ -87,7 +87,7 @@ def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
 
 
 def perform_printer(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Step a print head along its lines; it buzzes while it moves."""
+    """Step a print head along its lines, buzzing while in motion."""
     starts, times = sounds.event_times(rng, stage, 0.32, 0.14), sounds.curve_times(stage)
     place, lines = np.full(len(times), -1.0), np.zeros(len(times))
     track = np.zeros(stage.n_samples)

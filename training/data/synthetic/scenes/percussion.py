@@ -1,4 +1,4 @@
-"""Things struck by hand or stick, and what ticks: drums, metronome, clapping hands, knocks."""
+"""Percussion by hand or stick, and ticking: drums, metronome, hand claps, knocks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def _swung(
     widest: float,
     ticks_in_middle: bool,
 ) -> kit.Track:
-    """Return the angle of an arm (rad) that ticks in the middle or at the ends of its way."""
+    """Angle of an arm (rad), ticking in the middle or at the ends of its swing."""
     keys: list[kit.Key] = []
     side, usual = 1.0, float(np.median(np.diff(times)))
     for t, following in zip(times, np.append(times[1:], times[-1] + usual), strict=True):

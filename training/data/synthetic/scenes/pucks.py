@@ -1,4 +1,4 @@
-"""Pucks that glide without friction and collide."""
+"""Colliding pucks, gliding without friction."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ Meeting = tuple[float, float, float, float]
 
 
 def collide(rng: np.random.Generator, stage: Stage) -> kit.Take:
-    """Let pucks or billiard balls glide on a table and meet."""
+    """Glide pucks or billiard balls on a table until they collide."""
     wide = min(kit.size_px(rng, stage, 0.35, 1.5), 0.95 * stage.width_px)
     tall = min(wide * float(rng.uniform(0.45, 0.8)), 0.95 * stage.height_px)
     n = int(rng.integers(2, 6))
@@ -61,7 +61,7 @@ def _disc(
 def _glide(
     rng: np.random.Generator, stage: Stage, n: int, radius: float, area: kit.Point, pace: float
 ) -> tuple[list[tuple[kit.Track, kit.Track]], list[Meeting], list[Meeting]]:
-    """Let n pucks glide without friction: their ways, their meetings, and hits of the cushion."""
+    """Simulate n pucks without friction: paths, collisions, and hits of the cushion."""
     room = np.array(area) - 2 * radius
     at = rng.uniform(0, 1, (n, 2)) * room + radius
     for i in range(1, n):
@@ -105,15 +105,15 @@ def _glide(
 def _times_to_meet(
     gap: NDArray[np.float64], closing: NDArray[np.float64], radius: float
 ) -> NDArray[np.float64]:
-    """Return when pairs of pucks touch: the first root of |gap + closing * t| = 2 * radius.
+    """Times of contact of pairs of pucks: the first root of |gap + closing * t| = 2 * radius.
 
     Args:
-        gap: (N, 2) from one to the other (px).
-        closing: (N, 2) its change (px/s).
-        radius: Of all pucks (px).
+        gap: (N, 2) vector from one puck to the other (px).
+        closing: (N, 2) change of the gap (px/s).
+        radius: Radius of all pucks (px).
 
     Returns:
-        (N,) seconds; infinite for those that do not.
+        (N,) seconds; infinite for pairs without contact.
     """
     along, squared = (gap * closing).sum(1), (closing**2).sum(1)
     inside = along * along - squared * ((gap**2).sum(1) - 4 * radius**2)

@@ -1,4 +1,4 @@
-"""Signals: flashes with beeps, blinkers, fireworks; balloon pops are held out."""
+"""Signals: flashes with beeps, blinkers, fireworks; balloon pops are for calibration only."""
 
 import cv2
 import numpy as np
@@ -78,7 +78,7 @@ def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
         elif look == "bar":
             pen.box(0, 0, 1.3, 0.35, frame)
             pen.box(0, 0, 0.12, 0.35, blend(off, on, lit))
-            # The marker is in the middle at every beep and turns between them.
+            # The marker crosses the middle at every beep and reverses in between.
             pen.box(1.2 * np.sin(2 * np.pi * phase), 0, 0.05, 0.5, mark)
         else:
             _draw_counter(pen, blend(frame, on, 0.7 * lit), off, mark, phase, (1000 - index) % 10)
@@ -208,7 +208,7 @@ def _balloon_pops(rng: np.random.Generator, stage: Stage) -> Performance:
     n_places = int(rng.integers(1, 6))
     places = np.empty(len(times), np.intp)
     for index in range(len(times)):
-        # A balloon needs time to be seen before it goes.
+        # A balloon is visible for a while before it pops.
         ready = [
             p for p in range(n_places) if p not in places[max(0, index - n_places + 1) : index]
         ]

@@ -1,4 +1,4 @@
-"""Figures that walk, and players who hit a ball to each other."""
+"""Walking figures, and players of a ball game with rackets."""
 
 from collections.abc import Sequence
 
@@ -80,19 +80,20 @@ def _exchange(
     size: float,
     bounces: bool,
 ) -> tuple[kit.Track, kit.Track, list[tuple[int, float, float]]]:
-    """Let a ball fly between the places where it is hit, over the floor or in arcs.
+    """Path of a ball between the points of the hits, bouncing off the floor or in arcs.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        times: Of the hits (s).
-        spots: Where the ball is then (px).
-        floor: Its y (px).
+        stage: Canvas and duration.
+        times: Times of the hits (s).
+        spots: Positions of the ball at the hits (px).
+        floor: y of the floor (px).
         size: Height of a player (px).
-        bounces: Most flights touch the floor.
+        bounces: True if most flights touch the floor.
 
     Returns:
-        Where the ball is (x, y), and each touch of the floor: hit before, time (s), x.
+        Position of the ball (x, y), and each touch of the floor: index of the preceding hit, time
+        (s), x.
     """
     xs: list[kit.Key] = []
     ys: list[kit.Key] = []
@@ -123,7 +124,7 @@ def _draw_player(
     turn: float,
     colours: tuple[kit.Colour, kit.Colour, kit.Colour],
 ) -> None:
-    """Draw who holds a racket, from the left (-1) or right (1), leaning with its angle (rad)."""
+    """Draw a player on the left (-1) or right (1), leaning with the angle of the racket (rad)."""
     shirt, legs, skin = colours
     hip = grip[0] + side * 0.75 * size, floor - 0.8 * size
     chest = hip[0] - side * 0.05 * size - side * 0.1 * size * turn, hip[1] - 0.7 * size
@@ -143,7 +144,7 @@ def _swinger(
     ys: NDArray[np.float64],
     side: float,
 ) -> tuple[kit.Track, kit.Track, kit.Track, float]:
-    """Return the angle of a racket (0 at the hit, less before) and where its middle hits."""
+    """Angle of a racket (0 at the hit, negative before), and the position of its middle."""
     angle: list[kit.Key] = [(-9.0, -0.2, kit.SMOOTH)]
     ways: tuple[list[kit.Key], list[kit.Key]] = ([], [])
     for t, fall, *spot in zip(times, swing_s, xs, ys, strict=True):

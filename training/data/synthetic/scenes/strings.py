@@ -1,4 +1,4 @@
-"""Strings that a hand strums or picks."""
+"""Strings, strummed or picked by a hand."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def _string_tone(
 def _plucks(
     rng: np.random.Generator, strokes: sounds.Floats, strengths: sounds.Floats, n_strings: int
 ) -> list[list[tuple[int, float, float]]]:
-    """Return for every stroke of the hand: (string, time s, strength) of each string it meets."""
+    """Draw the plucks of every stroke of the hand: (string, time s, strength) per string."""
     picks, plucks = rng.random() < 0.4, []
     for index, (stroke, strength) in enumerate(zip(strokes, strengths, strict=True)):
         order = list(range(n_strings))[:: (1, -1)[index % 2]]
@@ -37,7 +37,7 @@ def _plucks(
 
 
 def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Let a hand strum or pick up to six strings that are seen to swing."""
+    """Strum or pick up to six visibly swinging strings."""
     n_strings = int(rng.integers(1, 7))
     strokes = sounds.event_times(rng, stage, 0.6, 0.42)
     lowest, decay = 80 * 2 ** float(rng.uniform(0, 2)), float(rng.uniform(0.15, 0.7))
@@ -76,7 +76,7 @@ def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performan
             power = float(hits[string][1][index]) if index >= 0 else 0.0
             width = amplitude * power * np.exp(-past / decay)
             beat = np.cos(2 * np.pi * flicker_hz * past)
-            # Too fast for any camera: a blurred belly with a few of its phases.
+            # Too fast for cameras: a blurred envelope with a few phases.
             swept = np.concatenate([width * bulge, -width * bulge[::-1]])
             belly = np.stack([np.concatenate([along, along[::-1]]), y + swept], axis=1)
             pen.polygon(belly, blend(wood, wire, 0.5))

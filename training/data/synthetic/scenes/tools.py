@@ -241,15 +241,15 @@ def _flipped(
     size: float,
     reach: float,
 ) -> tuple[list[kit.Track], kit.Track, kit.Track]:
-    """Let a finger flip switches: where each stands, -1 (up) to 1 (down), and the finger (x, y).
+    """Flip switches with a finger: position of each lever, -1 (up) to 1 (down), and finger (x, y).
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        flips: When (s) which switch reaches its other side, and how long its lever travels (s).
-        centres: Of the switches.
+        stage: Canvas and duration.
+        flips: Time (s) of each flip's end, index of the switch, and travel time of the lever (s).
+        centres: Centres of the switches.
         size: Length of a switch (px).
-        reach: How far from a centre it is touched, as a share of that.
+        reach: Distance of the touched point from the centre, as a share of the length.
     """
     ups = rng.choice([-1.0, 1.0], len(centres))
     switch_keys: list[list[kit.Key]] = [[(-9.0, up, kit.SMOOTH)] for up in ups]

@@ -1,4 +1,4 @@
-"""Blows that are not trained on: colliding pucks, typing fingers, a door that slams."""
+"""Impacts not used for training: colliding pucks, typing fingers, a slamming door."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def _finger(
     home: kit.Point,
     pitch: float,
 ) -> tuple[kit.Track, kit.Track]:
-    """Return where the tip of a finger is: at home, or over and then on the keys it presses."""
+    """Position of a fingertip: at rest, above a key, or pressing the key."""
     idle = kit.sway(rng, 0.3 * pitch)
     xs: list[kit.Key] = [(-9.0, home[0], kit.SMOOTH)]
     ys: list[kit.Key] = [(-9.0, home[1], kit.SMOOTH)]
@@ -158,17 +158,17 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
 def _slammed(
     rng: np.random.Generator, stage: Stage, slam: Voice, latch: Voice, at: kit.Point
 ) -> tuple[kit.Track, list[kit.Hit]]:
-    """Open a door and slam it, again and again.
+    """Open and slam a door repeatedly.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
+        stage: Canvas and duration.
         slam: Sound of the door against its frame.
-        latch: Sound of its latch.
-        at: Where it is heard.
+        latch: Sound of the latch.
+        at: Position of the sounds.
 
     Returns:
-        How far it is open (rad), and all its sounds.
+        Opening angle (rad), and all sounds.
     """
     angles: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]
     hits: list[kit.Hit] = []
@@ -198,7 +198,7 @@ def _slammed(
 
 
 def _creak(rng: np.random.Generator, length_s: float) -> Voice:
-    """Return stick and slip of a hinge: pulses at a wandering rate through a narrow band."""
+    """Generate stick and slip of a hinge: pulses at a wandering rate through a narrow band."""
     n = max(round(length_s * SOUND_RATE_HZ), 2400)
     rate = float(rng.uniform(30, 140)) * np.exp(0.5 * np.sin(np.linspace(0, rng.uniform(2, 9), n)))
     phase = np.cumsum(rate) / SOUND_RATE_HZ

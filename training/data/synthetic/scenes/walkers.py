@@ -1,4 +1,4 @@
-"""Figures that walk."""
+"""Walking figures."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from training.data.synthetic.scenes.struck_sounds import RUBBER, STONE, THUD, WO
 
 @dataclass(frozen=True, slots=True)
 class _Walker:
-    """What somebody looks like from the side; lengths in pixels, but `sole` a share of the size."""
+    """Look of a person from the side; lengths in pixels, `sole` as a share of the size."""
 
     size_px: float
     thick_px: float
@@ -33,7 +33,7 @@ class _Walker:
         look: float,
         is_near: bool,
     ) -> None:
-        """Draw a leg and its shoe, whose toe is turned down by an angle (rad)."""
+        """Draw a leg and its shoe, with the toe turned down by an angle (rad)."""
         size, sole = self.size_px, self.sole
         colour = self.trousers if is_near else self.far_trousers
         knee = _knee(hip, ankle, 0.25 * size, look)
@@ -43,12 +43,12 @@ class _Walker:
         kit.polygon(canvas, kit.turned(np.array(outline) * (look, 1), toe, ankle, size), self.shoe)
 
     def draw_arm(self, canvas: Canvas, shoulder: kit.Point, swing: float) -> None:
-        """Draw an arm whose hand is before or behind the shoulder (px)."""
+        """Draw an arm with the hand before or behind the shoulder (px)."""
         hand = shoulder[0] + swing, shoulder[1] + 0.26 * self.size_px
         kit.limb(canvas, shoulder, hand, 0.6 * self.thick_px, self.shirt)
 
     def draw_trunk(self, canvas: Canvas, hip: kit.Point, shoulder: kit.Point, look: float) -> None:
-        """Draw the body and a head that looks to the left (-1) or right (1)."""
+        """Draw the body, and a head looking left (-1) or right (1)."""
         size = self.size_px
         kit.limb(canvas, hip, shoulder, 1.5 * self.thick_px, self.shirt)
         head = shoulder[0] + look * 0.01 * size, shoulder[1] - 0.11 * size
@@ -58,7 +58,7 @@ class _Walker:
 
 
 def walk(rng: np.random.Generator, stage: Stage) -> kit.Take:
-    """Let somebody walk on the spot or to and fro; now and then only the legs are seen."""
+    """A person walks on the spot or to and fro; sometimes only the legs are visible."""
     size = kit.size_px(rng, stage, 0.1, 0.75)
     times = kit.event_times(rng, stage, 0.52, 0.26)
     goes_across, only_legs = rng.random() < 0.5, rng.random() < 0.4
@@ -115,18 +115,18 @@ def _steps(
     step: float,
     room: float,
 ) -> tuple[list[float], kit.Track, kit.Track]:
-    """Walk from the middle on, with a turn wherever there is no room for a further step.
+    """Walk from the middle, turning around at the end of the room.
 
     Args:
-        stage: Gives the length of the clip.
-        times: When a foot is set down (s).
-        middle_x: Where it begins (px).
+        stage: Canvas and duration.
+        times: Times of the footfalls (s).
+        middle_x: Start position (px).
         facing: -1 to the left, 1 to the right.
         step: Length of a step (px).
-        room: How far the feet may come from the middle (px).
+        room: Largest distance of the feet from the middle (px).
 
     Returns:
-        Where each foot is set down, where the body is, and where it faces (px, px, -1 to 1).
+        Positions of the footfalls, position of the body, and its direction (px, px, -1 to 1).
     """
     at = middle_x
     spots: list[float] = []
@@ -151,7 +151,7 @@ def _foot(
     spots: list[float],
     lifts: NDArray[np.float64],
 ) -> tuple[kit.Track, kit.Track, kit.Track]:
-    """Return where a foot is, how high, and how far its toe is turned down, over time."""
+    """Position, height and toe angle of a foot over time."""
     xs, ups, toes = (
         [(-9.0, spots[0], kit.SMOOTH)],
         [(-9.0, 0.0, kit.SMOOTH)],
