@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 DOWNLOADS_NAME = ".downloads"
 """Folder of incomplete downloads; no model's name begins with a dot."""
 
-_TAKEN = frozenset({AUTO, BUILTIN, CLASSICAL})
+_RESERVED = frozenset({AUTO, BUILTIN, CLASSICAL})
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
@@ -247,7 +247,7 @@ class ModelStore:
                 f"{model_id!r} cannot be the name of a model; use up to 64 letters, digits, dots, "
                 "hyphens and underscores, with a letter or digit at both ends."
             )
-        if model_id in _TAKEN:
+        if model_id in _RESERVED:
             raise CheckpointError(
                 f"{model_id} is a reserved name; choose another name for the model."
             )
@@ -261,7 +261,7 @@ class ModelStore:
     def _free_id(self, stem: str) -> str:
         """Make a free name from a file name; ids and aliases of published models are reserved."""
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:58].strip("._-") or "model"
-        reserved = _TAKEN.union(*((entry.id, entry.alias) for entry in CATALOG))
+        reserved = _RESERVED.union(*((entry.id, entry.alias) for entry in CATALOG))
         candidates = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
         return next(
             name

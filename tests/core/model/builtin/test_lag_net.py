@@ -73,7 +73,7 @@ def test_motion_is_where_the_picture_changes(network: LagNet) -> None:
     seen = network.encode_video(grey)
     change, jolt = seen.motion[0, :, :, seen.scales == 0].reshape(3, 2, 8, 8).unbind(1)
     assert [video.any().item() for video in change] == [False, True, False]
-    # What begins and ends to move jolts twice.
+    # A motion that starts and stops has two jolts.
     assert [video.any().item() for video in jolt] == [False, True, True]
     assert change[1].nonzero().tolist() == jolt[2].nonzero().tolist() == [[1, 3]]
 

@@ -19,7 +19,7 @@ def shapes_of(kind: CheckpointKind) -> dict[str, tuple[int, ...]]:
 
 
 def weights_of(kind: CheckpointKind, dtype: torch.dtype = torch.float32) -> Weights:
-    """All weights in full size, each a single number on the disk."""
+    """All weights in full size, each stored as a single number."""
     return {
         name: torch.tensor(0.5, dtype=dtype).expand(shape)
         for name, shape in shapes_of(kind).items()
@@ -27,7 +27,7 @@ def weights_of(kind: CheckpointKind, dtype: torch.dtype = torch.float32) -> Weig
 
 
 def as_published(kind: CheckpointKind, weights: Weights) -> dict[str, object]:
-    """The layout of training checkpoints: OmegaConf objects, NumPy scalars, optimizer state."""
+    """Layout of training checkpoints: OmegaConf objects, NumPy scalars, optimizer state."""
     config = OmegaConf.create(
         {
             "data": {"num_off_cls": 21, "vids_path": None},

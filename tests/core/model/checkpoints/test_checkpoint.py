@@ -134,7 +134,7 @@ def test_failed_saving_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def large_tmp_path() -> Iterator[Path]:
-    """A folder that does not outlive the test, as those of pytest do."""
+    """A folder deleted right after the test; pytest keeps its own folders."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         yield Path(name)
 

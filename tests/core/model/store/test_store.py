@@ -25,7 +25,7 @@ from core.progress import Progress
 
 @pytest.fixture(autouse=True)
 def narrow_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a network of 24 channels and one block per tower stand for the published one."""
+    """Replace the published network by one of 24 channels and one block per tower."""
     narrow = functools.partial(Synchformer, width=24, depth=1)
     monkeypatch.setattr(refusals, "Synchformer", narrow)
     expected_shapes.cache_clear()
@@ -311,5 +311,5 @@ def test_cancelled_download_installs_nothing_and_goes_on_later(
         store.download(known, CancelsTheCheck())
     assert store.installed() == ()
     path.unlink()
-    # The server has it no more: what had arrived is enough.
+    # The file is gone from the server; the completed download is used.
     assert store.download(known).id == known.id
