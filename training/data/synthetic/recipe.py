@@ -8,10 +8,10 @@ import numpy as np
 
 from training.data.synthetic.backdrop import BackdropStyle, draw_backdrop
 from training.data.synthetic.camera import CameraStyle, draw_camera
-from training.data.synthetic.catalogue import scenes_for
 from training.data.synthetic.distractors import draw_moving
 from training.data.synthetic.encode import Encoding, draw_encoding
 from training.data.synthetic.performance import Scene, Stage, Use
+from training.data.synthetic.scene_list import scenes_for
 from training.data.synthetic.soundtrack import SoundtrackStyle, draw_soundtrack
 
 _USES = {

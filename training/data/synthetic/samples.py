@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from core.media.decoder import ClipDecoder
 from core.media.probe import probe
-from training.data.synthetic.catalogue import all_scenes
 from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.recipe import SPLIT_OF, recipe_of
 from training.data.synthetic.render import render_clip
+from training.data.synthetic.scene_list import all_scenes
 
 _TILE_PX = 160
 _STRIP_PX = 40

@@ -11,13 +11,13 @@ from training.data.synthetic.scenes import (
     signals,
     strikes,
     tools,
-    unseen_blows,
+    unseen_impacts,
 )
 
 _MODULES = (
     impacts,
     tools,
-    unseen_blows,
+    unseen_impacts,
     percussion,
     strikes,
     signals,

@@ -11,7 +11,7 @@ from training.data.synthetic.render import produce, render_clip
 
 
 def _plain(scene, index=0, rate=Fraction(25), sub_frames=1):
-    """Take away what would hide the flashes; keep the frame rate under test."""
+    """Remove everything that hides the flashes; keep the frame rate under test."""
     recipe = recipe_of(scene, "train", index)
     return dataclasses.replace(
         recipe,

@@ -116,7 +116,7 @@ def bounce(rng: np.random.Generator, stage: Stage) -> kit.Take:
         colour = kit.random_colour(rng)
         soft = 0.25 if material in (RUBBER, THUD) else 0.05
         contacts = np.array([t for t, _, _ in path.floor_hits])
-        ball = _Ball(radius, (colour, kit.beside(rng, colour)), int(rng.integers(4)))
+        ball = _Ball(radius, (colour, kit.other_colour(rng, colour)), int(rng.integers(4)))
         balls.append((ball, path, soft, contacts, float(rng.uniform(-9, 9))))
 
     def paint(canvas: Canvas, time_s: float) -> None:
@@ -145,7 +145,7 @@ def dribble(rng: np.random.Generator, stage: Stage) -> kit.Take:
     height, palm, loudness = _dribbled(rng, stage, times, float(rng.uniform(0.16, 0.3)))
     sound = voice(rng, RUBBER if rng.random() < 0.7 else THUD)
     colour, shirt, trousers = (kit.random_colour(rng) for _ in range(3))
-    mark, skin = kit.beside(rng, colour), kit.skin_colour(rng)
+    mark, skin = kit.other_colour(rng, colour), kit.skin_colour(rng)
     ball, has_body = _Ball(radius, (colour, mark), int(rng.integers(4))), rng.random() < 0.75
     walk, drift = kit.sway(rng, 0.08 * size), kit.sway(rng, 0.02 * size)
     spin = float(rng.uniform(-4, 4))

@@ -37,10 +37,10 @@ def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
             track, _bark_sound(rng, pitch * (0.85 + 0.3 * strength), lasting, rough), time, strength
         )
         spans.append((time - lead, lead + 1.1 * lasting, strength))
-    jaw = sounds.humps(stage, spans, 0.45)
+    jaw = sounds.openings(stage, spans, 0.45)
     jerk = jerks(stage, spans, float(rng.uniform(0.18, 0.3)))
     look, nod, wag = (sounds.wander(rng, stage, period) for period in (0.7, 0.9, 0.15))
-    blinks = sounds.humps(stage, [(t, 0.14, 1.0) for t in sounds.event_times(rng, stage, 1.5)])
+    blinks = sounds.openings(stage, [(t, 0.14, 1.0) for t in sounds.event_times(rng, stage, 1.5)])
     pant_hz, pants = float(rng.uniform(3, 5)), 0.12 * float(rng.random() < 0.35)
     spot = cast(rng, stage, 1.9, 1.5, 0.06)
     fur, belly, collar, tongue = palette(rng, 4)

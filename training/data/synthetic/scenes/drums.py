@@ -68,7 +68,11 @@ def drum(rng: np.random.Generator, stage: Stage) -> kit.Take:
     which = rng.integers(0, n, len(times))
     sticks, loudness = _sticks(rng, stage, times, which, spots)
     shell, skin, wood, hand = (kit.random_colour(rng) for _ in range(4))
-    skin, hand, brass = kit.beside(rng, shell, 30), kit.skin_colour(rng), kit.random_colour(rng)
+    skin, hand, brass = (
+        kit.other_colour(rng, shell, 30),
+        kit.skin_colour(rng),
+        kit.random_colour(rng),
+    )
     lift, long = float(rng.uniform(0.2, 0.45)) * size, float(rng.uniform(0.35, 0.6)) * size
     drum_set = _DrumSet(
         float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.15, 0.4)) * size, shell, skin, brass

@@ -193,7 +193,7 @@ def random_colour(rng: np.random.Generator) -> Colour:
     return int(r), int(g), int(b)
 
 
-def beside(rng: np.random.Generator, colour: Colour, least: float = 18) -> Colour:
+def other_colour(rng: np.random.Generator, colour: Colour, least: float = 18) -> Colour:
     """Draw a colour with low to high contrast to another."""
     step = rng.uniform(least, 150) * (1 if sum(colour) < 3 * rng.uniform(90, 165) else -1)
     r, g, b = np.clip(np.array(colour) + step + rng.normal(0, 14, 3), 0, 255)

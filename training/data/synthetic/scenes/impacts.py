@@ -80,7 +80,7 @@ def _dropped_objects(rng: np.random.Generator, stage: Stage) -> kit.Take:
     flat, shape = float(rng.uniform(0.08, 0.5)), int(rng.integers(3))
     fall = _fall(rng, stage, fall_s, keep)
     colour, hand = kit.random_colour(rng), kit.skin_colour(rng)
-    second, ground = kit.beside(rng, colour), kit.random_colour(rng)
+    second, ground = kit.other_colour(rng, colour), kit.random_colour(rng)
     has_hand, has_ground = rng.random() < 0.6, rng.random() < 0.6
     drift = kit.sway(rng, 0.05 * size)
     thing = _Thing(size, flat, shape, (colour, second))

@@ -112,11 +112,11 @@ def perform_cartoon_creature(rng: np.random.Generator, stage: Stage) -> Performa
         elif rng.random() < 0.85:
             spans += _babble(rng, act, end - 0.3, pitch, track)
     mouth, look, lean = (
-        sounds.humps(stage, spans),
+        sounds.openings(stage, spans),
         sounds.wander(rng, stage, 0.5),
         sounds.wander(rng, stage, 0.8),
     )
-    blinks = sounds.humps(stage, [(t, 0.14, 1.0) for t in sounds.event_times(rng, stage, 1.2)])
+    blinks = sounds.openings(stage, [(t, 0.14, 1.0) for t in sounds.event_times(rng, stage, 1.2)])
     spot = cast(rng, stage, 1.2, 1.9, 0.08)
     skin, limbs, lips, pupil = palette(rng, 4)
     n_eyes, width = int(rng.integers(1, 4)), float(rng.uniform(0.6, 1))

@@ -36,7 +36,7 @@ def _metronome(rng: np.random.Generator, stage: Stage) -> kit.Take:
     middle = kit.place(rng, stage, 1.2 * size, 1.2 * size)
     pivot = middle[0], middle[1] + 0.4 * size
     case, face, rod, bob = (kit.random_colour(rng) for _ in range(4))
-    face, rod = kit.beside(rng, case), kit.beside(rng, face, 40)
+    face, rod = kit.other_colour(rng, case), kit.other_colour(rng, face, 40)
     bob_at, hangs = float(rng.uniform(0.35, 0.85)), float(rng.choice([-1, -1, 1]))
     if hangs > 0:
         pivot = middle[0], middle[1] - 0.4 * size
@@ -108,7 +108,7 @@ def _hand_claps(rng: np.random.Generator, stage: Stage) -> kit.Take:
     wide, tilt = float(rng.uniform(0.35, 0.75)), float(rng.uniform(-0.5, 0.5))
     share = float(rng.uniform(0.25, 0.75))
     skin, shirt, hair = kit.skin_colour(rng), kit.random_colour(rng), kit.random_colour(rng)
-    shade, sleeve = kit.beside(rng, skin, 12), kit.beside(rng, shirt)
+    shade, sleeve = kit.other_colour(rng, skin, 12), kit.other_colour(rng, shirt)
     drift, opens = kit.sway(rng, 0.04 * size), float(rng.uniform(0.1, 0.6))
     palm = [
         (0, 0.35),
@@ -168,7 +168,7 @@ def _knock(rng: np.random.Generator, stage: Stage) -> kit.Take:
     seen_from_side = rng.random() < 0.5
     at = middle[0] - side * 0.35 * size, middle[1]
     door, hand, sleeve = kit.random_colour(rng), kit.skin_colour(rng), kit.random_colour(rng)
-    panel, knuckle = kit.beside(rng, door, 12), kit.beside(rng, hand, 12)
+    panel, knuckle = kit.other_colour(rng, door, 12), kit.other_colour(rng, hand, 12)
     drop, drift = float(rng.uniform(0.1, 0.8)), kit.sway(rng, 0.03 * size)
 
     def paint(canvas: Canvas, time_s: float) -> None:

@@ -29,8 +29,8 @@ def collide(rng: np.random.Generator, stage: Stage) -> kit.Take:
     hits = [kit.Hit(t, v, knock, (left + x, top + y)) for t, v, x, y in meetings]
     hits += [kit.Hit(t, 0.35 * v, thump, (left + x, top + y)) for t, v, x, y in cushions]
     cloth, rim = kit.random_colour(rng), kit.random_colour(rng)
-    colours = [kit.beside(rng, cloth, 30) for _ in range(n)]
-    marks = [kit.beside(rng, colour, 30) for colour in colours]
+    colours = [kit.other_colour(rng, cloth, 30) for _ in range(n)]
+    marks = [kit.other_colour(rng, colour, 30) for colour in colours]
     is_spotted, has_table = rng.random() < 0.5, rng.random() < 0.7
 
     def paint(canvas: Canvas, time_s: float) -> None:

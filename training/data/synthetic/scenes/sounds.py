@@ -53,7 +53,7 @@ def wander(rng: np.random.Generator, stage: Stage, period_s: float) -> Curve:
     return Curve(knots[index] + ease * (knots[index + 1] - knots[index]))
 
 
-def humps(stage: Stage, spans: Sequence[tuple[float, float, float]], peak: float = 0.4) -> Curve:
+def openings(stage: Stage, spans: Sequence[tuple[float, float, float]], peak: float = 0.4) -> Curve:
     """Opening that rises and falls once per span of (start s, length s, height)."""
     times = curve_times(stage)
     values = np.zeros(len(times))

@@ -44,7 +44,11 @@ def _ball_game(rng: np.random.Generator, stage: Stage) -> kit.Take:
         for s in (-1.0, 1.0)
     ]
     ball, shirt, frame = (kit.random_colour(rng) for _ in range(3))
-    strung, skin, legs = kit.beside(rng, frame), kit.skin_colour(rng), kit.random_colour(rng)
+    strung, skin, legs = (
+        kit.other_colour(rng, frame),
+        kit.skin_colour(rng),
+        kit.random_colour(rng),
+    )
     radius, head = float(rng.uniform(0.07, 0.14)) * size, float(rng.uniform(0.45, 0.8)) * size
     has_players, has_floor = rng.random() < 0.75, rng.random() < 0.5
     has_net, ground = rng.random() < 0.4, kit.random_colour(rng)

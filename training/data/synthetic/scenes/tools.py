@@ -26,7 +26,11 @@ def _clapperboard(rng: np.random.Generator, stage: Stage) -> kit.Take:
     widest, thick = float(rng.uniform(0.3, 0.9)), float(rng.uniform(0.09, 0.16))
     side = float(rng.choice([-1, 1]))
     board = kit.random_colour(rng)
-    stripe, ink, hand = kit.beside(rng, board, 40), kit.beside(rng, board), kit.skin_colour(rng)
+    stripe, ink, hand = (
+        kit.other_colour(rng, board, 40),
+        kit.other_colour(rng, board),
+        kit.skin_colour(rng),
+    )
     lines = rng.uniform(0.1, 0.85, 4)
     slant = float(rng.uniform(-0.06, 0.06))
 
@@ -86,7 +90,7 @@ def _hammer(rng: np.random.Generator, stage: Stage) -> kit.Take:
     reach = float(rng.uniform(0.7, 1.1))
     steel, handle, hand, bench = (kit.random_colour(rng) for _ in range(4))
     hand = kit.skin_colour(rng)
-    sleeve, nail = kit.beside(rng, hand), kit.beside(rng, bench)
+    sleeve, nail = kit.other_colour(rng, hand), kit.other_colour(rng, bench)
     has_arm, has_nail = rng.random() < 0.75, rng.random() < 0.6
     bench_right = float(rng.uniform(0.3, 1.6))
 
@@ -131,7 +135,11 @@ def _chopping(rng: np.random.Generator, stage: Stage) -> kit.Take:
     board_y = middle[1] + 0.4 * size
     rocks, side = rng.random() < 0.5, float(rng.choice([-1, 1]))
     steel, board, food = (kit.random_colour(rng) for _ in range(3))
-    hand, handle, inside = kit.skin_colour(rng), kit.random_colour(rng), kit.beside(rng, food)
+    hand, handle, inside = (
+        kit.skin_colour(rng),
+        kit.random_colour(rng),
+        kit.other_colour(rng, food),
+    )
     travel, deep = float(rng.uniform(0, 0.25)), float(rng.uniform(0.12, 0.24))
     slices = rng.uniform(-0.6, 0.3, (12, 2)) * (1, 0.12)
     push, drift = kit.sway(rng, travel * size), kit.sway(rng, 0.02 * size)
@@ -203,7 +211,7 @@ def _switches(rng: np.random.Generator, stage: Stage) -> kit.Take:
     flips = list(zip(times, which, travel, strict=True))
     states, finger_x, finger_y = _flipped(rng, stage, flips, centres, size, reach)
     plate, knob, light, hand = (kit.random_colour(rng) for _ in range(4))
-    knob, hand = kit.beside(rng, plate, 30), kit.skin_colour(rng)
+    knob, hand = kit.other_colour(rng, plate, 30), kit.skin_colour(rng)
     has_lamp, has_finger = rng.random() < 0.3, rng.random() < 0.7
     lean = float(rng.uniform(-0.5, 0.5))
 

@@ -41,7 +41,7 @@ def _typing(rng: np.random.Generator, stage: Stage) -> kit.Take:
         for t, v, r, c, (x, y) in zip(times, levels, rows, columns, spots, strict=True)
     ]
     case, skin = kit.random_colour(rng), kit.skin_colour(rng)
-    cap, nail = kit.beside(rng, case), kit.beside(rng, skin, 10)
+    cap, nail = kit.other_colour(rng, case), kit.other_colour(rng, skin, 10)
     pressed_s, travel = float(rng.uniform(0.04, 0.09)), float(rng.uniform(0.12, 0.3)) * pitch
     down_s, width = float(rng.uniform(0.015, 0.035)), float(rng.uniform(0.35, 0.6)) * pitch
 
@@ -127,7 +127,7 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
     slam, latch = voice(rng, THUD), voice(rng, WOOD, 0.5)
     angle, hits = _slammed(rng, stage, slam, latch, (hinge + side * wide, middle[1]))
     wall, door, dark = kit.random_colour(rng), kit.random_colour(rng), kit.random_colour(rng)
-    panel, knob = kit.beside(rng, door, 12), kit.random_colour(rng)
+    panel, knob = kit.other_colour(rng, door, 12), kit.random_colour(rng)
     n_panels, frame = int(rng.integers(0, 4)), 0.06 * size
 
     def paint(canvas: Canvas, time_s: float) -> None:

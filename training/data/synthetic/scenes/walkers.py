@@ -74,7 +74,11 @@ def walk(rng: np.random.Generator, stage: Stage) -> kit.Take:
     material = (THUD, WOOD, STONE, RUBBER)[rng.integers(4)]
     sounds = [voice(rng, material) for _ in range(2)]
     trousers, shirt, shoe = (kit.random_colour(rng) for _ in range(3))
-    far, skin, hair = kit.beside(rng, trousers, 12), kit.skin_colour(rng), kit.random_colour(rng)
+    far, skin, hair = (
+        kit.other_colour(rng, trousers, 12),
+        kit.skin_colour(rng),
+        kit.random_colour(rng),
+    )
     thick, sole = float(rng.uniform(0.06, 0.11)) * size, float(rng.uniform(0.13, 0.18))
     walker = _Walker(size, thick, sole, trousers, far, shirt, shoe, skin, hair)
     drift = kit.sway(rng, 0.01 * size)

@@ -1,4 +1,4 @@
-"""One suite for every scene of blows, whichever module it lives in."""
+"""One suite for all scenes of impacts, in all modules."""
 
 import time
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Stage, Use
-from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_blows
+from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_impacts
 from training.data.synthetic.scenes.impact_kit import Hit, Take, keyed
 
-MODULES = (impacts, tools, percussion, strikes, unseen_blows)
+MODULES = (impacts, tools, percussion, strikes, unseen_impacts)
 SCENES = {scene.name: scene for module in MODULES for scene in module.SCENES}
 TAKES = {name: make for module in MODULES for name, make in module.TAKES.items()}
 HELD_OUT = {"typing", "door slam"}

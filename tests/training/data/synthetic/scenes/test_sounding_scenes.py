@@ -27,7 +27,7 @@ def image(performance, time_s):
 
 @pytest.fixture
 def one_event(monkeypatch):
-    """Let the first rhythm that a scene asks for have one event within the clip."""
+    """Give the first rhythm of a scene a single event within the clip."""
     drawn = sounds.irregular_times
     fixed = [np.array([EVENT_S, STAGE.duration_s + 0.8])]
     monkeypatch.setattr(
@@ -52,9 +52,9 @@ def test_a_seed_gives_one_clip_with_valid_sound_at_little_cost(scene):
 
 
 LOUD_BEFORE = {"fireworks": 0.25, "fire": 0.4}
-"""A rocket may whistle softly on its way up; a fire roars on between its crackles."""
+"""A rocket may whistle softly while rising; a fire roars between its crackles."""
 
-# From when to when, around the event, the image has to change, in seconds.
+# Span around the event with a change of the image, in seconds.
 SIGNALS, CREATURES, KEYS = (-0.001, 0.02), (-0.001, 0.06), (-0.04, 0.02)
 EVENTS = (
     [(scene.name, seed, SIGNALS) for scene in signals.SCENES for seed in range(4)]
