@@ -16,7 +16,7 @@ _GPU_LIBRARIES = ("nvcuda.dll", "amdhip64.dll")
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
-def machine_facts() -> str:
+def machine_fingerprint() -> str:
     """Fingerprint of everything that device and precision "auto" depend on.
 
     Names the build of torch, the CPU, the GPUs and the environment variables that hide GPUs.

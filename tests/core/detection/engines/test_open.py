@@ -163,7 +163,9 @@ def test_a_network_is_another_one_where_auto_may_mean_other_arithmetic(
     choice = EngineChoice("mine", device, precision)
     before = engine_key(choice)
     assert engine_key(choice) == before
-    monkeypatch.setattr("core.detection.engines.open.machine_facts", lambda: "another machine")
+    monkeypatch.setattr(
+        "core.detection.engines.open.machine_fingerprint", lambda: "another machine"
+    )
     assert (engine_key(choice) != before) is is_asked_anew
 
 
@@ -173,7 +175,9 @@ def test_what_runs_alike_everywhere_is_the_same_everywhere(
     monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     before = engine_key(EngineChoice(model))
-    monkeypatch.setattr("core.detection.engines.open.machine_facts", lambda: "another machine")
+    monkeypatch.setattr(
+        "core.detection.engines.open.machine_fingerprint", lambda: "another machine"
+    )
     assert engine_key(EngineChoice(model)) == before
 
 
