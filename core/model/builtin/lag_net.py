@@ -58,7 +58,7 @@ class LagSizes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class EncodedVideo:
     """Encoded video, C being the number of cells.
 
     Attributes:
@@ -73,7 +73,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class EncodedAudio:
     """Encoded audio, one token every 20 ms.
 
     Attributes:
@@ -95,27 +95,27 @@ class LagNet(nn.Module):
         self.audio = AudioTokens(sizes)
         self.scorer = CurveScorer(sizes)
 
-    def encode_video(self, grey: torch.Tensor) -> Seen:
+    def encode_video(self, grey: torch.Tensor) -> EncodedVideo:
         """Encode the changes from frame to frame, cell by cell.
 
         Args:
             grey: (B, T + 2, H, W) uint8; the first two frames serve as reference of the third.
         """
-        seen: Seen = self.visual(grey)
+        seen: EncodedVideo = self.visual(grey)
         return seen
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
+    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> EncodedAudio:
         """Encode audio.
 
         Args:
             log_mel: (B, 64, 2 N), a column every 10 ms; token k is centred on column 2 k.
             is_heard: (B, N) bool, True where the stream has audio.
         """
-        heard: Heard = self.audio(log_mel, is_heard)
+        heard: EncodedAudio = self.audio(log_mel, is_heard)
         return heard
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
         """Score every lag of a window.
 
@@ -149,7 +149,7 @@ class VisualCells(nn.Module):
         self.coarse = nn.Conv2d(width, width, 3, 2, 1)
         self.whole = nn.Linear(2 * width, width)
 
-    def forward(self, grey: torch.Tensor) -> Seen:
+    def forward(self, grey: torch.Tensor) -> EncodedVideo:
         n_batch, n_frames = grey.shape[0], grey.shape[1] - LEAD_FRAMES
         levels = grey.float()
         change = levels[:, 1:] - levels[:, :-1]
@@ -167,7 +167,7 @@ class VisualCells(nn.Module):
         features = torch.cat([m.flatten(2) for m in maps], dim=2)  # (B T, width, C)
         motion = torch.stack([_cell_motion(size, maps), _cell_motion(jolt, maps)], dim=1)
         scales = torch.cat([torch.full((m.shape[2] * m.shape[3],), i) for i, m in enumerate(maps)])
-        return Seen(
+        return EncodedVideo(
             features.reshape(n_batch, n_frames, *features.shape[1:]),
             motion.reshape(n_batch, n_frames, *motion.shape[1:]),
             scales.to(grey.device),
@@ -200,7 +200,7 @@ class AudioTokens(nn.Module):
         self.temporal = nn.Sequential(*(_TemporalBlock(sizes.audio_width) for _ in range(3)))
         self.out = nn.Linear(sizes.audio_width, sizes.heads * sizes.head_width)
 
-    def forward(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
+    def forward(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> EncodedAudio:
         there = is_heard.repeat_interleave(2, dim=1)[:, None].float()  # (B, 1, 2 N)
         n_there = there.sum(2, keepdim=True).clamp(min=1)
         mean = (log_mel * there).sum(2, keepdim=True).mean(1, keepdim=True) / n_there
@@ -214,7 +214,7 @@ class AudioTokens(nn.Module):
         flux = _detrended(rise.clamp(min=0).mean(1, keepdim=True), there)
         rising = F.pad(level[..., 2:] - level[..., :-2], (1, 1)).clamp(min=0) * inside
         signals = F.avg_pool1d(torch.cat([flux, level, rising], dim=1), 3, 2, 1)
-        return Heard(tokens, signals.transpose(1, 2))
+        return EncodedAudio(tokens, signals.transpose(1, 2))
 
 
 class CurveScorer(nn.Module):
@@ -245,7 +245,7 @@ class CurveScorer(nn.Module):
         self.level = nn.Parameter(torch.tensor(-4.0))
 
     def forward(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
         motion = _unit(seen.motion.flatten(2), is_seen).transpose(1, 2)  # (B, 2 C, T)
         signals = _standardised(heard.signals, is_heard)
@@ -280,7 +280,7 @@ class CurveScorer(nn.Module):
             return (contrast * height).amax(1).topk(n_kept, dim=1).indices
 
     def _tokens(
-        self, seen: Seen, is_seen: torch.Tensor, kept: torch.Tensor
+        self, seen: EncodedVideo, is_seen: torch.Tensor, kept: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Embed the kept cells: (B, h, M, d T) of unit length, and log lengths (B, M, h)."""
         n_frames, width = seen.features.shape[1:3]

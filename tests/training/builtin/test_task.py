@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import (
+    LAG_STEP_S,
+    LEAD_FRAMES,
+    EncodedAudio,
+    EncodedVideo,
+    LagNet,
+    LagSizes,
+)
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import SAMPLES_PER_FRAME
 from training.builtin.task import (
@@ -141,7 +148,7 @@ class AlwaysNet(LagNet):
         self.sizes_seen: list[int] = []
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
         assert len(is_seen) == len(is_heard) == len(heard.tokens) == len(seen.motion)
         self.sizes_seen.append(len(is_seen))

@@ -9,7 +9,7 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.windows import plan_windows
 from core.media.decoder import ClipChunk
 from core.model.builtin.file import About, BuiltinModel, Calibration
-from core.model.builtin.lag_net import LAG_STEP_S, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import LAG_STEP_S, EncodedAudio, EncodedVideo, LagNet, LagSizes
 from core.model.store.catalog import BUILTIN
 from core.model.synchformer.dimensions import SEGMENT_FRAMES
 from core.model.synchformer.offset_classes import class_of
@@ -29,7 +29,7 @@ class PeakNet(LagNet):
         self.peak_s, self.height, self.base = peak_s, height, base
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
         n_lags = is_heard.shape[1] - 2 * (is_seen.shape[1] - 1)
         lags = (torch.arange(n_lags) - n_lags // 2) * LAG_STEP_S
@@ -180,7 +180,7 @@ class FluxNet(LagNet):
         super().__init__(SIZES)
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
     ) -> torch.Tensor:
         motion = seen.motion[:, :, 0].mean(-1)  # (1, T)
         pieces = heard.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
