@@ -33,9 +33,9 @@ class OnlyScale(LagNet):
         self._scale = scale
 
     def encode_video(self, grey: torch.Tensor) -> EncodedVideo:
-        seen = super().encode_video(grey)
-        kept = seen.scales == self._scale
-        return EncodedVideo(seen.features[..., kept], seen.motion[..., kept], seen.scales[kept])
+        video = super().encode_video(grey)
+        kept = video.scales == self._scale
+        return EncodedVideo(video.features[..., kept], video.motion[..., kept], video.scales[kept])
 
 
 class WithoutClassicalCurves(LagNet):
@@ -58,9 +58,9 @@ class WithoutLearnedSound(LagNet):
     def __init__(self) -> None:
         super().__init__(LagSizes())
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> EncodedAudio:
-        heard = super().encode_audio(log_mel, is_heard)
-        return EncodedAudio(heard.tokens * 0, heard.signals)
+    def encode_audio(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        audio = super().encode_audio(log_mel, has_audio)
+        return EncodedAudio(audio.tokens * 0, audio.signals)
 
 
 class FewCells(LagNet):

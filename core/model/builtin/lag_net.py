@@ -101,35 +101,39 @@ class LagNet(nn.Module):
         Args:
             grey: (B, T + 2, H, W) uint8; the first two frames serve as reference of the third.
         """
-        seen: EncodedVideo = self.visual(grey)
-        return seen
+        video: EncodedVideo = self.visual(grey)
+        return video
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> EncodedAudio:
+    def encode_audio(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
         """Encode audio.
 
         Args:
             log_mel: (B, 64, 2 N), a column every 10 ms; token k is centred on column 2 k.
-            is_heard: (B, N) bool, True where the stream has audio.
+            has_audio: (B, N) bool, True where the stream has audio.
         """
-        heard: EncodedAudio = self.audio(log_mel, is_heard)
-        return heard
+        audio: EncodedAudio = self.audio(log_mel, has_audio)
+        return audio
 
     def compare(
-        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
         """Score every lag of a window.
 
         Args:
-            seen: T frames of a window.
-            heard: 2 (T - 1) + 1 + 2 R tokens, from R tokens before the first frame on.
-            is_seen: (B, T) bool, True where the stream has video.
-            is_heard: (B, N) bool, True where the stream has audio.
+            video: T frames of a window.
+            audio: 2 (T - 1) + 1 + 2 R tokens, from R tokens before the first frame on.
+            has_video: (B, T) bool, True where the stream has video.
+            has_audio: (B, N) bool, True where the stream has audio.
 
         Returns:
             (B, 2 R + 1) logits from lag -R to +R (positive: audio early), against 0 for
             "audio and video are unrelated".
         """
-        logits: torch.Tensor = self.scorer(seen, heard, is_seen, is_heard)
+        logits: torch.Tensor = self.scorer(video, audio, has_video, has_audio)
         return logits
 
 
@@ -200,8 +204,8 @@ class AudioTokens(nn.Module):
         self.temporal = nn.Sequential(*(_TemporalBlock(sizes.audio_width) for _ in range(3)))
         self.out = nn.Linear(sizes.audio_width, sizes.heads * sizes.head_width)
 
-    def forward(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> EncodedAudio:
-        there = is_heard.repeat_interleave(2, dim=1)[:, None].float()  # (B, 1, 2 N)
+    def forward(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        there = has_audio.repeat_interleave(2, dim=1)[:, None].float()  # (B, 1, 2 N)
         n_there = there.sum(2, keepdim=True).clamp(min=1)
         mean = (log_mel * there).sum(2, keepdim=True).mean(1, keepdim=True) / n_there
         contrast = (log_mel - mean) * there / 4
@@ -245,31 +249,35 @@ class CurveScorer(nn.Module):
         self.level = nn.Parameter(torch.tensor(-4.0))
 
     def forward(
-        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        motion = _unit(seen.motion.flatten(2), is_seen).transpose(1, 2)  # (B, 2 C, T)
-        signals = _standardised(heard.signals, is_heard)
+        motion = _unit(video.motion.flatten(2), has_video).transpose(1, 2)  # (B, 2 C, T)
+        signals = _standardised(audio.signals, has_audio)
         classical = _correlate(motion[:, None], signals.transpose(1, 2)[:, :, None])
-        n_cells = len(seen.scales)
+        n_cells = len(video.scales)
         of_change, of_jolt = classical[:, :, :n_cells], classical[:, :, n_cells:]
         classical = torch.cat([of_change, of_jolt], dim=1)  # (B, 2 S, C, L)
         kept = self._most_promising(classical)  # (B, M)
         index = kept[:, None, :, None].expand(-1, classical.shape[1], -1, classical.shape[-1])
         classical = classical.gather(2, index)
-        tokens, norms = self._tokens(seen, is_seen, kept)
-        sounds = _standardised(heard.tokens, is_heard).transpose(1, 2)
+        tokens, norms = self._tokens(video, has_video, kept)
+        sounds = _standardised(audio.tokens, has_audio).transpose(1, 2)
         sounds = sounds.reshape(
             len(sounds), self.sizes.heads, self.sizes.head_width, sounds.shape[-1]
         )
         curves = torch.cat([_correlate(tokens, sounds), classical], dim=1)  # (B, h + S, M, L)
         spread = curves.std(dim=-1, keepdim=True) + 1e-4
-        covered = _covered(is_seen, is_heard)[:, None, None].expand(-1, 1, curves.shape[2], -1)
+        covered = _covered(has_video, has_audio)[:, None, None].expand(-1, 1, curves.shape[2], -1)
         stacked = torch.cat([curves, curves / spread, covered], dim=1).transpose(1, 2)
-        n_seen = is_seen.sum(1).clamp(min=1)[:, None, None]
-        energy = (seen.motion * is_seen[..., None, None]).sum(1) / n_seen  # (B, 2, C)
+        n_present = has_video.sum(1).clamp(min=1)[:, None, None]
+        energy = (video.motion * has_video[..., None, None]).sum(1) / n_present  # (B, 2, C)
         energy = energy.gather(2, kept[:, None].expand(-1, N_MOTIONS, -1)).transpose(1, 2)
         facts = torch.cat([torch.log(energy + 0.1), norms], dim=-1)
-        return self._pool(stacked, facts, seen.scales[kept])
+        return self._pool(stacked, facts, video.scales[kept])
 
     def _most_promising(self, classical: torch.Tensor) -> torch.Tensor:
         """Select (B, M) cells by the prominence of their classical curves."""
@@ -280,19 +288,19 @@ class CurveScorer(nn.Module):
             return (contrast * height).amax(1).topk(n_kept, dim=1).indices
 
     def _tokens(
-        self, seen: EncodedVideo, is_seen: torch.Tensor, kept: torch.Tensor
+        self, video: EncodedVideo, has_video: torch.Tensor, kept: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Embed the kept cells: (B, h, M, d T) of unit length, and log lengths (B, M, h)."""
-        n_frames, width = seen.features.shape[1:3]
+        n_frames, width = video.features.shape[1:3]
         index = kept[:, None, None].expand(-1, n_frames, width, -1)
-        cells = seen.features.gather(3, index).permute(0, 3, 1, 2)  # (B, M, T, width)
-        values = self.token_in(cells) + self.token_scale(seen.scales[kept])[:, :, None]
-        values = values * is_seen[:, None, :, None]
+        cells = video.features.gather(3, index).permute(0, 3, 1, 2)  # (B, M, T, width)
+        values = self.token_in(cells) + self.token_scale(video.scales[kept])[:, :, None]
+        values = values * has_video[:, None, :, None]
         values = self.temporal(values.flatten(0, 1).transpose(1, 2)).transpose(1, 2)
         tokens = self.token_out(values).reshape(*kept.shape, n_frames, -1)
-        there = is_seen[:, None, :, None].float()
-        n_seen = there.sum(2, keepdim=True).clamp(min=1)
-        tokens = (tokens - (tokens * there).sum(2, keepdim=True) / n_seen) * there
+        there = has_video[:, None, :, None].float()
+        n_present = there.sum(2, keepdim=True).clamp(min=1)
+        tokens = (tokens - (tokens * there).sum(2, keepdim=True) / n_present) * there
         tokens = tokens.unflatten(-1, (self.sizes.heads, self.sizes.head_width))
         tokens = tokens.permute(0, 3, 1, 4, 2).flatten(3)  # (B, h, M, d T)
         lengths = tokens.square().sum(-1, keepdim=True).add(1e-6).sqrt()
@@ -317,28 +325,28 @@ class CurveScorer(nn.Module):
         return curve
 
 
-def _correlate(seen: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+def _correlate(video: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
     """Correlate over time and width at every lag.
 
     Args:
-        seen: (B, h, M, d T), width before time; h may be 1 to serve all heads.
-        heard: (B, h, d, N), or (B, h, 1, N) for scalar signals.
+        video: (B, h, M, d T), width before time; h may be 1 to serve all heads.
+        audio: (B, h, d, N), or (B, h, 1, N) for scalar signals.
 
     Returns:
         (B, h, M, L) with L = N - 2 (T - 1), from the lowest lag to the highest.
     """
-    n_frames = seen.shape[-1] // heard.shape[2]
+    n_frames = video.shape[-1] // audio.shape[2]
     span = TOKENS_PER_FRAME * (n_frames - 1) + 1
-    pieces = heard.unfold(-1, span, 1)[..., ::TOKENS_PER_FRAME]  # (B, h, d, L, T)
+    pieces = audio.unfold(-1, span, 1)[..., ::TOKENS_PER_FRAME]  # (B, h, d, L, T)
     shifted = pieces.permute(0, 1, 2, 4, 3).flatten(2, 3)  # (B, h, d T, L), lags falling
-    return (seen.expand(-1, heard.shape[1], -1, -1) @ shifted).flip(-1)
+    return (video.expand(-1, audio.shape[1], -1, -1) @ shifted).flip(-1)
 
 
-def _covered(is_seen: torch.Tensor, is_heard: torch.Tensor) -> torch.Tensor:
+def _covered(has_video: torch.Tensor, has_audio: torch.Tensor) -> torch.Tensor:
     """Compute (B, L): share of the present frames with audio at each lag."""
-    seen = is_seen.float()
-    seen = seen / seen.sum(1, keepdim=True).clamp(min=1)
-    return _correlate(seen[:, None, None], is_heard.float()[:, None, None])[:, 0, 0]
+    video = has_video.float()
+    video = video / video.sum(1, keepdim=True).clamp(min=1)
+    return _correlate(video[:, None, None], has_audio.float()[:, None, None])[:, 0, 0]
 
 
 def _standardised(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:

@@ -67,7 +67,7 @@ def read_card(folder: Path) -> ModelCard:
             sha256=str(data["sha256"]),
             n_bytes=int(data["n_bytes"]),
             source_sha256=str(data["source_sha256"]),
-            # Cards without an id belong to models whose folder has the name of the published model.
+            # A card that does not say is that of a model called as it was published, if it was.
             published_id=str(data.get("published_id", folder.name)),
             info=dict(data["info"]),
         )

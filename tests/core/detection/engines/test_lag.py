@@ -29,9 +29,13 @@ class PeakNet(LagNet):
         self.peak_s, self.height, self.base = peak_s, height, base
 
     def compare(
-        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        n_lags = is_heard.shape[1] - 2 * (is_seen.shape[1] - 1)
+        n_lags = has_audio.shape[1] - 2 * (has_video.shape[1] - 1)
         lags = (torch.arange(n_lags) - n_lags // 2) * LAG_STEP_S
         curve = self.base + self.height * torch.exp(-(((lags - self.peak_s) / 0.04) ** 2))
         return curve[None]
@@ -180,10 +184,14 @@ class FluxNet(LagNet):
         super().__init__(SIZES)
 
     def compare(
-        self, seen: EncodedVideo, heard: EncodedAudio, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        motion = seen.motion[:, :, 0].mean(-1)  # (1, T)
-        pieces = heard.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
+        motion = video.motion[:, :, 0].mean(-1)  # (1, T)
+        pieces = audio.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
         return (pieces * motion).sum(-1).flip(-1)
 
 
