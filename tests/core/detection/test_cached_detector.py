@@ -30,7 +30,7 @@ def clip(make_clip):
 
 @pytest.fixture
 def judged(cache, clip):
-    return cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    return cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, ClassicalEngine())
 
 
 def earlier(cache, path, choice=CLASSICAL, config=DEFAULTS):
@@ -99,7 +99,7 @@ def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, mo
     weights.write_bytes(b"some")
     monkeypatch.setattr("core.detection.engines.open.builtin_weights", lambda: weights)
     for choice in (EngineChoice("builtin"), EngineChoice(str(weights))):
-        cache.cached_detector(choice, DEFAULTS).judge(clip, ClassicalEngine())
+        cache.cached_detector(choice, DEFAULTS).detect(clip, ClassicalEngine())
         assert earlier(cache, clip, choice)
         weights.write_bytes(weights.read_bytes() + b" more")
         assert earlier(cache, clip, choice) is None
@@ -114,7 +114,7 @@ def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
     def on_evidence(_):
         os.utime(clip)
 
-    cache.cached_detector(CLASSICAL, DEFAULTS).judge(
+    cache.cached_detector(CLASSICAL, DEFAULTS).detect(
         clip, ClassicalEngine(), on_evidence=on_evidence
     )
     assert cache.usage().answers.n_items == 0
@@ -138,7 +138,7 @@ def test_clearing_forgets(cache, clip, judged):
 
 def test_nothing_is_kept_where_nothing_may_be(tmp_path, clip):
     cache = Cache(tmp_path / "cache", "1.0", CacheLimits(0, 0))
-    cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, ClassicalEngine())
+    cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, ClassicalEngine())
     assert earlier(cache, clip) is None
     assert not cache.folder.exists()
 
@@ -166,9 +166,9 @@ class FeatureEngine:
 
 def test_an_engine_that_sees_a_square_gets_the_features_of_earlier_runs(cache, clip):
     engine = FeatureEngine()
-    cache.cached_detector(CLASSICAL, DEFAULTS).judge(clip, engine)
+    cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, engine)
     assert engine.known == [False, False, False]
     # With other options, to which there is no earlier answer.
-    cache.cached_detector(CLASSICAL, DetectionConfig(hop_s=0.64)).judge(clip, engine)
+    cache.cached_detector(CLASSICAL, DetectionConfig(hop_s=0.64)).detect(clip, engine)
     assert engine.known == [True, True, False]
     assert cache.usage().features.n_items == 1

@@ -68,13 +68,13 @@ def two_tracks(make_clip, tmp_path):
     return path
 
 
-def judge(inquiries, path, engine):
-    return tuple(cached_detector.judge(path, engine) for cached_detector in inquiries)
+def detect_each(inquiries, path, engine):
+    return tuple(cached_detector.detect(path, engine) for cached_detector in inquiries)
 
 
 def test_every_audio_stream_is_judged_and_known_again(cache, two_tracks):
     inquiries = cache.cached_detector(CLASSICAL, DetectionConfig()).per_stream(two_tracks)
-    first, second = judge(inquiries, two_tracks, ClassicalEngine())
+    first, second = detect_each(inquiries, two_tracks, ClassicalEngine())
     assert (first.audio_stream_index, second.audio_stream_index) == (1, 2)
     assert first.estimate.offset_s == pytest.approx(0.3, abs=NEAR_S)
     assert second.estimate.offset_s == pytest.approx(-0.2, abs=NEAR_S)
@@ -90,7 +90,7 @@ def test_the_picture_is_encoded_once_for_all_audio_streams(cache, two_tracks):
     alone, engine = class_engine(), class_engine()
     detect(two_tracks, alone, ONE_PASS)
     inquiries = cache.cached_detector(CLASSICAL, ONE_PASS).per_stream(two_tracks)
-    first, second = judge(inquiries, two_tracks, engine)
+    first, second = detect_each(inquiries, two_tracks, engine)
     assert engine.n_visual_encoded == alone.n_visual_encoded
     assert engine.n_audio_encoded == 2 * alone.n_audio_encoded
     assert [e.window for e in first.evidence] == [e.window for e in second.evidence]
@@ -100,7 +100,7 @@ def test_an_answer_about_a_clip_is_one_about_its_first_audio_stream(tmp_path, tw
     cached_detector = Cache(tmp_path / "cache", "1.0", CacheLimits()).cached_detector(
         CLASSICAL, DetectionConfig()
     )
-    cached_detector.judge(two_tracks, ClassicalEngine())
+    cached_detector.detect(two_tracks, ClassicalEngine())
     first, second = cached_detector.per_stream(two_tracks)
     assert first.earlier(two_tracks)
     assert second.earlier(two_tracks) is None
@@ -109,4 +109,4 @@ def test_an_answer_about_a_clip_is_one_about_its_first_audio_stream(tmp_path, tw
 def test_a_single_audio_stream_is_asked_about_alone(cache, make_clip):
     clip = make_clip(duration_s=2.0)
     (only,) = cache.cached_detector(CLASSICAL, DetectionConfig()).per_stream(clip)
-    assert only.judge(clip, ClassicalEngine()).audio_stream_index == 1
+    assert only.detect(clip, ClassicalEngine()).audio_stream_index == 1

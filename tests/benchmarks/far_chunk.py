@@ -1,7 +1,7 @@
-"""Measures the last 20 s of two hours: python tests/benchmarks/far_stretch.py CLIP.
+"""Measures the decoding of the last 20 s of two hours: python tests/benchmarks/far_chunk.py CLIP.
 
-The packets of the clip, MP4 or MPEG-TS, are repeated for two hours. The stretch is decoded with its
-sound sought, and with its sound decoded from the start of the file.
+The packets of the clip, MP4 or MPEG-TS, are repeated for two hours. The chunk is decoded twice:
+with an audio seek, and with the audio decoded from the start of the file.
 """
 
 import math
@@ -22,9 +22,9 @@ CHUNK_S = 20
 
 
 def write_repeated(clip: Path, target: Path) -> None:
-    with av.open(str(clip)) as source, av.open(str(target), "w") as made:
+    with av.open(str(clip)) as source, av.open(str(target), "w") as writer:
         inputs = (source.streams.video[0], source.streams.audio[0])
-        outputs = {s.index: made.add_stream_from_template(s) for s in inputs}
+        outputs = {s.index: writer.add_stream_from_template(s) for s in inputs}
         packets = [packet for packet in source.demux(inputs) if packet.size]
         length_s = math.floor(max((packet.pts or 0) * packet.time_base for packet in packets))
         ends = {s.index: -math.inf for s in inputs}
@@ -38,11 +38,11 @@ def write_repeated(clip: Path, target: Path) -> None:
                     copy.duration, copy.time_base = packet.duration, packet.time_base
                     copy.is_keyframe, copy.stream = packet.is_keyframe, outputs[index]
                     ends[index] = dts
-                    made.mux(copy)
+                    writer.mux(copy)
 
 
 def decode_end(path: Path, far_s: float) -> tuple[float, float]:
-    """Return wall and CPU seconds."""
+    """Wall and CPU seconds of the decoding."""
     info = probe(path)
     first_frame = math.floor((info.duration_s - CHUNK_S) * VIDEO_FPS)
     wall, cpu = time.perf_counter(), time.process_time()

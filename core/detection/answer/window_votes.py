@@ -1,4 +1,4 @@
-"""How much each window of a clip tells, and whether windows contradict each other."""
+"""Votes of single windows: their weights, their most probable offsets, and their agreement."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,46 +10,46 @@ from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 
 NEIGHBOURHOOD_S = 0.1
-"""Offsets up to this far from an answer speak for it, or up to twice the resolution of the evidence
-where that is more."""
+"""Half-width of the offsets that count for an answer; at least twice the resolution of the
+evidence."""
 
 SILENT_NATS = 0.05
-"""Information up to which a window counts for next to nothing, however many there are."""
+"""Information of a window up to which its weight is next to nothing, for any number of windows."""
 
 INFORMATIVE_NATS = 0.3
-"""Information from which on a window counts in full. Half the windows of the built-in model have
-less than 0.07 with foreign sound and more than 3.6 with their own (generated clips)."""
+"""Information of a window from which on its weight is full. Median of the built-in model: 0.07 with
+foreign audio, 3.6 with the own audio (generated clips)."""
 
 _LEAST_INFORMATIVE = 0.001
-"""Lets the likeliest offset be named where no window tells anything."""
+"""Lower bound of the weight, so that a clip without informative windows has a best offset too."""
 
 SURE = 0.7
-"""Probability around its most probable offset from which on a window is sure of it."""
+"""Minimum probability around the most probable offset of a sure window."""
 
 RIVAL_SHARE = 0.25
-"""Support of another offset, relative to that of the answer, from which on windows disagree."""
+"""Minimum support of a rival offset, relative to that of the answer, for a disagreement."""
 
 RIVAL_WINDOWS = 0.5
-"""Least support of another offset, in windows that do not overlap."""
+"""Minimum support of a rival offset, in windows without overlap."""
 
 SPREAD_REACH_S = 0.15
-"""How far around its most probable offset the spread of a window is measured."""
+"""Distance from the most probable offset up to which the spread of a window is measured."""
 
 _BLOCK = 256
-"""Windows that are looked at together; bounds the memory for long clips and wide ranges."""
+"""Windows per block; bounds the memory for long clips and wide ranges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowVotes:
-    """What N windows say, each for itself.
+    """Votes of N windows, each on its own.
 
     Attributes:
-        weights: (N,) what the logarithms of each window count: the clip time that it speaks for, in
-            lengths of a full window.
-        best_s: (N,) most probable offset.
-        is_sure: (N,) bool, whether hardly any offset away from that comes into question.
-        spread_s: (N,) standard deviation of the likelihood around that.
-        reach_s: Offsets up to this far from another speak for it.
+        weights: (N,) factors of the log-likelihoods: clip time represented by a window, in lengths
+            of a full window.
+        best_s: (N,) most probable offsets.
+        is_sure: (N,) bool, whether hardly any offset away from the most probable one is plausible.
+        spread_s: (N,) standard deviations of the likelihood around the most probable offset.
+        reach_s: Half-width of the offsets that count as equal.
     """
 
     weights: NDArray[np.float64]
@@ -58,49 +58,49 @@ class WindowVotes:
     spread_s: NDArray[np.float64]
     reach_s: float
 
-    def agreement(self, axis_s: NDArray[np.float64], denies: NDArray[np.bool_]) -> float:
-        """Return the share of an answer's support in its own and its rival's, 1 if it has none.
+    def agreement(self, axis_s: NDArray[np.float64], dissents: NDArray[np.bool_]) -> float:
+        """Support of an answer, relative to the sum with its rival; 1 without a rival.
 
-        A rival is another offset with sure windows of its own that deny the answer, as each part of
-        a clip has behind a jump. Windows that are sure by mistake scatter, and some meet by chance:
-        what the median offset has, and three standard deviations of such a count, is not put down
-        to the rival. It is none with less than half a window or a quarter of the answer's support.
+        A rival is another offset, supported by sure dissenting windows. Behind a jump, each part of
+        a clip has one. Wrong sure windows scatter, and some coincide by chance: the support of the
+        median offset and three standard deviations of such a count are subtracted. A rival with
+        less than half a window, or a quarter of the support of the answer, is ignored.
 
         Args:
             axis_s: (M,) offsets.
-            denies: (N,) bool, `dissenting` of the answer.
+            dissents: (N,) mask by `dissenting`.
         """
-        supports = self._supports(axis_s, self.is_sure & denies)
+        supports = self._supports(axis_s, self.is_sure & dissents)
         by_chance = float(np.median(supports))
         rival = float(supports.max()) - by_chance - 3 * by_chance**0.5
-        own = self._total(self.is_sure & ~denies)
+        own = self._total(self.is_sure & ~dissents)
         if rival < max(RIVAL_WINDOWS, RIVAL_SHARE * own):
             return 1.0
         return float(own / (own + rival))
 
-    def is_outvoted(self, denies: NDArray[np.bool_]) -> bool:
-        """Tell whether most of the sure windows, and enough of them, deny an answer."""
-        own, others = self._total(self.is_sure & ~denies), self._total(self.is_sure & denies)
+    def is_outvoted(self, dissents: NDArray[np.bool_]) -> bool:
+        """Whether most of the sure windows, and at least half a window, dissent."""
+        own, others = self._total(self.is_sure & ~dissents), self._total(self.is_sure & dissents)
         return others > max(RIVAL_WINDOWS, own)
 
-    def spread_about(self, denies: NDArray[np.bool_]) -> float:
-        """Return the mean spread of the windows that do not deny an answer, in seconds.
+    def mean_spread_s(self, dissents: NDArray[np.bool_]) -> float:
+        """Mean spread of the windows that do not dissent.
 
-        What moves slowly, or before it sounds, has a broad peak in every window, and its peaks may
-        all be off to the same side: adding windows up narrows the sum and not that error.
+        Motion that is slow, or precedes its sound, has a broad peak in every window, and all these
+        peaks may be off to the same side. The sum over windows narrows the peak, not this error.
         """
-        weights = self.weights * ~denies
+        weights = self.weights * ~dissents
         total = float(weights.sum())
         return float(weights @ self.spread_s) / total if total > 0 else 0.0
 
-    def _total(self, some: NDArray[np.bool_]) -> float:
-        return float(np.sum(self.weights, where=some))
+    def _total(self, mask: NDArray[np.bool_]) -> float:
+        return float(np.sum(self.weights, where=mask))
 
     def _supports(
-        self, axis_s: NDArray[np.float64], some: NDArray[np.bool_]
+        self, axis_s: NDArray[np.float64], mask: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """Return (M,): for each offset, the weight of those windows that find theirs near it."""
-        order = np.flatnonzero(some)[self.best_s[some].argsort()]
+        """Weight, (M,), of the masked windows with their most probable offset near each offset."""
+        order = np.flatnonzero(mask)[self.best_s[mask].argsort()]
         sums = np.append(0.0, self.weights[order].cumsum())
         first = np.searchsorted(self.best_s[order], axis_s - self.reach_s, "left")
         end = np.searchsorted(self.best_s[order], axis_s + self.reach_s, "right")
@@ -109,15 +109,14 @@ class WindowVotes:
 
 
 def window_votes(evidence: Sequence[OffsetEvidence]) -> WindowVotes:
-    """Return what windows say, each for itself.
+    """Vote of each window.
 
-    The information of a window is what it takes away from "every offset is equally probable", in
-    nats; how well picture and sound belong together is in it, for evidence that is likely unrelated
-    is flat. From `SILENT_NATS` up to `INFORMATIVE_NATS` it makes a window count ever more.
+    The weight grows with the information of a window from `SILENT_NATS` to `INFORMATIVE_NATS`. It
+    includes the synchronizability, since the evidence of unrelated audio and video is flat.
 
-    Windows overlap. The clip time that several cover is divided among them in that proportion too,
-    so neighbours that tell nothing take nothing away from those that do. A row of telling windows
-    thus counts as the clip time they cover, whatever lies before and behind.
+    Overlapping windows share their clip time in proportion to their information, so uninformative
+    neighbours take nothing away. A row of informative windows thus has the weight of the clip time
+    it covers, regardless of the windows before and behind.
     """
     reach_s = reach(max(item.resolution_s for item in evidence))
     n_reach = round(reach_s / AXIS_STEP_S - 0.5)
@@ -145,23 +144,26 @@ def window_votes(evidence: Sequence[OffsetEvidence]) -> WindowVotes:
 
 
 def information(evidence: Sequence[OffsetEvidence]) -> list[float]:
-    """Return what each window takes away from "every offset is equally probable", in nats."""
+    """Information of each window about the offset, in nats.
+
+    It is the Kullback-Leibler divergence of the likelihood from the uniform distribution.
+    """
     return [float(n) for relative in relative_likelihoods(evidence) for n in _nats(relative)]
 
 
-def dissenting(evidence: Sequence[OffsetEvidence], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (N,), which windows hold an answer for less probable than a blind guess would.
+def dissenting(evidence: Sequence[OffsetEvidence], is_near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mask, (N,), of the windows that rate an answer below a uniform guess.
 
     Args:
-        evidence: Of N windows.
-        near: (M,), which offsets lie near the answer.
+        evidence: Evidence of N windows.
+        is_near: (M,) mask of the offsets near the answer.
     """
-    blocks = [block[:, near].mean(axis=1) < 1 for block in relative_likelihoods(evidence)]
+    blocks = [block[:, is_near].mean(axis=1) < 1 for block in relative_likelihoods(evidence)]
     return np.concatenate(blocks)
 
 
 def relative_likelihoods(evidence: Sequence[OffsetEvidence]) -> Iterator[NDArray[np.float64]]:
-    """Give blocks of (n, M) likelihoods, each window's relative to its mean over all offsets."""
+    """Blocks of (n, M) likelihoods of windows, each relative to its mean over all offsets."""
     for first in range(0, len(evidence), _BLOCK):
         block = evidence[first : first + _BLOCK]
         likelihood = np.stack([item.log_likelihood for item in block]).astype(np.float64)
@@ -172,7 +174,7 @@ def relative_likelihoods(evidence: Sequence[OffsetEvidence]) -> Iterator[NDArray
 
 
 def reach(resolution_s: float) -> float:
-    """Return how far from an answer offsets speak for it, by the resolution of the evidence."""
+    """Half-width, in seconds, of the offsets that count for an answer."""
     return max(NEIGHBOURHOOD_S, 2 * resolution_s) + AXIS_STEP_S / 2
 
 
@@ -182,7 +184,7 @@ def _nats(relative: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spread(relative: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return (n,) standard deviations, in seconds, of (n, M) likelihoods around their peaks."""
+    """Standard deviations, (n,) in seconds, of (n, M) likelihoods around their peaks."""
     n_reach = round(SPREAD_REACH_S / AXIS_STEP_S)
     steps = np.arange(-n_reach, n_reach + 1)
     padded = np.pad(relative, ((0, 0), (n_reach, n_reach)))
@@ -196,7 +198,7 @@ def _spread(relative: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np
 def _weights(
     evidence: Sequence[OffsetEvidence], informative: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (N,): each frame's time, divided in proportion to `informative`."""
+    """Weights, (N,): the time of each frame, shared in proportion to `informative`."""
     first = np.array([item.window.first_frame for item in evidence])
     end = np.array([item.window.end_frame for item in evidence])
     first, end = first - first.min(), end - first.min()
@@ -204,7 +206,7 @@ def _weights(
     np.add.at(steps, first, informative)
     np.add.at(steps, end, -informative)
     together = steps[:-1].cumsum()
-    # Where no window lies, rounding is left of what was put on and taken off again.
+    # Frames without a window keep a rounding error of the sums.
     is_covered = together > _LEAST_INFORMATIVE / 2
     parts = np.divide(1.0, together, out=np.zeros_like(together), where=is_covered)
     sums = np.append(0.0, parts.cumsum())
