@@ -66,12 +66,12 @@ def test_there_are_cells_of_every_scale_for_every_change(
     assert video.scales.unique().tolist() == [0, 1, 2, 3]
 
 
-def test_still_picture_has_no_motion(network: LagNet) -> None:
+def test_still_frame_has_no_motion(network: LagNet) -> None:
     still = torch.full((1, 4, 64, 64), 90, dtype=torch.uint8)
     assert not network.encode_video(still).motion.any()
 
 
-def test_motion_is_where_the_picture_changes(network: LagNet) -> None:
+def test_motion_is_where_the_frame_changes(network: LagNet) -> None:
     grey = torch.full((1, 5, 64, 64), 90, dtype=torch.uint8)
     grey[0, 3:, 8:16, 24:32] = 200
     video = network.encode_video(grey)
@@ -129,7 +129,7 @@ def test_sound_that_is_not_there_has_no_influence(
     )
 
 
-def test_picture_that_is_not_there_has_no_influence(
+def test_missing_frames_have_no_influence(
     network: LagNet, video: EncodedVideo, noise: Callable[..., torch.Tensor]
 ) -> None:
     has_audio = _audio_part(0, N_TOKENS)
