@@ -15,7 +15,7 @@ from core.detection.engines.user_calibration import (
 )
 from core.errors import CheckpointError
 from core.model.checkpoints.kind import CheckpointKind
-from core.model.device_fingerprint import machine_facts
+from core.model.device_fingerprint import machine_fingerprint
 from core.model.hashing import hash_file
 from core.model.store.catalog import (
     AUTO,
@@ -101,7 +101,7 @@ def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
     if name == CLASSICAL:
         return " ".join([CLASSICAL, *_hashes([calibration])])
     path = _builtin_path() if name == BUILTIN else Path(name).expanduser()
-    machine = machine_facts() if AUTO in (choice.device, choice.precision) else ""
+    machine = machine_fingerprint() if AUTO in (choice.device, choice.precision) else ""
     try:
         if path.is_file():
             sha256 = hash_file(path, Unreported(monitor)).sha256

@@ -1,4 +1,4 @@
-"""The description (`model.json`) that lies beside the weights of an installed model."""
+"""Model card: the description (`model.json`) beside the weights of an installed model."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,16 +17,16 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What is known of an installed model.
+    """Description of an installed model.
 
     Attributes:
-        kind: What the weights are good for.
+        kind: Kind of the model.
         title: Name to show.
         sha256: SHA-256 of the weights file.
         n_bytes: Size of the weights file.
-        source_sha256: SHA-256 of the file that was imported; empty if there was none.
-        published_id: Id of the published model that the file was; empty if it was another one.
-        info: Plain JSON data that came with the weights, such as the training configuration.
+        source_sha256: SHA-256 of the imported file; empty for none.
+        published_id: Id of the published model; empty for other models.
+        info: Plain JSON data stored with the weights, such as the training configuration.
     """
 
     kind: CheckpointKind
@@ -39,7 +39,7 @@ class ModelCard:
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write the description into the folder of its model.
+    """Write a model card into the folder of its model.
 
     Raises:
         OSError: The file cannot be written.
@@ -49,11 +49,11 @@ def write_card(card: ModelCard, folder: Path) -> None:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read the description of an installed model and see that its weights have the right size.
+    """Read the card of an installed model and check the size of its weights.
 
     Raises:
-        CheckpointError: The description or the weights are missing or damaged, or were written by
-            a later version of this application.
+        CheckpointError: The card or the weights are missing, damaged, or of another version of
+            this application.
     """
     try:
         data = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
