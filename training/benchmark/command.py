@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from core.detection.engines.lag import LagEngine
 from core.detection.engines.open import EngineChoice, open_engine
 from core.errors import DetectionError, ExportError, MediaError
 from core.model.builtin.file import read_builtin
 from core.paths import builtin_weights
+from core.progress import Progress
 from training.benchmark.estimators import (
     EngineEstimator,
     Estimator,
@@ -28,6 +27,7 @@ from training.benchmark.estimators import (
 from training.benchmark.report import SetResult, to_markdown, write_json, write_text
 from training.benchmark.sets import ClipSet, folder_set, generated_set
 from training.benchmark.trials import ClipTask, Outcome, run_clip
+from training.terminal import TerminalMonitor
 
 VARIANTS = "variants"
 NETWORK = "network"
@@ -202,17 +202,19 @@ def _run_all(
     tasks: Sequence[ClipTask], names: tuple[str, ...], seed: int, n_workers: int
 ) -> Iterator[ClipResult]:
     """Run all tasks, with progress on the terminal; results keep the order of the tasks."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with TerminalMonitor() as monitor:
         if n_workers == 1:
-            tracked = progress.track(tasks, description="Measuring")
-            return iter([_run_one(task, names, seed) for task in tracked])
+            results = []
+            for task in tasks:
+                results.append(_run_one(task, names, seed))
+                monitor.report(Progress("Measuring clips", len(results) / len(tasks)))
+            return iter(results)
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(n_workers, context, initializer=use_one_thread) as pool:
             futures = [pool.submit(_run_one, task, names, seed) for task in tasks]
             try:
-                done = as_completed(futures)
-                for _ in progress.track(done, total=len(futures), description="Measuring"):
-                    pass
+                for n_done, _ in enumerate(as_completed(futures), 1):
+                    monitor.report(Progress("Measuring clips", n_done / len(tasks)))
             finally:
                 pool.shutdown(cancel_futures=True)
             return iter([future.result() for future in futures])
