@@ -1,8 +1,8 @@
-"""Towers that do not start from nothing: public weights for what each of them was before.
+"""Public pretrained weights for the towers.
 
-The audio tower was an AudioSet classifier (AST, Gong et al., 2021, in its Hugging Face port), the
-visual one a classifier of actions (Motionformer with divided attention, Patrick et al., 2021). What
-they have no part for, the aggregators and the temperature, stays as it is initialised.
+The audio tower starts as an AudioSet classifier (AST, Gong et al., 2021, in its Hugging Face port),
+the visual tower as a classifier of actions (Motionformer with divided attention, Patrick et al.,
+2021). The aggregators and the temperature are new and keep their random initial values.
 """
 
 from collections.abc import Mapping
@@ -17,30 +17,30 @@ from core.model.checkpoints.kind import STAGE_1_TOWERS
 from training.weights import N_LISTED, Loaded, load_matching, plain_tensors, read_contents
 
 MOTIONFORMER_AT = "https://dl.fbaipublicfiles.com/motionformer/ssv2_divided_224_16x4.pyth"
-"""Where the authors keep the weights for the visual tower; no hash is published."""
+"""Authors' address of the weights for the visual tower; no hash is published."""
 
 AST_AT = "https://huggingface.co/MIT/ast-finetuned-audioset-10-10-0.4593"
-"""Where the weights for the audio tower are kept; its `model.safetensors` is the file to get."""
+"""Address of the weights for the audio tower; the file is its `model.safetensors`."""
 
 _AST_PREFIX = "audio_spectrogram_transformer."
 _POSITIONS = "ast.embeddings.position_embeddings"
 
 
 def start_visual_tower(tower: nn.Module, path: Path) -> Loaded:
-    """Give a visual tower the weights of Motionformer.
+    """Load the weights of Motionformer into a visual tower.
 
     Args:
         tower: A `core.model.synchformer.visual_tower.VisualTower`.
-        path: The published `.pyth`, whose weights lie under `model_state`.
+        path: The published `.pyth` file, with weights under `model_state`.
 
     Raises:
-        CheckpointError: The file cannot be read, or is not of a network with divided attention.
+        CheckpointError: The file cannot be read, or its network has no divided attention.
     """
     contents = read_contents(path)
     weights = plain_tensors(contents.get("model_state", contents))
     if not any(".timeattn." in name for name in weights):
         raise CheckpointError(
-            f"{path.name} does not hold Motionformer with divided attention; get"
+            f"{path.name} does not hold Motionformer with divided attention; download"
             f" {MOTIONFORMER_AT}.",
             path=path,
             details=f"found {', '.join(list(weights)[:N_LISTED]) or 'no tensors'}",
@@ -49,18 +49,18 @@ def start_visual_tower(tower: nn.Module, path: Path) -> Loaded:
 
 
 def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
-    """Give an audio tower the weights of AST.
+    """Load the weights of AST into an audio tower.
 
-    Of the table of positions, which was made for ten seconds, the first entries are taken: those
-    of the two special tokens and of the first patches in its order, all of the lowest band. So did
-    the published training; the positions of the other bands are learned anew from there.
+    AST's table of positions covers ten seconds; the tower takes its first entries, as the published
+    training did. These belong to the two special tokens and to patches of the lowest band only, so
+    training adapts the positions of the other bands.
 
     Args:
         tower: A `core.model.synchformer.audio_tower.AudioTower`.
         path: A `.safetensors` or `.bin` file of the Hugging Face port.
 
     Raises:
-        CheckpointError: The file cannot be read or is not of AST.
+        CheckpointError: The file cannot be read or does not hold AST.
     """
     found = plain_tensors(read_contents(path))
     weights = {
@@ -70,8 +70,8 @@ def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
     }
     if _POSITIONS not in weights:
         raise CheckpointError(
-            f"{path.name} does not hold the audio spectrogram transformer; get model.safetensors"
-            f" from {AST_AT}.",
+            f"{path.name} does not hold the audio spectrogram transformer; download"
+            f" model.safetensors from {AST_AT}.",
             path=path,
             details=f"found {', '.join(list(found)[:N_LISTED]) or 'no tensors'}",
         )
@@ -81,15 +81,15 @@ def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
 
 
 def start_towers(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> Loaded:
-    """Give both towers of a network those of another, whatever the two stages are.
+    """Load both towers of another network, of the same or another stage.
 
     Args:
         network: A `ContrastiveModel` or a `Synchformer`.
-        weights: Named as in either of them.
-        path: Where they come from, for the message.
+        weights: Weights of either kind of network.
+        path: File of the weights, for messages.
 
     Raises:
-        CheckpointError: A tower is incomplete or of another size.
+        CheckpointError: A tower is incomplete or has another size.
     """
     own = network.state_dict()
     is_contrastive = any(name.startswith(tuple(STAGE_1_TOWERS)) for name in own)

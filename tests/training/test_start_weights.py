@@ -75,7 +75,7 @@ def test_the_audio_tower_takes_the_first_positions(ast_file: Path) -> None:
 def test_joint_attention_is_refused_with_the_address_of_the_right_file(tmp_path: Path) -> None:
     path = tmp_path / "ssv2_joint_224_16x4.pyth"
     torch.save({"model_state": {"blocks.0.attn.qkv.weight": torch.zeros(72, 24)}}, path)
-    with pytest.raises(CheckpointError, match=r"ssv2_joint.*divided attention; get https://"):
+    with pytest.raises(CheckpointError, match=r"ssv2_joint.*divided attention; download https://"):
         start_visual_tower(VisualTower(**TINY), path)
 
 
