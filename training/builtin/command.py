@@ -173,7 +173,7 @@ def make_builtin(
     task = LagTask(train_clips, validation, task_config, recipe.seed)
     parts = [asdict(part) for part in (recipe, task_config, network.sizes)]
     metrics = train(network, task, recipe.loop, folder, monitor, json.dumps(parts))
-    temperature = fit_temperature(*task.judged_windows(network))
+    temperature = fit_temperature(*task.validation_logits(network))
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
     files = _calibration_files(clips, recipe.n_calibration, recipe.n_unfamiliar)

@@ -130,7 +130,7 @@ class LagTask:
         logits, foreign, offset_s = self._judge_validation(_lag_net(network))
         return summary(logits, foreign, offset_s)
 
-    def judged_windows(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor]:
+    def validation_logits(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the logits (N, L) of true and foreign pairs and the true lags (N,), L for none."""
         logits, foreign, offset_s = self._judge_validation(network)
         truth = torch.cat([_nearest_lag(offset_s), torch.full((len(foreign),), N_LAGS)])

@@ -1,4 +1,4 @@
-"""The run of an evaluation: from a checkpoint and a configuration to figures."""
+"""An evaluation from a checkpoint and a configuration to figures."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,15 +31,15 @@ RESULT = "evaluation.json"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be evaluated, and how.
+    """Options of an evaluation.
 
     Attributes:
-        checkpoint: A network of stage 2 or 3.
-        split: Which clips: "train", "valid" or "test".
-        n_passes: How often to go through them; 0 leaves it to the recipe.
-        synchability: A network of stage 3 that judges the same windows; None for none.
-        device: Where the networks run, one of `core.model.device.DEVICES`.
-        n_workers: Processes that make samples; 0 makes them here.
+        checkpoint: Network of stage 2 or 3.
+        split: Split of the data set: "train", "valid" or "test".
+        n_passes: Number of passes over the clips; 0 for the number in the recipe.
+        synchability: Network of stage 3 to classify the same windows; None for none.
+        device: Device of the networks, one of `core.model.device.DEVICES`.
+        n_workers: Processes for making samples; 0 for this process.
     """
 
     checkpoint: Path
@@ -53,17 +53,17 @@ class Question:
 def evaluate_checkpoint(
     config: RunConfig, question: Question, folder: Path, monitor: Monitor
 ) -> Evaluation:
-    """Ask a network about the clips of a data set.
+    """Evaluate a network on the clips of a data set.
 
-    The folder gets the configuration, `evaluation.json` and pictures. What another network says
-    about the clips comes into the file when all the rest is in it.
+    Writes the configuration, `evaluation.json` and figures into the folder. The results of a
+    synchronizability network are added to `evaluation.json` at the end.
 
     Args:
-        config: Says which clips, how windows are cut, how many at once, and the seed. The sizes of
-            the network are those of the checkpoint, and are saved so.
-        question: What to evaluate.
-        folder: Made if missing.
-        monitor: Told how far it is, and asked after each batch whether to go on.
+        config: Clips, windows, batch size and seed. The sizes of the network come from the
+            checkpoint and replace those of the saved configuration.
+        question: Options of the evaluation.
+        folder: Created if missing.
+        monitor: Gets the progress; may cancel after each batch.
 
     Raises:
         SyncError: A checkpoint, the clips or the folder cannot be used.
@@ -108,7 +108,7 @@ def _evaluated(
 ) -> Evaluation:
     n_asked = len(data_set.items) * config.samples.n_passes
     if not len(answers.targets):
-        raise DataSetError(f"No clip of {data_set.name} can be used; the warnings say why.")
+        raise DataSetError(f"No clip of {data_set.name} can be used; see the warnings.")
     head = network.transformer.head
     on_windows = data_set.window_notes if head == "sync" else ()
     tables = data_set.fixed if head == "sync" and config.samples.is_by_table else {}
@@ -121,7 +121,7 @@ def _evaluated(
         n_given=n_given,
         n_drawn=len(answers.targets) - n_given,
         figures=figures_of(answers),
-        judge="" if question.synchability is None else str(question.synchability),
+        synchability="" if question.synchability is None else str(question.synchability),
         notes=(*data_set.notes, *on_windows, *_on_left_out(n_asked - len(answers.targets))),
     )
 
@@ -135,14 +135,14 @@ def _with_thresholds(
     question: Question,
     monitor: Monitor,
 ) -> Evaluation:
-    """Add what comes of trusting a network only where the other one does, if clips allow it."""
+    """Add the accuracies on clips with a findable offset, measured on the long clips."""
     clips = long_clips.of(data_set)
     n_items, n_clips = len(data_set.items), 0 if clips is None else len(clips.items)
     notes = list(evaluation.notes)
     if n_clips < n_items:
         notes.append(
-            f"Where to trust the network is told by {n_clips} of {n_items} clips; of the others"
-            f" less than the {LEAST_S:g} s that it takes can be used."
+            f"The thresholds are measured on {n_clips} of {n_items} clips; the others have less"
+            f" than the necessary {LEAST_S:g} s."
         )
     if clips is None:
         return replace(evaluation, notes=tuple(notes))
@@ -158,19 +158,19 @@ def _on_left_out(n_windows: int) -> list[str]:
     if not n_windows:
         return []
     count = "1 window is" if n_windows == 1 else f"{n_windows} windows are"
-    return [f"{count} left out, since the clip cannot be used."]
+    return [f"{count} left out because the clip cannot be used."]
 
 
 def _save_config(config: RunConfig, network: Synchformer, folder: Path) -> None:
-    """Save what was asked of which network: its size is that of the checkpoint, not the preset's.
+    """Save the configuration, with the network size of the checkpoint.
 
     Raises:
         ConfigError: The folder belongs to a training run, or cannot be written to.
     """
     if (folder / LATEST).exists():
         raise ConfigError(
-            f"{folder} holds a training run with a configuration of its own; choose another folder"
-            " with --out.",
+            f"{folder} holds a training run and its configuration; choose another folder with"
+            " --out.",
             path=folder,
         )
     size = size_of(network.state_dict())
@@ -182,8 +182,8 @@ def _network(path: Path, question: Question) -> Synchformer:
     weights = read_weights(path)
     if not any(name.startswith("transformer.") for name in weights):
         raise CheckpointError(
-            f"{path.name} holds towers only, which have no answer to evaluate; choose a result of"
-            " the second or third stage.",
+            f"{path.name} holds towers only and has nothing to evaluate; choose a result of the"
+            " second or third stage.",
             path=path,
         )
     return network_of(weights, path).to(choose_device(question.device))
@@ -196,8 +196,8 @@ def _require_heads(offsets: Synchformer, synchability: Synchformer, question: Qu
     ):
         if network.transformer.head != head:
             raise CheckpointError(
-                f"{path} answers another question; the checkpoint is to be of the second stage and"
-                " --synchability of the third.",
+                f"{path} is of another stage; use a checkpoint of the second stage, and one of the"
+                " third stage with --synchability.",
                 path=path,
             )
 

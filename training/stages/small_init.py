@@ -1,8 +1,8 @@
-"""First values for a small synchronization module, with which it learns in minutes.
+"""Initial values for a small synchronization module, for training in minutes.
 
-The published ones are made for a width of 768 and for weeks of training. In a narrower network
-weights of the same spread say next to nothing, and a table of random positions has to learn first
-that time goes on. Architecture and files stay the same; this is where the run begins.
+The published initialization suits a width of 768 and weeks of training. In a narrower network,
+weights of the same spread have little effect, and a random table of positions must first learn the
+order of time. Architecture and files stay the same.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from core.model.synchformer.synchformer import Synchformer
 from core.timing import VIDEO_FPS
 
 PUBLISHED_SPREAD = 0.02
-"""Standard deviation of the published first values."""
+"""Standard deviation of the published initialization."""
 
 _STRENGTH = 0.5
 _SHORTEST_S, _LONGEST_S = 0.3, 12.0
@@ -28,11 +28,11 @@ _SHORTEST_S, _LONGEST_S = 0.3, 12.0
 
 @torch.no_grad()
 def begin_small(network: Synchformer) -> None:
-    """Set the first values of all that follows the towers.
+    """Initialize all layers after the towers.
 
-    Linear layers get the spread that the published ones have at the published width. The table of
-    positions tells the time within the window, for picture and sound alike: sines and cosines of
-    periods from 0.3 to 12 s.
+    Linear layers get a spread scaled from the published width to this one. The table of positions
+    encodes the time within the window, alike for video and audio: sines and cosines with periods
+    from 0.3 to 12 s.
     """
     fusion = network.transformer
     width = fusion.OFF_tok.shape[-1]
@@ -51,7 +51,7 @@ def begin_small(network: Synchformer) -> None:
 
 
 def _time_codes(n_segments: int, n_steps: int, width: int) -> torch.Tensor:
-    """Return (n_segments * n_steps, width) codes of the middle of each step."""
+    """Codes of the middle of each step: (n_segments * n_steps, width)."""
     segment_s, hop_s = SEGMENT_FRAMES / VIDEO_FPS, SEGMENT_HOP_FRAMES / VIDEO_FPS
     steps = (np.arange(n_steps) + 0.5) * segment_s / n_steps
     times_s = (hop_s * np.arange(n_segments)[:, None] + steps).ravel()

@@ -1,7 +1,7 @@
-"""Stage 3: the synchronization module learns whether there is an offset to be found at all.
+"""Stage 3: training the synchronization module to classify synchronizability.
 
-It learns from windows like those of the second stage, half of them with the sound of another part
-of the clip; `sync.WindowTask` does the learning.
+Windows are like those of the second stage, half of them with the audio of another part of the clip.
+`sync.WindowTask` trains on them.
 """
 
 from collections.abc import Mapping
@@ -21,18 +21,18 @@ _OLD_HEAD = "transformer.off_head."
 def start_from_sync(
     network: Synchformer, weights: Mapping[str, torch.Tensor], path: Path
 ) -> Loaded:
-    """Give a network for the third stage the weights of the second.
+    """Load the weights of the second stage into a network for the third.
 
-    The head is new. Of the table of positions the first rows are kept, as the published training
-    did: they are no longer those of the same segments for the sound.
+    The head is new. The table of positions keeps its first rows, as in the published training; its
+    rows for audio then belong to other segments.
 
     Args:
-        network: With the head "synchability".
-        weights: Of a network with the head "sync".
-        path: Where they come from, for the message.
+        network: Network with the head "synchability".
+        weights: Weights of a network with the head "sync".
+        path: File of the weights, for messages.
 
     Raises:
-        CheckpointError: The weights are not those of the second stage, or of another size.
+        CheckpointError: The weights are of another stage or size.
     """
     n_rows = network.transformer.pos_emb_cfg.pos_emb.shape[1]
     table = weights.get(_POSITIONS)
@@ -44,8 +44,8 @@ def start_from_sync(
         )
     if table.shape[1] < n_rows:
         raise CheckpointError(
-            f"{path.name} knows {table.shape[1]} positions where {n_rows} are needed; start from"
-            " the result of the second stage.",
+            f"{path.name} has {table.shape[1]} positions, but {n_rows} are needed; start from the"
+            " result of the second stage.",
             path=path,
         )
     kept = {name: w for name, w in weights.items() if not name.startswith(_OLD_HEAD)}

@@ -229,8 +229,8 @@ def test_loss_reaches_every_weight(stored: Callable[[int], list[Path]]) -> None:
     assert without == []
 
 
-def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(4)).judged_windows(AlwaysNet(5.0, 0.0))
+def test_validation_logits_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
+    logits, truth = _task(stored(4)).validation_logits(AlwaysNet(5.0, 0.0))
     assert logits.shape == (8, N_LAGS)
     assert (truth[4:] == N_LAGS).all()
     offsets_s = lag_axis()[truth[:4]]
@@ -238,7 +238,7 @@ def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[
 
 
 def test_clip_left_over_alone_is_foreign_to_none(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(5)).judged_windows(AlwaysNet(5.0, 0.0))
+    logits, truth = _task(stored(5)).validation_logits(AlwaysNet(5.0, 0.0))
     assert (truth < N_LAGS).sum() == 5
     assert (truth == N_LAGS).sum() == 4
     assert len(logits) == len(truth)

@@ -60,7 +60,7 @@ def test_the_table_states_figures_beside_chance(evaluation: Evaluation) -> None:
     assert "13.8 %" in shown
     assert "2 clips are missing." in shown
     assert "probability above" in shown
-    assert "give 20 of the windows; 10 were drawn" in shown
+    assert "20 of the windows are from the tables of the data set; 10 have random" in shown
     assert "Mean average precision" in shown
 
 

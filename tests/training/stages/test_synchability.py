@@ -36,5 +36,5 @@ def test_towers_alone_are_refused() -> None:
 def test_a_shorter_table_of_positions_is_refused_with_both_lengths() -> None:
     weights = Synchformer(**TINY).state_dict()
     weights["transformer.pos_emb_cfg.pos_emb"] = torch.zeros(1, 100, 24)
-    with pytest.raises(CheckpointError, match="100 positions where 184"):
+    with pytest.raises(CheckpointError, match="100 positions, but 184"):
         start_from_sync(Synchformer(**TINY, head="synchability"), weights, Path("short.pt"))
