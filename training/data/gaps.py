@@ -8,34 +8,34 @@ from av.audio.frame import AudioFrame
 from core.media.reader import FrameT, StreamReader, time_of
 
 GAP_S = 0.02
-"""Timestamps that leave the count of samples by more mean that sound is missing."""
+"""Smallest step between timestamp and sample count that counts as missing audio."""
 
 
 class Gaps:
-    """Adds up the gaps between the frames of a stream.
+    """Sum of the gaps between the frames of a stream.
 
     Attributes:
-        missing_s: Time between frames, in seconds, beyond what frames last.
-        is_damaged: Whether something could not be decoded. Without that, gaps are as the clip was
-            made: screen recordings hold a picture for as long as nothing moves.
+        missing_s: Time without frames, in seconds.
+        is_damaged: Some part could not be decoded. Gaps without damage are intended: screen
+            recordings hold a frame while nothing moves.
     """
 
     def __init__(self) -> None:
         self.missing_s = Fraction(0)
         self.is_damaged = False
 
-    def watch(self, reader: StreamReader[FrameT], video_start_s: Fraction) -> Iterator[FrameT]:
-        """Yield all frames of a reader.
+    def watch(self, reader: StreamReader[FrameT], video_frame_s: Fraction) -> Iterator[FrameT]:
+        """Yield all frames of a reader and add up the gaps.
 
         Args:
-            reader: At the beginning of its stream.
-            video_start_s: How long a picture lasts, in seconds; sound tells itself.
+            reader: Reader at the begin of its stream.
+            video_frame_s: Duration of a video frame in seconds; audio frames have their own.
         """
         end: Fraction | None = None
         for frame in reader.frames():
             begin = time_of(frame)
             if begin is not None:
-                lasts_s, least_s = video_start_s, video_start_s / 2
+                lasts_s, least_s = video_frame_s, video_frame_s / 2
                 if isinstance(frame, AudioFrame):
                     lasts_s = Fraction(frame.samples, frame.sample_rate)
                     least_s = Fraction(GAP_S)
@@ -47,7 +47,7 @@ class Gaps:
 
 
 def share_filled(video: Gaps, audio: Gaps, length_s: float) -> float:
-    """Return which share of a damaged clip is filled in, of picture or sound; 0 of others."""
+    """Filled-in share of a damaged clip, the larger of video and audio; 0 without damage."""
     if not (video.is_damaged or audio.is_damaged) or not length_s:
         return 0.0
     return min(1.0, float(max(video.missing_s, audio.missing_s)) / length_s)

@@ -1,4 +1,4 @@
-"""The command `features`: the features of all clips in a folder, one file a clip."""
+"""The command `features`: features of all clips in a folder, one file per clip."""
 
 import hashlib
 from collections.abc import Mapping
@@ -30,20 +30,20 @@ from training.terminal import TerminalMonitor
 from training.weights import network_of, read_weights
 
 MOST_S = 120
-"""A longer clip is not encoded as a whole: its frames alone would take more than 1 GB, twice."""
+"""Longest clip to encode; frames of a longer one would take more than 1 GB, twice."""
 
 _PLAIN = FeaturePlan(n_views=0, audio_hop_frames=8)
 
 
 def features(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clips, also in sub-folders.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Gets a file for each clip.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for one file per clip.")],
     weights: Annotated[
         Path, typer.Option("--weights", metavar="FILE", help="A checkpoint of any stage.")
     ],
     device: DeviceOption = "auto",
 ) -> None:
-    """Write the segment features of clips; those that are there already are kept."""
+    """Write the segment features of clips; existing files are kept."""
     clips = clips_below(folder)
     if not clips:
         raise FeatureError(f"{folder} holds no clips; choose another folder.", path=folder)
@@ -54,7 +54,7 @@ def features(
     for path in clips:
         kept = targets.setdefault(out / path.relative_to(folder).with_suffix(SUFFIX), path)
         if kept != path:
-            skipped.append(f"{path} is left out: it would get the same name as {kept.name}.")
+            skipped.append(f"{path} is left out: its features would replace those of {kept.name}.")
     with TerminalMonitor() as monitor:
         left_out = ensure_features(network, out, targets, _PLAIN, monitor)
     skipped += left_out
@@ -74,22 +74,21 @@ def ensure_features(
     legacy_priming: bool = False,
     ranks: Ranks = SINGLE,
 ) -> list[str]:
-    """Make what is missing.
+    """Make missing files of features.
 
     Args:
-        network: Its towers encode.
-        folder: Where the files of features are; their names below it are those of the clips.
-        clips: The clip behind each file of features.
-        plan: Which segments.
-        monitor: Told how far it is, and asked after each clip whether to go on.
-        longest_s: So much of the beginning of each clip; None takes all of it, and leaves out clips
-            of more than `MOST_S`.
+        network: Network with the towers.
+        folder: Folder of the features. Paths below it are the names of the clips.
+        clips: Clip by file of features.
+        plan: Segments to encode.
+        monitor: Gets the progress; may cancel after each clip.
+        longest_s: Length to encode from the begin of each clip, in seconds. None encodes all of it,
+            and leaves out clips longer than `MOST_S`.
         legacy_priming: As in `read_clip`.
-        ranks: This process among those that share the work.
+        ranks: This process; the ranks share the work.
 
     Returns:
-        A sentence for each clip of which there are none: it cannot be read, is too short or too
-        long.
+        A sentence for each clip without features: unreadable, too short or too long.
 
     Raises:
         FeatureError: A file cannot be written.
@@ -122,7 +121,7 @@ def ensure_features(
 def _read(path: Path, longest_s: float | None, *, legacy_priming: bool) -> Clip:
     if longest_s is not None:
         return read_clip(path, longest_s, legacy_priming=legacy_priming)
-    # A second more shows whether it is too long, whatever its file says.
+    # One more second shows if the clip is too long; a file may state a wrong duration.
     clip = read_clip(path, MOST_S + 1, legacy_priming=legacy_priming)
     if clip.n_frames > MOST_S * VIDEO_FPS:
         raise MediaError(
@@ -132,7 +131,7 @@ def _read(path: Path, longest_s: float | None, *, legacy_priming: bool) -> Clip:
 
 
 def towers_digest(network: Synchformer) -> str:
-    """Return a SHA-256 of the towers' weights, which tells whose features there are."""
+    """SHA-256 of the towers' weights, the identity of their features."""
     digest = hashlib.sha256()
     for tower in (network.vfeat_extractor, network.afeat_extractor):
         for name, weight in tower.state_dict().items():

@@ -73,8 +73,8 @@ def test_what_is_prepared_is_copied(make_clip: MakeClip, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"audio": False}, "no sound"),
-        ({"video": False, "name": "clip.m4v"}, "no picture"),
+        ({"audio": False}, "no audio"),
+        ({"video": False, "name": "clip.m4v"}, "no video"),
         ({"size": (160, 120)}, "too short: 2.0"),
     ],
 )

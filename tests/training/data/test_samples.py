@@ -156,7 +156,7 @@ def test_a_data_set_of_which_nothing_can_be_used_is_refused(
     three_clips: DataSet, bad_clip: Path
 ) -> None:
     samples = ContrastiveSamples(with_bad(three_clips, bad_clip, (0, 1, 2)), SHORT, seed=0)
-    with pytest.raises(DataSetError, match="3 clips of three after each other cannot be used"):
+    with pytest.raises(DataSetError, match="3 consecutive clips of three cannot be used"):
         samples[0]
 
 

@@ -62,7 +62,7 @@ def test_clips_of_one_name_and_clips_too_long_are_named(
     assert main(command) == 0
     said = capsys.readouterr()
     assert "Features of 1 clips" in said.out
-    assert "one.mp4 is left out: it would get the same name as one.mov." in said.err
+    assert "one.mp4 is left out: its features would replace those of one.mov." in said.err
     assert "film.mp4 is longer than 2 s; cut it into pieces first." in said.err
 
 
