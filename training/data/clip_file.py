@@ -25,17 +25,19 @@ from av.video.stream import VideoStream as AvVideoStream
 from core.errors import MediaError, SyncError
 from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start, start_of
 from core.media.probe import probe
-from core.media.reader import StreamReader
+from core.media.reader import FrameT, StreamReader, time_of
 from core.media.video_grid import SHORT_SIDE_PX
 from core.paths import complete_or_absent
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
-from training.data.gaps import GAP_S, Gaps, share_filled
 
 MIN_LENGTH_S = 9.0
 """Shortest clip in the published data sets; segments of the first stage take 8.96 s."""
 
 MOST_FILLED = 0.1
 """Largest share of a damaged clip that may be filled in with repeated frames or silence."""
+
+GAP_S = 0.02
+"""Smallest step between timestamp and sample count that counts as missing audio."""
 
 _AAC_SAMPLES = 1024
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
@@ -49,6 +51,48 @@ _Frame = TypeVar("_Frame", VideoFrame, AudioFrame)
 
 class ClipFileError(SyncError):
     """A clip cannot be used for training; the message is the reason, without the file's name."""
+
+
+class Gaps:
+    """Sum of the gaps between the frames of a stream.
+
+    Attributes:
+        missing_s: Time without frames, in seconds.
+        is_damaged: Some part could not be decoded. Gaps without damage are intended: screen
+            recordings hold a frame while nothing moves.
+    """
+
+    def __init__(self) -> None:
+        self.missing_s = Fraction(0)
+        self.is_damaged = False
+
+    def watch(self, reader: StreamReader[FrameT], video_frame_s: Fraction) -> Iterator[FrameT]:
+        """Yield all frames of a reader and add up the gaps.
+
+        Args:
+            reader: Reader at the begin of its stream.
+            video_frame_s: Duration of a video frame in seconds; audio frames have their own.
+        """
+        end: Fraction | None = None
+        for frame in reader.frames():
+            begin = time_of(frame)
+            if begin is not None:
+                lasts_s, least_s = video_frame_s, video_frame_s / 2
+                if isinstance(frame, AudioFrame):
+                    lasts_s = Fraction(frame.samples, frame.sample_rate)
+                    least_s = Fraction(GAP_S)
+                if end is not None and begin - end > least_s:
+                    self.missing_s += begin - end
+                end = begin + lasts_s
+            yield frame
+        self.is_damaged = reader.n_damaged > 0 or bool(reader.failure)
+
+
+def share_filled(video: Gaps, audio: Gaps, length_s: float) -> float:
+    """Filled-in share of a damaged clip, the larger of video and audio; 0 without damage."""
+    if not (video.is_damaged or audio.is_damaged) or not length_s:
+        return 0.0
+    return min(1.0, float(max(video.missing_s, audio.missing_s)) / length_s)
 
 
 def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) -> None:

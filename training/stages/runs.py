@@ -25,10 +25,14 @@ from training.stages.cache_features import cache_clips, cached_questions, cached
 from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.rank_share import Share
-from training.stages.small_init import begin_small
 from training.stages.sync import WindowTask, build_learner
-from training.stages.synchability import start_from_sync
-from training.start_weights import start_audio_tower, start_towers, start_visual_tower
+from training.start_weights import (
+    begin_small,
+    start_audio_tower,
+    start_from_sync,
+    start_towers,
+    start_visual_tower,
+)
 from training.weights import load_matching, read_weights
 
 log = logging.getLogger(__name__)

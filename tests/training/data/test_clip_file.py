@@ -8,8 +8,7 @@ import pytest
 
 from core.media.probe import probe
 from training.data.clip import Clip, read_clip
-from training.data.clip_file import ClipFileError, is_prepared, write_prepared
-from training.data.gaps import Gaps, share_filled
+from training.data.clip_file import ClipFileError, Gaps, is_prepared, share_filled, write_prepared
 
 MakeClip = Callable[..., Path]
 
