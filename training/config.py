@@ -110,7 +110,7 @@ class RunConfig:
 
 
 def resolved(config: RunConfig) -> str:
-    """Return all of a configuration as JSON."""
+    """Write a complete configuration as JSON."""
     return json.dumps(asdict(config), sort_keys=True, default=str)
 
 

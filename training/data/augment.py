@@ -201,7 +201,7 @@ def pitched_up(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def low_passed(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keep what is below 100 Hz, within -1..1."""
+    """Low-pass filter at 100 Hz, clipped to -1..1."""
     samples = torch.from_numpy(np.ascontiguousarray(waveform))
     filtered: NDArray[np.float32] = lowpass_biquad(
         samples, AUDIO_RATE_HZ, _LOW_PASS_HZ, _LOW_PASS_Q

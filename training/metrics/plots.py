@@ -80,7 +80,7 @@ def similarity_figure(
     Args:
         matrices: One matrix for each clip, rows from top to bottom.
         titles: Titles of the clips.
-        rows: Kind of the segments in rows, such as "picture".
+        rows: Kind of the segments in rows, such as "video".
         columns: Kind of the segments in columns.
     """
     n_columns = min(4, len(matrices))

@@ -30,7 +30,7 @@ TEMPERATURE_RANGE = (0.001, 0.5)
 
 N_SHOWN = 8
 
-_KINDS = {"v": "picture", "a": "sound"}
+_KINDS = {"v": "video", "a": "audio"}
 
 Similarities = dict[str, torch.Tensor]
 

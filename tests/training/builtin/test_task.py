@@ -83,9 +83,9 @@ def test_positive_offset_is_heard_before_it_is_seen() -> None:
 
 
 def test_validation_draws_classes_and_training_anything() -> None:
-    judged = [float(window["offset_s"]) for window in _windows_with_flash(None)]
+    fixed = [float(window["offset_s"]) for window in _windows_with_flash(None)]
     drawn = [float(window["offset_s"]) for window in _windows_with_flash(CLEAN)]
-    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in judged)
+    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in fixed)
     assert sum(bool(np.isclose(OFFSET_GRID_S, offset_s).any()) for offset_s in drawn) <= 1
     assert max(map(abs, drawn)) <= LARGEST_OFFSET_S
 

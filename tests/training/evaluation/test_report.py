@@ -25,7 +25,7 @@ def answers() -> Answers:
 
 @pytest.fixture
 def evaluation(answers: Answers) -> Evaluation:
-    judged = Answers(torch.zeros(30, 2), torch.ones(30).long(), answers.items)
+    synchability = Answers(torch.zeros(30, 2), torch.ones(30).long(), answers.items)
     return Evaluation(
         network="sync",
         checkpoint="best.pt",
@@ -34,7 +34,7 @@ def evaluation(answers: Answers) -> Evaluation:
         n_given=20,
         n_drawn=10,
         figures=figures_of(answers),
-        thresholds=sweep_thresholds(answers, judged),
+        thresholds=sweep_thresholds(answers, synchability),
         notes=("2 clips are missing.",),
     )
 

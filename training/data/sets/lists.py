@@ -145,10 +145,10 @@ def read_fixed(config: DataConfig, usual: str) -> Mapping[str, FixedOffset]:
 
 
 def as_fixed_offset(path: Path, number: int, offset: str, start: str) -> FixedOffset:
-    """Return what a line says about a window.
+    """Parse the window in a line.
 
     Raises:
-        DataSetError: It is no offset and start in seconds, or the start is before the clip.
+        DataSetError: Offset or start is not a number of seconds, or the start is before the clip.
     """
     try:
         found = FixedOffset(offset_s=float(offset), start_s=float(start))
