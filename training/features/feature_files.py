@@ -1,5 +1,6 @@
 """Segment features of clips on disk, so that frozen towers run only once per clip."""
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core.errors import SyncError
+from core.errors import MediaError, SyncError
 from core.model.synchformer.dimensions import (
     FRAME_SIDE_PX,
     SEGMENT_FRAMES,
@@ -22,15 +23,20 @@ from core.model.synchformer.dimensions import (
 )
 from core.model.synchformer.inputs import audio_input, video_input
 from core.model.synchformer.synchformer import Synchformer
-from core.paths import complete_or_absent
-from core.timing import SAMPLES_PER_FRAME
-from training.data.clip import Clip
+from core.paths import complete_or_absent, remove_left_over
+from core.progress import Monitor, Progress
+from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
+from training.data.clip import Clip, read_clip
+from training.loop.distributed import SINGLE, Ranks
 
 SUFFIX = ".safetensors"
 NOTES = "features.json"
 
 SEGMENTS_AT_ONCE = 8
 """Segments per batch of a tower; larger batches need more memory and are no faster."""
+
+MOST_S = 120
+"""Longest clip to encode; frames of a longer one would take more than 1 GB, twice."""
 
 
 class FeatureError(SyncError):
@@ -172,6 +178,83 @@ def _chunks(starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 def _device(network: Synchformer) -> torch.device:
     return network.vfeat_extractor.cls_token.device
+
+
+def ensure_features(
+    network: Synchformer,
+    folder: Path,
+    clips: Mapping[Path, Path],
+    plan: FeaturePlan,
+    monitor: Monitor,
+    *,
+    longest_s: float | None = None,
+    legacy_priming: bool = False,
+    ranks: Ranks = SINGLE,
+) -> list[str]:
+    """Make missing files of features.
+
+    Args:
+        network: Network with the towers.
+        folder: Folder of the features. Paths below it are the names of the clips.
+        clips: Clip by file of features.
+        plan: Segments to encode.
+        monitor: Gets the progress; may cancel after each clip.
+        longest_s: Length to encode from the begin of each clip, in seconds. None encodes all of it,
+            and leaves out clips longer than `MOST_S`.
+        legacy_priming: As in `read_clip`.
+        ranks: This process; the ranks share the work.
+
+    Returns:
+        A sentence for each clip without features: unreadable, too short or too long.
+
+    Raises:
+        FeatureError: A file cannot be written.
+        Cancelled: The monitor asked to stop.
+    """
+    network.eval()
+    for parent in {target.parent for target in clips} if ranks.is_first else ():
+        remove_left_over(parent)
+    skipped = []
+    for number, (target, path) in enumerate(clips.items()):
+        monitor.check()
+        monitor.report(Progress("Encoding clips", number / len(clips)))
+        if number % ranks.n_ranks != ranks.rank or target.exists():
+            continue
+        try:
+            clip = _read(path, longest_s, legacy_priming=legacy_priming)
+            name = target.relative_to(folder).as_posix()
+            found = clip_features(network, clip, plan, name)
+        except MediaError as error:
+            skipped.append(error.message)
+            continue
+        except ValueError as error:
+            skipped.append(f"{path.name} is too short: {error}.")
+            continue
+        write_features(found, target)
+    monitor.report(Progress("Encoding clips", 1.0))
+    return skipped
+
+
+def _read(path: Path, longest_s: float | None, *, legacy_priming: bool) -> Clip:
+    if longest_s is not None:
+        return read_clip(path, longest_s, legacy_priming=legacy_priming)
+    # One more second shows if the clip is too long; a file may state a wrong duration.
+    clip = read_clip(path, MOST_S + 1, legacy_priming=legacy_priming)
+    if clip.n_frames > MOST_S * VIDEO_FPS:
+        raise MediaError(
+            f"{path.name} is longer than {MOST_S} s; cut it into pieces first.", path=path
+        )
+    return clip
+
+
+def towers_digest(network: Synchformer) -> str:
+    """SHA-256 of the towers' weights, the identity of their features."""
+    digest = hashlib.sha256()
+    for tower in (network.vfeat_extractor, network.afeat_extractor):
+        for name, weight in tower.state_dict().items():
+            digest.update(name.encode())
+            digest.update(weight.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_features(path: Path) -> dict[str, torch.Tensor]:

@@ -12,13 +12,14 @@ from core.progress import Monitor
 from training.data.sample_config import SampleRecipe
 from training.data.samples import Samples
 from training.data.sets.data_set import DataSet
-from training.features.command import ensure_features, towers_digest
 from training.features.feature_files import (
     FeatureError,
     FeaturePlan,
     claim_folder,
+    ensure_features,
     n_frames_of,
     read_claim,
+    towers_digest,
 )
 from training.loop.distributed import Ranks
 from training.stages.cached_windows import (

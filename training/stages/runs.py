@@ -14,8 +14,7 @@ from training.config import RunConfig, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
-from training.features.command import towers_digest
-from training.features.feature_files import FeaturePlan
+from training.features.feature_files import FeaturePlan, towers_digest
 from training.loop.checkpoints import LATEST
 from training.loop.config import LoopConfig
 from training.loop.distributed import Ranks
