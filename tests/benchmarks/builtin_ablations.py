@@ -1,9 +1,9 @@
-"""Trains the built-in network with parts left out: what does each idea earn?
+"""Trains the built-in network without some of its parts, to measure the benefit of each.
 
     python tests/benchmarks/builtin_ablations.py CLIPS [STEPS] [NAME...]
 
-CLIPS is a folder of rendered clips, as `python -m training builtin` leaves it. All runs share
-clips, windows, seed and length, and are far shorter than the shipped training.
+CLIPS is a folder of clips rendered by `python -m training builtin`. All runs have the same clips,
+windows, seed and length, and are far shorter than the shipped training.
 """
 
 import json
@@ -39,7 +39,7 @@ class OnlyScale(LagNet):
 
 
 class WithoutClassicalCurves(LagNet):
-    """Chooses cells by classical curves, but does not look at them otherwise."""
+    """Uses classical curves for the choice of cells only."""
 
     def __init__(self) -> None:
         super().__init__(LagSizes())
@@ -52,8 +52,8 @@ class WithoutClassicalCurves(LagNet):
         self.scorer.cell_in.register_forward_pre_hook(lambda _, args: (args[0] * mask[:, None],))
 
 
-class WithoutLearnedSound(LagNet):
-    """Correlates classical signals alone; only what becomes of the curves is learned."""
+class WithoutLearnedAudio(LagNet):
+    """Correlates classical signals alone; only the use of the curves is learned."""
 
     def __init__(self) -> None:
         super().__init__(LagSizes())
@@ -77,7 +77,7 @@ VARIANTS: dict[str, tuple[Callable[[], LagNet], LagTaskConfig]] = {
     "smallest cells only": (lambda: OnlyScale(FINEST), LagTaskConfig()),
     "eight cells kept": (FewCells, LagTaskConfig()),
     "no classical curves": (WithoutClassicalCurves, LagTaskConfig()),
-    "classical curves only": (WithoutLearnedSound, LagTaskConfig()),
+    "classical curves only": (WithoutLearnedAudio, LagTaskConfig()),
     "no crowding, mixing, degrading": (lambda: LagNet(LagSizes()), PLAIN),
 }
 

@@ -90,9 +90,9 @@ def test_positive_offset_is_heard_before_it_is_seen() -> None:
 
 
 def test_validation_draws_classes_and_training_anything() -> None:
-    judged = [float(window["offset_s"]) for window in _windows_with_flash(None)]
+    fixed = [float(window["offset_s"]) for window in _windows_with_flash(None)]
     drawn = [float(window["offset_s"]) for window in _windows_with_flash(CLEAN)]
-    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in judged)
+    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in fixed)
     assert sum(bool(np.isclose(OFFSET_GRID_S, offset_s).any()) for offset_s in drawn) <= 1
     assert max(map(abs, drawn)) <= LARGEST_OFFSET_S
 
@@ -240,8 +240,8 @@ def test_loss_reaches_every_weight(stored: Callable[[int], list[Path]]) -> None:
     assert without == []
 
 
-def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(4)).judged_windows(AlwaysNet(5.0, 0.0))
+def test_validation_logits_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
+    logits, truth = _task(stored(4)).validation_logits(AlwaysNet(5.0, 0.0))
     assert logits.shape == (8, N_LAGS)
     assert (truth[4:] == N_LAGS).all()
     offsets_s = lag_axis()[truth[:4]]
@@ -249,7 +249,7 @@ def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[
 
 
 def test_clip_left_over_alone_is_foreign_to_none(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(5)).judged_windows(AlwaysNet(5.0, 0.0))
+    logits, truth = _task(stored(5)).validation_logits(AlwaysNet(5.0, 0.0))
     assert (truth < N_LAGS).sum() == 5
     assert (truth == N_LAGS).sum() == 4
     assert len(logits) == len(truth)
