@@ -13,8 +13,9 @@ from core.detection.result import Detection, Reason, Verdict
 from core.detection.sync_map import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.line_breaks import unbroken
+from synchformer_gui.wording.offset import short_offset_text
+from synchformer_gui.wording.verdict import answer_sentence, map_label
 from synchformer_gui.zoom import close_up_s
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def write_plot(detection: Detection, target: Path) -> None:
         frameon=False,
     )
     title = [
-        *textwrap.wrap(
-            offset_wording.unbroken(map_wording.answer_sentence(detection)), TITLE_COLUMNS
-        ),
+        *textwrap.wrap(unbroken(answer_sentence(detection)), TITLE_COLUMNS),
         f"{detection.info.path.name} · {detection.opinion.engine_name}",
     ]
     figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
@@ -96,7 +95,7 @@ def _draw_row(
         _draw_limits(axes, detection)
     found = detection.changing_map
     if found is not None:
-        _draw_line(over_time, found, map_wording.map_label(detection))
+        _draw_line(over_time, found, map_label(detection))
     else:
         for axes in (over_time, in_all):
             _draw_answer(axes, detection)
@@ -167,7 +166,7 @@ def _draw_answer(axes: "Axes", detection: Detection) -> None:
         1000 * estimate.offset_s,
         color=ESTIMATE_COLOUR,
         linewidth=1.6,
-        label=f"{found}: {offset_wording.short_offset_text(estimate.offset_s)}",
+        label=f"{found}: {short_offset_text(estimate.offset_s)}",
     )
 
 

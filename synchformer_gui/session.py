@@ -16,7 +16,7 @@ from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.jobs.recall_job import RecallJob
 from synchformer_gui.settings import Preferences
-from synchformer_gui.wording.offset import detection_obstacle
+from synchformer_gui.wording.verdict import detection_obstacle
 
 N_PROBERS = 2
 

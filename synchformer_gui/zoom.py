@@ -1,7 +1,7 @@
 """Which offsets to show where the whole range would leave the answer a hairline."""
 
 from core.detection.result import Detection, Reason
-from synchformer_gui.wording.offset import NO_OFFSET
+from synchformer_gui.wording.verdict import NO_OFFSET
 
 LEAST_MARGIN_S = 0.1
 """So far at least it goes on beyond the answer, either way."""

@@ -16,7 +16,7 @@ from core.paths import models_dir
 from synchformer_gui.cli.calibrate import summary
 from synchformer_gui.cli.exit_codes import ExitCode
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import engines as engine_wording
+from synchformer_gui.wording.engines import BEST_FOR, BUILTIN_DESCRIPTION, published_result
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def list_models() -> int:
     damaged = set(_folder_names(store)) - set(installed)
     rows = [
         ("NAME", "ID", "INSTALLED", "WHAT IT IS"),
-        (BUILTIN, BUILTIN, "always", engine_wording.BUILTIN_DESCRIPTION + _calibration(BUILTIN)),
+        (BUILTIN, BUILTIN, "always", BUILTIN_DESCRIPTION + _calibration(BUILTIN)),
     ]
     for published in CATALOG:
         state = "yes" if installed.pop(published.id, None) else "no"
@@ -127,9 +127,9 @@ def _calibration(model_id: str) -> str:
 
 
 def _description(published: CatalogEntry) -> str:
-    best_for = engine_wording.BEST_FOR.get(published.alias)
+    best_for = BEST_FOR.get(published.alias)
     hint = f" (best for {best_for})" if best_for else ""
-    return f"{published.title}{hint}: {engine_wording.published_result(published)}"
+    return f"{published.title}{hint}: {published_result(published)}"
 
 
 def _say_installed(model: InstalledModel) -> None:

@@ -20,8 +20,8 @@ from core.errors import SyncError
 from core.workflow.export import Exported
 from synchformer_gui.assets import icon_path
 from synchformer_gui.views import theme
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording.offset import breakable
+from synchformer_gui.wording.export import abandoned_sentence, exported_lines
+from synchformer_gui.wording.line_breaks import breakable
 
 _ERROR_BACK, _NEWS_BACK = "#3a2426", "#332c1e"
 
@@ -57,13 +57,13 @@ class Banner(QFrame):
     def show_exported(self, exported: Exported) -> None:
         """Show what was written of a clip that is no longer open."""
         self._error = None
-        lines = export_wording.exported_lines(exported, exported.path.name)
+        lines = exported_lines(exported, exported.path.name)
         self._show(" ".join(lines), _NEWS_BACK, theme.UNSURE)
 
     def show_abandoned(self, target: Path) -> None:
         """Show that a file was not written, since another clip was opened."""
         self._error = None
-        self._show(export_wording.abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
+        self._show(abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
 
     def _show(self, text: str, background: str, border: str) -> None:
         look = f"background: {background}; border: 1px solid {border}; border-radius: 8px;"

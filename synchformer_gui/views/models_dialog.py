@@ -25,7 +25,7 @@ from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.progress_bar import ProgressStrip
-from synchformer_gui.wording import engines as engine_wording
+from synchformer_gui.wording.engines import ABOUT_BUILTIN, BEST_FOR, published_result
 
 _SIZE_PX = (920, 420)
 
@@ -53,7 +53,7 @@ class ModelsDialog(QDialog):
         self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         for column, width in enumerate((285, 415, 80)):
             self.tree.setColumnWidth(column, width)
-        self.builtin_label = QLabel(engine_wording.ABOUT_BUILTIN, self)
+        self.builtin_label = QLabel(ABOUT_BUILTIN, self)
         self.builtin_label.setWordWrap(True)
         self.terms_label = QLabel(self)
         self.terms_label.setObjectName("muted")
@@ -121,7 +121,7 @@ class ModelsDialog(QDialog):
     def _add_row(self, model_id: str, title: str, published: CatalogEntry | None) -> None:
         installed = self._installed.get(model_id)
         n_bytes = published.sources[0].size_hint if published else 0
-        result = engine_wording.published_result(published) if published else "imported"
+        result = published_result(published) if published else "imported"
         item = QTreeWidgetItem(
             [
                 title,
@@ -166,7 +166,7 @@ class ModelsDialog(QDialog):
         self.download_button.setEnabled(is_free and published is not None and not is_installed)
         self.verify_button.setEnabled(is_free and is_installed)
         self.remove_button.setEnabled(is_free and is_installed)
-        best_for = engine_wording.BEST_FOR.get(published.alias) if published else None
+        best_for = BEST_FOR.get(published.alias) if published else None
         hint = f"Best for {best_for}. " if best_for else ""
         self.terms_label.setText(f"{hint}{published.licence}" if published else "")
 

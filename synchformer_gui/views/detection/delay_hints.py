@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.media.delay_hints import DelayHint
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.export import hint_action
+from synchformer_gui.wording.line_breaks import breakable, unbroken
 
 
 class ClipHints(QWidget):
@@ -36,13 +36,13 @@ class ClipHints(QWidget):
         buttons: list[QPushButton] = []
         for hint in hints:
             label = text_label(rows, "muted")
-            label.setText(offset_wording.breakable(offset_wording.unbroken(hint.sentence)))
+            label.setText(breakable(unbroken(hint.sentence)))
             layout.addWidget(label)
             # Start times, the hints about one stream, are honoured by players and measured with: to
             # move the sound by them would undo what they do.
             if hint.audio_stream_index is not None:
                 continue
-            button = QPushButton(export_wording.hint_action(hint.delay_s), rows)
+            button = QPushButton(hint_action(hint.delay_s), rows)
             button.setToolTip("Begin an export with this delay; nothing is written yet")
             button.clicked.connect(partial(self._on_taken, hint))
             layout.addWidget(button)

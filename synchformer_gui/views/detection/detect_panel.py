@@ -13,9 +13,17 @@ from synchformer_gui.views import theme
 from synchformer_gui.views.detection.clip_info import audio_title
 from synchformer_gui.views.detection.custom_tolerance import CustomTolerance
 from synchformer_gui.views.progress_bar import ProgressStrip
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import offset as offset_wording
 from synchformer_gui.wording.coverage import region_text
+from synchformer_gui.wording.engines import (
+    ABOUT_BUILTIN,
+    AUTOMATIC,
+    BEST_FOR,
+    BUILTIN_TITLE,
+    CLASSICAL_TITLE,
+)
+from synchformer_gui.wording.line_breaks import unbroken
+from synchformer_gui.wording.offset import tolerance_name, tolerance_text
+from synchformer_gui.wording.verdict import NO_CLIP
 
 _CUSTOM = "custom"
 _MORE_MODELS = "more"
@@ -42,10 +50,8 @@ class DetectPanel(QFrame):
         tolerance_label, self.tolerance_combo = self._row("Tolerance")
         model_label, self.model_combo = self._row("Model")
         for tolerance in TOLERANCES:
-            name = offset_wording.tolerance_name(tolerance)
-            _add_item(
-                self.tolerance_combo, name, tolerance.name, offset_wording.tolerance_text(tolerance)
-            )
+            name = tolerance_name(tolerance)
+            _add_item(self.tolerance_combo, name, tolerance.name, tolerance_text(tolerance))
         self.tolerance_combo.addItem("Custom…", _CUSTOM)
         self.custom_tolerance = CustomTolerance(self)
         self.custom_tolerance.hide()
@@ -82,7 +88,7 @@ class DetectPanel(QFrame):
         self.set_audios(())
         self.set_region(None)
         self.set_note("")
-        self.set_idle(obstacle=offset_wording.NO_CLIP, is_answered=False)
+        self.set_idle(obstacle=NO_CLIP, is_answered=False)
 
     def set_audios(self, audios: Sequence[AudioStream]) -> None:
         """Offer the audio streams of a clip; hidden unless there is a choice."""
@@ -100,7 +106,7 @@ class DetectPanel(QFrame):
 
     def set_note(self, text: str) -> None:
         """Say how much was judged; hidden if that goes without saying."""
-        self.note_label.setText(offset_wording.unbroken(text))
+        self.note_label.setText(unbroken(text))
         self.note_label.setVisible(bool(text))
 
     def set_tolerance(self, name: str) -> None:
@@ -119,13 +125,11 @@ class DetectPanel(QFrame):
             installed: Those that can answer.
             chosen: Id of the model to show as chosen.
         """
-        best_for = {one.id: engine_wording.BEST_FOR.get(one.alias, "") for one in CATALOG}
+        best_for = {one.id: BEST_FOR.get(one.alias, "") for one in CATALOG}
         self.model_combo.clear()
-        _add_item(self.model_combo, "Automatic", AUTO, engine_wording.AUTOMATIC)
-        _add_item(
-            self.model_combo, engine_wording.BUILTIN_TITLE, BUILTIN, engine_wording.ABOUT_BUILTIN
-        )
-        self.model_combo.addItem(engine_wording.CLASSICAL_TITLE, CLASSICAL)
+        _add_item(self.model_combo, "Automatic", AUTO, AUTOMATIC)
+        _add_item(self.model_combo, BUILTIN_TITLE, BUILTIN, ABOUT_BUILTIN)
+        self.model_combo.addItem(CLASSICAL_TITLE, CLASSICAL)
         for model in installed:
             hint = best_for.get(model.id)
             _add_item(self.model_combo, model.title, model.id, f"Best for {hint}" if hint else "")

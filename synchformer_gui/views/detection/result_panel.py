@@ -21,10 +21,22 @@ from core.workflow.export import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.delay_hints import ClipHints
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.engines import better_model
+from synchformer_gui.wording.export import exported_lines
+from synchformer_gui.wording.line_breaks import breakable, unbroken
+from synchformer_gui.wording.offset import confidence_text, interval_text
+from synchformer_gui.wording.verdict import (
+    NO_CLIP,
+    NO_OFFSET,
+    answer_sentence,
+    belonging_text,
+    correction_sentence,
+    headline,
+    is_known_to_change,
+    recheck_sentence,
+    second_opinion_sentence,
+    verdict_title,
+)
 
 _EARLIER = "Judged earlier with the same options. Press Detect offset to judge anew."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
@@ -74,7 +86,7 @@ class ResultPanel(QScrollArea):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.clip_hints)
-        self.show_no_answer(offset_wording.NO_CLIP)
+        self.show_no_answer(NO_CLIP)
 
     def show_clip(self, hints: Sequence[DelayHint]) -> None:
         """Show what a clip states itself, and nothing of the one before."""
@@ -100,17 +112,13 @@ class ResultPanel(QScrollArea):
         """Show the answer, and whether it was found earlier."""
         estimate = detection.estimate
         colour = theme.VERDICT_COLOURS[estimate.verdict]
-        self.verdict_label.setText(f"●  {offset_wording.verdict_title(estimate).upper()}")
+        self.verdict_label.setText(f"●  {verdict_title(estimate).upper()}")
         self.verdict_label.setStyleSheet(f"color: {colour};")
-        self.headline_label.setText(map_wording.headline(detection))
-        self.answer_label.setText(offset_wording.unbroken(map_wording.answer_sentence(detection)))
-        self.correction_label.setText(
-            offset_wording.unbroken(map_wording.correction_sentence(detection))
-        )
+        self.headline_label.setText(headline(detection))
+        self.answer_label.setText(unbroken(answer_sentence(detection)))
+        self.correction_label.setText(unbroken(correction_sentence(detection)))
         self.facts.show_detection(detection)
-        self.second_label.setText(
-            offset_wording.unbroken(map_wording.second_opinion_sentence(detection))
-        )
+        self.second_label.setText(unbroken(second_opinion_sentence(detection)))
         self.warning_label.setText("\n".join(f"⚠ {text}" for text in detection.warnings))
         self.hint_label.hide()
         for widget in self._answer_widgets():
@@ -121,8 +129,8 @@ class ResultPanel(QScrollArea):
         self.earlier_label.setVisible(is_earlier)
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
-        is_changing = map_wording.is_known_to_change(detection)
-        self.offer_label.setText("" if is_changing else engine_wording.offer(detection.opinion))
+        is_changing = is_known_to_change(detection)
+        self.offer_label.setText("" if is_changing else better_model(detection.opinion))
         for widget in (self.offer_label, self.models_button):
             widget.setVisible(bool(self.offer_label.text()))
 
@@ -165,21 +173,21 @@ class _Facts(QWidget):
 
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate
-        interval = f"{offset_wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
-        confidence = offset_wording.unbroken(offset_wording.confidence_text(estimate))
+        interval = f"{interval_text(estimate)} ({100 * estimate.level:.0f} %)"
+        confidence = unbroken(confidence_text(estimate))
         if detection.changing_map:
             interval, confidence = "changes over the clip", ""
-        elif estimate.reason in offset_wording.NO_OFFSET:
+        elif estimate.reason in NO_OFFSET:
             interval = "none stands out"
         texts = (
             interval,
             confidence,
-            offset_wording.belonging_text(estimate),
+            belonging_text(estimate),
             str(estimate.windows_used),
             detection.opinion.engine_name,
         )
         for (name, value), text in zip(self._rows, texts, strict=True):
-            value.setText(offset_wording.breakable(text))
+            value.setText(breakable(text))
             name.setVisible(bool(text))
             value.setVisible(bool(text))
 
@@ -215,16 +223,14 @@ class _ExportedNote(QFrame):
         problems = [*exported.notes, exported.certificate_problem]
         problems = [f"⚠ {problem}" for problem in problems if problem]
         good = replace(exported, detected=None, notes=(), certificate_problem="")
-        text = "✔ " + " ".join(export_wording.exported_lines(good, exported.path.name))
-        self.label.setText(offset_wording.breakable(offset_wording.unbroken(text)))
-        self.problem_label.setText(
-            offset_wording.breakable(offset_wording.unbroken("\n".join(problems)))
-        )
+        text = "✔ " + " ".join(exported_lines(good, exported.path.name))
+        self.label.setText(breakable(unbroken(text)))
+        self.problem_label.setText(breakable(unbroken("\n".join(problems))))
         self.problem_label.setVisible(bool(problems))
         self.again_label.setVisible(again is not None)
         if again is not None:
-            said = map_wording.recheck_sentence(again)
-            self.again_label.setText(offset_wording.unbroken(said))
+            said = recheck_sentence(again)
+            self.again_label.setText(unbroken(said))
             colour = theme.VERDICT_COLOURS[again.estimate.verdict]
             self.again_label.setStyleSheet(f"color: {colour};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))

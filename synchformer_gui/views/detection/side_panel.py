@@ -8,7 +8,7 @@ from synchformer_gui.session import Activity
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.detect_panel import DetectPanel
 from synchformer_gui.views.detection.result_panel import ResultPanel
-from synchformer_gui.wording.offset import NO_CLIP, detection_obstacle
+from synchformer_gui.wording.verdict import NO_CLIP, detection_obstacle
 
 _WIDTH_PX = 356
 _EXPORT = "Write a copy with the sound moved (E)"

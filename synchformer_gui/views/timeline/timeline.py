@@ -20,8 +20,7 @@ from synchformer_gui.views import theme
 from synchformer_gui.views.timeline.axes import ClockAxis, OffsetAxis
 from synchformer_gui.views.timeline.heat_map import HeatMap
 from synchformer_gui.views.timeline.region import RegionPicker, TimeBox
-from synchformer_gui.wording.offset import NO_OFFSET
-from synchformer_gui.wording.sync_map import map_label
+from synchformer_gui.wording.verdict import NO_OFFSET, map_label
 from synchformer_gui.zoom import close_up_s
 
 _RANGE_S = 2.0

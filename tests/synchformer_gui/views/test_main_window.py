@@ -14,7 +14,7 @@ from synchformer_gui.session import Activity
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.main_window import MainWindow
 from synchformer_gui.views.models_dialog import ModelsDialog
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.verdict import answer_sentence
 
 pytestmark = pytest.mark.gui
 
@@ -90,7 +90,7 @@ def test_answer_is_given_in_words_with_a_map(judged: MainWindow) -> None:
     assert detection.estimate.offset_s == pytest.approx(OFFSET_S, abs=0.06)
     panel = judged.result_panel
     said = panel.answer_label.text().replace("\N{NO-BREAK SPACE}", " ")
-    assert said == offset_wording.answer_sentence(detection)
+    assert said == answer_sentence(detection)
     assert "OUT OF SYNC" in panel.verdict_label.text()
     assert judged.timeline.brightness is not None
     assert np.isfinite(judged.timeline.brightness).mean() > 0.8

@@ -127,7 +127,7 @@ def test_the_new_file_is_judged_when_asked(qtbot: QtBot, judged: MainWindow, cli
     qtbot.waitUntil(lambda: judged.session.activity is Activity.NONE, timeout=40_000)
 
     said = note.again_label.text().replace("\N{NO-BREAK SPACE}", " ")
-    assert said.startswith("Judged again: Audio is ")
+    assert said.startswith("Analyzed again: Audio is ")
     assert "± " in said
     assert judged.session.detection is not None, "the answer about the clip stays"
     assert is_seen(note.folder_button)

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.crop_plan import CENTRE
 from synchformer_gui.views.main_window import MainWindow
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.verdict import NO_CLIP
 
 pytestmark = pytest.mark.gui
 
@@ -33,7 +33,7 @@ def test_buttons_that_are_off_say_why(
         qtbot.wait(50)
         qtbot.mouseMove(window, place + QPoint(2, 1))
         qtbot.waitUntil(QToolTip.isVisible, timeout=5000)
-        assert QToolTip.text() == offset_wording.NO_CLIP
+        assert QToolTip.text() == NO_CLIP
         QToolTip.hideText()
     open_clip(qtbot, window, make_clip("mute.mp4", duration_s=1.0, audio=False))
     assert all("no sound" in button.toolTip() for button in buttons)

@@ -17,8 +17,7 @@ from core.media.formats.output_format import MP4
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.result_panel import ResultPanel
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.verdict import answer_sentence, correction_sentence
 
 pytestmark = pytest.mark.gui
 
@@ -51,7 +50,7 @@ def test_verdict_is_told_in_words_and_colour(
 
     assert verdict.upper() in panel.verdict_label.text()
     assert theme.VERDICT_COLOURS[verdict] in panel.verdict_label.styleSheet()
-    assert plain(panel.answer_label.text()) == offset_wording.answer_sentence(detection)
+    assert plain(panel.answer_label.text()) == answer_sentence(detection)
     assert panel.correction_label.isVisible() == (verdict is Verdict.OUT_OF_SYNC)
 
 
@@ -62,8 +61,8 @@ def test_changing_offset_is_told_instead_of_a_single_one(
     panel.show_detection(detection)
 
     assert panel.headline_label.text() == "Audio drifts"
-    assert plain(panel.answer_label.text()) == map_wording.answer_sentence(detection)
-    assert plain(panel.correction_label.text()) == map_wording.correction_sentence(detection)
+    assert plain(panel.answer_label.text()) == answer_sentence(detection)
+    assert plain(panel.correction_label.text()) == correction_sentence(detection)
     shown = [label.text() for label in panel.facts.findChildren(QLabel)]
     assert "changes over the clip" in shown
 

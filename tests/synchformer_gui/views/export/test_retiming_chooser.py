@@ -58,7 +58,7 @@ def test_a_drift_that_is_known_proposes_retiming_and_says_how_sound_is_encoded(
     assert "times as long" in chooser.what_label.text()
     assert "encoded again, as AAC at " in chooser.coding_label.text()
     assert "is encoded again, as AAC at " in dialog.preview_view.notes_label.text()
-    assert "of the sound, what is named above" in dialog.preview_view.promise_label.text()
+    assert "only the audio named above" in dialog.preview_view.promise_label.text()
     assert not dialog.correction_form.delay_field.isEnabled()
     assert dialog.export_button.isEnabled()
     retiming = dialog.request.correction.retiming
