@@ -39,7 +39,7 @@ from synchformer_gui.wording.coverage import coverage_sentence
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)
 _TIMELINE_PX = 230
-_TOLD_MS = 6000
+_MESSAGE_MS = 6000
 
 
 class MainWindow(QMainWindow):
@@ -191,7 +191,7 @@ class MainWindow(QMainWindow):
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
         self.playback.follow(self.session)
-        self.playback.told.connect(self._on_told)
+        self.playback.message.connect(self._on_message)
         self.session.opening.connect(self._on_opening)
         self.session.opened.connect(self._on_opened)
         self.session.progressed.connect(self.detect_panel.progress.show_progress)
@@ -275,8 +275,8 @@ class MainWindow(QMainWindow):
         else:
             self.session.cancel()
 
-    def _on_told(self, text: str) -> None:
-        self.statusBar().showMessage(text, _TOLD_MS)
+    def _on_message(self, text: str) -> None:
+        self.statusBar().showMessage(text, _MESSAGE_MS)
 
     def _on_open(self) -> None:
         self.dialogs.open_clip(self._settings.last_folder)

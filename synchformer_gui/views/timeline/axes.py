@@ -1,4 +1,4 @@
-"""The axes of the sync map: clock times below, offsets without a sign at the left."""
+"""Axes of the sync map: clock times below, offsets without a sign at the left."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from core.units import clock_text
 
 
 class ClockAxis(pg.AxisItem):  # type: ignore[misc]
-    """Times in the clip."""
+    """Clip times."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         texts = [clock_text(max(0.0, value)) for value in values]
@@ -16,7 +16,7 @@ class ClockAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class OffsetAxis(pg.AxisItem):  # type: ignore[misc]
-    """Offsets in ms; above and below the zero line say which way."""
+    """Offsets in ms. Above the zero line the audio is early, below it is late."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         return [f"{abs(value) * 1000:.0f}" for value in values]
