@@ -1,4 +1,4 @@
-"""A message across the top of the window that leaves everything else usable."""
+"""A message across the top of the window; everything else stays usable."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _ERROR_BACK, _NEWS_BACK = "#3a2426", "#332c1e"
 
 
 class Banner(QFrame):
-    """Shows one error, or what became of a clip before, until it is closed or replaced."""
+    """One error, or the report on an export of an earlier clip, until closed or replaced."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,18 +50,18 @@ class Banner(QFrame):
         self.hide()
 
     def show_error(self, error: SyncError) -> None:
-        """Show what went wrong."""
+        """Show an error."""
         self._error = error
         self._show(error.message, _ERROR_BACK, theme.BAD)
 
     def show_exported(self, exported: Exported) -> None:
-        """Show what was written of a clip that is no longer open."""
+        """Show the report on an export of an earlier clip."""
         self._error = None
         lines = exported_lines(exported, exported.path.name)
         self._show(" ".join(lines), _NEWS_BACK, theme.UNSURE)
 
     def show_abandoned(self, target: Path) -> None:
-        """Show that a file was not written, since another clip was opened."""
+        """Show that opening another clip cancelled an export."""
         self._error = None
         self._show(abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
 
@@ -78,7 +78,7 @@ class Banner(QFrame):
 
 
 class DetailsDialog(QDialog):
-    """Everything that is known about an error, to copy."""
+    """Full text of an error, with a button to copy it."""
 
     def __init__(self, error: SyncError, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The published models and what is installed: get, import, verify, remove."""
+"""Published and installed models: download, import, verify, remove."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ from core.units import size_text
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.banner import Banner
-from synchformer_gui.views.progress_bar import ProgressStrip
+from synchformer_gui.views.progress_bar import ProgressBar
 from synchformer_gui.wording.engines import ABOUT_BUILTIN, BEST_FOR, published_result
 
 _SIZE_PX = (920, 420)
@@ -63,7 +63,7 @@ class ModelsDialog(QDialog):
         self.verify_button = QPushButton("Verify", self)
         self.remove_button = QPushButton("Remove…", self)
         self.cancel_button = QPushButton("Cancel", self)
-        self.progress = ProgressStrip(self)
+        self.progress = ProgressBar(self)
         self._arrange()
         self.tree.itemSelectionChanged.connect(self._on_selected)
         self.download_button.clicked.connect(self._on_download)
@@ -75,7 +75,7 @@ class ModelsDialog(QDialog):
         self._set_busy(busy=False)
 
     def done(self, result: int) -> None:
-        # Escape and the button of the title bar both end here.
+        # Escape and the close button of the title bar both end here.
         self._on_cancel()
         super().done(result)
 

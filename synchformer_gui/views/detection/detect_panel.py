@@ -1,4 +1,4 @@
-"""What is judged, how, and the button that starts it."""
+"""Settings of a detection, and the button that starts it."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.clip_info import audio_title
 from synchformer_gui.views.detection.custom_tolerance import CustomTolerance
-from synchformer_gui.views.progress_bar import ProgressStrip
+from synchformer_gui.views.progress_bar import ProgressBar
 from synchformer_gui.wording.coverage import region_text
 from synchformer_gui.wording.engines import (
     ABOUT_BUILTIN,
@@ -30,12 +30,12 @@ _MORE_MODELS = "more"
 
 
 class DetectPanel(QFrame):
-    """Choices and progress of a detection. It shows state and emits wishes."""
+    """Choices and progress of a detection. It shows state and emits what the user asks for."""
 
     detect_requested = Signal()
     cancel_requested = Signal()
     audio_chosen = Signal(int)
-    """Carries the index of a stream in the container."""
+    """Carries the index of an audio stream in the container."""
     tolerance_chosen = Signal(str)
     model_chosen = Signal(str)
     models_requested = Signal()
@@ -56,12 +56,12 @@ class DetectPanel(QFrame):
         self.custom_tolerance = CustomTolerance(self)
         self.custom_tolerance.hide()
         self.region_button = QPushButton(self)
-        self.region_button.setToolTip("Judge the whole clip again (X)")
+        self.region_button.setToolTip("Analyze the whole clip again (X)")
         self.note_label = QLabel(self)
         self.note_label.setObjectName("muted")
         self.note_label.setWordWrap(True)
         self.button = QPushButton("Detect offset", self)
-        self.progress = ProgressStrip(self)
+        self.progress = ProgressBar(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 8)
         layout.setSpacing(5)
@@ -91,7 +91,7 @@ class DetectPanel(QFrame):
         self.set_idle(obstacle=NO_CLIP, is_answered=False)
 
     def set_audios(self, audios: Sequence[AudioStream]) -> None:
-        """Offer the audio streams of a clip; hidden unless there is a choice."""
+        """Offer the audio streams of a clip; hidden if there is only one."""
         self.audio_combo.clear()
         for number, audio in enumerate(audios, start=1):
             self.audio_combo.addItem(audio_title(number, audio), audio.index)
@@ -99,18 +99,18 @@ class DetectPanel(QFrame):
             widget.setVisible(len(audios) > 1)
 
     def set_region(self, span: TimeSpan | None) -> None:
-        """Show which part is judged, and offer to judge the whole; None hides that."""
+        """Show the part to analyze, with a button to reset it; None for the whole clip."""
         if span is not None:
             self.region_button.setText(f"✕  Only {region_text(span.start_s, span.end_s)}")
         self.region_button.setVisible(span is not None)
 
     def set_note(self, text: str) -> None:
-        """Say how much was judged; hidden if that goes without saying."""
+        """Show how much was analyzed; hidden if the text is empty."""
         self.note_label.setText(unbroken(text))
         self.note_label.setVisible(bool(text))
 
     def set_tolerance(self, name: str) -> None:
-        """Show which tolerance is chosen, one of the user's own with its limits."""
+        """Show the chosen tolerance; a custom tolerance with its limits."""
         index = self.tolerance_combo.findData(name)
         self.custom_tolerance.setVisible(index < 0)
         self.custom_tolerance.show_limits(tolerance_named(name))
@@ -122,8 +122,8 @@ class DetectPanel(QFrame):
         """Offer models.
 
         Args:
-            installed: Those that can answer.
-            chosen: Id of the model to show as chosen.
+            installed: Installed models that can detect.
+            chosen: Id of the chosen model.
         """
         best_for = {one.id: BEST_FOR.get(one.alias, "") for one in CATALOG}
         self.model_combo.clear()
@@ -139,7 +139,7 @@ class DetectPanel(QFrame):
         self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(chosen)))
 
     def set_idle(self, *, obstacle: str, is_answered: bool) -> None:
-        """Offer to detect, less loudly once there is an answer, unless something is in the way."""
+        """Offer detection, less prominent once there is an answer; disabled by an obstacle."""
         self._is_busy = False
         self._show_button("Detect offset", "secondary" if is_answered else "primary")
         self.button.setToolTip(obstacle or "Find by how much the sound is early or late (D)")
@@ -147,10 +147,10 @@ class DetectPanel(QFrame):
         self.progress.hide()
 
     def set_busy(self, stage: str) -> None:
-        """Show that something is being done, and offer to cancel it."""
+        """Show work in progress, and offer to cancel it."""
         self._is_busy = True
         self._show_button("Cancel", "secondary")
-        self.button.setToolTip("Stop; nothing is left half done (Esc)")
+        self.button.setToolTip("Stop; no partial file is left behind (Esc)")
         self.button.setEnabled(True)
         self.progress.begin(stage)
 
@@ -178,7 +178,7 @@ class DetectPanel(QFrame):
     def _on_tolerance(self) -> None:
         chosen = self.tolerance_combo.currentData()
         if chosen == _CUSTOM:
-            # It starts from the limits of the one chosen before.
+            # A custom tolerance starts from the limits of the previous choice.
             chosen = self.custom_tolerance.name
         self.set_tolerance(chosen)
         self.tolerance_chosen.emit(chosen)

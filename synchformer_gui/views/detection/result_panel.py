@@ -1,4 +1,4 @@
-"""The answer in words, who gave it, and what was written."""
+"""The answer in words, its engine, and the report on an export."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from core.detection.result import Detection, Reason, Verdict
 from core.media.delay_hints import DelayHint
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
-from synchformer_gui.views.detection.delay_hints import ClipHints
+from synchformer_gui.views.detection.delay_hints import DelayHints
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording.engines import better_model
 from synchformer_gui.wording.export import exported_lines
@@ -38,13 +38,13 @@ from synchformer_gui.wording.verdict import (
     verdict_title,
 )
 
-_EARLIER = "Judged earlier with the same options. Press Detect offset to judge anew."
+_EARLIER = "From an earlier detection with the same options. Press Detect offset to repeat it."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
-_HINT_DETECTING = "Comparing picture and sound. The map below fills as windows are judged."
+_HINT_DETECTING = "Comparing picture and sound. The sync map fills as windows are analyzed."
 
 
 class ResultPanel(QScrollArea):
-    """Shows one detection, and what became of it."""
+    """Shows one detection and the export made from it."""
 
     models_requested = Signal()
 
@@ -67,7 +67,7 @@ class ResultPanel(QScrollArea):
         self.answer_label = text_label(card)
         self.correction_label = text_label(card)
         self.correction_label.setFont(theme.scaled_font(self.font(), 1.0, bold=True))
-        self.facts = _Facts(card)
+        self.facts = _Details(card)
         self.second_label = text_label(card, "muted")
         self.warning_label = text_label(card, "warning")
         self.offer_label = text_label(card, "muted")
@@ -75,33 +75,33 @@ class ResultPanel(QScrollArea):
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
         self.exported.hide()
-        self.clip_hints = ClipHints(card)
+        self.delay_hints = DelayHints(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
-        # What was just done stands where nobody has to scroll for it.
+        # The report on an export is at the top, visible without scrolling.
         layout.addWidget(self.exported)
         layout.addWidget(self.hint_label, 100)
         for widget in self._answer_widgets():
             layout.addWidget(widget)
         layout.addStretch(1)
-        layout.addWidget(self.clip_hints)
+        layout.addWidget(self.delay_hints)
         self.show_no_answer(NO_CLIP)
 
     def show_clip(self, hints: Sequence[DelayHint]) -> None:
-        """Show what a clip states itself, and nothing of the one before."""
+        """Show the delay hints of a clip; remove the report on the previous clip."""
         self.clear_exported()
-        self.clip_hints.show_hints(hints)
+        self.delay_hints.show_hints(hints)
 
     def show_hint(self, text: str) -> None:
-        """Show what to do next in place of an answer."""
+        """Show advice in place of an answer."""
         for widget in self._answer_widgets():
             widget.hide()
         self.hint_label.setText(text)
         self.hint_label.show()
 
     def show_no_answer(self, obstacle: str = "") -> None:
-        """Say how to get an answer, or why there cannot be one."""
+        """Show how to get an answer, or the obstacle."""
         self.show_hint(obstacle or _HINT_NO_ANSWER)
 
     def show_detecting(self) -> None:
@@ -109,7 +109,7 @@ class ResultPanel(QScrollArea):
         self.show_hint(_HINT_DETECTING)
 
     def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
-        """Show the answer, and whether it was found earlier."""
+        """Show the answer, with a note if it comes from the cache."""
         estimate = detection.estimate
         colour = theme.VERDICT_COLOURS[estimate.verdict]
         self.verdict_label.setText(f"●  {verdict_title(estimate).upper()}")
@@ -135,13 +135,13 @@ class ResultPanel(QScrollArea):
             widget.setVisible(bool(self.offer_label.text()))
 
     def show_exported(self, exported: Exported) -> None:
-        """Show what was written and whether it is what was asked for."""
+        """Show the report on a written file."""
         self.exported.show_exported(exported)
         self.exported.show()
         self.verticalScrollBar().setValue(0)
 
     def clear_exported(self) -> None:
-        """Forget what was written; something else is about to be."""
+        """Remove the report on the last export."""
         self.exported.hide()
 
     def _answer_widgets(self) -> tuple[QWidget, ...]:
@@ -159,7 +159,7 @@ class ResultPanel(QScrollArea):
         )
 
 
-class _Facts(QWidget):
+class _Details(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._grid = QGridLayout(self)

@@ -49,7 +49,7 @@ def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, c
     qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
 
     assert "talk.mp4" in window.windowTitle()
-    assert "H.264 320×256, 25 fps" in window.facts_label.text()
+    assert "H.264 320×256, 25 fps" in window.clip_info_label.text()
     assert window.detect_panel.button.isEnabled()
     assert window.detect_panel.audio_combo.isHidden()
     video = window.playback.video.grab().toImage()
@@ -217,8 +217,8 @@ def test_everything_fits_whatever_the_clip_is_called(
     window.resize(*size)
     open_clip(qtbot, window, make_clip("x" * 240 + ".mp4", duration_s=1.0))
 
-    assert window.facts_label.text().endswith("mono")
-    assert window.facts_label.sizeHint().width() < size[0]
+    assert window.clip_info_label.text().endswith("mono")
+    assert window.clip_info_label.sizeHint().width() < size[0]
     assert (window.width(), window.height()) == size
 
 

@@ -65,9 +65,9 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip
 ) -> None:
     open_clip(qtbot, window, make_clip("talk DELAY -33ms.mp4", duration_s=2.0))
-    (button,) = window.result_panel.clip_hints.buttons
+    (button,) = window.result_panel.delay_hints.buttons
     assert button.isVisible()
-    assert button.text() == "Move the sound 33 ms earlier…"
+    assert button.text() == "Move the audio 33 ms earlier…"
     plain = ready_dialog(qtbot, window, is_ready=False)
     assert plain.correction_form.delay_field.text() == ""
     plain.reject()
@@ -78,14 +78,14 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     dialog.reject()
 
     open_clip(qtbot, window, make_clip("plain.mp4", duration_s=2.0))
-    assert not window.result_panel.clip_hints.isVisible()
+    assert not window.result_panel.delay_hints.isVisible()
 
 
 def test_start_times_that_players_honour_are_told_but_not_offered(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip
 ) -> None:
     open_clip(qtbot, window, make_clip("talk.mkv", duration_s=2.0, audio_start_s=0.3))
-    hints = window.result_panel.clip_hints
+    hints = window.result_panel.delay_hints
     said = [label.text().replace("\N{NO-BREAK SPACE}", " ") for label in hints.findChildren(QLabel)]
 
     assert hints.isVisible()

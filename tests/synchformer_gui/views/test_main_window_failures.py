@@ -32,7 +32,7 @@ def test_broken_or_missing_file_is_one_sentence(
 def test_bad_file_leaves_the_open_clip_and_its_answer(
     qtbot: QtBot, judged: MainWindow, tmp_path: Path
 ) -> None:
-    detection, facts = judged.session.detection, judged.facts_label.text()
+    detection, facts = judged.session.detection, judged.clip_info_label.text()
     bad = tmp_path / "bad.mp4"
     bad.write_text("no clip")
     with qtbot.waitSignal(judged.session.failed, timeout=5000):
@@ -41,7 +41,7 @@ def test_bad_file_leaves_the_open_clip_and_its_answer(
     assert "bad.mp4" in judged.banner.message_label.text()
     assert judged.session.detection is detection
     assert judged.timeline.brightness is not None
-    assert judged.facts_label.text() == facts
+    assert judged.clip_info_label.text() == facts
     assert judged.result_panel.verdict_label.isVisible()
     assert judged.side.export_button.isEnabled()
     assert judged.detect_panel.button.isEnabled()

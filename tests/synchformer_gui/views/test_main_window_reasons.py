@@ -39,7 +39,7 @@ def test_buttons_that_are_off_say_why(
     assert all("no sound" in button.toolTip() for button in buttons)
     open_clip(qtbot, window, make_clip("long.mp4", duration_s=20.0))
     window.detect()
-    assert "cancel it" in window.side.export_button.toolTip()
+    assert "cancel (Esc)" in window.side.export_button.toolTip()
     window.session.cancel()
     assert "(E)" in window.side.export_button.toolTip()
 
@@ -47,7 +47,7 @@ def test_buttons_that_are_off_say_why(
 def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, judged: MainWindow) -> None:
     qtbot.keyClick(judged, Qt.Key.Key_Q)
     told = judged.statusBar().currentMessage()
-    assert told == "The classical estimate saw the whole picture, so there is no square to show."
+    assert told == "The classical estimate used the whole picture, so there is no square to show."
 
     detection = judged.session.detection
     assert detection is not None
