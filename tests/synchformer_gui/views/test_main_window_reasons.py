@@ -53,9 +53,9 @@ def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, judged: MainWin
     assert detection is not None
     judged.session.detected.emit(replace(detection, crops=(CENTRE,)))
     qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The square that was judged is hidden."
+    assert judged.statusBar().currentMessage() == "The analyzed square is hidden."
     qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The square that was judged is shown."
+    assert judged.statusBar().currentMessage() == "The analyzed square is shown."
     judged.session.choose_audio(99)
     qtbot.keyClick(judged, Qt.Key.Key_Q)
     assert "no answer yet" in judged.statusBar().currentMessage()
