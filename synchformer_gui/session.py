@@ -42,7 +42,7 @@ class Session(QObject):
     activity_changed = Signal(object)
     """Carries an Activity."""
     opening = Signal(object)
-    """Carries the Path that is about to be read. If that fails, the previous clip stays open."""
+    """Carries the Path to be read. If reading fails, the previous clip stays open."""
     opened = Signal(object)
     """Carries a MediaInfo."""
     progressed = Signal(object)
@@ -58,7 +58,7 @@ class Session(QObject):
     exported_before = Signal(object)
     """Carries an Exported of an earlier clip."""
     abandoned = Signal(object)
-    """Carries the Path of an export that the opening of another clip cancelled."""
+    """Carries the Path of an export cancelled by the opening of another clip."""
     stopped = Signal()
     """The user cancelled."""
     failed = Signal(object)
@@ -119,7 +119,7 @@ class Session(QObject):
         return self._audio_stream_index
 
     def open(self, path: Path) -> None:
-        """Read a file. If that succeeds, it replaces the open clip and cancels its jobs."""
+        """Read a file. On success it replaces the open clip and cancels its jobs."""
         if self._opening is not None:
             self._opening.cancel()
         self.opening.emit(path)

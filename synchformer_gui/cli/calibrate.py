@@ -33,7 +33,7 @@ def calibrate(
     device: shared_options.DeviceOption = shared_options.CHOICE.device,
     precision: shared_options.PrecisionOption = shared_options.CHOICE.precision,
 ) -> int:
-    """Measure the constant bias of a model, and the width that its intervals need.
+    """Measure the constant bias of a model, and the necessary width of its intervals.
 
     The calibration applies to all later answers of this model, until --reset. Clips that are not in
     sync spoil it. Use twenty clips or more; five is the minimum.

@@ -30,7 +30,7 @@ ABOUT_BUILTIN = (
     f"{_BUILTIN_BEST_FOR}. For talking faces and dense scenes, and wherever it cannot tell, use a "
     "published model."
 )
-"""Advice beside the choice of a model, and where the built-in model is in doubt."""
+"""Advice beside the choice of a model, and beside doubtful answers of the built-in model."""
 
 _ABOUT_CLASSICAL = (
     "Published models are more reliable: use the one trained on AudioSet for "
@@ -41,7 +41,7 @@ _LINE_WIDTH = 90
 
 
 def engine_sentence(opinion: Opinion) -> str:
-    """Engine that gave an answer, as a sentence."""
+    """Engine of an answer, as a sentence."""
     if opinion.engine_id == CLASSICAL:
         return f"Answered by the {opinion.engine_name}: motion compared with sound onsets."
     article = "the " if opinion.engine_id == BUILTIN else ""
@@ -49,7 +49,7 @@ def engine_sentence(opinion: Opinion) -> str:
 
 
 def better_model(opinion: Opinion) -> str:
-    """Advice to use a published model; empty where none would do better.
+    """Advice to use a published model; empty if none would do better.
 
     No model finds anything in silence or in a still picture, and no published model has a narrower
     interval.
@@ -63,7 +63,7 @@ def better_model(opinion: Opinion) -> str:
 
 
 def better_model_lines(opinion: Opinion) -> tuple[str, ...]:
-    """`better_model` in lines for a terminal, with the command that downloads one."""
+    """`better_model` in lines for a terminal, with the command to download one."""
     text = better_model(opinion)
     return (*textwrap.wrap(text, _LINE_WIDTH), _DOWNLOAD) if text else ()
 

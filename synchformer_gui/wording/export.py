@@ -18,11 +18,11 @@ from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.wording.verdict import recheck_sentence
 
 _LARGEST_COMMON = 2000
-"""Largest denominator of ratios that people know as such: 1001/1000, 960/1001."""
+"""Largest denominator of common ratios, shown as fractions: 1001/1000, 960/1001."""
 
 
 def promise_sentence(plan: CorrectionPlan) -> str:
-    """Parts of the source that are copied unchanged."""
+    """Parts of the source to be copied unchanged."""
     methods = {move.method for move in plan.moves}
     if methods & {Method.DECODED, Method.RETIMED}:
         kept = "The picture is copied unchanged; only the audio named above is encoded again."
@@ -62,7 +62,7 @@ def correction_text(correction: Correction, plan: CorrectionPlan | None = None) 
 
     Args:
         correction: The correction.
-        plan: Its plan, for a shift that differs from the requested one.
+        plan: Its plan, to show a shift other than the requested one.
     """
     retiming, delay_s = correction.retiming, correction.audio_delay_s
     moved = moved_text(delay_s, None if plan is None else plan.moved_s)
@@ -79,14 +79,14 @@ def correction_text(correction: Correction, plan: CorrectionPlan | None = None) 
 
 
 def retiming_title(detection: Detection) -> str:
-    """Button that offers to repair a changing offset."""
+    """Button to repair a changing offset."""
     found = detection.changing_map
     is_drift = found is not None and found.kind is MapKind.DRIFT
     return f"Ret&ime the audio to undo the measured {'drift' if is_drift else 'jumps'}"
 
 
 def encoded_again_sentence(plan: CorrectionPlan | None) -> str:
-    """Warning that retiming encodes audio again, with the codec if it is known.
+    """Warning about the encoding of retimed audio, with the codec if it is known.
 
     Args:
         plan: Plan of a retiming, if there is one yet.
@@ -97,7 +97,7 @@ def encoded_again_sentence(plan: CorrectionPlan | None) -> str:
 
 
 def choices_sentence(target: Path) -> str:
-    """Question where a container cannot hold the exact shift."""
+    """Question about a container without timestamps: it cannot hold the exact shift."""
     return (
         f"{_container(target)} stores no timestamps, so this compressed audio cannot be moved by "
         "the exact amount. Choose one:"
@@ -116,7 +116,7 @@ def choice_text(choice: Choice) -> str:
 
 
 def command_sentence(preview: ExportPreview) -> str:
-    """Confirmation that the ffmpeg command was copied, or the reason why there is none."""
+    """Confirmation of the copied ffmpeg command, or the reason why there is none."""
     if preview.command:
         return (
             "The command is on the clipboard. It moves the audio in the same way; cover images, "
@@ -155,7 +155,7 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
 
 
 def abandoned_sentence(target: Path) -> str:
-    """Message about an export that the opening of another clip cancelled."""
+    """Message about an export cancelled by the opening of another clip."""
     return f"{target.name} was not written because another clip was opened."
 
 
@@ -166,7 +166,7 @@ def other_container_sentence(source: Path, target: Path) -> str:
 
 
 def hint_action(delay_s: Fraction) -> str:
-    """Button that starts an export with a delay."""
+    """Button to start an export with a delay."""
     return f"Move the audio {delay_text(delay_s)} {'later' if delay_s > 0 else 'earlier'}…"
 
 

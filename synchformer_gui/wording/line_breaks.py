@@ -1,4 +1,4 @@
-"""Places where a label may break a line, and where it must not."""
+"""Line breaks in labels: kept out of numbers, allowed in paths."""
 
 import re
 
@@ -9,5 +9,5 @@ def unbroken(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """Allow line breaks in long paths and names, so that they do not widen a label."""
+    """Allow line breaks in long paths and names, so as not to widen a label."""
     return re.sub(r"([/\\]|[^\s/\\]{40})(?=\S)", "\\1\N{ZERO WIDTH SPACE}", text)

@@ -1,8 +1,8 @@
 """The answer of a detection in words, for the window, the plot and the command line.
 
-Every sentence about the answer comes from here: verdict, offset or sync map, how sure they are, the
-correction, the second opinion. Functions that take a `Detection` serve constant and changing
-offsets alike. No sentence carries a sign; audio that drifts runs *slow* or *fast*.
+Every sentence about the answer comes from here: verdict, offset or sync map, interval and
+confidence, correction, second opinion. Functions of a `Detection` serve constant and changing
+offsets alike. No sentence carries a sign: drifting audio runs *slow* or *fast*.
 """
 
 from math import ceil
@@ -27,19 +27,19 @@ from synchformer_gui.wording.offset import (
 NO_CLIP = "Open a clip to begin."
 
 NO_OFFSET = frozenset({Reason.TOO_SHORT, Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.AT_EDGE})
-"""Reasons for "cannot tell" where there is evidence, but no reliable offset."""
+"""Reasons for "cannot tell" despite evidence: no offset is reliable."""
 
 NO_EVIDENCE = frozenset({Reason.NO_MOTION, Reason.SILENCE})
-"""Reasons for "cannot tell" where there is nothing to compare, and no number to show."""
+"""Reasons for "cannot tell" without evidence: there is nothing to compare, no number to show."""
 
 LIKELY = 0.7
-"""Smallest synchronizability of audio and video that are called likely to belong together."""
+"""Smallest synchronizability called "likely" to belong together."""
 
 UNLIKELY = 0.3
-"""Largest synchronizability of audio and video that are called unlikely to belong together."""
+"""Largest synchronizability called "unlikely" to belong together."""
 
 MOST_PIECES = 6
-"""Most pieces of a sync map that a sentence lists; the JSON has all."""
+"""Most pieces of a sync map in one sentence; the JSON has all."""
 
 _WINDOW_S = WINDOW_FRAMES / VIDEO_FPS
 _LABELLED = 3
@@ -96,7 +96,7 @@ def answer_sentence(detection: Detection) -> str:
 
 
 def margin_sentence(detection: Detection) -> str:
-    """Interval, confidence and number of windows; empty where the answer needs none."""
+    """Interval, confidence and number of windows; empty for changing offsets and no evidence."""
     estimate = detection.estimate
     if detection.changing_map or estimate.reason in NO_EVIDENCE:
         return ""
@@ -108,7 +108,7 @@ def margin_sentence(detection: Detection) -> str:
 
 
 def correction_sentence(detection: Detection) -> str:
-    """Correction that follows from the answer."""
+    """Correction by the measured offset or sync map."""
     found = detection.changing_map
     if found is None:
         return delay_sentence(detection.estimate.offset_s)
@@ -162,7 +162,7 @@ def is_known_to_change(detection: Detection) -> bool:
 def belonging_text(estimate: OffsetEstimate) -> str:
     """Chance that picture and sound belong together: "likely", "unclear", "unlikely".
 
-    Empty where the model gives none, or where one of the two has nothing to compare.
+    Empty if the model gives none, or without evidence.
     """
     share = estimate.synchronizability
     if share is None or estimate.reason in NO_EVIDENCE:
@@ -181,7 +181,7 @@ def belonging_sentence(estimate: OffsetEstimate) -> str:
 
 
 def second_opinion_sentence(detection: Detection) -> str:
-    """Second opinion beside the answer; empty without one, or where the offset changes."""
+    """Second opinion beside the answer; empty without one, or if the offset changes."""
     opinion = detection.second_opinion
     if opinion is None or detection.changing_map:
         return ""
@@ -201,7 +201,7 @@ def second_opinion_sentence(detection: Detection) -> str:
 
 
 def simulation_sentence(simulate_offset_s: float) -> str:
-    """Shift that was applied to the audio for a test; empty without one."""
+    """Shift applied to the audio for a test; empty without one."""
     if simulate_offset_s == 0:
         return ""
     moved = "earlier" if simulate_offset_s > 0 else "later"
@@ -264,7 +264,7 @@ def _constant_sentence(detection: Detection) -> str:
 
 
 def _strictest_sentence(estimate: OffsetEstimate) -> str:
-    """Strictest tolerance that the whole interval satisfies; empty if there is none."""
+    """Strictest tolerance satisfied by the whole interval; empty if there is none."""
     met = [one for one in TOLERANCES if all(map(one.accepts, estimate.interval_s))]
     if not met:
         return ""

@@ -30,7 +30,7 @@ _MORE_MODELS = "more"
 
 
 class DetectPanel(QFrame):
-    """Choices and progress of a detection. It shows state and emits what the user asks for."""
+    """Choices and progress of a detection. It shows state and emits the requests of the user."""
 
     detect_requested = Signal()
     cancel_requested = Signal()

@@ -43,7 +43,7 @@ class SidePanel(QWidget):
     def show_activity(
         self, activity: Activity, info: MediaInfo | None, detection: Detection | None
     ) -> None:
-        """Enable what can be done now, and make the likely next step prominent.
+        """Enable the possible actions, and make the likely next step prominent.
 
         Args:
             activity: Present work of the session.

@@ -23,7 +23,7 @@ _SLIDER_STEPS = 10_000
 
 
 class TransportBar(QWidget):
-    """Shows the position and emits what the user asks for."""
+    """Shows the position and emits the requests of the user."""
 
     play_toggled = Signal()
     step_requested = Signal(int)
@@ -118,7 +118,7 @@ class TransportBar(QWidget):
 
 
 class _SeekSlider(QSlider):
-    """Slider with a handle that jumps to a click on the groove, as in every player."""
+    """Slider with a handle jumping to clicks on the groove, as in every player."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         handle_px = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, None, self)

@@ -11,7 +11,7 @@ from synchformer_gui.views import theme
 from synchformer_gui.views.menus import Command
 
 LEAST_S = 0.64
-"""Shortest part that can be analyzed: a segment."""
+"""Shortest part to analyze: a segment, in seconds."""
 
 _ALPHA = 50
 _EDGE_PX = 2
@@ -135,13 +135,13 @@ class RegionKeys(QObject):
         )
 
     def start_here(self) -> None:
-        """Start the part at the playhead. Keep its end if that is later, else take the clip's."""
+        """Start the part at the playhead. Keep a later end, else take the clip's."""
         span, here_s = self._picker.span, self._player.position_s
         end_s = span.end_s if span is not None and span.end_s > here_s else float("inf")
         self._picker.choose(here_s, end_s)
 
     def end_here(self) -> None:
-        """End the part at the playhead. Keep its start if that is earlier, else take the clip's."""
+        """End the part at the playhead. Keep an earlier start, else take the clip's."""
         span, here_s = self._picker.span, self._player.position_s
         start_s = span.start_s if span is not None and span.start_s < here_s else 0.0
         self._picker.choose(start_s, here_s)
