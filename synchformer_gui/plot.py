@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from core import units
 from core.detection.answer.estimate import clip_posterior
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Detection, Verdict
 from core.detection.sync_map import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
 from synchformer_gui.wording.line_breaks import unbroken
 from synchformer_gui.wording.offset import short_offset_text
-from synchformer_gui.wording.verdict import answer_sentence, map_label
+from synchformer_gui.wording.verdict import NO_EVIDENCE, answer_sentence, map_label
 from synchformer_gui.zoom import close_up_s
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _draw_line(axes: "Axes", found: SyncMap, label: str) -> None:
 
 def _draw_answer(axes: "Axes", detection: Detection) -> None:
     estimate = detection.estimate
-    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+    if estimate.reason in NO_EVIDENCE:
         return
     found = "most likely" if estimate.verdict is Verdict.CANNOT_TELL else "answer"
     low_s, high_s = estimate.interval_s

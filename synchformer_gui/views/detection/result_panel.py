@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Detection, Verdict
 from core.media.delay_hints import DelayHint
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
@@ -27,6 +27,7 @@ from synchformer_gui.wording.line_breaks import breakable, unbroken
 from synchformer_gui.wording.offset import confidence_text, interval_text
 from synchformer_gui.wording.verdict import (
     NO_CLIP,
+    NO_EVIDENCE,
     NO_OFFSET,
     answer_sentence,
     belonging_text,
@@ -125,7 +126,7 @@ class ResultPanel(QScrollArea):
             widget.show()
         self.headline_label.setVisible(bool(self.headline_label.text()))
         self.correction_label.setVisible(estimate.verdict is Verdict.OUT_OF_SYNC)
-        self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
+        self.facts.setHidden(estimate.reason in NO_EVIDENCE)
         self.earlier_label.setVisible(is_earlier)
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
@@ -160,6 +161,8 @@ class ResultPanel(QScrollArea):
 
 
 class _Details(QWidget):
+    _TITLES = ("Interval", "Confidence", "Matching sound", "Windows", "Answered by")
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._grid = QGridLayout(self)
@@ -168,8 +171,6 @@ class _Details(QWidget):
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(1, 1)
         self._rows = [self._row(i, title) for i, title in enumerate(self._TITLES)]
-
-    _TITLES = ("Interval", "Confidence", "Belong together", "Windows", "Answered by")
 
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate

@@ -15,12 +15,12 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, Reason
+from core.detection.result import Detection
+from core.units import clock_text
 from synchformer_gui.views import theme
-from synchformer_gui.views.timeline.axes import ClockAxis, OffsetAxis
 from synchformer_gui.views.timeline.heat_map import HeatMap
 from synchformer_gui.views.timeline.region import RegionPicker, TimeBox
-from synchformer_gui.wording.verdict import NO_OFFSET, map_label
+from synchformer_gui.wording.verdict import NO_EVIDENCE, NO_OFFSET, map_label
 from synchformer_gui.zoom import close_up_s
 
 _RANGE_S = 2.0
@@ -52,7 +52,7 @@ class Timeline(QWidget):
         self.plot = pg.PlotWidget(
             self,
             viewBox=self._box,
-            axisItems={"bottom": ClockAxis("bottom"), "left": OffsetAxis("left")},
+            axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")},
         )
         self._item = self.plot.getPlotItem()
         self.region = RegionPicker(self._box, self)
@@ -157,7 +157,7 @@ class Timeline(QWidget):
             limit.setVisible(True)
         self._close_up_s = close_up_s(detection)
         self._show_offsets()
-        if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        if estimate.reason in NO_EVIDENCE:
             return
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._estimate.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
@@ -291,3 +291,18 @@ class Timeline(QWidget):
 
     def _on_dragged(self) -> None:
         self.seek_requested.emit(self.playhead_s)
+
+
+class _ClockAxis(pg.AxisItem):  # type: ignore[misc]
+    """Clip times."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        texts = [clock_text(max(0.0, value)) for value in values]
+        return texts if spacing < 1 else [text.split(".")[0] for text in texts]
+
+
+class _OffsetAxis(pg.AxisItem):  # type: ignore[misc]
+    """Offsets in ms. Above the zero line the audio is early, below it is late."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{abs(value) * 1000:.0f}" for value in values]
