@@ -56,7 +56,7 @@ QToolButton:focus {{ border-color: {ACCENT}; }}
 QToolButton#fold {{ padding: 5px 8px 5px 0px; }}
 QComboBox, QLineEdit, QSpinBox {{ background: {RAISED}; border: 1px solid {BORDER};
     border-radius: 6px; padding: 6px 8px; selection-background-color: {ACCENT}; }}
-QSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 6px; }}
+QSpinBox QLineEdit {{ background: transparent; border: none; }}
 QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 0; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {ACCENT}; }}
 QComboBox:disabled, QLineEdit:disabled {{ color: {DISABLED}; background: {PANEL}; }}

@@ -5,6 +5,8 @@ from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from core.timing import LARGEST_TOLERANCE_MS, Tolerance, custom_tolerance
 
+_PADDING_PX = 6
+
 
 class CustomTolerance(QWidget):
     """Two numbers: maximum audio lead and maximum audio lag in milliseconds."""
@@ -25,6 +27,8 @@ class CustomTolerance(QWidget):
             spin.setRange(1, LARGEST_TOLERANCE_MS)
             spin.setSingleStep(5)
             spin.setSuffix(f" ms {way}")
+            # The style sheet cannot pad the text of a spin box.
+            spin.lineEdit().setTextMargins(_PADDING_PX, 0, _PADDING_PX, 0)
             spin.setToolTip(f"Maximum accepted audio {limit}, in ms")
             spin.setAccessibleName(f"Maximum accepted audio {limit}")
             # Without this, every typed digit would emit a tolerance.
