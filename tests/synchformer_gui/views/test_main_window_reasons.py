@@ -44,18 +44,18 @@ def test_buttons_that_are_off_say_why(
     assert "(E)" in window.side.export_button.toolTip()
 
 
-def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, judged: MainWindow) -> None:
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    told = judged.statusBar().currentMessage()
+def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, analyzed: MainWindow) -> None:
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    told = analyzed.statusBar().currentMessage()
     assert told == "The classical estimate used the whole picture, so there is no square to show."
 
-    detection = judged.session.detection
+    detection = analyzed.session.detection
     assert detection is not None
-    judged.session.detected.emit(replace(detection, crops=(CENTRE,)))
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The analyzed square is hidden."
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The analyzed square is shown."
-    judged.session.choose_audio(99)
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert "no answer yet" in judged.statusBar().currentMessage()
+    analyzed.session.detected.emit(replace(detection, crops=(CENTRE,)))
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert analyzed.statusBar().currentMessage() == "The analyzed square is hidden."
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert analyzed.statusBar().currentMessage() == "The analyzed square is shown."
+    analyzed.session.choose_audio(99)
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert "no answer yet" in analyzed.statusBar().currentMessage()

@@ -84,7 +84,7 @@ def test_classical_answer_offers_a_model(
         panel.models_button.click()
 
 
-def test_built_in_model_offers_a_better_judge_when_it_is_in_doubt(
+def test_built_in_model_offers_a_better_model_when_it_is_in_doubt(
     panel: ResultPanel, make_detection: Callable[..., Detection]
 ) -> None:
     panel.show_detection(make_detection(engine_id="builtin", confidence=0.99))

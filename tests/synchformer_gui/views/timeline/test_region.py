@@ -91,7 +91,7 @@ def test_another_clip_begins_with_the_whole(timeline: Timeline) -> None:
     assert not timeline.region.item.isVisible()
 
 
-def test_a_part_of_the_clip_is_judged_and_cleared(
+def test_a_part_of_the_clip_is_analyzed_and_cleared(
     qtbot: QtBot, window: MainWindow, make_clip: Callable[..., Path]
 ) -> None:
     clip = make_clip(duration_s=9.0)
