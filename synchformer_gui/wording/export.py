@@ -144,7 +144,7 @@ def exported_lines(exported: Exported, name: str) -> list[str]:
     else:
         lines.append(verification_sentence(found, exported.plan))
     if found is not None and found.changed_metadata:
-        lines.append(f"Metadata that differ: {', '.join(found.changed_metadata)}.")
+        lines.append(f"Changed metadata: {', '.join(found.changed_metadata)}.")
     if exported.detected is not None:
         lines.append(recheck_sentence(exported.detected))
     if exported.certificate is not None:

@@ -132,7 +132,7 @@ WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)
         ),
         (
             replace(WROTE, verification=replace(FOUND, changed_metadata=("title", "date"))),
-            ("Metadata that differ: title, date.",),
+            ("Changed metadata: title, date.",),
         ),
     ],
 )
