@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo builtin benchmark samples test test-all check format clean
+.PHONY: help setup setup-dev run demo builtin benchmark samples screenshot test test-all check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,10 @@ benchmark: setup-dev  ## measure the built-in model, tables in runs/benchmark.md
 samples: setup-dev  ## write generated clips and a contact sheet into runs/samples
 	@packaging/system_libraries.sh training
 	$(BIN)/python -m training samples runs/samples
+
+screenshot: setup  ## take the screenshots of README and user guide
+	@packaging/system_libraries.sh window
+	$(BIN)/python packaging/screenshot.py
 
 test: setup-dev  ## run the tests
 	@packaging/system_libraries.sh tests

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import units
-from core.detection.answer.estimate import clip_posterior
+from core.detection.answer.posterior import clip_posterior
 from core.detection.result import Detection, Verdict
 from core.detection.sync_map import SyncMap
 from core.errors import ExportError

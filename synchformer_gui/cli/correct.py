@@ -125,7 +125,7 @@ def _correct_as_detected(
     # Looking here spares a detection whose result could not be written.
     likely = moved or (info.audios[0].index,)
     export_options.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
-    detection = detector.detect(info.path)
+    detection = detector.detect(info)
     for line in answer_lines(detection):
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)

@@ -12,7 +12,7 @@ from core.detection.engines.base import Engine
 from core.detection.engines.open import EngineChoice, open_engine
 from core.progress import Monitor
 from core.timing import TOLERANCES, Tolerance, tolerance_named
-from synchformer_gui.cli.scope_options import WHOLE, Extent
+from synchformer_gui.cli.scope_options import WHOLE, ScopeOptions
 
 CONFIG = DetectionConfig()
 CHOICE = EngineChoice()
@@ -115,7 +115,7 @@ def detection_config(
     audio_stream_index: int | None = None,
     simulate_offset_s: float = CONFIG.simulate_offset_s,
     window_start_s: float | None = None,
-    extent: Extent = WHOLE,
+    scope: ScopeOptions = WHOLE,
     crop: str = CONFIG.crop,
 ) -> DetectionConfig:
     """Make the config of a detection from its options.
@@ -127,7 +127,7 @@ def detection_config(
         CONFIG,
         tolerance=_tolerance(tolerance),
         audio_stream_index=audio_stream_index,
-        stops_early=extent.stops_early,
+        stops_early=scope.stops_early,
     )
     # One by one, so that the message can name the wrong option. --window-start excludes others, so
     # it comes last.
@@ -135,10 +135,10 @@ def detection_config(
         "--hop": {"hop_s": hop_s},
         "--range": {"range_s": range_s},
         "--simulate-offset": {"simulate_offset_s": simulate_offset_s},
-        "--start": {"start_s": extent.start_s},
-        "--end": {"end_s": extent.end_s},
-        "--until": {"until_s": extent.until_s},
-        "--budget": {"budget_s": extent.budget_s},
+        "--start": {"start_s": scope.start_s},
+        "--end": {"end_s": scope.end_s},
+        "--until": {"until_s": scope.until_s},
+        "--budget": {"budget_s": scope.budget_s},
         "--crop": {"crop": crop},
         "--window-start": {"window_start_s": window_start_s},
     }

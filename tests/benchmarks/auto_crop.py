@@ -1,12 +1,11 @@
-"""Measures where auto crop looks on generated clips, and what a network gains; prints tables.
+"""Measures the automatic crop on generated clips and the gain of a network; prints tables.
 
     python tests/benchmarks/auto_crop.py FOLDER [CLIPS_PER_ROW]
 
-FOLDER keeps the clips between runs; the seed is FIRST_INDEX. The square holds the action if it
-shows at least 0.8 of what the best possible square shows of it, over time. Clips whose event lies
-for the most part outside the centre square are listed apart from those whose event is within it;
-both have the same types of events. The built-in model, shown nothing but the square, stands in for
-a network with a square view.
+FOLDER keeps the clips between runs; the seed is FIRST_INDEX. A square holds the action if it shows
+at least 0.8 of the action shown by the best possible square, over time. Clips with the event mostly
+outside of the centre square have rows of their own, with the same types of events. The built-in
+model on the square alone stands in for a network with a square view.
 """
 
 import itertools
@@ -49,14 +48,14 @@ FIRST_INDEX = 90_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A clip and where its action is.
+    """A clip and the position of its action.
 
     Attributes:
-        group: Shape of the picture and place of the action.
+        group: Shape of the frame and place of the action.
         scene: Type of the event.
-        path: The clip.
-        boxes: (T, 4) left, top, right, bottom of the action over time, pixels.
-        offset_s: By how much the sound is made early.
+        path: Path of the clip.
+        boxes: (T, 4) left, top, right and bottom of the action over time, in pixels.
+        offset_s: Simulated offset.
     """
 
     group: str
@@ -67,7 +66,7 @@ class Trial:
 
 
 def trials(folder: Path, n_clips: int) -> Iterator[Trial]:
-    """Render, for each group, so many clips, each with the next type of event."""
+    """Render `n_clips` clips per group, each with the next type of event."""
     scenes = split_scenes("train") + split_scenes("held-out")
     for row, (shape, place) in enumerate(itertools.product(SIZES, PLACES)):
         for number in range(n_clips):
@@ -94,7 +93,7 @@ def trials(folder: Path, n_clips: int) -> Iterator[Trial]:
 
 
 def action_boxes(production: Production) -> NDArray[np.float64]:
-    """Return (T, 4): the square around the action, cut at the borders of the picture."""
+    """Square around the action, (T, 4), clipped at the borders of the frame."""
     stage = production.recipe.stage
     reach = max(production.performance.extent_px, LEAST_EXTENT_PX) / 2
     track = production.camera.focus_track()
@@ -110,7 +109,7 @@ def is_wanted(boxes: NDArray[np.float64], recipe: ClipRecipe, place: str) -> boo
 
 
 def shown(boxes: NDArray[np.float64], square: Square) -> float:
-    """Return the share of the action that lies in a square, over time."""
+    """Share of the action inside a square, over time."""
     low, high = boxes[:, :2], boxes[:, 2:]
     begin = np.maximum(low, (square.left_px, square.top_px))
     end = np.minimum(high, (square.left_px + square.side_px, square.top_px + square.side_px))
@@ -119,7 +118,7 @@ def shown(boxes: NDArray[np.float64], square: Square) -> float:
 
 
 def best_shown(boxes: NDArray[np.float64], width_px: int, height_px: int) -> float:
-    """Return the share of the action that the best possible square shows."""
+    """Share of the action inside the best possible square."""
     return max(
         shown(boxes, Square(left, top))
         for left in range(0, width_px - 223, 4)
@@ -129,13 +128,13 @@ def best_shown(boxes: NDArray[np.float64], width_px: int, height_px: int) -> flo
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a clip with a rule.
+    """Result of one clip with one crop rule.
 
     Attributes:
-        share: Of the action, of what the best possible square shows; of several squares the best.
-        is_centred: Whether it kept the centre.
-        error_s: Of the built-in model on the squares.
-        pass_s: CPU time of the pass that looks for the action, without decoding.
+        share: Share of the action, relative to the best possible square; the best of several.
+        is_centred: Whether the centre was kept.
+        error_s: Error of the built-in model on the squares.
+        pass_s: CPU time of the planning pass, without decoding.
         decoding_s: CPU time of decoding once.
     """
 
@@ -157,10 +156,10 @@ def decoded(trial: Trial) -> list[ClipChunk]:
         return list(decoder)
 
 
-def judged(
+def analyzed(
     engine: Engine, chunks: Sequence[ClipChunk], plan: CropPlan, config: DetectionConfig
 ) -> list[OffsetEvidence]:
-    """Let an engine judge nothing but the squares of a clip."""
+    """Evidence of an engine on the squares of a clip alone."""
     run = engine.start(config, SILENT, ClipContext(round(CLIP_S * VIDEO_FPS)))
     evidence: list[OffsetEvidence] = []
     for chunk in chunks:
@@ -176,7 +175,7 @@ def measure(engine: Engine, trial: Trial, crop: str) -> Outcome:
     decoded_s = time.process_time()
     plans = plan_crops(chunks, round(CLIP_S * VIDEO_FPS), config, SILENT)
     passed_s = time.process_time()
-    evidence = merge_squares([judged(engine, chunks, plan, config) for plan in plans])
+    evidence = merge_squares([analyzed(engine, chunks, plan, config) for plan in plans])
     return Outcome(
         share=max(share_shown(trial, plan, chunks) for plan in plans),
         is_centred=not plans[0].shots,
@@ -207,14 +206,14 @@ def report(name: str, rows: Sequence[Outcome]) -> None:
 
 
 def report_foreign(made: Sequence[Trial]) -> None:
-    """Tell how often the centre is kept with the sound of another clip."""
+    """Print the share of clips with foreign audio that keep the centre."""
     kept = []
     for trial, other in zip(made, [*made[1:], made[0]], strict=True):
         pairs = zip(decoded(trial), decoded(other), strict=False)
         chunks = [
-            replace(seen, waveform=heard.waveform)
-            for seen, heard in pairs
-            if len(seen.frames) == len(heard.frames)
+            replace(video, waveform=audio.waveform)
+            for video, audio in pairs
+            if len(video.frames) == len(audio.frames)
         ]
         plans = plan_crops(chunks, round(CLIP_S * VIDEO_FPS), DetectionConfig(), SILENT)
         kept.append(not plans[0].shots)

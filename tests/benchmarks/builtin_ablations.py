@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from core.model.builtin.lag_net import Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import EncodedAudio, EncodedVideo, LagNet, LagSizes
 from core.progress import SILENT
 from training.builtin.task import LagTask, LagTaskConfig
 from training.loop.config import LoopConfig
@@ -32,10 +32,10 @@ class OnlyScale(LagNet):
         super().__init__(LagSizes())
         self._scale = scale
 
-    def encode_video(self, grey: torch.Tensor) -> Seen:
-        seen = super().encode_video(grey)
-        kept = seen.scales == self._scale
-        return Seen(seen.features[..., kept], seen.motion[..., kept], seen.scales[kept])
+    def encode_video(self, grey: torch.Tensor) -> EncodedVideo:
+        video = super().encode_video(grey)
+        kept = video.scales == self._scale
+        return EncodedVideo(video.features[..., kept], video.motion[..., kept], video.scales[kept])
 
 
 class WithoutClassicalCurves(LagNet):
@@ -58,9 +58,9 @@ class WithoutLearnedSound(LagNet):
     def __init__(self) -> None:
         super().__init__(LagSizes())
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
-        heard = super().encode_audio(log_mel, is_heard)
-        return Heard(heard.tokens * 0, heard.signals)
+    def encode_audio(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        audio = super().encode_audio(log_mel, has_audio)
+        return EncodedAudio(audio.tokens * 0, audio.signals)
 
 
 class FewCells(LagNet):

@@ -1,6 +1,6 @@
 """Measures the built-in model on a clip: python tests/benchmarks/builtin_speed.py CLIP.
 
-Decoding, the network and the classical estimate are timed apart, on the same pictures and sound.
+Decoding, the network and the classical engine are timed separately on the same frames and audio.
 """
 
 import sys
@@ -19,7 +19,7 @@ from training.benchmark.clips import Recording, read_recording
 RANGES_S = (2.0, 8.0)
 
 
-def judge(engine: Engine, recording: Recording, range_s: float) -> None:
+def analyze(engine: Engine, recording: Recording, range_s: float) -> None:
     run = engine.start(DetectionConfig(range_s=range_s), SILENT, ClipContext(recording.n_frames))
     for chunk in recording.chunks:
         run.consume(chunk)
@@ -33,16 +33,16 @@ def main() -> None:
     duration_s = recording.duration_s
     rows = [("decoding", time.perf_counter() - wall, time.process_time() - cpu)]
     builtin = open_engine(EngineChoice("builtin"))
-    judge(builtin, recording, RANGES_S[0])  # The first run pays for memory and threads.
+    analyze(builtin, recording, RANGES_S[0])  # The first run pays for memory and threads.
     for n_threads in (1, 2):
         torch.set_num_threads(n_threads)
         for range_s in RANGES_S:
             wall, cpu = time.perf_counter(), time.process_time()
-            judge(builtin, recording, range_s)
+            analyze(builtin, recording, range_s)
             name = f"network, ±{range_s:g} s, {n_threads} threads"
             rows.append((name, time.perf_counter() - wall, time.process_time() - cpu))
     wall, cpu = time.perf_counter(), time.process_time()
-    judge(ClassicalEngine(), recording, RANGES_S[0])
+    analyze(ClassicalEngine(), recording, RANGES_S[0])
     rows.append(("classical", time.perf_counter() - wall, time.process_time() - cpu))
     print(f"{path.name}, {duration_s:.1f} s")  # noqa: T201
     for name, wall_s, cpu_s in rows:

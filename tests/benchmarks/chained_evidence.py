@@ -1,4 +1,4 @@
-"""Drifts and jumps in what an engine says about short clips, chained to long ones."""
+"""Drifts and jumps in the evidence of an engine for short clips, chained to long ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +19,15 @@ from training.benchmark.estimators import EngineEstimator, Findings
 CHAIN_S = 300.0
 CLIP_S = 10.0
 N_CHAINS = 30
-ASKED = DetectionConfig(range_s=2.4)
-"""Wider than what is then looked at, since evidence is moved along its axis."""
+ANALYZED = DetectionConfig(range_s=2.4)
+"""Wider than `SEARCHED`, since the evidence is moved along its axis."""
 
-JUDGED = DetectionConfig(range_s=2.0)
+SEARCHED = DetectionConfig(range_s=2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the offset does: its value at a moment of the chain, given the moment of a change."""
+    """Kind of chain: its offset at a given time, with the time of the change."""
 
     name: str
     kind: MapKind
@@ -48,32 +48,32 @@ ROWS = (
 
 
 def map_table(paths: Sequence[Path], engine: Engine, seed: int) -> list[str]:
-    """Return a table in Markdown of what is found in chains of these clips.
+    """Markdown table of the sync maps found in chains of clips.
 
-    Each clip tells one offset, that of its middle; windows across joints are left out.
+    Each clip has one constant offset, the one at its middle. Windows across joints are missing.
     """
     rng = np.random.default_rng(seed)
     estimator = EngineEstimator("", engine)
     own, foreign = [], []
     for number, path in enumerate(paths):
         recording = read_recording(path)
-        judge = estimator.begin(recording)
+        estimate = estimator.begin(recording)
         other = read_audio(paths[(number + len(paths) // 2) % len(paths)])
-        own += judge(recording.audio, ASKED)
-        foreign += judge(other.of_length(recording.n_frames), ASKED)
+        own += estimate(recording.audio, ANALYZED)
+        foreign += estimate(other.of_length(recording.n_frames), ANALYZED)
     lines = [
         f"| chains of 5 minutes, {N_CHAINS} each | right | constant | other change |"
         " nothing claimed |",
         "|---|---:|---:|---:|---:|",
     ]
     for row in ROWS:
-        lines.append(_line(row, [_judge(rng, row, own) for _ in range(N_CHAINS)]))
+        lines.append(_line(row, [_searched(rng, row, own) for _ in range(N_CHAINS)]))
     nothing = Row("sound of other clips", MapKind.CONSTANT, lambda _, __: 0.0)
-    lines.append(_line(nothing, [_judge(rng, nothing, foreign) for _ in range(N_CHAINS)]))
+    lines.append(_line(nothing, [_searched(rng, nothing, foreign) for _ in range(N_CHAINS)]))
     return lines
 
 
-def _judge(rng: np.random.Generator, row: Row, clips: Sequence[Findings]) -> SyncMap | None:
+def _searched(rng: np.random.Generator, row: Row, clips: Sequence[Findings]) -> SyncMap | None:
     n_clips = round(CHAIN_S / CLIP_S)
     change_s, constant_s = rng.uniform(30, CHAIN_S - 30), rng.uniform(-0.1, 0.1)
     evidence: list[OffsetEvidence] = []
@@ -85,13 +85,13 @@ def _judge(rng: np.random.Generator, row: Row, clips: Sequence[Findings]) -> Syn
         evidence += [_placed(item, begin_s, offset_s) for item in found.evidence]
         second += [_placed(item, begin_s, offset_s) for item in found.second]
         rule = found.rule
-    return find_sync_map(evidence, JUDGED, rule=rule, second=second)
+    return find_sync_map(evidence, SEARCHED, rule=rule, second=second)
 
 
 def _placed(item: OffsetEvidence, begin_s: float, offset_s: float) -> OffsetEvidence:
     window = replace(item.window, first_frame=item.window.first_frame + round(begin_s * VIDEO_FPS))
     likelihood = moved(item, -offset_s).log_likelihood
-    axis_s = offset_axis(JUDGED.range_s)
+    axis_s = offset_axis(SEARCHED.range_s)
     n_beyond = (len(likelihood) - len(axis_s)) // 2
     return replace(
         item,

@@ -1,9 +1,9 @@
-"""Measures the classical estimate on generated clips; prints a table.
+"""Measures the classical engine on generated clips; prints a table.
 
     python tests/benchmarks/classical_accuracy.py [CLIPS_PER_ROW]
 
-"wrong" is the share of clips with a confident answer more than 100 ms from the truth; on clips with
-the sound of another clip every confident answer is wrong.
+"wrong" is the share of clips with a confident answer more than 100 ms off; with foreign audio every
+confident answer is wrong.
 """
 
 import sys

@@ -1,10 +1,10 @@
-"""Measures what a detection says against the truth, on generated clips; writes docs/accuracy.md.
+"""Compares detections with the true offsets of generated clips; writes docs/accuracy.md.
 
     python tests/benchmarks/detection.py CLIPS_FOLDER [--trained 1] [--calibrated 4] [--held-out 3]
 
-Clips are rendered into the folder as far as they are missing, and judged through files by `detect`,
-as the application does: with their own sound at known offsets, with that of another clip, and with
-their own backwards. The tables replace what stands between the marks in the page.
+Missing clips are rendered into the folder. `detect` analyzes the files like the application: with
+their own audio at known offsets, with the audio of another clip, and with their own audio reversed.
+The tables replace the text between the marks of the page.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from detection_tables import (
 from numpy.typing import NDArray
 from pages import write_tables
 
-from core.detection.answer.estimate import with_verdict
+from core.detection.answer.verdict import clip_verdict
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import Engine
@@ -62,7 +62,7 @@ NEAR_SYNC_S = 0.2
 LONG_S = 60.0
 LONG_FROM_INDEX = 3_000_000
 LONG_EVERY = 3
-"""One scene in so many has a long clip."""
+"""Step of the scenes with a long clip."""
 
 UNTIL_S = 0.04
 
@@ -77,7 +77,7 @@ def engine() -> Engine:
     return open_engine(EngineChoice(BUILTIN))
 
 
-def ask(task: Task) -> Outcome:
+def run(task: Task) -> Outcome:
     if task.audio == OWN:
         return outcome_of(task, detect(task.path, engine(), task.config))
     with TemporaryDirectory(prefix="detection-") as folder:
@@ -96,33 +96,33 @@ def outcome_of(task: Task, found: Detection) -> Outcome:
         fused_s=estimate.offset_s,
         interval_s=estimate.interval_s,
         is_confident=estimate.is_confident,
-        verdicts=tuple(with_verdict(estimate, tolerance).verdict for tolerance in TOLERANCES),
+        verdicts=tuple(clip_verdict(estimate, None, tolerance).verdict for tolerance in TOLERANCES),
         analyzed_s=found.coverage.analyzed_s,
         elapsed_s=found.elapsed_s,
     )
 
 
 def write_with_sound(target: Path, video: Path, waveform: NDArray[np.float32]) -> None:
-    """Put the packets of a picture and a sound of 16 kHz into a new file, both from 0 on."""
-    with av.open(str(video)) as seen, av.open(str(target), "w") as made:
-        source = seen.streams.video[0]
-        copied = made.add_stream_from_template(source)
-        heard = made.add_stream("pcm_s16le", rate=AUDIO_RATE_HZ, layout="mono")
-        assert isinstance(heard, AudioStream)
+    """Write the video packets of a file and 16 kHz audio to a new file, both from 0 on."""
+    with av.open(str(video)) as reader, av.open(str(target), "w") as writer:
+        source = reader.streams.video[0]
+        copied = writer.add_stream_from_template(source)
+        audio = writer.add_stream("pcm_s16le", rate=AUDIO_RATE_HZ, layout="mono")
+        assert isinstance(audio, AudioStream)
         frame = AudioFrame.from_ndarray(
             (np.clip(waveform, -1, 1) * 32767).astype(np.int16)[None], "s16", "mono"
         )
         frame.rate = AUDIO_RATE_HZ
-        for packet in (*heard.encode(frame), *heard.encode(None)):
-            made.mux(packet)
-        for packet in seen.demux(source):
+        for packet in (*audio.encode(frame), *audio.encode(None)):
+            writer.mux(packet)
+        for packet in reader.demux(source):
             if packet.size:
                 packet.stream = copied
-                made.mux(packet)
+                writer.mux(packet)
 
 
 def tasks_of(group: str, paths: Sequence[Path]) -> Iterator[Task]:
-    """Give each clip an offset anywhere, one near sync, a foreign sound and its own backwards."""
+    """Tasks of each clip: two offsets, one of them near sync, foreign audio and reversed audio."""
     for number, path in enumerate(paths):
         rng = np.random.default_rng([SEED, zlib.crc32(path.name.encode())])
         other = paths[(number + len(paths) // 2) % len(paths)]
@@ -139,8 +139,8 @@ def long_tasks_of(group: str, paths: Sequence[Path]) -> Iterator[Task]:
         rng = np.random.default_rng([SEED, zlib.crc32(path.name.encode())])
         offset_s = round(float(rng.uniform(-FARTHEST_S, FARTHEST_S)), 2)
         for way, config in ((DENSE_WAY, DENSE), ("anytime, until 40 ms", ANYTIME)):
-            asked = replace(config, simulate_offset_s=offset_s)
-            yield Task(group, path, OWN, asked, way, is_long=True)
+            own = replace(config, simulate_offset_s=offset_s)
+            yield Task(group, path, OWN, own, way, is_long=True)
 
 
 def render_long(folder: Path, split: str) -> list[Path]:
@@ -154,7 +154,7 @@ def render_long(folder: Path, split: str) -> list[Path]:
 
 
 def render_short(folder: Path, split: str, n_clips: int) -> list[Path]:
-    """Render so many clips of each scene, behind those that the model is calibrated on."""
+    """Render `n_clips` clips of each scene, after those of the model's calibration."""
     n_before = BuiltinRecipe().n_unfamiliar if split == "calibration-types" else 0
     rendered = render_split_files(folder, split, n_before + n_clips)
     return [path for n, (path, _) in enumerate(rendered) if n % (n_before + n_clips) >= n_before]
@@ -179,7 +179,7 @@ def main() -> None:
         tasks += tasks_of(title, paths)
         tasks += long_tasks_of(f"{title}, 60 s", render_long(options.folder, split))
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        outcomes = list(pool.map(ask, tasks, chunksize=4))
+        outcomes = list(pool.map(run, tasks, chunksize=4))
     command = (
         f"`python tests/benchmarks/detection.py FOLDER --trained {options.trained} --calibrated"
         f" {options.calibrated} --held-out {options.held_out}`, seed {SEED}:"

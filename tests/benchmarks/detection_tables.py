@@ -1,4 +1,4 @@
-"""What detections said against the truth, as tables in Markdown."""
+"""Markdown tables of detections against the true offsets."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ DENSE_WAY, USUAL_WAY = "every 0.32 s", "every 0.64 s"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One question.
+    """One detection to run.
 
     Attributes:
-        group: Which clips it is about.
-        path: The clip.
-        audio: What it sounds like.
-        config: The options, with the simulated offset.
-        way: How it is judged.
-        other: The clip whose sound it gets, with FOREIGN.
+        group: Name of the group of clips.
+        path: Path of the clip.
+        audio: OWN, FOREIGN or REVERSED.
+        config: Options, with the simulated offset.
+        way: Name of the options.
+        other: Source of FOREIGN audio.
         is_long: Whether the clip lasts a minute.
     """
 
@@ -41,17 +41,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was answered.
+    """Result of a detection.
 
     Attributes:
-        task: The question.
+        task: The task.
         argmax_s: Centre of the class with the largest sum of logits over all windows.
-        fused_s: The answer.
-        interval_s: Its interval.
-        is_confident: Whether it may be relied on.
-        verdicts: By tolerance, in the order of TOLERANCES.
+        fused_s: Estimated offset.
+        interval_s: Interval of the offset.
+        is_confident: Whether the estimate is confident.
+        verdicts: Verdict by tolerance, in the order of TOLERANCES.
         analyzed_s: Clip time within windows.
-        elapsed_s: Time it took.
+        elapsed_s: Duration of the detection.
     """
 
     task: Task
@@ -88,7 +88,7 @@ def share(values: Iterable[bool]) -> str:
 def precision_table(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [
         "| clips | windows | plain argmax | fused | fused, if confident | confident | wrong |"
-        " covered | covered if confident | judged of each |",
+        " covered | covered if confident | analyzed of each |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     own = [o for o in outcomes if o.task.audio == OWN]

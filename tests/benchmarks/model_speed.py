@@ -1,7 +1,7 @@
 """Measure the networks on this machine: python tests/benchmarks/model_speed.py --help.
 
-Each row is a process of its own, so that its peak of memory is its own; weights are stand-ins, read
-and built the way a detection does.
+Each row runs in a process of its own, to measure its peak of memory. Weights are stand-ins, read
+and built as in a detection.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def write_stand_ins(path: Path) -> None:
 
 
 def timed(work: Callable[[], torch.Tensor], n_repeats: int) -> tuple[float, float]:
-    """Return the mean wall and CPU seconds of a run after a first one."""
+    """Mean wall and CPU seconds of a run, after a warm-up run."""
     work()
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(n_repeats):
@@ -49,7 +49,7 @@ def peak_mib() -> float:
 def measure(
     checkpoint: Path, device_name: str, precision: str, n_threads: int, options: argparse.Namespace
 ) -> str:
-    """Return a row of the table."""
+    """Row of the table."""
     torch.set_num_threads(n_threads)
     device = choose_device(device_name)
     before = peak_mib()

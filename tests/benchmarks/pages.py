@@ -1,14 +1,14 @@
-"""Pages of docs that hold tables which benchmarks write."""
+"""Writing of benchmark tables into pages of the documentation."""
 
 import re
 from pathlib import Path
 
 
 def write_tables(page: Path, marks: tuple[str, str], text: str) -> None:
-    """Replace what stands between two marks of a page.
+    """Replace the text between two marks of a page.
 
     Raises:
-        ValueError: The page does not have the marks once.
+        ValueError: The page does not have the marks exactly once.
     """
     begin, end = map(re.escape, marks)
     inside = f"{marks[0]}\n\n{text}\n\n{marks[1]}"

@@ -1,10 +1,10 @@
-"""Compares shared segment features with windows judged one by one; prints a table in Markdown.
+"""Compares shared segment features with windows analyzed one by one; prints a Markdown table.
 
     python tests/benchmarks/shared_features.py [SECONDS [SAMPLED_WINDOWS]]
 
-A network of the published size with stand-in weights goes over a clip at the densest hop. Of the
-windows by themselves some are sampled evenly, since all of them take half an hour; their mean time
-stands for the others. The logits of the sampled windows are compared too.
+A network of the published size with stand-in weights analyzes a clip at the densest hop. Windows by
+themselves are sampled evenly, since all of them take half an hour; the total is estimated from
+their mean time. The logits of the sampled windows are compared too.
 """
 
 import sys
@@ -48,8 +48,8 @@ def clip_of(duration_s: float) -> ClipChunk:
     n_frames = round(duration_s * VIDEO_FPS)
     frames = np.repeat(rng.integers(0, 256, (n_frames, 32, 32, 3), np.uint8), 8, axis=1)
     waveform = 0.1 * rng.standard_normal(n_frames * SAMPLES_PER_FRAME).astype(np.float32)
-    there = np.ones(n_frames, np.bool_)
-    return ClipChunk(0, np.repeat(frames, 8, axis=2), waveform, there, there)
+    is_present = np.ones(n_frames, np.bool_)
+    return ClipChunk(0, np.repeat(frames, 8, axis=2), waveform, is_present, is_present)
 
 
 def piece_of(clip: ClipChunk, first_frame: int, n_frames: int) -> ClipChunk:
@@ -64,8 +64,8 @@ def piece_of(clip: ClipChunk, first_frame: int, n_frames: int) -> ClipChunk:
     )
 
 
-def judge(engine: SynchformerEngine, clip: ClipChunk) -> tuple[list[OffsetEvidence], float]:
-    """Return the evidence and the seconds of wall time that it took."""
+def analyze(engine: SynchformerEngine, clip: ClipChunk) -> tuple[list[OffsetEvidence], float]:
+    """Evidence and wall time in seconds."""
     begun_s = time.perf_counter()
     run = engine.start(CONFIG, SILENT, ClipContext(len(clip.frames)))
     evidence = [*run.consume(clip), *run.finish()]
@@ -81,16 +81,16 @@ def main() -> None:
     duration_s = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     n_sampled = int(sys.argv[2]) if len(sys.argv) > 2 else 10
     engine, clip = open_network(), clip_of(duration_s)
-    judge(engine, piece_of(clip, 0, CROP_FRAMES))
+    analyze(engine, piece_of(clip, 0, CROP_FRAMES))
     engine.n_visual_encoded = engine.n_audio_encoded = 0
-    shared, shared_s = judge(engine, clip)
+    shared, shared_s = analyze(engine, clip)
     n_visual, n_audio = engine.n_visual_encoded, engine.n_audio_encoded
-    # Behind the last window there may be too little for a crop of its own.
+    # The clip may end too early for a crop around the last window.
     chosen = np.unique(np.linspace(0, len(shared) - 2, n_sampled).round().astype(int))
     each_s, farthest = [], 0.0
     for index in chosen:
         first = shared[index].window.first_frame - CROP_FIRST_FRAME
-        (alone,), took_s = judge(engine, piece_of(clip, first, CROP_FRAMES))
+        (alone,), took_s = analyze(engine, piece_of(clip, first, CROP_FRAMES))
         each_s.append(took_s)
         difference = np.abs(logits_of(alone) - logits_of(shared[index])).max()
         farthest = max(farthest, float(difference))

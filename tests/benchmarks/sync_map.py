@@ -1,10 +1,10 @@
-"""Measures how surely drifts and jumps are found in generated evidence; prints a table in Markdown.
+"""Measures the detection of drifts and jumps in generated evidence; prints a Markdown table.
 
     python tests/benchmarks/sync_map.py [CLIPS_PER_ROW] [CONSTANT_CLIPS]
 
-No model takes part: each content of 4.8 s either tells the offset with an error, is flat, or is
-confidently wrong, and overlapping windows share what they see. The error is that of the rate, or of
-the time of the jump.
+No model is involved. Each block of 4.8 s has a peak at the offset with an error, is flat, or has a
+wrong peak; overlapping windows share blocks. The error in the table is that of the rate of a drift,
+or of the time of a jump.
 """
 
 import sys
@@ -23,14 +23,14 @@ from core.timing import VIDEO_FPS
 
 SEED = 4
 CLIP_S = 300.0
-CONTENT_FRAMES = 120
+BLOCK_FRAMES = 120
 
 Truth = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How bad the windows are: shares of all, and seconds."""
+    """Share of flat and wrong blocks, and standard deviation of the offset."""
 
     flat: float = 0.4
     wrong: float = 0.1
@@ -49,28 +49,26 @@ class Row:
 def generated(
     rng: np.random.Generator, truth: Truth, noise: Noise, duration_s: float = CLIP_S
 ) -> list[OffsetEvidence]:
-    """Return windows every 0.32 s that follow the truth as well as the noise lets them."""
+    """Evidence of windows every 0.32 s: the true offset with noise."""
     axis_s = offset_axis(2.0)
-    n_contents = int(duration_s * VIDEO_FPS) // CONTENT_FRAMES + 2
-    state = rng.random(n_contents)
-    errors_s = rng.normal(0, noise.peak_s, n_contents)
-    wrong_s = rng.uniform(-1.9, 1.9, n_contents)
+    n_blocks = int(duration_s * VIDEO_FPS) // BLOCK_FRAMES + 2
+    state = rng.random(n_blocks)
+    errors_s = rng.normal(0, noise.peak_s, n_blocks)
+    wrong_s = rng.uniform(-1.9, 1.9, n_blocks)
     area = noise.peak_s * np.sqrt(2 * np.pi) / AXIS_STEP_S
     evidence = []
     for window in plan_windows(0, int(duration_s * VIDEO_FPS)):
         likelihood = np.zeros(len(axis_s))
-        frames = window.first_frame + np.arange(0, CONTENT_FRAMES, 4)
+        frames = window.first_frame + np.arange(0, BLOCK_FRAMES, 4)
         offsets_s = truth(frames / VIDEO_FPS)
-        for content in np.unique(frames // CONTENT_FRAMES):
-            own = frames // CONTENT_FRAMES == content
-            if state[content] < noise.flat:
+        for block in np.unique(frames // BLOCK_FRAMES):
+            own = frames // BLOCK_FRAMES == block
+            if state[block] < noise.flat:
                 likelihood += own.mean() / len(axis_s)
                 continue
-            is_wrong = state[content] < noise.flat + noise.wrong
+            is_wrong = state[block] < noise.flat + noise.wrong
             centres_s = (
-                np.full(own.sum(), wrong_s[content])
-                if is_wrong
-                else offsets_s[own] + errors_s[content]
+                np.full(own.sum(), wrong_s[block]) if is_wrong else offsets_s[own] + errors_s[block]
             )
             values, counts = np.unique(np.round(centres_s, 3), return_counts=True)
             peaks = np.exp(-0.5 * ((axis_s - values[:, None]) / noise.peak_s) ** 2)
@@ -86,9 +84,9 @@ def constant(rng: np.random.Generator) -> tuple[Truth, float]:
 
 
 def foreign(rng: np.random.Generator) -> tuple[Truth, float]:
-    """Another offset in each content, as with the sound of another clip."""
+    """Another offset in each block, as with foreign audio."""
     offsets_s = rng.uniform(-1.9, 1.9, int(CLIP_S))
-    return lambda t: offsets_s[(t * VIDEO_FPS).astype(int) // CONTENT_FRAMES], 0.0
+    return lambda t: offsets_s[(t * VIDEO_FPS).astype(int) // BLOCK_FRAMES], 0.0
 
 
 def drift(ppm: float) -> Callable[[np.random.Generator], tuple[Truth, float]]:
@@ -118,7 +116,7 @@ NOISES = (Noise(0.3, 0.1, 0.03), Noise(0.4, 0.1, 0.04), Noise(0.5, 0.1, 0.05))
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one clip; the error is in ppm or, for the time of a jump, in seconds."""
+    """Result of one clip; the error is in ppm, or in seconds for the time of a jump."""
 
     is_right: bool = False
     is_other: bool = False
@@ -127,7 +125,7 @@ class Outcome:
 
 
 def outcome(row: Row, found: SyncMap | None, sought: float) -> Outcome:
-    """Compare kind, number of pieces and rate or time of the jump."""
+    """Compare the kind, the number of pieces, and the rate or the time of the jump."""
     if found is None or found.kind is MapKind.CONSTANT:
         return Outcome()
     n_pieces = 2 if row.kind is MapKind.JUMPS else 1

@@ -55,6 +55,15 @@ def test_training_targets_set_up_what_they_need(target, command):
 
 
 @needs_make
+@pytest.mark.parametrize(
+    "tool", ["ruff format --check", "ruff check", "mypy", "lint-imports", "pyright"]
+)
+def test_ci_runs_every_checker_and_the_tests(tool):
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make check test"
+    assert any(line.startswith(f".venv/bin/{tool}") for line in _planned("check"))
+
+
+@needs_make
 def test_what_training_writes_is_neither_committed_nor_cleaned():
     ignored = subprocess.run(
         ["git", "check-ignore", "-q", "runs/builtin/latest.pt"], cwd=ROOT, check=False

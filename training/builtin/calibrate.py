@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from core.detection.answer.confidence import ConfidenceRule, Signs
-from core.detection.answer.estimate import clip_posterior, clip_signs, estimate_offset, near_answer
+from core.detection.answer.confidence import ConfidenceFeatures, ConfidenceRule
+from core.detection.answer.estimate import confidence_features, estimate_offset
+from core.detection.answer.posterior import clip_posterior, near_answer
 from core.detection.config import DetectionConfig
 from core.detection.engines.lag import NAME, LagEngine
 from core.detection.evidence import OffsetEvidence, joined
@@ -69,7 +70,7 @@ class Case:
         error_s: Answer minus truth; infinite with unrelated sound.
     """
 
-    signs: Signs
+    signs: ConfidenceFeatures
     error_s: float
 
     @property
@@ -101,7 +102,7 @@ def calibrate(
         Cancelled: The monitor asked to stop.
     """
     # A rule that takes no account of it makes the second opinion run along.
-    neutral = ConfidenceRule(intercept=0.0, own=1.0, belonging=0.0, second=0.0)
+    neutral = ConfidenceRule(intercept=0.0, own=1.0, synchronizability=0.0, second=0.0)
     trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
     by_clip: list[list[Question]] = []
     all_clips = (*clips, *unfamiliar)
@@ -240,7 +241,7 @@ def _case(question: Question, weight: float) -> Case:
     evidence = joined(question.evidence, question.second, weight)
     estimate = estimate_offset(evidence, CONFIG)
     near = near_answer(evidence[0].axis_s, estimate.offset_s, resolution_s=0.0)
-    signs = clip_signs(evidence, question.second, near, estimate.confidence)
+    signs = confidence_features(evidence, question.second, near, estimate.confidence)
     return Case(signs, estimate.offset_s - question.offset_s)
 
 
@@ -285,7 +286,7 @@ def fit_spread_share(groups: Sequence[Sequence[Span]], resolution_s: float) -> f
 
 def _fit_rule(cases: Sequence[Case]) -> tuple[float, float, float, float]:
     """Fit a logistic regression of "right" on the signs by Newton's method, lightly damped."""
-    rows = [(1.0, c.signs.own, c.signs.belonging, c.signs.second) for c in cases]
+    rows = [(1.0, c.signs.own, c.signs.synchronizability, c.signs.second) for c in cases]
     features: NDArray[np.float64] = np.array(rows)
     right = np.array([case.is_right for case in cases], np.float64)
     weights = np.zeros(4)
@@ -294,5 +295,5 @@ def _fit_rule(cases: Sequence[Case]) -> tuple[float, float, float, float]:
         gradient = features.T @ (right - probability) - _RIDGE * weights
         curvature = (features * (probability * (1 - probability))[:, None]).T @ features
         weights += np.linalg.solve(curvature + _RIDGE * np.eye(4), gradient)
-    intercept, own, belonging, second = (float(w) for w in weights)
-    return intercept, own, belonging, second
+    intercept, own, synchronizability, second = (float(w) for w in weights)
+    return intercept, own, synchronizability, second

@@ -17,9 +17,9 @@ from core.model.builtin.lag_net import (
     LAG_STEP_S,
     LEAD_FRAMES,
     TOKENS_PER_FRAME,
-    Heard,
+    EncodedAudio,
+    EncodedVideo,
     LagNet,
-    Seen,
 )
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
@@ -113,7 +113,7 @@ class LagTask:
                 continue
             partner = (rows + turn) % n
             picked = source if source is crowded else _rows(source, rows)
-            audio = Heard(heard.tokens[partner], heard.signals[partner])
+            audio = EncodedAudio(heard.tokens[partner], heard.signals[partner])
             logits = network.compare(picked, audio, there[rows], batch["is_heard"][partner])
             full = F.pad(logits.float(), (0, 1))
             target = batch["target"][rows] if not turn else _unrelated(len(rows))
@@ -153,7 +153,7 @@ class LagTask:
             found.append((network.compare(seen, heard, there, is_heard), batch["offset_s"]))
             # The sound of a clip that is left over alone is foreign to none.
             if len(items) > 1:
-                turned = Heard(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
+                turned = EncodedAudio(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
                 foreign.append(network.compare(seen, turned, there, is_heard.roll(1, 0)))
         logits, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
         return logits, torch.cat(foreign), offset_s
@@ -200,17 +200,17 @@ def _class_accuracy(logits: torch.Tensor, offset_s: torch.Tensor, within: int = 
     return float(((mass.argmax(1) - true).abs() <= within).float().mean())
 
 
-def _crowd(seen: Seen, rows: torch.Tensor, others: torch.Tensor) -> Seen:
+def _crowd(seen: EncodedVideo, rows: torch.Tensor, others: torch.Tensor) -> EncodedVideo:
     """Show two clips at once: the cells of both side by side."""
-    return Seen(
+    return EncodedVideo(
         torch.cat([seen.features[rows], seen.features[others]], dim=3),
         torch.cat([seen.motion[rows], seen.motion[others]], dim=3),
         seen.scales.repeat(2),
     )
 
 
-def _rows(seen: Seen, rows: torch.Tensor) -> Seen:
-    return Seen(seen.features[rows], seen.motion[rows], seen.scales)
+def _rows(seen: EncodedVideo, rows: torch.Tensor) -> EncodedVideo:
+    return EncodedVideo(seen.features[rows], seen.motion[rows], seen.scales)
 
 
 def _unrelated(n: int) -> torch.Tensor:

@@ -1,1 +1,8 @@
-"""From evidence to an answer: estimate, interval, verdict and sync map."""
+"""Combination of the evidence of all windows into one answer for the clip.
+
+`estimate` runs these steps for a single offset: `window_votes` weights the windows, `posterior`
+multiplies their likelihoods, `confidence` rates the peak, `interval` measures its width and
+`verdict` compares the interval with the tolerance. `map_search` looks for an offset that changes
+over time: `pooling` sums the evidence per time bin, `drift` and `jumps` fit their models to the
+sums.
+"""

@@ -1,4 +1,4 @@
-"""Looks for the moments at which the offset jumps."""
+"""Jumps: the division of a clip into pieces of constant offset with the best fit."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.answer.pooling import SURPRISE, WINDOW_S, Pooled, likelihoods
+from core.detection.answer.pooling import CHANGE_COST, WINDOW_S, PooledEvidence, likelihoods
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.timing import TimeSpan
 
 LEAST_PIECE_S = 3 * WINDOW_S
-"""Shorter pieces cannot be told from windows that go wrong, nor from a scene of its own whose
-movements all lead or lag their sound."""
+"""Minimum length of a piece. Shorter ones are indistinguishable from wrong windows, or from a scene
+with motion before or after its sound."""
 
 _CELLS = 2
 _TIME_STEP_S = 0.1
@@ -23,13 +23,15 @@ _SEARCH_S = 3 * WINDOW_S
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The best division of a clip.
+    """Piecewise constant offset.
 
     Attributes:
-        score: Its log-likelihood relative to "tells nothing", less what offsets and changes cost.
-        score_of_none: The same for the best constant.
-        offsets_s: Of each piece.
-        changes: Clip time from the last bin of each to the first of the next; one less.
+        score: Log-likelihood relative to that of uninformative windows, less the prior cost of
+            offsets and changes.
+        score_of_none: Score of the best constant.
+        offsets_s: Offset of each piece.
+        changes: Clip time from the last bin of a piece to the first bin of the next; one less than
+            pieces.
     """
 
     score: float
@@ -38,25 +40,25 @@ class Steps:
     changes: tuple[TimeSpan, ...]
 
 
-def best_steps(pooled: Pooled, least_jump_s: float) -> Steps:
-    """Return the division into constant pieces with the highest score.
+def best_steps(pooled: PooledEvidence, least_jump_s: float) -> Steps:
+    """Division into constant pieces with the highest score.
 
-    Exact, by dynamic programming over time and offset: a piece goes on, or a new one begins at an
-    offset at least `least_jump_s` away and lasts at least `LEAST_PIECE_S`. A jump costs the
-    logarithm of the number of times and of offsets it could have, and `SURPRISE`.
+    Exact, by dynamic programming over time and offset. In each bin a piece either continues, or a
+    new one begins at least `least_jump_s` away and lasts at least `LEAST_PIECE_S`. The cost of a
+    jump is the logarithm of the number of possible times and offsets, plus `CHANGE_COST`.
     """
     coarse = pooled.coarse(_CELLS)
     gains, times_s = coarse.gains.astype(np.float64), coarse.times_s
     n_offsets = len(coarse.axis_s)
     n_least = max(2, math.ceil(LEAST_PIECE_S / float(np.median(np.diff(times_s)))))
     distance = max(1, math.ceil(least_jump_s / (_CELLS * AXIS_STEP_S) - 1e-6))
-    cost = math.log(max(2.0, pooled.weights.sum())) + math.log(n_offsets) + SURPRISE
+    cost = math.log(max(2.0, pooled.weights.sum())) + math.log(n_offsets) + CHANGE_COST
     until = np.vstack([np.zeros(n_offsets), gains.cumsum(axis=0)])
     value = until[1:].copy()
     is_new = np.zeros(gains.shape, np.bool_)
     for now in range(2 * n_least - 1, len(gains)):
         stayed = value[now - 1] + gains[now]
-        entered = _farther(value[now - n_least], distance) - cost
+        entered = _best_distant(value[now - n_least], distance) - cost
         entered += until[now + 1] - until[now + 1 - n_least]
         is_new[now] = entered > stayed
         value[now] = np.maximum(stayed, entered)
@@ -85,15 +87,15 @@ def change_time(
     offsets_s: tuple[float, float],
     level: float,
 ) -> tuple[float, float]:
-    """Return when the offset changes from one value to another, and the margin of that time.
+    """Clip time of a jump between two offsets, and its margin.
 
-    A window across the change tells of either offset in proportion to the time it has of it.
+    A window across the jump supports both offsets, each in proportion to its time.
 
     Args:
-        evidence: Of the windows around.
-        within: When it may change.
-        offsets_s: Before and after.
-        level: Probability that the change lies within the margin.
+        evidence: Evidence of the windows around the jump.
+        within: Range of the search.
+        offsets_s: Offset before and after.
+        level: Probability that the jump lies within the margin.
     """
     around = [
         e
@@ -108,21 +110,21 @@ def change_time(
     times_s = np.arange(within.start_s, within.end_s, _TIME_STEP_S)
     shares = np.clip((times_s[:, None] - starts_s) / durations_s, 0, 1)
     total = np.log(shares * before + (1 - shares) * after).sum(axis=1)
-    total *= _independent(starts_s, durations_s)
-    weight = np.exp(total - total.max())
-    weight /= weight.sum()
-    found_s = float((times_s * weight).sum())
-    distances_s = np.abs(times_s - found_s)
+    total *= _independence(starts_s, durations_s)
+    weights = np.exp(total - total.max())
+    weights /= weights.sum()
+    time_s = float((times_s * weights).sum())
+    distances_s = np.abs(times_s - time_s)
     order = np.argsort(distances_s)
-    n_inside = int(np.searchsorted(weight[order].cumsum(), level))
+    n_inside = int(np.searchsorted(weights[order].cumsum(), level))
     margin_s = float(distances_s[order[min(n_inside, len(order) - 1)]])
-    return found_s, max(margin_s, _TIME_STEP_S)
+    return time_s, max(margin_s, _TIME_STEP_S)
 
 
 def search_spans(changes: Sequence[TimeSpan], span: TimeSpan) -> list[TimeSpan]:
-    """Return where each of the changes may lie in truth: not beyond the middle of a piece.
+    """Possible clip time of each change: at most up to the middle of the pieces beside it.
 
-    All that lies between the windows of two pieces is part of it, however far they lie apart.
+    A gap between the windows of two pieces belongs to it entirely, however long.
     """
     borders_s = (span.start_s, *(change.centre_s for change in changes), span.end_s)
     middles_s = [(a + b) / 2 for a, b in pairwise(borders_s)]
@@ -135,17 +137,17 @@ def search_spans(changes: Sequence[TimeSpan], span: TimeSpan) -> list[TimeSpan]:
     ]
 
 
-def _independent(starts_s: NDArray[np.float64], durations_s: NDArray[np.float64]) -> float:
-    """Return what each window counts, since they overlap."""
+def _independence(starts_s: NDArray[np.float64], durations_s: NDArray[np.float64]) -> float:
+    """Ratio of covered time to total window time, the weight of an overlapping window."""
     covered_s = float(starts_s[-1] + durations_s[-1] - starts_s[0])
     return min(1.0, covered_s / float(durations_s.sum()))
 
 
-def _farther(value: NDArray[np.float64], distance: int) -> NDArray[np.float64]:
-    """Return (M,), the best value at least `distance` away from each place."""
-    found = np.full(len(value), -math.inf)
+def _best_distant(value: NDArray[np.float64], distance: int) -> NDArray[np.float64]:
+    """Largest value, (M,), at least `distance` away from each index."""
+    best = np.full(len(value), -math.inf)
     if distance < len(value):
-        found[distance:] = np.maximum.accumulate(value)[:-distance]
+        best[distance:] = np.maximum.accumulate(value)[:-distance]
         above = np.maximum.accumulate(value[::-1])[::-1]
-        found[:-distance] = np.maximum(found[:-distance], above[distance:])
-    return found
+        best[:-distance] = np.maximum(best[:-distance], above[distance:])
+    return best

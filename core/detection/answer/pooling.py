@@ -1,4 +1,4 @@
-"""Evidence of overlapping windows as gains per bin of time, in which lines can be looked for."""
+"""Pooling of overlapping windows into time bins, the input of the drift and jump models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,33 +14,34 @@ from core.timing import VIDEO_FPS
 WINDOW_S = WINDOW_FRAMES / VIDEO_FPS
 
 BIN_S = 0.96
-"""Windows whose centres lie this near to each other are pooled: three at the densest hop."""
+"""Width of a time bin: three windows at the densest hop."""
 
 MOST_BINS = 1500
-"""In long clips they are pooled over longer times instead."""
+"""Maximum number of bins; long clips get wider ones."""
 
-SURPRISE = 5.0
-"""What a drift or a jump costs beyond the choice of its numbers, in natural logarithms: beforehand,
-one that fits no better than a constant is 150 times less likely."""
+CHANGE_COST = 5.0
+"""Prior cost of a drift or a jump in nats, beside that of its parameters: without a better fit it
+is 150 times less likely than a constant."""
 
 INFORMATIVE = 0.5
-"""How probable it is that a window tells anything about the offset. One that does not costs a line
-no more than log 2, wherever its peak lies."""
+"""Prior probability that a window is informative. An uninformative one costs a line no more than
+log 2, wherever its peak lies."""
 
 _RESOLUTION_SDS = 1.645
-"""A resolution is half of a 90 % interval, so many standard deviations of a normal distribution."""
+"""Half-width of a 90 % interval of a normal distribution, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pooled:
-    """The windows of a clip, bin by bin.
+class PooledEvidence:
+    """Evidence of a clip in N time bins.
 
     Attributes:
-        times_s: (N,) clip time of each bin, rising.
+        times_s: (N,) clip time of each bin, ascending.
         axis_s: (M,) offsets.
-        weights: (N,) how many independent windows each bin is worth.
-        gains: (N, M) float32: log-likelihood of an offset relative to "tells nothing", times the
-            weight. Its sum along a line is that of the line, as if no windows overlapped.
+        weights: (N,) independent windows per bin.
+        gains: (N, M) float32, log-likelihood of an offset relative to that of an uninformative
+            window, times the weight. The sum along a line is the log-likelihood of the line, as if
+            windows did not overlap.
     """
 
     times_s: NDArray[np.float64]
@@ -48,18 +49,18 @@ class Pooled:
     weights: NDArray[np.float64]
     gains: NDArray[np.float32]
 
-    def coarse(self, n_cells: int) -> "Pooled":
-        """Return the same with this many neighbouring offsets made one."""
+    def coarse(self, n_cells: int) -> "PooledEvidence":
+        """Same evidence with every `n_cells` neighbouring offsets merged into one."""
         n_kept = len(self.axis_s) // n_cells * n_cells
         weights = self.weights[:, None].astype(np.float32)
         cells = np.exp(self.gains[:, :n_kept] / weights).reshape(len(self.gains), -1, n_cells)
         axis_s = self.axis_s[:n_kept].reshape(-1, n_cells).mean(axis=1)
         gains = np.log(cells.mean(axis=2)) * weights
-        return Pooled(self.times_s, axis_s, self.weights, gains)
+        return PooledEvidence(self.times_s, axis_s, self.weights, gains)
 
 
-def pool(evidence: Sequence[OffsetEvidence]) -> Pooled:
-    """Pool the evidence of windows, which may come in any order and at any distance."""
+def pool(evidence: Sequence[OffsetEvidence]) -> PooledEvidence:
+    """Pool the evidence of windows, in any order and at any distance."""
     ordered = sorted(evidence, key=lambda item: item.window.first_frame)
     extent_s = ordered[-1].window.span.centre_s - ordered[0].window.span.centre_s
     bin_s = max(BIN_S, extent_s / MOST_BINS)
@@ -74,13 +75,13 @@ def pool(evidence: Sequence[OffsetEvidence]) -> Pooled:
         weight * np.log(likelihoods(group)).mean(axis=0)
         for weight, group in zip(weights, groups, strict=True)
     ]
-    return Pooled(times_s, evidence[0].axis_s, weights, np.stack(gains).astype(np.float32))
+    return PooledEvidence(times_s, evidence[0].axis_s, weights, np.stack(gains).astype(np.float32))
 
 
 def likelihoods(evidence: Sequence[OffsetEvidence]) -> NDArray[np.float64]:
-    """Return (W, M), each window's likelihood of each offset relative to "tells nothing".
+    """Likelihoods, (W, M), of each window relative to that of an uninformative window.
 
-    Peaks are blurred by the resolution of the evidence, for none is to be trusted beyond it.
+    Peaks are blurred by the resolution of the evidence, the limit of their reliability.
     """
     sd_steps = max(item.resolution_s for item in evidence) / _RESOLUTION_SDS / AXIS_STEP_S
     reach = int(np.ceil(3 * sd_steps))

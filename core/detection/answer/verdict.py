@@ -1,39 +1,78 @@
-"""The verdict on a whole clip: on one offset, or where the offset changes, on all of them."""
+"""Verdicts: comparison of an interval, or of a sync map, with the tolerance."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from core.detection.answer.estimate import with_verdict
-from core.detection.answer.map_search import map_verdict
 from core.detection.result import Detection, OffsetEstimate, Reason, Verdict
-from core.detection.sync_map import MapKind, SyncMap
+from core.detection.sync_map import Interval, MapKind, SyncMap
 from core.timing import Tolerance
+
+
+def interval_verdict(
+    interval_s: Interval, tolerance: Tolerance, reason: Reason
+) -> tuple[Verdict, Reason]:
+    """Verdict on one offset, and the reason for "cannot tell".
+
+    Args:
+        interval_s: Interval of the offset.
+        tolerance: Offsets accepted as in sync.
+        reason: Obstacle to an answer; the verdict is then "cannot tell".
+    """
+    if reason is not Reason.NONE:
+        return Verdict.CANNOT_TELL, reason
+    verdict = _verdict_on([interval_s], tolerance)
+    return verdict, Reason.TOO_COARSE if verdict is Verdict.CANNOT_TELL else Reason.NONE
+
+
+def map_verdict(sync_map: SyncMap, tolerance: Tolerance) -> Verdict:
+    """Verdict on a drift or on jumps, by the offsets at the start and end of each piece.
+
+    Out of sync if one of their intervals lies outside of the tolerance, in sync if all lie inside,
+    otherwise "cannot tell".
+    """
+    intervals = [
+        interval
+        for piece in sync_map.pieces
+        for interval in (piece.start_interval_s, piece.end_interval_s)
+    ]
+    return _verdict_on(intervals, tolerance)
 
 
 def clip_verdict(
     estimate: OffsetEstimate, sync_map: SyncMap | None, tolerance: Tolerance
 ) -> OffsetEstimate:
-    """Return the same answer, judged by a tolerance; where the offset changes, as sure as that.
+    """Estimate with its verdict on the whole clip.
+
+    A drift or jumps replace verdict, reason and confidence of the single offset.
 
     Args:
-        estimate: Over all windows.
-        sync_map: What the offset does over time, if that is known.
-        tolerance: What counts as in sync.
+        estimate: Estimate over all windows.
+        sync_map: Offset over time, None if unknown.
+        tolerance: Offsets accepted as in sync.
     """
     is_comparable = estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
     if sync_map is None or sync_map.kind is MapKind.CONSTANT or not is_comparable:
-        return with_verdict(estimate, tolerance)
-    estimate = replace(estimate, confidence=sync_map.confidence)
+        obstacle = Reason.NONE if estimate.is_confident else estimate.reason
+        verdict, reason = interval_verdict(estimate.interval_s, tolerance, obstacle)
+        return replace(estimate, verdict=verdict, reason=reason)
     verdict = map_verdict(sync_map, tolerance)
-    if verdict is None:
-        return replace(estimate, verdict=Verdict.CANNOT_TELL, reason=Reason.TOO_COARSE)
-    return replace(estimate, verdict=verdict, reason=Reason.NONE)
+    reason = Reason.TOO_COARSE if verdict is Verdict.CANNOT_TELL else Reason.NONE
+    return replace(estimate, confidence=sync_map.confidence, verdict=verdict, reason=reason)
 
 
 def with_tolerance(detection: Detection, tolerance: Tolerance) -> Detection:
-    """Judge the answer of a detection by another tolerance.
+    """Detection with the verdict for another tolerance.
 
-    The second opinion is compared by its offset only, so it stays as it is.
+    The second opinion stays the same: only its offset is compared.
     """
     config = replace(detection.config, tolerance=tolerance)
     estimate = clip_verdict(detection.estimate, detection.sync_map, tolerance)
     return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
+
+
+def _verdict_on(intervals_s: Sequence[Interval], tolerance: Tolerance) -> Verdict:
+    if all(tolerance.accepts(low) and tolerance.accepts(high) for low, high in intervals_s):
+        return Verdict.IN_SYNC
+    if any(low > tolerance.early_s or high < -tolerance.late_s for low, high in intervals_s):
+        return Verdict.OUT_OF_SYNC
+    return Verdict.CANNOT_TELL

@@ -1,4 +1,4 @@
-"""Measures a model by its trials: its bias, its response, how wide intervals have to be."""
+"""Fit of a calibration to trials: bias, class response and minimum width of intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from core.errors import DetectionError
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 
 LEAST_CLIPS = 5
-"""Fewer say too little about a bias."""
+"""Minimum number of usable clips for a bias."""
 
 FEW_CLIPS = 20
-"""From here on the bias is known to a few milliseconds."""
+"""Number of clips from which on the bias is known to a few milliseconds."""
 
 NEAR_S = STEP_S
-"""Answers farther off are mistakes, which are the business of the confidence."""
+"""Maximum error of an answer used for the intervals; larger errors concern the confidence."""
 
 _RESOLUTIONS_S = np.arange(0.01, 0.2001, 0.005)
 _N_DRAWS = np.geomspace(0.2, 200.0, 128)
@@ -36,44 +36,47 @@ _NO_LAPSE = 1e-4
 _SIGMA_OF_MAD = 1.4826
 _SIGMA_OF_MEAN = 1.2533
 _ERROR_OF_MEDIAN = 1.2533
-"""Of normally distributed values, in units of the error of their mean."""
+"""Factors for normally distributed values: standard deviation from the median and the mean absolute
+deviation, and standard error of the median in units of that of the mean."""
 
 
 def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
-    """Measure a model on what it said.
+    """Fit a calibration.
+
+    The bias is the median over the clips. The response, the lapse rate and the number of draws are
+    fitted with it removed, in this order; the resolution comes last.
 
     Args:
-        clips: Those that are of use are taken.
-        weights_sha256: By which its weights are known again.
+        clips: Trials of all clips; unusable ones are skipped.
+        weights_sha256: Hash of the model's weights, stored with the calibration.
 
     Raises:
-        DetectionError: Too few clips are of use.
+        DetectionError: There are fewer than `LEAST_CLIPS` usable clips.
     """
     used = [clip.trials for clip in clips if clip.trials]
     if len(used) < LEAST_CLIPS:
         raise DetectionError(
-            f"A calibration needs {LEAST_CLIPS} or more clips in sync that give a confident answer,"
-            f" and {len(used)} of {len(clips)} did; add clips in which picture and sound tell the"
-            " same."
+            f"A calibration needs {LEAST_CLIPS} or more clips in sync with a confident answer, but"
+            f" only {len(used)} of {len(clips)} have one. Add clips with a visible sound source."
         )
     biases = np.array([bias_of(trials) for trials in used])
     bias_s = float(np.median(biases))
     distances = np.abs(biases - bias_s)
-    # Where half of the biases are the same, the median distance alone would be 0.
+    # The median distance alone would be 0 if half of the biases are equal.
     spread = max(
         _SIGMA_OF_MAD * float(np.median(distances)), _SIGMA_OF_MEAN * float(distances.mean())
     )
-    # Answers are given in steps, and errors within one are even.
+    # Answers have steps; the rounding error is uniform within one.
     error_s = float(np.hypot(_ERROR_OF_MEDIAN * spread, AXIS_STEP_S / 12**0.5) / len(used) ** 0.5)
     trials = [trial for clip in used for trial in clip]
     response = ClassResponse()
     has_classes = all(item.evaluations for trial in trials for item in trial.evidence)
     if has_classes:
         response = measure_response(trials, bias_s)
-        fitted = [_fitted(trial, response, bias_s) for trial in trials]
-        response = replace(response, lapse=_lapse(fitted))
-        response = replace(response, n_draws=_fit_draws(fitted))
-        trials = [_settled(one, response) for one in fitted]
+        averaged = [_averaged(trial, response, bias_s) for trial in trials]
+        response = replace(response, lapse=_lapse_rate(averaged))
+        response = replace(response, n_draws=_fit_draws(averaged))
+        trials = [_with_response(one, response) for one in averaged]
     else:
         trials = [
             replace(trial, evidence=tuple(moved(item, bias_s) for item in trial.evidence))
@@ -94,9 +97,14 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
 
 
 def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
-    """Measure what a class gets, by the distance of the truth from its centre.
+    """Measure the mean probability of a class by the distance of the true offset from its centre.
 
-    Distances lie as the shifts fall; between them it is interpolated, over 0.04 s it is smoothed.
+    The shifts of the trials decide the measured distances. Values are interpolated between them and
+    smoothed over 0.04 s.
+
+    Args:
+        trials: Trials with class answers.
+        bias_s: Bias of the model, added to the true offset.
     """
     distances, shares = [], []
     for trial in trials:
@@ -126,59 +134,59 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Fitted:
-    """A trial, and what the answers about each window say on average, without the bias."""
+class _AveragedTrial:
+    """Trial with the mean log-likelihood of each window's class answers, bias removed."""
 
     trial: Trial
     means: tuple[NDArray[np.float64], ...]
 
 
-def _fitted(trial: Trial, response: ClassResponse, bias_s: float) -> _Fitted:
+def _averaged(trial: Trial, response: ClassResponse, bias_s: float) -> _AveragedTrial:
     means = []
     for item in trial.evidence:
         answers = [Evaluation(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
         means.append(mean_log_likelihood(answers, response, CONFIG.range_s))
-    return _Fitted(trial, tuple(means))
+    return _AveragedTrial(trial, tuple(means))
 
 
-def _settled(fitted: _Fitted, response: ClassResponse) -> Trial:
+def _with_response(averaged: _AveragedTrial, response: ClassResponse) -> Trial:
     evidence = tuple(
         replace(item, log_likelihood=settled(mean, response.n_draws, response.lapse))
-        for item, mean in zip(fitted.trial.evidence, fitted.means, strict=True)
+        for item, mean in zip(averaged.trial.evidence, averaged.means, strict=True)
     )
-    return replace(fitted.trial, evidence=evidence)
+    return replace(averaged.trial, evidence=evidence)
 
 
-def _lapse(fitted: Sequence[_Fitted]) -> float:
-    """Return how probable it is that a window misleads; never 0, however few there are."""
+def _lapse_rate(averaged: Sequence[_AveragedTrial]) -> float:
+    """Lapse rate: share of misleading windows, with Laplace smoothing, so never 0."""
     misled = [
         abs(item.axis_s[mean.argmax()] - one.trial.offset_s) > NEAR_S
-        for one in fitted
+        for one in averaged
         for item, mean in zip(one.trial.evidence, one.means, strict=True)
     ]
     return float((sum(misled) + 1) / (len(misled) + 2))
 
 
-def _fit_draws(fitted: Sequence[_Fitted]) -> float:
-    """Return the largest number with which intervals hold the truth as often as they should.
+def _fit_draws(averaged: Sequence[_AveragedTrial]) -> float:
+    """Largest number of draws with the required coverage of the intervals.
 
-    Windows that mislead widen intervals for another reason and are left out of account here.
+    Misleading windows widen intervals for another reason; the lapse rate is 0 here, nearly.
     """
 
-    def is_honest(n_draws: float) -> bool:
+    def is_covered(n_draws: float) -> bool:
         response = ClassResponse(n_draws=float(n_draws), lapse=_NO_LAPSE)
-        widths = _half_widths([_settled(one, response) for one in fitted])
+        widths = _half_widths([_with_response(one, response) for one in averaged])
         return _coverage(widths, 0.0) >= CONFIG.level
 
     low, high = 0, len(_N_DRAWS)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if is_honest(_N_DRAWS[middle]) else (low, middle)
+        low, high = (middle, high) if is_covered(_N_DRAWS[middle]) else (low, middle)
     return float(_N_DRAWS[low])
 
 
 def _fit_resolution(trials: Sequence[Trial]) -> float:
-    """Return the least half-width with which they do."""
+    """Smallest half-width of the intervals with the required coverage."""
     widths = _half_widths(trials)
     for resolution_s in _RESOLUTIONS_S:
         if _coverage(widths, float(resolution_s)) >= CONFIG.level:
@@ -187,7 +195,7 @@ def _fit_resolution(trials: Sequence[Trial]) -> float:
 
 
 def _half_widths(trials: Sequence[Trial]) -> NDArray[np.float64]:
-    """Return (N, 3) of the answers near the truth: error, and from the answer to both borders."""
+    """Error and distance to both borders, (N, 3), of the answers near the true offset."""
     rows = []
     for trial in trials:
         evidence = [replace(item, resolution_s=0.0) for item in trial.evidence]
@@ -200,7 +208,7 @@ def _half_widths(trials: Sequence[Trial]) -> NDArray[np.float64]:
 
 
 def _coverage(widths: NDArray[np.float64], resolution_s: float) -> float:
-    """Return how many intervals of at least this half-width hold the truth, 0..1."""
+    """Share of the intervals of at least this half-width that hold the true offset."""
     if not len(widths):
         return 0.0
     error, below, above = widths.T

@@ -1,4 +1,4 @@
-"""Judges clips in sync at known offsets, on the class grid and off it."""
+"""Trials: analysis of clips in sync at known simulated offsets, on the class grid and off it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ from core.progress import SILENT, Monitor
 CONFIG = DetectionConfig()
 
 OFFSETS_S = (-1.6, -0.94, -0.31, 0.0, 0.2, 0.63, 1.14, 1.41)
-"""Known shifts. With the negative ones, sound begins within a frame before a multiple of 0.32 s, so
-windows begin on the same pictures and, where the same square is looked at, none is encoded
-twice."""
+"""Simulated offsets. With the negative ones the audio starts within a frame before a multiple of
+0.32 s. All windows then start on the same frames, and no frame is encoded twice in the same
+square."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A clip judged at a known offset.
+    """Analysis of a clip at a known offset.
 
     Attributes:
-        offset_s: The offset.
-        evidence: What the engine said, its second opinion left out.
+        offset_s: Simulated offset.
+        evidence: Evidence of the engine, without the second opinion.
     """
 
     offset_s: float
@@ -39,12 +39,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ClipTrials:
-    """What became of one clip.
+    """Trials of one clip.
 
     Attributes:
-        path: The clip.
-        trials: Empty if it is of no use.
-        why_not: Then the reason, as one sentence.
+        path: Path of the clip.
+        trials: Trials, empty for an unusable clip.
+        why_not: Reason for an unusable clip, one sentence.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class ClipTrials:
 
     @property
     def bias_s(self) -> float:
-        """Median of what the model says too much."""
+        """Median error of the offset, in seconds."""
         return bias_of(self.trials)
 
 
@@ -63,10 +63,16 @@ def try_clips(
     monitor: Monitor = SILENT,
     on_clip: Callable[[ClipTrials], None] | None = None,
 ) -> tuple[ClipTrials, ...]:
-    """Judge clips at known offsets; one that cannot be judged is of no use, and says why.
+    """Analyze clips at known offsets; a clip with an error is unusable.
+
+    Args:
+        paths: Clips in sync.
+        engine: Engine of the model.
+        monitor: Receives the progress.
+        on_clip: Called with the trials of each clip.
 
     Raises:
-        Cancelled: The work is no longer wanted.
+        Cancelled: The monitor asked to stop.
     """
     found = []
     for index, path in enumerate(paths):
@@ -79,7 +85,7 @@ def try_clips(
 
 
 def bias_of(trials: Sequence[Trial]) -> float:
-    """Return the median of what a model says too much, in seconds."""
+    """Median error of the offset, in seconds."""
     errors = [estimate_offset(t.evidence, CONFIG).offset_s - t.offset_s for t in trials]
     return float(np.median(errors))
 
@@ -91,7 +97,7 @@ def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:
         config = replace(CONFIG, simulate_offset_s=offset_s)
         part = SubProgress(monitor, index, len(OFFSETS_S))
         try:
-            # The second opinion has a say in the answer of `detect`, but is none of the model.
+            # Unlike the estimate of `detect`, this evidence is free of the second opinion.
             detection = detect(path, engine, config, part, evidence.append, features=features)
         except SyncError as error:
             return ClipTrials(path, (), error.message)

@@ -1,4 +1,4 @@
-"""Cutting the squares that a network looks at out of analysis pictures."""
+"""Cutting of squares out of analysis frames."""
 
 import numpy as np
 import torch
@@ -11,12 +11,15 @@ from core.model.synchformer.inputs import centre_crop
 
 
 def cut_squares(frames: NDArray[np.uint8], first_frame: int, plan: CropPlan) -> NDArray[np.uint8]:
-    """Cut (T, H, W, 3) analysis pictures to (T, 224, 224, 3), each as the plan says for it.
+    """Cut the square of the plan out of each frame.
 
     Args:
-        frames: uint8 RGB.
-        first_frame: Analysis frame of the first picture.
-        plan: Its squares lie within the pictures.
+        frames: (T, H, W, 3) uint8 RGB.
+        first_frame: Number of the first analysis frame.
+        plan: Squares inside the frames.
+
+    Returns:
+        (T, 224, 224, 3) uint8 RGB; squares of another side are scaled.
     """
     if not plan.shots:
         return centre_crop(frames)

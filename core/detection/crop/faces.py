@@ -1,6 +1,6 @@
-"""Where a face is seen: OpenCV's cascade (Viola and Jones, 2001) on a picture every second.
+"""Face detection by OpenCV's cascade (Viola and Jones, 2001), on one frame per second.
 
-It is for faces that look at the camera; from the side, or smaller than 24 px, none is found.
+The cascade finds frontal faces from 24 px up.
 """
 
 import logging
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_FRAMES = VIDEO_FPS
-"""Distance of the pictures that are looked at."""
+"""Distance of the examined frames."""
 
 LEAST_FACE_PX = 24
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
-"""Of the cascades that OpenCV brings along the one that saw no faces in a dog and in tools."""
+"""The only cascade of OpenCV without false faces in a dog and in tools."""
 
 _SCALE_STEP = 1.2
 _LEAST_NEIGHBOURS = 4
 
 
 class FaceFinder:
-    """Looks for faces in a picture every second."""
+    """Finds faces in one frame per second."""
 
     def __init__(self, cell_px: int) -> None:
-        """Load the detector; faces are told in cells of so many pixels."""
+        """Load the cascade; faces are reported by cells of `cell_px` pixels."""
         # Slow to import, and only engines that see a square need it.
         import cv2
         import cv2.data
@@ -44,21 +44,22 @@ class FaceFinder:
         self._cascade = cv2.CascadeClassifier(str(path)) if path.is_file() else None
         if self._cascade is None or self._cascade.empty():
             self._cascade = None
-            log.warning("No faces are looked for, since %s cannot be read", path)
+            log.warning("Faces are not detected: %s cannot be read", path)
 
     def find(self, chunk: ClipChunk) -> dict[int, NDArray[np.float32]]:
-        """Return where faces are, by the analysis frames that were looked at.
+        """Find faces in the examined frames of a chunk.
 
         Returns:
-            (C,) cells row after row: 0, or where a face is shown a value such that all add up to 1.
+            Map of each examined analysis frame: (C,) cells in row-major order, equal values where
+            a face is and 0 elsewhere, with the sum 1 if there is a face.
         """
         if self._cascade is None:
             return {}
         first = -chunk.first_frame % LOOK_FRAMES
-        looked_at = range(first, len(chunk.frames), LOOK_FRAMES)
+        examined = range(first, len(chunk.frames), LOOK_FRAMES)
         return {
             chunk.first_frame + index: self._cells(self._cascade, chunk.frames[index])
-            for index in looked_at
+            for index in examined
             if chunk.has_video[index]
         }
 
@@ -73,9 +74,9 @@ class FaceFinder:
         rows, columns = (
             (np.arange(side // self._cell_px) + 0.5) * self._cell_px for side in frame.shape[:2]
         )
-        shown = np.zeros((len(rows), len(columns)), np.float32)
+        is_face = np.zeros((len(rows), len(columns)), np.float32)
         for left, top, width, height in boxes:
             is_down = (rows >= top) & (rows < top + height)
             is_across = (columns >= left) & (columns < left + width)
-            shown[np.ix_(is_down, is_across)] = 1
-        return np.asarray(shown.ravel() / max(shown.sum(), 1), np.float32)
+            is_face[np.ix_(is_down, is_across)] = 1
+        return np.asarray(is_face.ravel() / max(is_face.sum(), 1), np.float32)

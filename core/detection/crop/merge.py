@@ -1,4 +1,4 @@
-"""One piece of evidence of what was seen through several squares."""
+"""Combination of the evidence of several squares."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from core.detection.evidence import OffsetEvidence
 
 
 def merge_squares(evidence_per_plan: Sequence[Sequence[OffsetEvidence]]) -> list[OffsetEvidence]:
-    """Make one piece of evidence of each window that was looked at through several squares.
+    """Combine the evidence of each window over several crop plans.
 
-    What is heard is in one of them, and nobody knows in which: the likelihood is the mean of
-    theirs, each relative to its own mean over all offsets. All else is that of the square that says
-    most. Evidence that several plans share counts once.
+    Mixture model: the audio source is in one unknown square. The likelihood is the mean over the
+    squares, each relative to its own mean over all offsets. All other attributes come from the
+    square with the highest relative likelihood. Evidence shared by several plans counts once.
 
     Args:
-        evidence_per_plan: At least one plan; all have the same windows in the same order.
+        evidence_per_plan: Evidence of at least one plan, with the same windows in the same order.
 
     Raises:
         ValueError: The plans have different windows.

@@ -1,4 +1,4 @@
-"""Where in each shot of a clip something moves with the sound, measured as the clip streams by."""
+"""Maps of the motion that correlates with the audio, shot by shot, as a clip streams by."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,50 +8,43 @@ from numpy.typing import NDArray
 
 from core.detection.crop.faces import FaceFinder
 from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
-from core.detection.evidence import AXIS_STEP_S
-from core.detection.signals.correlation import LaggedAudio
-from core.detection.signals.detrend import (
-    TREND_FRAMES,
-    TREND_TICKS,
-    prepared_audio,
-    prepared_motion,
-)
+from core.detection.signals.audio_signals import AudioSignals
+from core.detection.signals.detrend import TREND_FRAMES, detrended_motion
 from core.detection.signals.motion import BLOCK_PX, CELL_BLOCKS, MotionMeter
-from core.detection.signals.onsets import TICKS_PER_FRAME, AudioMeter
+from core.detection.signals.onsets import TICKS_PER_FRAME
 from core.detection.signals.ring_buffer import Series
 from core.media.decoder import ClipChunk
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 
 MOST_LAGS = 51
-"""Lags are told apart by 0.08 s, or by as much as makes no more than so many of them: what is kept
-of a shot stays small whatever the range."""
+"""Maximum number of lags of a map, with a step of at least 0.08 s. Bounds the memory of a shot for
+any range of offsets."""
 
 CELL_PX = BLOCK_PX * CELL_BLOCKS
 
 _LEAST_BIN_TICKS = 8
 
 _CUT_FRAMES = 2
-"""Jolts of so many frames from a cut on compare pictures of two shots."""
+"""Frames from a cut on with an acceleration across two shots."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ShotAction:
-    """What moves in a shot, by cells of 16 px, row after row.
+class ShotMotion:
+    """Motion of a shot, by C cells of 16 px in row-major order.
 
-    Motion is that of the cell alone and that of its surroundings: it is one spot that moves with
-    the sound, or all around it does.
+    The first axis is the motion of the cell alone, then that of its surroundings: the audio source
+    may be a single spot or a larger region.
 
     Attributes:
-        first_frame: Analysis frame at which the shot begins.
-        liveliness: (2, C) sum of squares of the motion, in grey levels.
-        log_likelihood: (2, C, B): how well the motion goes with the sound at each lag, the same B
-            lags for all shots; 0 is nothing in common.
-        faces: (C,) where faces are seen; adds up to the share of the pictures that were looked at
-            in which there is one.
+        first_frame: Analysis frame at the start of the shot.
+        energy: (2, C) sum of squares of the motion, in grey levels.
+        log_likelihood: (2, C, B) log-likelihood of the audio at each lag, relative to no
+            correlation; the same B lags for all shots.
+        faces: (C,) share of the examined frames with a face, spread over the cells of the face.
     """
 
     first_frame: int
-    liveliness: NDArray[np.float32]
+    energy: NDArray[np.float32]
     log_likelihood: NDArray[np.float32]
     faces: NDArray[np.float32]
 
@@ -60,26 +53,25 @@ class ShotAction:
 class _Shot:
     first_frame: int
     end_frame: float = math.inf
-    action: ShotAction | None = None
-    looks: list[NDArray[np.float32]] = field(default_factory=list)
+    motion: ShotMotion | None = None
+    faces: list[NDArray[np.float32]] = field(default_factory=list)
 
 
-class ActionMeter:
-    """Correlates the motion of every cell with the sound, shot by shot.
+class MotionMapper:
+    """Correlates the motion of every cell with the audio, shot by shot.
 
-    A long shot is taken in pieces, whose log-likelihoods add up, so what is kept is the signals
-    around the newest pictures and one table for each shot.
+    A long shot is analyzed in pieces, and their log-likelihoods are added. Memory is bounded by the
+    signals around the newest frames and one map per shot.
     """
 
     def __init__(self, range_s: float) -> None:
-        """Begin a clip; lags up to `range_s` seconds either way are looked at."""
-        self._motion_meter, self._audio_meter = MotionMeter(), AudioMeter()
+        """Prepare for lags up to `range_s` seconds either way."""
+        self._motion_meter, self._audio = MotionMeter(), AudioSignals(range_s)
         self._cut_finder, self._face_finder = CutFinder(), FaceFinder(CELL_PX)
-        self._cells, self._seen = Series(), Series()
-        self._onsets, self._level, self._heard = Series(), Series(), Series()
-        self._reach_ticks = round(range_s / AXIS_STEP_S)
-        self._reach_frames = math.ceil(self._reach_ticks / TICKS_PER_FRAME) + TREND_FRAMES + 2
-        n_ticks = 2 * self._reach_ticks + 1
+        self._cells, self._is_valid = Series(), Series()
+        reach_ticks = self._audio.reach_ticks
+        self._reach_frames = math.ceil(reach_ticks / TICKS_PER_FRAME) + TREND_FRAMES + 2
+        n_ticks = 2 * reach_ticks + 1
         self._bin_ticks = max(_LEAST_BIN_TICKS, math.ceil(n_ticks / MOST_LAGS))
         self._begin_frame, self._n_frames = 0, 0
         self._shots: list[_Shot] = []
@@ -88,7 +80,7 @@ class ActionMeter:
         self._piece_start = 0
 
     def consume(self, chunk: ClipChunk) -> None:
-        """Measure the next piece of the clip."""
+        """Measure the next chunk of the clip."""
         if not self._shots:
             self._begin(chunk.first_frame)
         motion = self._motion_meter.measure(chunk)
@@ -96,50 +88,44 @@ class ActionMeter:
         around = _surroundings(motion.cells.reshape(-1, rows, columns))
         self._cells.append(np.concatenate([motion.cells, around], axis=1))
         self._faces.update(self._face_finder.find(chunk))
-        self._seen.append(motion.seen.astype(np.float32))
-        self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
-        self._append_audio(self._audio_meter.measure(chunk.waveform))
+        self._is_valid.append(motion.is_valid.astype(np.float32))
+        self._audio.append(chunk)
         self._n_frames = chunk.first_frame + len(chunk.frames)
         self._divide(self._cut_finder.extend(chunk.frames))
-        known_until = min(self._n_frames - self._reach_frames, self._settled - TREND_FRAMES)
+        known_until = min(self._n_frames - self._reach_frames, self._decided_until - TREND_FRAMES)
         n_ready = sum(end <= known_until for _, _, end in self._pieces)
         for piece in self._pieces[:n_ready]:
             self._correlate(*piece)
         del self._pieces[:n_ready]
         self._forget()
 
-    def finish(self) -> tuple[ShotAction, ...]:
-        """Return all shots in order of time; those too short to judge are left out."""
+    def finish(self) -> tuple[ShotMotion, ...]:
+        """Return all shots in order of time, without those shorter than a segment."""
         if not self._shots:
             return ()
-        self._append_audio(self._audio_meter.flush())
+        self._audio.finish()
         self._divide(self._cut_finder.finish())
         self._close_piece(self._n_frames)
         for piece in self._pieces:
             self._correlate(*piece)
         self._pieces.clear()
-        return tuple(shot.action for shot in self._shots if shot.action is not None)
+        return tuple(shot.motion for shot in self._shots if shot.motion is not None)
 
     @property
-    def _settled(self) -> int:
-        return self._begin_frame + self._cut_finder.n_settled
+    def _decided_until(self) -> int:
+        return self._begin_frame + self._cut_finder.n_decided
 
     def _begin(self, first_frame: int) -> None:
         self._begin_frame = self._piece_start = first_frame
         self._shots.append(_Shot(first_frame))
-        self._cells.end = self._seen.end = first_frame
-        for series in (self._onsets, self._level, self._heard):
-            series.end = first_frame * TICKS_PER_FRAME
-
-    def _append_audio(self, measured: tuple[NDArray[np.float32], ...]) -> None:
-        self._onsets.append(measured[0])
-        self._level.append(measured[1])
+        self._cells.end = self._is_valid.end = first_frame
+        self._audio.begin(first_frame)
 
     def _divide(self, cuts: list[int]) -> None:
-        """Go on with the pieces of shots up to where cuts are known."""
+        """Divide the shots into pieces up to the last frame with a decided cut."""
         for cut in (*(self._begin_frame + cut for cut in cuts), None):
-            until = self._settled if cut is None else cut
-            # What is left over makes the last piece longer, not one that is too short to judge.
+            until = self._decided_until if cut is None else cut
+            # A short rest extends the last piece.
             while until - self._piece_start >= WINDOW_FRAMES + WINDOW_FRAMES // 2:
                 self._close_piece(self._piece_start + WINDOW_FRAMES)
             if cut is not None:
@@ -156,42 +142,33 @@ class ActionMeter:
         span = (first - TREND_FRAMES, end + TREND_FRAMES)
         frames = np.arange(*span)
         is_inside = (frames >= shot.first_frame + _CUT_FRAMES) & (frames < shot.end_frame)
-        seen = (self._seen.get(*span) > 0) & is_inside
-        motion = prepared_motion(self._cells.get(*span), seen).T  # (2 * C, T)
-        audio = self._audio_of(first, end - first)
+        is_valid = (self._is_valid.get(*span) > 0) & is_inside
+        motion = detrended_motion(self._cells.get(*span), is_valid).T  # (2 * C, T)
+        # An acceleration lies a whole frame before its frame.
+        audio = self._audio.lagged(first, end - first, TICKS_PER_FRAME)
         fine = audio.log_likelihood(np.ascontiguousarray(motion, np.float32))  # (2 * C, M)
         starts = np.arange(0, fine.shape[1], self._bin_ticks)
-        lively = np.square(motion).sum(axis=1).reshape(2, -1)
-        likely = np.maximum.reduceat(fine, starts, axis=1)
-        likely = likely.reshape(*lively.shape, -1)
-        if shot.action is not None:
-            lively, likely = lively + shot.action.liveliness, likely + shot.action.log_likelihood
-        shot.looks += (self._faces[frame] for frame in range(first, end) if frame in self._faces)
-        faces = np.mean(shot.looks, axis=0) if shot.looks else np.zeros_like(lively[0])
-        shot.action = ShotAction(shot.first_frame, lively, likely, faces)
-
-    def _audio_of(self, first: int, n_frames: int) -> LaggedAudio:
-        # A jolt lies a whole frame before its frame.
-        begin = (first - 1) * TICKS_PER_FRAME - self._reach_ticks - TREND_TICKS
-        n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * (self._reach_ticks + TREND_TICKS)
-        span = (begin, begin + n_ticks)
-        heard = self._heard.get(*span) > 0
-        sounds, usable = prepared_audio(self._onsets.get(*span), self._level.get(*span), heard)
-        return LaggedAudio(sounds, usable, n_frames)
+        energy = np.square(motion).sum(axis=1).reshape(2, -1)
+        likelihood = np.maximum.reduceat(fine, starts, axis=1)
+        likelihood = likelihood.reshape(*energy.shape, -1)
+        if shot.motion is not None:
+            energy = energy + shot.motion.energy
+            likelihood = likelihood + shot.motion.log_likelihood
+        shot.faces += (self._faces[frame] for frame in range(first, end) if frame in self._faces)
+        faces = np.mean(shot.faces, axis=0) if shot.faces else np.zeros_like(energy[0])
+        shot.motion = ShotMotion(shot.first_frame, energy, likelihood, faces)
 
     def _forget(self) -> None:
-        """Let go of what no piece, pending or yet to come, can need."""
+        """Drop the signals outside of pending and future pieces."""
         oldest = min([self._piece_start, *(first for _, first, _ in self._pieces)])
         self._faces = {frame: cells for frame, cells in self._faces.items() if frame >= oldest}
-        for series in (self._cells, self._seen):
+        for series in (self._cells, self._is_valid):
             series.keep((oldest - TREND_FRAMES, self._n_frames))
-        first_tick = (oldest - self._reach_frames) * TICKS_PER_FRAME
-        for series in (self._onsets, self._level, self._heard):
-            series.keep((first_tick, self._n_frames * TICKS_PER_FRAME))
+        self._audio.keep((oldest - self._reach_frames, self._n_frames))
 
 
 def _surroundings(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (T, C) root mean squares of (T, H, W) motions over a cell and its neighbours."""
+    """Root mean squares (T, C) of (T, H, W) motions over a cell and its neighbours."""
     power = np.pad(cells**2, ((0, 0), (1, 1), (1, 1)))
     down = power[:, :-2] + power[:, 1:-1] + power[:, 2:]
     sums = down[:, :, :-2] + down[:, :, 1:-1] + down[:, :, 2:]

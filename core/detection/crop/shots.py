@@ -1,4 +1,4 @@
-"""Where a clip cuts from one shot to the next, found as it streams by."""
+"""Detection of cuts between shots, as a clip streams by."""
 
 import math
 from collections import deque
@@ -9,52 +9,53 @@ from numpy.typing import NDArray
 from core.model.synchformer.dimensions import SEGMENT_FRAMES
 
 CELL_PX = 16
-"""Pictures are compared as means over squares of this side."""
+"""Side of the cells of averaged pixels."""
 
 PIXEL_STEP = 4
-"""Every so many pixels are looked at, across and down: enough for a mean."""
+"""Step of the sampled pixels in a cell, across and down: enough for a mean."""
 
 SURROUNDINGS_FRAMES = 5
-"""A change that is undone within this time is a flash, not a cut."""
+"""Maximum length of a flash: a change back within this time is no cut."""
 
 LEAST_SHOT_FRAMES = SEGMENT_FRAMES
-"""Cuts that follow sooner are passed over: the network sees no shorter piece."""
+"""Minimum length of a shot, one segment: the unit of the network. Earlier cuts are ignored."""
 
 CUT = 0.3
-"""Least difference at a cut, 1 - r with r the correlation of the pictures, which no change of gain
-or brightness touches."""
+"""Minimum difference at a cut: 1 - r, with the correlation r of two frames. Gain and brightness do
+not change it."""
 
 CUT_AREA = 0.15
-"""Least share of the picture that changes at a cut; what jumps within a scene is smaller."""
+"""Minimum share of the frame that changes at a cut; objects that jump are smaller."""
 
 CHANGED_LEVELS = 8.0
-"""Where a picture changes by more than this, in grey levels, it counts as changed."""
+"""Minimum change of a changed cell, in grey levels."""
 
 _NOISE_LEVELS = 6.0
-"""Pictures with less contrast than this, in grey levels, all look alike."""
+"""Contrast, in grey levels, below which frames count as equal."""
 
 
 class CutFinder:
-    """Finds cuts, a few frames after they were seen.
+    """Finds cuts with a delay of a few frames.
 
-    A frame begins a shot if it differs from the frame before, and if the frames some way ahead
-    differ from those some way back: so neither the beginning nor the end of a flash is a cut.
+    A frame starts a shot if it differs from the frame before, and if the frames
+    `SURROUNDINGS_FRAMES` ahead differ from those as far back. Neither the start nor the end of a
+    flash is thus a cut.
 
     Attributes:
-        n_settled: All cuts at frames before this one are known, counted from the first.
+        n_decided: Number of frames with a final decision, counted from the first.
     """
 
     def __init__(self) -> None:
-        self.n_settled = 0
+        self.n_decided = 0
         self._kept: deque[NDArray[np.float32]] = deque(maxlen=2 * SURROUNDINGS_FRAMES)
         self._last_cut = 0
 
     def extend(self, frames: NDArray[np.uint8]) -> list[int]:
-        """Take the next (T, H, W, 3) pictures; return the first frames of shots, from 0 counted."""
+        """Add (T, H, W, 3) frames; return the first frames of new shots, counted from 0."""
         return self._extend(_thumbnails(frames))
 
     def finish(self) -> list[int]:
-        """Return the remaining cuts, as if the last picture went on."""
+        """Return the remaining cuts, as if the last frame were repeated."""
         if not self._kept:
             return []
         held = np.repeat(self._kept[-1][None], SURROUNDINGS_FRAMES - 1, axis=0)
@@ -68,11 +69,11 @@ class CutFinder:
             self._kept.append(thumbnail)
             if len(self._kept) < 2 * SURROUNDINGS_FRAMES:
                 continue
-            is_late_enough = self.n_settled - self._last_cut >= LEAST_SHOT_FRAMES
+            is_late_enough = self.n_decided - self._last_cut >= LEAST_SHOT_FRAMES
             if is_late_enough and self._is_cut():
-                self._last_cut = self.n_settled
-                found.append(self.n_settled)
-            self.n_settled += 1
+                self._last_cut = self.n_decided
+                found.append(self.n_decided)
+            self.n_decided += 1
         return found
 
     def _is_cut(self) -> bool:
@@ -85,7 +86,7 @@ class CutFinder:
 
 
 def _thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (T, N): means of each colour over cells, without their mean over the picture."""
+    """Cell means (T, N) of each color channel, less the mean of the frame."""
     n_frames = len(frames)
     rows, columns = (side // CELL_PX for side in frames.shape[1:3])
     points = frames[:, : rows * CELL_PX : PIXEL_STEP, : columns * CELL_PX : PIXEL_STEP]
@@ -98,7 +99,7 @@ def _thumbnails(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return 1 - r, r being the correlation of two thumbnails."""
+    """Difference 1 - r, with the correlation r of two thumbnails."""
     floor = _NOISE_LEVELS**2 * one.size
     alike = float(one @ other) + floor
     powers = (float(one @ one) + floor) * (float(other @ other) + floor)
@@ -106,6 +107,6 @@ def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def _changed_area(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the share of cells that differ between two thumbnails."""
+    """Share of the cells that differ between two thumbnails."""
     changes = np.abs(one - other).reshape(-1, 3).mean(axis=1)
     return float(np.mean(changes > CHANGED_LEVELS))

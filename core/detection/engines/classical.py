@@ -1,8 +1,8 @@
-"""The classical estimate: where and when the picture jolts against when the sound sets in.
+"""The classical engine: cross-correlation of motion with audio onsets, without a network.
 
-Needs no network. Motion of each cell of the picture and of the whole is correlated with onsets,
-level and rise of the sound at every offset. Each correlation becomes a log-likelihood; they are
-pooled, since nobody knows which of the motions goes with the sound.
+The motion of each cell of the frame, and of the whole frame, is correlated with the onsets, the
+level and the rise of the level of the audio at every offset. Each correlation becomes a
+log-likelihood. A mixture model combines them, since any of the motions may belong to the audio.
 """
 
 import math
@@ -15,16 +15,11 @@ from numpy.typing import NDArray
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.signals.correlation import LaggedAudio, pooled
-from core.detection.signals.detrend import (
-    TREND_FRAMES,
-    TREND_S,
-    TREND_TICKS,
-    prepared_audio,
-    prepared_motion,
-)
+from core.detection.signals.audio_signals import AudioSignals
+from core.detection.signals.correlation import mixture_log_likelihood
+from core.detection.signals.detrend import TREND_FRAMES, TREND_S, detrended_motion
 from core.detection.signals.motion import Motion, MotionMeter
-from core.detection.signals.onsets import TICKS_PER_FRAME, AudioMeter
+from core.detection.signals.onsets import TICKS_PER_FRAME
 from core.detection.signals.ring_buffer import Series
 from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
@@ -32,19 +27,20 @@ from core.progress import Monitor
 from core.timing import VIDEO_FPS
 
 RESOLUTION_S = 0.07
-"""Half-width that the margin never falls below: what moves is often seen a frame or two before or
-after it is heard, all through a clip (tests/benchmarks/classical_accuracy.py)."""
+"""Minimum half-width of the interval: motion is often visible a frame or two before or after its
+sound throughout a clip (tests/benchmarks/classical_accuracy.py)."""
 
 UNRELATED_LOG_ODDS = 2.0
-"""Log-likelihood, at each offset, of "what is heard is not what is seen moving"; 0 is that of no
-correlation. Keeps windows with nothing in common flat."""
+"""Log-likelihood of unrelated audio and video at each offset, relative to no correlation. Keeps the
+evidence of such windows flat."""
 
 WHOLE_PRIOR = 0.15
-"""Probability that the strongest jolt, and that the strongest change, of the whole picture is what
-goes with the sound; the cells share the rest."""
+"""Prior probability that the audio belongs to the acceleration of the whole frame, and likewise to
+its change; the cells share the rest."""
 
-LIVELIEST = 40
-"""Cells, and squares of four, that are correlated: those whose motion varies most."""
+N_CORRELATED = 40
+"""Number of cells, and of squares of four cells, in the correlation: those with the largest
+variance of motion."""
 
 JITTER_S = 0.03
 """Standard deviation of the time between a movement and its sound."""
@@ -52,7 +48,7 @@ JITTER_S = 0.03
 
 @dataclass(frozen=True, slots=True)
 class ClassicalEngine:
-    """Judges by cross-correlation alone."""
+    """Engine by cross-correlation alone."""
 
     name: str = "classical estimate"
     id: str = "classical"
@@ -66,34 +62,34 @@ class ClassicalEngine:
 
 
 class ClassicalRun:
-    """The judgement of one clip; keeps the signals around the windows that are still open."""
+    """Analysis of one clip; buffers the signals around the open windows."""
 
     def __init__(self, config: DetectionConfig, monitor: Monitor, n_frames: int) -> None:
         self._monitor = monitor
         self._n_expected, self._n_measured = n_frames, 0
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
-        self._motion_meter, self._audio_meter = MotionMeter(), AudioMeter()
-        self._cells, self._quads, self._jolt, self._change = (Series() for _ in range(4))
-        self._seen = Series()
-        self._onsets, self._level, self._heard = Series(), Series(), Series()
+        self._motion_meter, self._audio = MotionMeter(), AudioSignals(config.range_s)
+        self._cells, self._quads = Series(), Series()
+        self._acceleration, self._change = Series(), Series()
+        self._is_valid = Series()
         self._pending: list[Window] = []
         self._n_frames = 0
         self._is_begun = False
         self._reach_frames = math.ceil((config.range_s + TREND_S) * VIDEO_FPS) + 2
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
-        """Measure the next piece; return evidence of the windows whose surroundings are known."""
+        """Measure the next chunk; return the evidence of windows with complete surroundings."""
         self._monitor.check()
         if not self._is_begun:
-            self._begin(chunk.first_frame)
-        for series in self._seen_series:
+            self._audio.begin(chunk.first_frame)
+            self._is_begun = True
+        for series in self._motion_series:
             series.end = chunk.first_frame
         if not chunk.is_margin:
             self._append_motion(self._motion_meter.measure(chunk))
             self._n_measured += len(chunk.frames)
-        self._heard.append(np.repeat(chunk.has_audio, TICKS_PER_FRAME).astype(np.float32))
-        self._append_audio(self._audio_meter.measure(chunk.waveform))
+        self._audio.append(chunk)
         self._n_frames = chunk.first_frame + len(chunk.frames)
         self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
         n_ready = sum(w.end_frame + self._reach_frames <= self._n_frames for w in self._pending)
@@ -104,8 +100,8 @@ class ClassicalRun:
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
-        """Judge the remaining windows."""
-        self._append_audio(self._audio_meter.flush())
+        """Analyze the remaining windows."""
+        self._audio.finish()
         self._pending += self._schedule.finish()
         evidence = []
         for window in self._pending:
@@ -115,51 +111,36 @@ class ClassicalRun:
         return evidence
 
     @property
-    def _seen_series(self) -> tuple[Series, ...]:
-        return self._cells, self._quads, self._jolt, self._change, self._seen
-
-    @property
-    def _heard_series(self) -> tuple[Series, ...]:
-        return self._onsets, self._level, self._heard
-
-    def _begin(self, first_frame: int) -> None:
-        self._is_begun = True
-        for series in self._heard_series:
-            series.end = first_frame * TICKS_PER_FRAME
+    def _motion_series(self) -> tuple[Series, ...]:
+        return self._cells, self._quads, self._acceleration, self._change, self._is_valid
 
     def _append_motion(self, motion: Motion) -> None:
         self._cells.append(motion.cells)
         self._quads.append(motion.quads)
-        self._jolt.append(motion.jolt)
+        self._acceleration.append(motion.acceleration)
         self._change.append(motion.change)
-        self._seen.append(motion.seen.astype(np.float32))
-
-    def _append_audio(self, measured: tuple[NDArray[np.float32], ...]) -> None:
-        self._onsets.append(measured[0])
-        self._level.append(measured[1])
+        self._is_valid.append(motion.is_valid.astype(np.float32))
 
     def _forget(self) -> None:
-        """Let go of what no window, pending or yet to come, can need."""
+        """Drop the signals outside of pending and future windows."""
         spans = self._schedule.still_needed(self._pending, self._n_frames)
-        for all_series, reach, n_values in (
-            (self._seen_series, TREND_FRAMES, 1),
-            (self._heard_series, self._reach_frames, TICKS_PER_FRAME),
-        ):
-            kept = [((begin - reach) * n_values, (end + reach) * n_values) for begin, end in spans]
-            for series in all_series:
-                series.keep(*kept)
+        for series in self._motion_series:
+            series.keep(*((begin - TREND_FRAMES, end + TREND_FRAMES) for begin, end in spans))
+        reach = self._reach_frames
+        self._audio.keep(*((begin - reach, end + reach) for begin, end in spans))
 
     def _evidence_of(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
-        # A change lies half a frame before its frame, a jolt a whole one.
-        jolts = self._audio_of(window, TICKS_PER_FRAME)
-        changes = self._audio_of(window, TICKS_PER_FRAME // 2)
+        n_frames = window.end_frame - window.first_frame
+        # A change lies half a frame before its frame, an acceleration a whole one.
+        acceleration = self._audio.lagged(window.first_frame, n_frames, TICKS_PER_FRAME)
+        change = self._audio.lagged(window.first_frame, n_frames, TICKS_PER_FRAME // 2)
         cells_prior = (1 - 2 * WHOLE_PRIOR) / 2
-        mixture = pooled([
-            (cells_prior, jolts.log_likelihood(self._liveliest(self._cells, *span))),
-            (cells_prior, jolts.log_likelihood(self._liveliest(self._quads, *span))),
-            (WHOLE_PRIOR, jolts.log_likelihood(self._liveliest(self._jolt, *span))),
-            (WHOLE_PRIOR, changes.log_likelihood(self._liveliest(self._change, *span))),
+        mixture = mixture_log_likelihood([
+            (cells_prior, acceleration.log_likelihood(self._strongest(self._cells, *span))),
+            (cells_prior, acceleration.log_likelihood(self._strongest(self._quads, *span))),
+            (WHOLE_PRIOR, acceleration.log_likelihood(self._strongest(self._acceleration, *span))),
+            (WHOLE_PRIOR, change.log_likelihood(self._strongest(self._change, *span))),
         ])  # fmt: skip
         return OffsetEvidence(
             window=window,
@@ -168,28 +149,17 @@ class ClassicalRun:
             resolution_s=RESOLUTION_S,
         )
 
-    def _audio_of(self, window: Window, lead_ticks: int) -> LaggedAudio:
-        """Lay the sound against motion that belongs `lead_ticks` before its frame."""
-        n_frames = window.end_frame - window.first_frame
-        reach = len(self._axis) // 2
-        begin = window.first_frame * TICKS_PER_FRAME - lead_ticks - reach
-        n_ticks = (n_frames - 1) * TICKS_PER_FRAME + 1 + 2 * reach
-        span = (begin - TREND_TICKS, begin + n_ticks + TREND_TICKS)
-        heard = self._heard.get(*span) > 0
-        sounds, usable = prepared_audio(self._onsets.get(*span), self._level.get(*span), heard)
-        return LaggedAudio(sounds, usable, n_frames)
-
-    def _liveliest(self, series: Series, begin: int, end: int) -> NDArray[np.float32]:
-        """Return (C, T): the motions of a window that vary most, without cuts and trend."""
+    def _strongest(self, series: Series, begin: int, end: int) -> NDArray[np.float32]:
+        """Detrended motions (C, T) of a window, those with the largest variance."""
         span = (begin - TREND_FRAMES, end + TREND_FRAMES)
-        motion = prepared_motion(series.get(*span), self._seen.get(*span) > 0)
-        n_kept = min(LIVELIEST, motion.shape[1])
+        motion = detrended_motion(series.get(*span), self._is_valid.get(*span) > 0)
+        n_kept = min(N_CORRELATED, motion.shape[1])
         kept = np.argpartition(motion.var(axis=0), -n_kept)[-n_kept:]
         return np.ascontiguousarray(motion[:, kept].T, np.float32)
 
 
 def _with_jitter(log_likelihood: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Blur the likelihood by the time between a movement and its sound."""
+    """Log-likelihood blurred by the variable time between a movement and its sound."""
     sigma = JITTER_S / AXIS_STEP_S
     reach = math.ceil(4 * sigma)
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))

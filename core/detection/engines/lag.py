@@ -1,4 +1,8 @@
-"""The built-in network over a clip: cells described once per picture, a lag curve per window."""
+"""The built-in engine: the lag network over a clip.
+
+Each frame is encoded once. For each window the network compares the encoded cells with the audio
+around the window and returns one logit per lag.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +20,7 @@ from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
 from core.model.builtin.file import BuiltinModel
 from core.model.builtin.inputs import grey_half, log_mel
-from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Seen
+from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, EncodedVideo
 from core.model.synchformer.offset_classes import OFFSET_GRID_S, STEP_S
 from core.progress import Monitor
 from core.timing import SAMPLES_PER_FRAME
@@ -25,20 +29,20 @@ NAME = "built-in model"
 ID = "builtin"
 
 TRAINED_REACH_TOKENS = 120
-"""Lags either way among which the network learned to say "unrelated"; it is never shown fewer, for
-it compares each with the others."""
+"""Number of lags either way in training. The network never gets fewer: "unrelated" was learned in
+competition with all of them."""
 
 _TOKEN_SAMPLES = SAMPLES_PER_FRAME // TOKENS_PER_FRAME
 _LOG_UNRELATED = -math.log(2 * TRAINED_REACH_TOKENS + 1)
-"""What is unrelated fits every lag alike."""
+"""Log-likelihood of unrelated audio and video, uniform over the lags."""
 
 
 class LagEngine:
-    """Judges by the built-in network, on the CPU.
+    """Engine by the built-in lag network, on the CPU.
 
     Attributes:
-        model: The network and its calibration.
-        confidence_rule: From the calibration.
+        model: Network and calibration.
+        confidence_rule: Rule of the calibration, None without one.
     """
 
     name = NAME
@@ -57,7 +61,7 @@ class LagEngine:
 
 
 class LagRun:
-    """The judgement of one clip; keeps what windows that are still open can need."""
+    """Analysis of one clip; buffers features and audio around the open windows."""
 
     def __init__(
         self, model: BuiltinModel, config: DetectionConfig, monitor: Monitor, n_frames: int
@@ -71,18 +75,18 @@ class LagRun:
         self._pending: list[Window] = []
         self._previous: NDArray[np.uint8] | None = None
         self._scales = torch.zeros(0, dtype=torch.long)
-        self._cells, self._motion, self._is_seen = (Series() for _ in range(3))
-        self._samples, self._is_heard = Series(), Series()
+        self._cells, self._motion, self._is_valid = (Series() for _ in range(3))
+        self._samples, self._has_audio = Series(), Series()
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
-        """Describe the next pictures; judge the windows whose surroundings are known."""
+        """Encode the next frames; return the evidence of windows with complete surroundings."""
         self._monitor.check()
-        for series in (*self._seen_series, *self._heard_series):
+        for series in (*self._video_series, *self._audio_series):
             series.end = chunk.first_frame
         if not chunk.is_margin:
-            self._describe(chunk)
+            self._encode_video(chunk)
         self._samples.append(chunk.waveform.reshape(-1, SAMPLES_PER_FRAME))
-        self._is_heard.append(chunk.has_audio.astype(np.float32))
+        self._has_audio.append(chunk.has_audio.astype(np.float32))
         end = chunk.first_frame + len(chunk.frames)
         self._pending += self._schedule.extend(chunk.first_frame, chunk.has_video & chunk.has_audio)
         n_ready = sum(w.end_frame + self._reach_frames <= end for w in self._pending)
@@ -93,7 +97,7 @@ class LagRun:
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
-        """Judge the remaining windows."""
+        """Analyze the remaining windows."""
         self._pending += self._schedule.finish()
         evidence = []
         for window in self._pending:
@@ -103,11 +107,11 @@ class LagRun:
         return evidence
 
     @torch.inference_mode()
-    def _describe(self, chunk: ClipChunk) -> None:
+    def _encode_video(self, chunk: ClipChunk) -> None:
         grey = grey_half(chunk.frames)
-        is_seen = chunk.has_video.astype(np.float32)
-        # A change needs one picture before it, and how abrupt it is another.
-        is_seen[: max(0, LEAD_FRAMES - self._n_done)] = 0
+        is_valid = chunk.has_video.astype(np.float32)
+        # A change needs one frame before it, an acceleration two.
+        is_valid[: max(0, LEAD_FRAMES - self._n_done)] = 0
         if self._previous is None:
             self._previous = np.repeat(grey[:1], LEAD_FRAMES, axis=0)
         frames = np.concatenate([self._previous, grey])
@@ -116,51 +120,51 @@ class LagRun:
         self._scales = seen.scales
         self._cells.append(seen.features[0].numpy())  # (T, width, C)
         self._motion.append(seen.motion[0].numpy())  # (T, 2, C)
-        self._is_seen.append(is_seen)
+        self._is_valid.append(is_valid)
         self._n_done += len(chunk.frames)
 
     @property
-    def _seen_series(self) -> tuple[Series, ...]:
-        return self._cells, self._motion, self._is_seen
+    def _video_series(self) -> tuple[Series, ...]:
+        return self._cells, self._motion, self._is_valid
 
     @property
-    def _heard_series(self) -> tuple[Series, ...]:
-        return self._samples, self._is_heard
+    def _audio_series(self) -> tuple[Series, ...]:
+        return self._samples, self._has_audio
 
     def _forget(self, end: int) -> None:
-        """Let go of what no window, pending or yet to come, can need."""
+        """Drop the signals outside of pending and future windows."""
         spans = self._schedule.still_needed(self._pending, end)
-        for series in self._seen_series:
+        for series in self._video_series:
             series.keep(*spans)
         reach = self._reach_frames
-        for series in self._heard_series:
+        for series in self._audio_series:
             series.keep(*((first - reach, last + reach) for first, last in spans))
 
     @torch.inference_mode()
     def _evidence_of(self, window: Window) -> OffsetEvidence:
         span = (window.first_frame, window.end_frame)
         cells, motion = (torch.from_numpy(s.get(*span))[None] for s in (self._cells, self._motion))
-        is_seen = torch.from_numpy(self._is_seen.get(*span) > 0)[None]
-        samples, is_heard = self._surrounding_audio(*span)
+        is_valid = torch.from_numpy(self._is_valid.get(*span) > 0)[None]
+        samples, has_audio = self._surrounding_audio(*span)
         network = self._model.network
-        heard = network.encode_audio(log_mel(samples), is_heard)
-        seen = Seen(cells, motion, self._scales)
-        logits = network.compare(seen, heard, is_seen, is_heard)[0]
+        heard = network.encode_audio(log_mel(samples), has_audio)
+        seen = EncodedVideo(cells, motion, self._scales)
+        logits = network.compare(seen, heard, is_valid, has_audio)[0]
         curve = logits.double().numpy() / self._model.calibration.temperature
         return self._evidence(window, curve)
 
     def _surrounding_audio(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return samples and which tokens have sound, (1, 320 N) and (1, N), N as in `compare`."""
+        """Samples, (1, 320 N), and mask of the tokens with audio, (1, N), as for `compare`."""
         lead = self._reach_frames
         samples = self._samples.get(first - lead, end + lead).ravel()
-        is_heard = self._is_heard.get(first - lead, end + lead) > 0
+        has_audio = self._has_audio.get(first - lead, end + lead) > 0
         skipped = lead * TOKENS_PER_FRAME - self._reach
         n_tokens = TOKENS_PER_FRAME * (end - first - 1) + 1 + 2 * self._reach
         tokens = slice(skipped, skipped + n_tokens)
         kept = slice(tokens.start * _TOKEN_SAMPLES, tokens.stop * _TOKEN_SAMPLES)
         return (
             torch.from_numpy(samples[kept])[None],
-            torch.from_numpy(np.repeat(is_heard, TOKENS_PER_FRAME)[tokens])[None],
+            torch.from_numpy(np.repeat(has_audio, TOKENS_PER_FRAME)[tokens])[None],
         )
 
     def _evidence(self, window: Window, curve: NDArray[np.floating]) -> OffsetEvidence:
@@ -178,7 +182,7 @@ class LagRun:
 
 
 def _class_logits(lags: NDArray[np.floating], curve: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return (21,): the logarithm of the probability of the lags that each class stands for."""
+    """Log probability, (21,), of the lags in the range of each class."""
     near = np.abs(lags - OFFSET_GRID_S[:, None]) <= STEP_S / 2 + 1e-6
     floor = np.full(len(lags), -np.inf)
     logits = np.array([np.logaddexp.reduce(np.where(row, curve, floor)) for row in near])

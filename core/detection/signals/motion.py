@@ -1,7 +1,4 @@
-"""How much the picture moves, cell by cell, measured as a clip streams by.
-
-What a moving camera or a change of light explains is taken off first.
-"""
+"""Motion signals of the cells of a video, without camera motion and changes of light."""
 
 from dataclasses import dataclass
 
@@ -13,54 +10,56 @@ from core.media.decoder import ClipChunk
 Image = NDArray[np.float32]
 
 BLOCK_PX = 2
-"""Pixels are averaged over squares of this side before they are compared."""
+"""Side of the blocks of averaged pixels."""
 
 CELL_BLOCKS = 8
-"""Side of a cell: 16 px of the picture. A mouth fills one, a hand a few."""
+"""Side of a cell: 16 px of a frame. A mouth fills one, a hand a few."""
 
 STRONGEST_BLOCKS = 200
-"""Motion of the whole picture is that of the blocks that change most, so that a small mouth counts
-as a large hand."""
+"""Number of blocks with the largest change that represent the whole frame, so that a small mouth
+counts as much as a large hand."""
 
 _OUTLIER = 1.5
-"""Changes over this multiple of the median count less in the fit of camera and light."""
+"""Residual, in multiples of the median, above which a block has less weight in the fit of camera
+motion and light."""
 
 _RIDGE = 1e-3
-"""Keeps the fit finite where the picture has no texture."""
+"""Ridge term, for frames without texture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """Signals of motion at 25 Hz.
+    """Motion signals at 25 Hz, in grey levels.
 
-    A change lies between a frame and the one before it: value k at (k - 1/2) / 25 s. A jolt is the
-    difference of two changes in a row, as at the end of a movement: value k at (k - 1) / 25 s.
+    A change is the difference of two consecutive frames and lies between them: value k belongs to
+    (k - 1/2) / 25 s. An acceleration is the difference of two consecutive changes, largest where a
+    movement starts or stops: value k belongs to (k - 1) / 25 s.
 
     Attributes:
-        cells: (T, C) grey levels of jolt, for each cell in turn.
-        quads: (T, Q) the same for each square of four cells.
-        jolt: (T, 1) that of the strongest blocks anywhere.
-        change: (T, 1) grey levels of change of the strongest blocks anywhere.
-        seen: (T,) bool, whether the file has all three pictures.
+        cells: (T, C) acceleration of each cell.
+        quads: (T, Q) acceleration of each square of four cells.
+        acceleration: (T, 1) acceleration of the strongest blocks of the frame.
+        change: (T, 1) change of the strongest blocks of the frame.
+        is_valid: (T,) bool, whether the file has the frame and both frames before it.
     """
 
     cells: NDArray[np.float32]
     quads: NDArray[np.float32]
-    jolt: NDArray[np.float32]
+    acceleration: NDArray[np.float32]
     change: NDArray[np.float32]
-    seen: NDArray[np.bool_]
+    is_valid: NDArray[np.bool_]
 
 
 class MotionMeter:
-    """Measures what moves from each frame to the next."""
+    """Measures motion from frame to frame as a clip streams by."""
 
     def __init__(self) -> None:
         self._previous: Image | None = None
         self._change: Image | None = None
-        self._n_seen = 0
+        self._n_consecutive = 0
 
     def measure(self, chunk: ClipChunk) -> Motion:
-        """Return the signals of a piece, 0 where a frame is missing."""
+        """Motion signals of the next chunk, 0 where a frame is missing."""
         pairs = zip(chunk.frames, chunk.has_video.tolist(), strict=True)
         rows = [self._measure_frame(frame, has_video) for frame, has_video in pairs]
         cells = np.stack([row[0] for row in rows])
@@ -74,18 +73,19 @@ class MotionMeter:
         image = _shrink(frame)
         change = np.zeros_like(image)
         if self._previous is not None:
-            change = _unexplained(self._previous, image)
-        jolt = np.zeros_like(change) if self._change is None else change - self._change
-        self._n_seen = self._n_seen + 1 if has_video else 0
+            change = _without_camera(self._previous, image)
+        acceleration = np.zeros_like(change) if self._change is None else change - self._change
+        self._n_consecutive = self._n_consecutive + 1 if has_video else 0
         self._previous, self._change = image, change
-        cells, quads = _by_cell(jolt if self._n_seen > 2 else np.zeros_like(jolt))
-        jolted = _strongest(jolt) if self._n_seen > 2 else 0.0
-        changed = _strongest(change) if self._n_seen > 1 else 0.0
-        return cells, quads, jolted, changed, self._n_seen > 2
+        is_valid = self._n_consecutive > 2
+        cells, quads = _by_cell(acceleration if is_valid else np.zeros_like(acceleration))
+        acceleration_peak = _strongest(acceleration) if is_valid else 0.0
+        change_peak = _strongest(change) if self._n_consecutive > 1 else 0.0
+        return cells, quads, acceleration_peak, change_peak, is_valid
 
 
 def _shrink(frame: NDArray[np.uint8]) -> Image:
-    """Average the green channel, which carries most of the luminance, over small squares."""
+    """Average the green channel, the largest part of luminance, over blocks."""
     rows, columns = (side // BLOCK_PX * BLOCK_PX for side in frame.shape[:2])
     return _halved(frame[:rows, :columns, 1].astype(np.float32))
 
@@ -103,10 +103,10 @@ def _strongest(change: Image) -> float:
     return float(np.partition(values, -n_strongest)[-n_strongest:].mean())
 
 
-def _by_cell(jolt: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return (C,) and (Q,) values; the fourth power lets a few blocks speak for their cell."""
-    rows, columns = (max(side // CELL_BLOCKS, 1) for side in jolt.shape)
-    power = jolt[: rows * CELL_BLOCKS, : columns * CELL_BLOCKS] ** 2
+def _by_cell(acceleration: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fourth-power means of cells, (C,), and quads, (Q,), dominated by the blocks in motion."""
+    rows, columns = (max(side // CELL_BLOCKS, 1) for side in acceleration.shape)
+    power = acceleration[: rows * CELL_BLOCKS, : columns * CELL_BLOCKS] ** 2
     power *= power
     across = np.add.reduceat(power, np.arange(0, power.shape[1], CELL_BLOCKS), axis=1)
     sums = np.add.reduceat(across, np.arange(0, power.shape[0], CELL_BLOCKS), axis=0)
@@ -117,30 +117,30 @@ def _by_cell(jolt: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return cells.ravel(), quads.ravel()
 
 
-def _unexplained(before: Image, after: Image) -> Image:
-    """Return the change without what a movement of the camera or of the light explains.
+def _without_camera(before: Image, after: Image) -> Image:
+    """Residual of a fit of camera motion and change of light to the change of two frames.
 
-    The change is fitted, at half the size, by the picture's gradients (shift, zoom and turn: the
-    brightness constancy equation of Lucas and Kanade, 1981, for the whole picture), the picture
-    itself (gain) and a constant. A second fit gives less weight to what the first left over.
+    Regressors, at half the size: the gradients of the image (shift, zoom and rotation by the
+    brightness constancy equation of Lucas and Kanade, 1981, for the whole frame), the image itself
+    (gain) and a constant. A second fit reduces the weight of large residuals of the first.
     """
     mean = np.asarray((before + after) / 2, np.float32)
     change = after - before
-    terms = _terms(_halved(mean))
+    regressors = _regressors(_halved(mean))
     target = _halved(change).ravel()
-    ridge = _RIDGE * target.size * np.eye(len(terms), dtype=np.float32)
-    factors = np.linalg.solve(terms @ terms.T + ridge, terms @ target)
-    left = np.abs(target - factors @ terms)
-    weights = 1 / (1 + (left / (_OUTLIER * np.median(left) + 0.5)) ** 2)
-    weighted = terms * weights
-    factors = np.linalg.solve(weighted @ terms.T + ridge, weighted @ target)
+    ridge = _RIDGE * target.size * np.eye(len(regressors), dtype=np.float32)
+    factors = np.linalg.solve(regressors @ regressors.T + ridge, regressors @ target)
+    residuals = np.abs(target - factors @ regressors)
+    weights = 1 / (1 + (residuals / (_OUTLIER * np.median(residuals) + 0.5)) ** 2)
+    weighted = regressors * weights
+    factors = np.linalg.solve(weighted @ regressors.T + ridge, weighted @ target)
     # Gradients per pixel are half as steep at the full size.
     factors[:4] *= 2
-    return np.asarray(change - (factors @ _terms(mean)).reshape(change.shape), np.float32)
+    return np.asarray(change - (factors @ _regressors(mean)).reshape(change.shape), np.float32)
 
 
-def _terms(image: Image) -> NDArray[np.float32]:
-    """Return (6, H * W): gradients across and down, zoom, turn, picture, one."""
+def _regressors(image: Image) -> NDArray[np.float32]:
+    """Horizontal and vertical gradient, zoom, rotation, image and constant, (6, H * W)."""
     height, width = image.shape
     down = ((np.arange(height, dtype=np.float32) - height / 2) / height)[:, None]
     across = ((np.arange(width, dtype=np.float32) - width / 2) / height)[None]

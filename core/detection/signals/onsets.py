@@ -1,4 +1,4 @@
-"""How much the sound sets in, measured as a clip streams by."""
+"""Onset strength and level of the audio, measured as a clip streams by."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,19 +6,19 @@ from numpy.typing import NDArray
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 
 TICK_SAMPLES = AUDIO_RATE_HZ // 100
-"""Distance of the values of a sound signal: 10 ms."""
+"""Step of the audio signals: 10 ms, one tick."""
 
 TICKS_PER_FRAME = SAMPLES_PER_FRAME // TICK_SAMPLES
 
 SPECTRUM_SAMPLES = 320
-"""Length of the analysis window of a spectrum: 20 ms."""
+"""Length of a spectrum: 20 ms."""
 
 N_FFT = 512
 N_BANDS = 24
 LOWEST_BAND_HZ = 100.0
 
 RELATIVE_FLOOR = 1e-3
-"""Energies this far below the loudest so far (-30 dB) count as silence."""
+"""Floor of the energy, relative to the loudest so far: -30 dB."""
 
 ABSOLUTE_FLOOR = 1e-8
 
@@ -26,9 +26,9 @@ _TAIL_SAMPLES = SPECTRUM_SAMPLES + TICK_SAMPLES
 
 
 class AudioMeter:
-    """Measures onsets and level of the sound every 10 ms, centred on the tick.
+    """Measures onset strength and level every 10 ms, centred on the tick.
 
-    Values come out a little later than the samples go in; `flush` brings the rest.
+    Values lag a little behind the samples; `flush` returns the last ones.
     """
 
     def __init__(self) -> None:
@@ -37,10 +37,10 @@ class AudioMeter:
         self._peak = ABSOLUTE_FLOOR
 
     def measure(self, waveform: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        """Return onsets (N,) and level (N,) of the ticks that are complete.
+        """Onset strength (N,) and level (N,) of the complete ticks.
 
-        Onsets are the rise of log energy per band (spectral flux), level is log energy over all.
-        Both are relative to the loudest sound so far, so gain does not matter.
+        Onset strength is the rise of log energy per mel band (spectral flux), level is the log
+        energy of all bands. Both are relative to the loudest audio so far, independent of gain.
         """
         self._samples = np.concatenate([self._samples, waveform])
         n_ticks = (len(self._samples) - _TAIL_SAMPLES) // TICK_SAMPLES + 1
@@ -60,7 +60,7 @@ class AudioMeter:
         return onsets.astype(np.float32), level.astype(np.float32)
 
     def flush(self) -> tuple[NDArray[np.float32], ...]:
-        """Return the values of the last ticks, as if silence followed."""
+        """Values of the last ticks, as if silence followed."""
         return self.measure(np.zeros(_TAIL_SAMPLES // 2, np.float32))
 
 

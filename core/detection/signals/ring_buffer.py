@@ -1,14 +1,14 @@
-"""Signals that grow at their end, of which only some stretches are kept."""
+"""Buffer of a signal that grows at its end and forgets its unused past."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Series:
-    """Values that follow each other, each of one or more numbers.
+    """Consecutive values of a signal, kept in the pieces they were appended in.
 
     Attributes:
-        end: Position of the value that is appended next.
+        end: Position of the next value.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Series:
         self.end += len(values)
 
     def keep(self, *spans: tuple[int, int]) -> None:
-        """Forget what was appended in one piece and lies outside all spans, begin to before end."""
+        """Drop the pieces without a value in any span; a span excludes its end."""
         self._pieces = [
             (start, values)
             for start, values in self._pieces
@@ -31,7 +31,7 @@ class Series:
         ]
 
     def get(self, begin: int, end: int) -> NDArray[np.float32]:
-        """Return the values from `begin` to before `end`, 0 where there are none."""
+        """Values from `begin` to before `end`, 0 where none are kept."""
         values = np.zeros((end - begin, *self._shape), np.float32)
         for start, piece in self._pieces:
             low, high = max(begin, start), min(end, start + len(piece))

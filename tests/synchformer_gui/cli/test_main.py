@@ -124,10 +124,10 @@ def test_ctrl_c_is_130_and_no_failure(make_clip, capsys, monkeypatch):
 
 
 def test_the_unforeseen_is_a_sentence_that_names_the_log(capsys, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise ZeroDivisionError("one by nothing")
 
-    monkeypatch.setattr(detect_options, "probe", fail)
+    monkeypatch.setattr(detect_options, "read_scope", fail)
     assert main(["detect", "a.mp4"]) == 3
 
     sentence = capsys.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.answer.confidence import ConfidenceRule, Signs
+from core.detection.answer.confidence import ConfidenceFeatures, ConfidenceRule
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.windows import Window
 from core.errors import Cancelled, MediaError
@@ -55,7 +55,7 @@ def _cases(n: int = 4000) -> list[Case]:
     rng = np.random.default_rng(1)
     cases = []
     for row in rng.normal(0, 2.5, (n, 3)).clip(-6, 6):
-        signs = Signs(*map(float, row))
+        signs = ConfidenceFeatures(*map(float, row))
         is_right = rng.random() < TRUE_RULE.confidence(signs)
         cases.append(Case(signs, 0.01 if is_right else float(rng.choice([0.9, np.inf]))))
     return cases
@@ -65,7 +65,7 @@ def test_rule_is_found_again() -> None:
     found = ConfidenceRule(*_fit_rule(_cases()))
     assert found.intercept == pytest.approx(TRUE_RULE.intercept, abs=0.15)
     assert found.own == pytest.approx(TRUE_RULE.own, abs=0.1)
-    assert found.belonging == pytest.approx(TRUE_RULE.belonging, abs=0.1)
+    assert found.synchronizability == pytest.approx(TRUE_RULE.synchronizability, abs=0.1)
     assert found.second == pytest.approx(TRUE_RULE.second, abs=0.1)
 
 
@@ -82,14 +82,14 @@ def test_stated_confidence_is_how_often_answers_are_right() -> None:
 
 def test_rule_stays_finite_where_the_signs_decide_everything() -> None:
     cases = [
-        Case(Signs(value, value, value), 0.0 if value > 0 else np.inf)
+        Case(ConfidenceFeatures(value, value, value), 0.0 if value > 0 else np.inf)
         for value in (-6.0, -2.0, 2.0, 6.0)
         for _ in range(20)
     ]
     rule = ConfidenceRule(*_fit_rule(cases))
-    assert np.isfinite([rule.intercept, rule.own, rule.belonging, rule.second]).all()
-    assert rule.confidence(Signs(6, 6, 6)) > 0.99
-    assert rule.confidence(Signs(-6, -6, -6)) < 0.01
+    assert np.isfinite([rule.intercept, rule.own, rule.synchronizability, rule.second]).all()
+    assert rule.confidence(ConfidenceFeatures(6, 6, 6)) > 0.99
+    assert rule.confidence(ConfidenceFeatures(-6, -6, -6)) < 0.01
 
 
 def _spans(

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import (
+    LAG_STEP_S,
+    LEAD_FRAMES,
+    EncodedAudio,
+    EncodedVideo,
+    LagNet,
+    LagSizes,
+)
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import SAMPLES_PER_FRAME
 from training.builtin.task import (
@@ -141,11 +148,15 @@ class AlwaysNet(LagNet):
         self.sizes_seen: list[int] = []
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        assert len(is_seen) == len(is_heard) == len(heard.tokens) == len(seen.motion)
-        self.sizes_seen.append(len(is_seen))
-        curve = torch.full((len(is_seen), N_LAGS), self.elsewhere)
+        assert len(has_video) == len(has_audio) == len(audio.tokens) == len(video.motion)
+        self.sizes_seen.append(len(has_video))
+        curve = torch.full((len(has_video), N_LAGS), self.elsewhere)
         curve[:, self.peak] = self.height
         return curve
 

@@ -29,27 +29,27 @@ def write_timecodes(
     """Copy a clip, its picture once for each timecode; the first gets more texts."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
-        frames: list[VideoStream] = []
+        video_copies: list[VideoStream] = []
         for timecode in timecodes:
-            video = writer.add_stream_from_template(video, opaque=True)
-            video.metadata["timecode"] = timecode
-            video.codec_context.framerate = video.average_rate or Fraction(25)
-            frames.append(video)
-        frames[0].metadata.update(texts or {})
-        audio = writer.add_stream_from_template(audio, opaque=True)
+            copy = writer.add_stream_from_template(video, opaque=True)
+            copy.metadata["timecode"] = timecode
+            copy.codec_context.framerate = video.average_rate or Fraction(25)
+            video_copies.append(copy)
+        video_copies[0].metadata.update(texts or {})
+        audio_copy = writer.add_stream_from_template(audio, opaque=True)
         for packet in reader.demux(video, audio):
             if packet.size == 0:
                 continue
             if packet.stream is audio:
-                packet.stream = audio
+                packet.stream = audio_copy
                 writer.mux(packet)
                 continue
-            for video in frames:
-                copy = av.Packet(bytes(packet))
-                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
-                copy.duration, copy.is_keyframe = packet.duration, packet.is_keyframe
-                copy.stream = video
-                writer.mux(copy)
+            for stream in video_copies:
+                other = av.Packet(bytes(packet))
+                other.pts, other.dts, other.time_base = packet.pts, packet.dts, packet.time_base
+                other.duration, other.is_keyframe = packet.duration, packet.is_keyframe
+                other.stream = stream
+                writer.mux(other)
     return target
 
 

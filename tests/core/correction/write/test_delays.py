@@ -260,7 +260,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[dict[tuple[Kind, int], dic
 
 def table_lines(errors_ms: dict[tuple[Kind, int], dict[int, float]]) -> Iterator[str]:
     delays = " | ".join(f"{delay_ms:+d} ms" for delay_ms in DELAYS_MS)
-    yield f"| container | picture, sound | stream moved | {delays} |"
+    yield f"| container | video, audio | stream moved | {delays} |"
     yield "|---|---|---|" + "---:|" * len(DELAYS_MS)
     for (kind, n_audio), row in errors_ms.items():
         errors = " | ".join(f"{row[d]:.3f}" if d in row else "" for d in DELAYS_MS)

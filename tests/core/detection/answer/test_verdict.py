@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.detection.answer.verdict import clip_verdict, with_tolerance
+from core.detection.answer.verdict import clip_verdict, map_verdict, with_tolerance
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.result import OffsetEstimate, Reason, Verdict
@@ -29,15 +29,37 @@ def _jumps(*offsets_s: float) -> SyncMap:
     return SyncMap(MapKind.JUMPS, pieces, confidence=0.97)
 
 
+def _piece(first_s: float, last_s: float | None = None) -> Piece:
+    last_s = first_s if last_s is None else last_s
+    intervals = ((first_s - 0.02, first_s + 0.02), (last_s - 0.02, last_s + 0.02))
+    return Piece(TimeSpan(0, 60), first_s, last_s, *intervals)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pieces", "verdict"),
+    [
+        (MapKind.DRIFT, (_piece(0.05, -0.05),), Verdict.IN_SYNC),
+        (MapKind.DRIFT, (_piece(0.05, -0.13),), Verdict.OUT_OF_SYNC),
+        (MapKind.DRIFT, (_piece(0.05, -0.09),), Verdict.CANNOT_TELL),
+        (MapKind.JUMPS, (_piece(0.0), _piece(0.2)), Verdict.OUT_OF_SYNC),
+        (MapKind.JUMPS, (_piece(0.0), _piece(0.05)), Verdict.IN_SYNC),
+    ],
+)
+def test_worst_moment_decides_the_verdict(
+    kind: MapKind, pieces: tuple[Piece, ...], verdict: Verdict
+) -> None:
+    assert map_verdict(SyncMap(kind, pieces), TOLERANCE) is verdict
+
+
 @pytest.mark.parametrize("reason", [Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.TOO_COARSE])
-def test_sure_map_says_what_one_offset_cannot(reason: Reason) -> None:
+def test_confident_map_replaces_the_verdict_on_one_offset(reason: Reason) -> None:
     found = clip_verdict(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
     assert (found.verdict, found.reason) == (Verdict.OUT_OF_SYNC, Reason.NONE)
     assert found.confidence == 0.97
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOTION, Reason.SILENCE])
-def test_nothing_is_mapped_where_there_is_nothing_to_compare(reason: Reason) -> None:
+def test_map_without_motion_or_audio_is_ignored(reason: Reason) -> None:
     found = clip_verdict(_estimate(reason), _jumps(0.0, 0.3), TOLERANCE)
     assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, reason)
 
@@ -47,7 +69,7 @@ def test_map_close_to_the_limit_cannot_tell() -> None:
     assert (found.verdict, found.reason) == (Verdict.CANNOT_TELL, Reason.TOO_COARSE)
 
 
-def test_verdict_follows_the_tolerance_and_all_else_stays(make_clip: MakeClip) -> None:
+def test_tolerance_changes_the_verdict_only(make_clip: MakeClip) -> None:
     first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
     again = with_tolerance(first, GENEROUS)
 
@@ -58,10 +80,10 @@ def test_verdict_follows_the_tolerance_and_all_else_stays(make_clip: MakeClip) -
     assert replace(again.estimate, **verdict) == first.estimate
 
 
-def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip) -> None:
+def test_wider_tolerance_decides_a_close_answer(make_clip: MakeClip) -> None:
     first = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
-    border_s = first.estimate.offset_s
-    close = with_tolerance(first, Tolerance("close", "Close", border_s, border_s))
+    limit_s = first.estimate.offset_s
+    close = with_tolerance(first, Tolerance("close", "Close", limit_s, limit_s))
 
     assert close.estimate.reason is Reason.TOO_COARSE
     assert with_tolerance(close, GENEROUS).estimate == with_tolerance(first, GENEROUS).estimate
@@ -70,7 +92,7 @@ def test_an_answer_that_was_too_close_to_call_can_become_one(make_clip: MakeClip
 @pytest.mark.parametrize(
     ("options", "reason"), [({"silent": True}, Reason.SILENCE), ({"still": True}, Reason.NO_MOTION)]
 )
-def test_no_tolerance_gives_silence_or_stillness_an_answer(
+def test_silent_or_still_clip_cannot_tell_for_any_tolerance(
     make_clip: MakeClip, options: dict[str, bool], reason: Reason
 ) -> None:
     first = detect(make_clip(duration_s=6.0, **options), ClassicalEngine())

@@ -28,7 +28,7 @@ HOP_FRAMES = 32
 def _trial(
     rng: np.random.Generator, offset_s: float, response: ClassResponse, bias_s: float = 0.0
 ) -> Trial:
-    """A classifier with a bias, jitter from window to window, and windows that mislead it."""
+    """Trial of a classifier with a bias, jitter between windows, and misleading windows."""
     clip_s = rng.normal(0, 0.01)
     evidence = []
     for index in range(N_WINDOWS):
@@ -65,7 +65,7 @@ def _clips(rng: np.random.Generator, n_clips: int) -> list[ClipTrials]:
 def _intervals(
     rng: np.random.Generator, n: int, response: ClassResponse, bias_s: float
 ) -> NDArray[np.float64]:
-    """Judge n clips; return (N, 3): offset and interval, where the answer is right."""
+    """Offset and interval, (N, 3), of the right answers among n clips."""
     found = []
     for offset_s in rng.uniform(-1.6, 1.6, n):
         estimate = estimate_offset(_trial(rng, offset_s, response, bias_s).evidence, CONFIG)
@@ -75,7 +75,7 @@ def _intervals(
 
 
 @pytest.mark.slow
-def test_calibrated_intervals_of_other_clips_hold_the_truth_as_often_as_they_say() -> None:
+def test_calibrated_intervals_of_other_clips_have_the_stated_coverage() -> None:
     rng = np.random.default_rng(5)
     found = fit(_clips(rng, 60), "")
     offset_s, low, high = _intervals(rng, 600, response_of(found), found.bias_s).T
@@ -95,7 +95,7 @@ def test_calibration_finds_the_bias_and_narrows_the_intervals() -> None:
     assert np.median(high - low) < np.median(high_before - low_before) / 2
 
 
-def test_a_measured_response_is_that_of_the_classifier() -> None:
+def test_measured_response_has_the_peak_of_the_classifier() -> None:
     rng = np.random.default_rng(6)
     trials = [trial for clip in _clips(rng, 6) for trial in clip.trials]
     curve = np.array(measure_response(trials, BIAS_S).curve)
@@ -106,5 +106,5 @@ def test_a_measured_response_is_that_of_the_classifier() -> None:
 
 def test_four_clips_are_too_few() -> None:
     clips = _clips(np.random.default_rng(7), 4)
-    with pytest.raises(DetectionError, match=r"needs 5 or more clips.* 4 of 5 did"):
+    with pytest.raises(DetectionError, match=r"needs 5 or more clips.* only 4 of 5 have one"):
         fit([*clips, ClipTrials(Path("broken.mp4"), (), "broken.mp4 cannot be read.")], "")

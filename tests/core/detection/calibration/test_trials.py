@@ -2,7 +2,7 @@ from core.detection.calibration.trials import try_clips
 from core.detection.engines.classical import ClassicalEngine
 
 
-def test_clips_are_judged_at_known_offsets_and_useless_ones_say_why(
+def test_clips_are_analyzed_at_known_offsets_and_unusable_ones_give_a_reason(
     make_clip, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr("core.detection.calibration.trials.OFFSETS_S", (-0.31, 0.63))

@@ -1,4 +1,4 @@
-"""Clips of shots in which a box moves with the sound and another one does not."""
+"""Test clips: one box moves with the audio, another one independently of it."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -17,17 +17,17 @@ from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
 
 EVENT_PX = 40
 EARLY_S = 0.36
-"""The sound of all clips is so early: where to look does not depend on sync."""
+"""Offset of all clips: the choice of a square does not depend on sync."""
 
 Place = tuple[int, int]
 
 
 @pytest.fixture
 def make_scene(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes shots of a given length, each with its event at a place.
+    """Writer of clips made of shots, each given by its duration and the position of its event.
 
-    A box flashes and bounces at the events, which are heard; another one does so as often at the
-    place opposite, in silence or, if there are two sources, at the same events.
+    One box flashes and bounces at the audible events. A second box, at the opposite position, does
+    so at other times without audio or, with two sources, at the same events.
     """
 
     def make(
@@ -45,11 +45,11 @@ def make_scene(tmp_path: Path) -> Callable[..., Path]:
         for number, (length_s, (x, y)) in enumerate(shots):
             back = _background(number, size)
             for time_s in begin_s + np.arange(round(length_s * VIDEO_FPS)) / VIDEO_FPS:
-                video = back.copy()
-                _box(video, (x, y), events, time_s)
+                frame = back.copy()
+                _box(frame, (x, y), events, time_s)
                 others = events if has_two or number in two_in else silent_events
-                _box(video, (size[0] - x, size[1] - y), others, time_s)
-                frames.append(video)
+                _box(frame, (size[0] - x, size[1] - y), others, time_s)
+                frames.append(frame)
             begin_s += length_s
         path = tmp_path / "scene.mkv"
         _write(path, frames, _beeps(rng, events - EARLY_S, end_s) * np.float32(not is_silent))
@@ -70,12 +70,12 @@ def _background(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _box(
-    video: NDArray[np.uint8], place: Place, events: NDArray[np.float64], time_s: float
+    frame: NDArray[np.uint8], place: Place, events: NDArray[np.float64], time_s: float
 ) -> None:
     since = time_s - events[events <= time_s + 1e-6]
     lift = int(12 * np.exp(-since[-1] / 0.1)) if len(since) else 0
     left, top = place[0] - EVENT_PX // 2, place[1] - EVENT_PX // 2 - lift
-    video[max(top, 0) : top + EVENT_PX, left : left + EVENT_PX] = 190 + 5 * lift
+    frame[max(top, 0) : top + EVENT_PX, left : left + EVENT_PX] = 190 + 5 * lift
 
 
 def _beeps(
@@ -99,10 +99,10 @@ def _write(path: Path, frames: Sequence[NDArray[np.uint8]], mono: NDArray[np.flo
         assert isinstance(audio, AudioStream)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         samples = (mono * 32767).astype(np.int16)[None]
-        audio = AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        audio.sample_rate, audio.pts, audio.time_base = AUDIO_RATE_HZ, 0, Fraction(1, AUDIO_RATE_HZ)
-        for video in frames:
-            container.mux(video.encode(VideoFrame.from_ndarray(video, "gray")))
+        block = AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        block.sample_rate, block.pts, block.time_base = AUDIO_RATE_HZ, 0, Fraction(1, AUDIO_RATE_HZ)
+        for frame in frames:
+            container.mux(video.encode(VideoFrame.from_ndarray(frame, "gray")))
         container.mux(video.encode(None))
-        container.mux(audio.encode(audio))
+        container.mux(audio.encode(block))
         container.mux(audio.encode(None))

@@ -14,7 +14,7 @@ def test_the_centre_is_the_published_crop_bit_for_bit() -> None:
         np.testing.assert_array_equal(cut_squares(FRAMES, 0, plan), expected)
 
 
-def test_each_picture_is_cut_as_its_shot_says() -> None:
+def test_each_frame_is_cut_by_the_square_of_its_shot() -> None:
     plan = CropPlan((ShotSquare(0, None), ShotSquare(12, Square(230, 32))))
     cut = cut_squares(FRAMES, 10, plan)
     np.testing.assert_array_equal(cut[:2], centre_crop(FRAMES[:2]))

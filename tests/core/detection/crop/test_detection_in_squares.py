@@ -24,7 +24,7 @@ WIDE, VERTICAL = (454, 256), (256, 454)
 
 
 class _SmallNetwork:
-    """Has the methods of Synchformer and keeps the first picture of each segment."""
+    """Stand-in for Synchformer that records the first frame of each segment."""
 
     def __init__(self) -> None:
         self.frames: list[torch.Tensor] = []
@@ -53,7 +53,9 @@ def _detect(
     return detect(clip, engine, config, features=features), network
 
 
-def test_network_sees_the_square_and_the_answer_tells(make_scene: Callable[..., Path]) -> None:
+def test_network_gets_the_square_and_the_detection_reports_it(
+    make_scene: Callable[..., Path],
+) -> None:
     clip = make_scene(WIDE, [(6.0, (50, 140))])
     centred, network = _detect(clip, "centre")
     assert centred.crops == (CENTRE,)
@@ -75,14 +77,14 @@ def test_network_sees_the_square_and_the_answer_tells(make_scene: Callable[..., 
     assert detection_from_json(document).crops == moved.crops
 
 
-def test_several_squares_make_one_answer(make_scene: Callable[..., Path]) -> None:
+def test_several_squares_give_one_estimate(make_scene: Callable[..., Path]) -> None:
     clip = make_scene(VERTICAL, [(6.0, (120, 60))], has_two=True)
     several, _ = _detect(clip, "multi")
     assert len(several.crops) > 1
     assert len({item.window for item in several.evidence}) == len(several.evidence)
 
 
-def test_squares_of_which_some_are_known_wait_for_the_others(
+def test_cached_squares_wait_for_the_others(
     make_scene: Callable[..., Path],
 ) -> None:
     clip, memory = make_scene(VERTICAL, [(8.0, (120, 60))], has_two=True), temporary_features()
@@ -95,15 +97,15 @@ def test_squares_of_which_some_are_known_wait_for_the_others(
         np.testing.assert_array_equal(found.log_likelihood, expected.log_likelihood)
 
 
-def test_engine_that_sees_everything_has_no_square(make_scene: Callable[..., Path]) -> None:
+def test_engine_with_a_whole_view_has_no_square(make_scene: Callable[..., Path]) -> None:
     clip = make_scene(WIDE, [(6.0, (50, 140))])
     assert detect(clip, ClassicalEngine(), DetectionConfig(crop="auto")).crops == ()
 
 
-def test_squares_that_are_equal_in_a_shot_are_encoded_and_answered_once(
+def test_equal_squares_of_a_shot_are_encoded_and_fused_once(
     make_scene: Callable[..., Path],
 ) -> None:
-    # The second shot has one place that is heard, the first one has two.
+    # The first shot has two audio sources, the second one has one.
     clip = make_scene(WIDE, [(6.0, (50, 140)), (8.0, (400, 90))], two_in=[0])
     _, one = _detect(clip, "auto")
     several, both = _detect(clip, "multi")
@@ -120,7 +122,7 @@ def test_squares_that_are_equal_in_a_shot_are_encoded_and_answered_once(
     assert both.n_fused == sum(n_squares(window.first_frame) for window in windows)
 
 
-def test_each_stretch_is_looked_over_just_before_it_is_judged(
+def test_each_chunk_is_planned_just_before_its_analysis(
     make_scene: Callable[..., Path],
 ) -> None:
     clip = make_scene(WIDE, [(20.0, (50, 140)), (15.0, (400, 90))])

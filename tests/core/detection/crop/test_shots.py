@@ -6,7 +6,7 @@ from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
 
 
 def _scene(seed: int, n_frames: int) -> NDArray[np.uint8]:
-    """Blurred noise of a seed, with some grain on each picture."""
+    """Blurred noise with some grain on each frame."""
     rng = np.random.default_rng(seed)
     still = np.kron(rng.integers(0, 256, (8, 12, 3)), np.ones((16, 16, 1))).astype(np.int16)
     grain = rng.integers(-6, 7, (n_frames, *still.shape))
@@ -38,17 +38,17 @@ def test_a_change_of_light_is_no_cut() -> None:
     assert _cuts(frames) == []
 
 
-def test_what_jumps_within_a_scene_is_no_cut() -> None:
+def test_object_that_jumps_is_no_cut() -> None:
     frames = np.full((80, 256, 448, 3), 90, np.uint8)
     frames[:40, 8:72, 8:72] = 250
     frames[40:, 160:224, 320:384] = 250
     assert _cuts(frames) == []
 
 
-def test_pieces_shorter_than_a_segment_belong_to_the_shot_before() -> None:
+def test_shots_shorter_than_a_segment_belong_to_the_shot_before() -> None:
     frames = np.concatenate([_scene(0, 40), _scene(1, LEAST_SHOT_FRAMES - 4), _scene(2, 40)])
     assert _cuts(frames) == [40]
 
 
-def test_a_clip_of_one_picture_has_no_cut() -> None:
+def test_single_frame_has_no_cut() -> None:
     assert _cuts(_scene(0, 1)) == []

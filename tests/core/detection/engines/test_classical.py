@@ -49,7 +49,7 @@ def _pieces(chunk: ClipChunk, n_frames: int) -> list[ClipChunk]:
     ]
 
 
-def _judge(chunks: list[ClipChunk], config: DetectionConfig) -> list[OffsetEvidence]:
+def _analyze(chunks: list[ClipChunk], config: DetectionConfig) -> list[OffsetEvidence]:
     run = ClassicalEngine().start(config, SILENT, ClipContext(250))
     evidence = [item for chunk in chunks for item in run.consume(chunk)]
     return [*evidence, *run.finish()]
@@ -77,9 +77,9 @@ def test_bias_on_flash_and_beep_is_below_a_frame(make_clip: Callable[..., Path])
 def test_answer_does_not_depend_on_the_pieces(make_clip: Callable[..., Path]) -> None:
     chunk = _chunk(make_clip(offset_s=0.2, duration_s=12.0))
     config = DetectionConfig(range_s=1.0)
-    whole = _judge([chunk], config)
+    whole = _analyze([chunk], config)
     for n_frames in (7, 100):
-        pieces = _judge(_pieces(chunk, n_frames), config)
+        pieces = _analyze(_pieces(chunk, n_frames), config)
         assert [item.window for item in pieces] == [item.window for item in whole]
         for one, other in zip(pieces, whole, strict=True):
             np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
@@ -92,8 +92,8 @@ def test_answer_does_not_depend_on_the_pieces_around_missing_sound(
     chunk.has_audio[160:400] = False
     chunk.has_audio[560:] = False
     config = DetectionConfig(range_s=0.5, hop_s=3.2)
-    whole = _judge([chunk], config)
-    pieces = _judge(_pieces(chunk, 25), config)
+    whole = _analyze([chunk], config)
+    pieces = _analyze(_pieces(chunk, 25), config)
     assert max(item.window.end_frame for item in whole) > 550
     assert [item.window for item in pieces] == [item.window for item in whole]
     for one, other in zip(pieces, whole, strict=True):
@@ -101,16 +101,16 @@ def test_answer_does_not_depend_on_the_pieces_around_missing_sound(
 
 
 def _noise(n_frames: int) -> ClipChunk:
-    """A picture and sound of noise."""
+    """Chunk of noise, video and audio."""
     rng = np.random.default_rng(5)
     wave = (0.1 * rng.standard_normal(n_frames * SAMPLES_PER_FRAME)).astype(np.float32)
     frames = rng.integers(0, 256, (n_frames, 64, 96, 3), dtype=np.uint8)
-    there = np.ones(n_frames, np.bool_)
-    return ClipChunk(0, frames, wave, there, there)
+    is_present = np.ones(n_frames, np.bool_)
+    return ClipChunk(0, frames, wave, is_present, is_present)
 
 
 def _most_held(chunk: ClipChunk) -> int:
-    """Return the largest number of values of a signal of the picture kept at a time."""
+    """Largest number of motion values kept at a time."""
     run = ClassicalEngine().start(
         DetectionConfig(range_s=0.2), SILENT, ClipContext(len(chunk.frames))
     )
@@ -122,7 +122,7 @@ def _most_held(chunk: ClipChunk) -> int:
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (300, 1400), (0, 1400)])
-def test_memory_does_not_grow_with_the_clip_or_what_it_lacks(begin: int, end: int) -> None:
+def test_memory_does_not_grow_with_the_clip_or_its_gaps(begin: int, end: int) -> None:
     for name in ("has_audio", "has_video"):
         chunk = _noise(1400)
         getattr(chunk, name)[begin:end] = False
@@ -142,12 +142,12 @@ def test_gain_does_not_change_the_answer(make_clip: Callable[..., Path]) -> None
     )
     config = DetectionConfig()
     loud_answer, quiet_answer = (
-        estimate_offset(_judge([c], config), config).offset_s for c in (chunk, quiet)
+        estimate_offset(_analyze([c], config), config).offset_s for c in (chunk, quiet)
     )
     assert quiet_answer == pytest.approx(loud_answer, abs=0.011)
 
 
-def test_foreign_sound_is_not_taken_for_an_answer(make_clip: Callable[..., Path]) -> None:
+def test_foreign_audio_gives_no_confident_answer(make_clip: Callable[..., Path]) -> None:
     config = DetectionConfig()
     video, audio = (_chunk(make_clip(f"{seed}.mp4", seed=seed)) for seed in (3, 4))
     n = min(len(video.frames), len(audio.frames))
@@ -158,7 +158,7 @@ def test_foreign_sound_is_not_taken_for_an_answer(make_clip: Callable[..., Path]
         video.has_video[:n],
         audio.has_audio[:n],
     )
-    assert estimate_offset(_judge([mixed], config), config).confidence < 0.7
+    assert estimate_offset(_analyze([mixed], config), config).confidence < 0.7
 
 
 def test_wide_range_finds_far_offsets(make_clip: Callable[..., Path]) -> None:

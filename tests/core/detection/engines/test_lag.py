@@ -9,7 +9,7 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.windows import plan_windows
 from core.media.decoder import ClipChunk
 from core.model.builtin.file import About, BuiltinModel, Calibration
-from core.model.builtin.lag_net import LAG_STEP_S, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import LAG_STEP_S, EncodedAudio, EncodedVideo, LagNet, LagSizes
 from core.model.store.catalog import BUILTIN
 from core.model.synchformer.dimensions import SEGMENT_FRAMES
 from core.model.synchformer.offset_classes import class_of
@@ -22,16 +22,20 @@ SIZES = LagSizes(4, 8, 8, 2, 4, 8, 8, 16)
 
 
 class PeakNet(LagNet):
-    """Answers with a peak of 40 ms at one lag, whatever it is shown."""
+    """Network with a peak of 40 ms at one lag for any input."""
 
     def __init__(self, peak_s: float, height: float, base: float = -12.0) -> None:
         super().__init__(SIZES)
         self.peak_s, self.height, self.base = peak_s, height, base
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        n_lags = is_heard.shape[1] - 2 * (is_seen.shape[1] - 1)
+        n_lags = has_audio.shape[1] - 2 * (has_video.shape[1] - 1)
         lags = (torch.arange(n_lags) - n_lags // 2) * LAG_STEP_S
         curve = self.base + self.height * torch.exp(-(((lags - self.peak_s) / 0.04) ** 2))
         return curve[None]
@@ -48,7 +52,7 @@ def _engine(network: LagNet | None = None, temperature: float = 1.0) -> LagEngin
 
 
 def _clip(n_frames: int = N_FRAMES, n_blind: int = 0, n_mute: int = 0) -> ClipChunk:
-    """A moving picture and noise; no picture in the first, no sound in the last frames."""
+    """Noise without video in the first frames and without audio in the last ones."""
     rng = np.random.default_rng(2)
     frames = rng.integers(0, 256, (n_frames, 64, 96, 3), dtype=np.uint8)
     wave = (0.1 * rng.standard_normal(n_frames * SAMPLES_PER_FRAME)).astype(np.float32)
@@ -71,7 +75,7 @@ def _piece(clip: ClipChunk, begin: int, end: int) -> ClipChunk:
     )
 
 
-def _judge(
+def _analyze(
     engine: LagEngine, clip: ClipChunk, piece: int = 25, config: DetectionConfig | None = None
 ) -> list[OffsetEvidence]:
     run = engine.start(config or DENSE, SILENT, ClipContext(len(clip.frames)))
@@ -81,12 +85,12 @@ def _judge(
     return [*evidence, *run.finish()]
 
 
-def test_it_answers_under_the_name_it_is_chosen_by() -> None:
+def test_engine_has_the_id_of_the_catalog() -> None:
     assert ID == BUILTIN
 
 
 def test_there_is_evidence_for_every_window() -> None:
-    evidence = _judge(_engine(), _clip())
+    evidence = _analyze(_engine(), _clip())
     assert tuple(item.window for item in evidence) == plan_windows(0, N_FRAMES)
     for item in evidence:
         assert item.axis_s.shape == item.log_likelihood.shape == (401,)
@@ -98,40 +102,40 @@ def test_there_is_evidence_for_every_window() -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 500])
 def test_evidence_does_not_depend_on_the_pieces(piece: int) -> None:
-    expected = _judge(_engine(), _clip())
-    evidence = _judge(_engine(), _clip(), piece)
+    expected = _analyze(_engine(), _clip())
+    evidence = _analyze(_engine(), _clip(), piece)
     assert [item.window for item in evidence] == [item.window for item in expected]
     for one, other in zip(evidence, expected, strict=True):
         np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
         assert one.synchronizability == pytest.approx(other.synchronizability, abs=1e-4)
 
 
-def test_evidence_comes_as_soon_as_the_sound_around_its_window_is_there() -> None:
+def test_evidence_comes_with_the_audio_around_its_window() -> None:
     clip = _clip(n_frames=250)
     run = _engine().start(DENSE, SILENT, ClipContext(250))
     assert run.consume(_piece(clip, 0, 125)) == []
     assert [item.window.index for item in run.consume(_piece(clip, 125, 195))] == [0, 1]
 
 
-def test_the_first_pictures_of_a_short_clip_tell_the_same_whatever_the_pieces() -> None:
+def test_first_frames_of_a_short_clip_do_not_depend_on_the_pieces() -> None:
     clip = _clip(n_frames=60)
-    (one,), (other,) = _judge(_engine(), clip, 1), _judge(_engine(), clip)
+    (one,), (other,) = _analyze(_engine(), clip, 1), _analyze(_engine(), clip)
     np.testing.assert_allclose(one.log_likelihood, other.log_likelihood, atol=1e-3)
 
 
-def test_clip_shorter_than_a_window_is_judged_by_what_there_is() -> None:
-    (evidence,) = _judge(_engine(), _clip(n_frames=60))
+def test_clip_shorter_than_a_window_gives_a_padded_window() -> None:
+    (evidence,) = _analyze(_engine(), _clip(n_frames=60))
     assert evidence.window.is_padded
     assert np.isfinite(evidence.log_likelihood).all()
 
 
 def test_half_a_second_gives_no_evidence() -> None:
-    assert _judge(_engine(), _clip(n_frames=SEGMENT_FRAMES - 1)) == []
+    assert _analyze(_engine(), _clip(n_frames=SEGMENT_FRAMES - 1)) == []
 
 
 @pytest.mark.parametrize("range_s", [0.2, 0.33, 8.0, 30.0])
 def test_range_is_that_of_the_options(range_s: float) -> None:
-    evidence = _judge(_engine(), _clip(130), config=DetectionConfig(range_s=range_s))
+    evidence = _analyze(_engine(), _clip(130), config=DetectionConfig(range_s=range_s))
     assert evidence
     for item in evidence:
         assert (item.axis_s[0], item.axis_s[-1]) == pytest.approx((-range_s, range_s))
@@ -139,8 +143,8 @@ def test_range_is_that_of_the_options(range_s: float) -> None:
         assert np.isfinite(item.log_likelihood).all()
 
 
-def test_without_picture_or_sound_at_the_ends_windows_lie_between() -> None:
-    evidence = _judge(_engine(), _clip(220, n_blind=9, n_mute=30))
+def test_windows_lie_between_missing_ends() -> None:
+    evidence = _analyze(_engine(), _clip(220, n_blind=9, n_mute=30))
     assert tuple(item.window for item in evidence) == plan_windows(9, 220 - 39)
     assert all(np.isfinite(item.log_likelihood).all() for item in evidence)
 
@@ -152,7 +156,7 @@ def test_clip_may_begin_late() -> None:
 
 
 def _most_held(clip: ClipChunk) -> int:
-    """Return the largest number of described pictures that are kept at a time."""
+    """Largest number of encoded frames kept at a time."""
     run = _engine().start(DetectionConfig(hop_s=3.2), SILENT, ClipContext(len(clip.frames)))
     most = 0
     for i in range(0, len(clip.frames), 25):
@@ -165,30 +169,34 @@ def test_memory_does_not_grow_with_the_clip() -> None:
     assert _most_held(_clip(1300)) < 300
 
 
-def test_memory_does_not_grow_while_there_is_no_sound() -> None:
+def test_memory_does_not_grow_without_audio() -> None:
     assert _most_held(_clip(1300, n_mute=1000)) < 400
 
 
-def test_memory_does_not_grow_while_there_is_no_picture() -> None:
+def test_memory_does_not_grow_without_video() -> None:
     assert _most_held(_clip(1300, n_blind=1000)) < 400
 
 
 class FluxNet(LagNet):
-    """Lays the motion of all cells together against the onsets of the sound."""
+    """Network that correlates the motion of all cells with the audio onsets."""
 
     def __init__(self) -> None:
         super().__init__(SIZES)
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        motion = seen.motion[:, :, 0].mean(-1)  # (1, T)
-        pieces = heard.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
+        motion = video.motion[:, :, 0].mean(-1)  # (1, T)
+        pieces = audio.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
         return (pieces * motion).sum(-1).flip(-1)
 
 
 @pytest.mark.parametrize("early_s", [0.0, 0.4, -1.2, 3.6])
-def test_sound_is_laid_against_the_picture_at_its_own_time(early_s: float) -> None:
+def test_audio_is_aligned_with_the_video(early_s: float) -> None:
     n_frames = 420
     clip = _clip(n_frames)
     clip.frames[:], clip.waveform[:] = 0, 0
@@ -197,7 +205,7 @@ def test_sound_is_laid_against_the_picture_at_its_own_time(early_s: float) -> No
         clip.frames[frame:] = 255 - clip.frames[frame]
         sample = frame * SAMPLES_PER_FRAME - round(early_s * 16000)
         clip.waveform[sample : sample + 400] = np.hanning(400)[::-1] ** 4
-    evidence = _judge(_engine(FluxNet()), clip, config=DetectionConfig(range_s=4.0))
+    evidence = _analyze(_engine(FluxNet()), clip, config=DetectionConfig(range_s=4.0))
     inner = [item for item in evidence if 100 <= item.window.first_frame <= 200]
     assert inner
     for item in inner:
@@ -206,7 +214,7 @@ def test_sound_is_laid_against_the_picture_at_its_own_time(early_s: float) -> No
 
 @pytest.mark.parametrize("peak_s", [0.4, -1.2, 0.0])
 def test_peak_of_the_curve_is_that_of_evidence_and_classes(peak_s: float) -> None:
-    for item in _judge(_engine(PeakNet(peak_s, 20.0)), _clip(130)):
+    for item in _analyze(_engine(PeakNet(peak_s, 20.0)), _clip(130)):
         assert item.axis_s[item.log_likelihood.argmax()] == pytest.approx(peak_s)
         assert item.posterior is not None
         assert item.posterior.logits.shape == (21,)
@@ -218,13 +226,13 @@ def test_peak_of_the_curve_is_that_of_evidence_and_classes(peak_s: float) -> Non
 
 def test_peak_beyond_the_classes_is_found_all_the_same() -> None:
     config = DetectionConfig(range_s=8.0)
-    for item in _judge(_engine(PeakNet(-6.5, 20.0)), _clip(130), config=config):
+    for item in _analyze(_engine(PeakNet(-6.5, 20.0)), _clip(130), config=config):
         assert item.axis_s[item.log_likelihood.argmax()] == pytest.approx(-6.5)
 
 
-def test_narrow_range_leaves_classes_and_belonging_as_they_are() -> None:
-    narrow = _judge(_engine(PeakNet(1.0, 20.0)), _clip(130), config=DetectionConfig(range_s=0.2))
-    wide = _judge(_engine(PeakNet(1.0, 20.0)), _clip(130))
+def test_narrow_range_does_not_change_classes_and_synchronizability() -> None:
+    narrow = _analyze(_engine(PeakNet(1.0, 20.0)), _clip(130), config=DetectionConfig(range_s=0.2))
+    wide = _analyze(_engine(PeakNet(1.0, 20.0)), _clip(130))
     for one, other in zip(narrow, wide, strict=True):
         assert one.axis_s.max() == pytest.approx(0.2)
         assert one.synchronizability == pytest.approx(other.synchronizability)
@@ -233,8 +241,8 @@ def test_narrow_range_leaves_classes_and_belonging_as_they_are() -> None:
         np.testing.assert_allclose(one.posterior.logits, other.posterior.logits, atol=1e-4)
 
 
-def test_unrelated_picture_and_sound_favour_no_offset() -> None:
-    for item in _judge(_engine(PeakNet(0.4, 3.0, base=-20.0)), _clip(130)):
+def test_unrelated_audio_and_video_favour_no_offset() -> None:
+    for item in _analyze(_engine(PeakNet(0.4, 3.0, base=-20.0)), _clip(130)):
         assert np.ptp(item.log_likelihood) < 0.01
         assert item.synchronizability is not None
         assert item.synchronizability < 0.01
@@ -242,12 +250,12 @@ def test_unrelated_picture_and_sound_favour_no_offset() -> None:
 
 def test_unrelated_stays_unrelated_in_a_wider_range() -> None:
     config = DetectionConfig(range_s=8.0)
-    for item in _judge(_engine(PeakNet(0.4, 3.0, base=-20.0)), _clip(130), config=config):
+    for item in _analyze(_engine(PeakNet(0.4, 3.0, base=-20.0)), _clip(130), config=config):
         assert item.synchronizability is not None
         assert item.synchronizability < 0.01
 
 
-def test_temperature_makes_it_less_sure() -> None:
-    (sure, *_) = _judge(_engine(PeakNet(0.4, 20.0)), _clip(130))
-    (unsure, *_) = _judge(_engine(PeakNet(0.4, 20.0), temperature=3.0), _clip(130))
+def test_temperature_flattens_the_evidence() -> None:
+    (sure, *_) = _analyze(_engine(PeakNet(0.4, 20.0)), _clip(130))
+    (unsure, *_) = _analyze(_engine(PeakNet(0.4, 20.0), temperature=3.0), _clip(130))
     assert np.ptp(unsure.log_likelihood) < np.ptp(sure.log_likelihood)

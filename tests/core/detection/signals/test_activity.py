@@ -10,11 +10,11 @@ TEXTURE = RNG.integers(0, 256, (256, 320), dtype=np.uint8)
 
 
 def _obstacle(frames: np.ndarray, level: float) -> Reason:
-    there = np.ones(len(frames), dtype=bool)
+    is_present = np.ones(len(frames), dtype=bool)
     wave = level * RNG.standard_normal(len(frames) * SAMPLES_PER_FRAME)
     meter = ActivityMeter()
     rgb = np.repeat(frames[..., None], 3, axis=-1)
-    meter.measure(ClipChunk(0, rgb, wave.astype(np.float32), there, there))
+    meter.measure(ClipChunk(0, rgb, wave.astype(np.float32), is_present, is_present))
     return meter.obstacle
 
 
@@ -40,7 +40,7 @@ def test_very_quiet_sound_is_silence() -> None:
     assert _obstacle(frames, 1e-2) is Reason.NONE
 
 
-def test_what_the_file_does_not_have_is_left_out() -> None:
+def test_missing_frames_and_audio_are_ignored() -> None:
     frames = np.repeat(_still(0.0)[..., None], 3, axis=-1)
     frames[20:] = 0
     has_video = np.arange(30) < 20

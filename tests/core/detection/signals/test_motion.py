@@ -10,7 +10,7 @@ HEIGHT_PX, WIDTH_PX = 128, 192
 
 
 def _texture() -> NDArray[np.float64]:
-    """A smooth texture with room to move a window over it."""
+    """Smooth texture, larger than a frame."""
     rows, columns = np.mgrid[0 : HEIGHT_PX + 40, 0 : WIDTH_PX + 40].astype(float)
     return 120 + 40 * np.sin(rows / 13) * np.cos(columns / 17) + 20 * np.sin((rows + columns) / 29)
 
@@ -18,12 +18,12 @@ def _texture() -> NDArray[np.float64]:
 def _measure(frames: list[NDArray[np.float64]], has_video: list[bool] | None = None) -> Motion:
     n = len(frames)
     levels = np.clip(np.rint(np.stack(frames)), 0, 255).astype(np.uint8)
-    seen = np.array(has_video or [True] * n)
+    is_present = np.array(has_video or [True] * n)
     chunk = ClipChunk(
         0,
         np.repeat(levels[..., None], 3, axis=-1),
         np.zeros(n * SAMPLES_PER_FRAME, np.float32),
-        seen,
+        is_present,
         np.ones(n, np.bool_),
     )
     return MotionMeter().measure(chunk)
@@ -33,10 +33,10 @@ def _still(n: int) -> list[NDArray[np.float64]]:
     return [_texture()[:HEIGHT_PX, :WIDTH_PX].copy() for _ in range(n)]
 
 
-def test_a_jolt_shows_in_the_cell_where_it_happens() -> None:
+def test_acceleration_is_in_the_cell_of_the_movement() -> None:
     frames = _still(12)
-    for video in frames[6:]:
-        video[40:44, 100:104] += 60
+    for frame in frames[6:]:
+        frame[40:44, 100:104] += 60
     motion = _measure(frames)
     side_px = BLOCK_PX * CELL_BLOCKS
     n_across = WIDTH_PX // side_px
@@ -45,34 +45,34 @@ def test_a_jolt_shows_in_the_cell_where_it_happens() -> None:
     assert motion.cells[:6].max() < 1
 
 
-def test_a_shaking_camera_moves_little_of_what_it_films() -> None:
+def test_camera_shake_is_mostly_removed() -> None:
     shifts = [0, 1, -1, 2, 0, -2, 1, 0]
     shaken = [_texture()[20 + s : 20 + s + HEIGHT_PX, 20 - s : 20 - s + WIDTH_PX] for s in shifts]
-    taken_off = _measure(shaken).change[1:].mean()
-    left = np.abs(np.diff(np.stack(shaken), axis=0))
-    strongest = np.sort(left.reshape(len(left), -1), axis=1)[:, -800:].mean()
-    assert taken_off < 0.35 * strongest
+    remaining = _measure(shaken).change[1:].mean()
+    shaken_change = np.abs(np.diff(np.stack(shaken), axis=0))
+    strongest = np.sort(shaken_change.reshape(len(shaken_change), -1), axis=1)[:, -800:].mean()
+    assert remaining < 0.35 * strongest
 
 
 @pytest.mark.parametrize("gain", [0.8, 1.2])
 def test_a_change_of_light_is_no_motion(gain: float) -> None:
     frames = _still(8)
-    frames[4:] = [gain * video for video in frames[4:]]
+    frames[4:] = [gain * frame for frame in frames[4:]]
     assert _measure(frames).change.max() < 2
 
 
-def test_missing_pictures_have_no_motion() -> None:
+def test_missing_frames_have_no_motion() -> None:
     frames = _still(10)
-    for video in frames[5:]:
-        video += 50 * np.random.default_rng(1).random(video.shape)
+    for frame in frames[5:]:
+        frame += 50 * np.random.default_rng(1).random(frame.shape)
     motion = _measure(frames, [True] * 4 + [False] * 2 + [True] * 4)
     assert not motion.change[4:7].any()
     assert not motion.cells[4:8].any()
     np.testing.assert_array_equal(
-        motion.seen, [False, False, True, True] + [False] * 4 + [True] * 2
+        motion.is_valid, [False, False, True, True] + [False] * 4 + [True] * 2
     )
 
 
-def test_a_picture_of_odd_size_is_measured() -> None:
-    frames = [video[:113, :151] for video in _still(4)]
+def test_frame_of_odd_size_is_measured() -> None:
+    frames = [frame[:113, :151] for frame in _still(4)]
     assert np.isfinite(_measure(frames).cells).all()

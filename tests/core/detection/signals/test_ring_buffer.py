@@ -12,13 +12,13 @@ def _counting(n: int) -> Series:
     return series
 
 
-def test_values_come_back_by_their_number() -> None:
+def test_values_are_found_by_position() -> None:
     series = _counting(5)
     series.append(np.arange(5, 8, dtype=np.float32))
     assert series.get(3, 7).tolist() == [3, 4, 5, 6]
 
 
-def test_what_is_not_there_is_zero() -> None:
+def test_missing_values_are_zero() -> None:
     series = _counting(5)
     assert series.get(-2, 2).tolist() == [0, 0, 0, 1]
     assert series.get(3, 7).tolist() == [3, 4, 0, 0]
@@ -27,7 +27,7 @@ def test_what_is_not_there_is_zero() -> None:
 
 
 def _in_pieces() -> Series:
-    """0 to 11 in four pieces of three."""
+    """Values 0 to 11 in four pieces of three."""
     series = Series()
     for i in range(0, 12, 3):
         series.append(np.arange(i, i + 3, dtype=np.float32))
@@ -54,7 +54,7 @@ def test_only_pieces_that_touch_a_span_are_kept(
     assert series.get(0, 12).tolist() == [i if i in kept else 0 for i in range(12)]
 
 
-def test_what_follows_keeps_its_position() -> None:
+def test_later_values_keep_their_position() -> None:
     series = _in_pieces()
     series.keep()
     series.append(np.array([5], np.float32))
@@ -68,15 +68,15 @@ def test_shape_outlasts_the_values() -> None:
     assert series.get(0, 3).shape == (3, 4)
 
 
-def test_values_have_a_shape_and_a_first_number() -> None:
+def test_values_keep_their_shape_and_start() -> None:
     series = Series()
     series.end = 40
     series.append(np.ones((2, 2, 3), np.float32))
     assert series.get(39, 43).sum(axis=(1, 2)).tolist() == [0, 6, 6, 0]
 
 
-def test_what_was_given_out_can_be_changed() -> None:
+def test_returned_values_are_a_copy() -> None:
     series = _counting(3)
-    given = series.get(0, 3)
-    given += 1
+    values = series.get(0, 3)
+    values += 1
     assert series.get(0, 3).tolist() == [0, 1, 2]
