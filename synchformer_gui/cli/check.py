@@ -23,8 +23,8 @@ from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.export_options import Writing
 from synchformer_gui.cli.option_groups import grouped
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.engines import better_model_lines
+from synchformer_gui.wording.verdict import is_known_to_change, verdict_row
 
 _CORRECTED = {Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN, Outcome.ALREADY_THERE}
 
@@ -152,9 +152,9 @@ def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
     """Offer of a published model, once, if it would be the better engine for a file."""
     offers = (
-        engine_wording.offer_lines(r.detection.opinion)
+        better_model_lines(r.detection.opinion)
         for r in results
-        if r.detection and not map_wording.is_known_to_change(r.detection)
+        if r.detection and not is_known_to_change(r.detection)
     )
     return next(filter(None, offers), ())
 
@@ -178,7 +178,7 @@ def _row(result: FileResult, folder: Path) -> str:
                 why = f"it {why.removeprefix(known)}"
         return f"{name}  failed: {why}"
     duration = units.duration_text(result.detection.info.duration_s)
-    return f"{name}  {duration}  {map_wording.verdict_row(result.detection)}"
+    return f"{name}  {duration}  {verdict_row(result.detection)}"
 
 
 def _hint_lines(result: FileResult) -> list[str]:

@@ -25,8 +25,7 @@ from core.workflow.folder import FileResult
 from core.workflow.folder_result import FileCorrection, Outcome
 from synchformer_gui.cli.correct_options import Repair
 from synchformer_gui.cli.export_options import Writing, refusals
-from synchformer_gui.wording.export import exported_lines
-from synchformer_gui.wording.sync_map import retiming_text
+from synchformer_gui.wording.export import correction_text, exported_lines
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +131,7 @@ class FolderExport:
         layout = wishes.writing.layout if plan.streams.output.is_mp4 else None
         request = wishes.writing.request(info, correction, target, layout)
         self._check_name(target)
-        moved = retiming_text(correction, plan)
+        moved = correction_text(correction, plan)
         moved_s = plan.moved_s if correction.retiming is None else None
         if _is_there(request, monitor):
             self._taken[target] = info.path

@@ -23,8 +23,8 @@ from synchformer_gui.cli.detect import answer_lines
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code
 from synchformer_gui.cli.option_groups import changed_options, grouped
-from synchformer_gui.wording import sync_map as map_wording
 from synchformer_gui.wording.coverage import part_sentence
+from synchformer_gui.wording.export import correction_text
 
 OutputOption = Annotated[
     Path | None,
@@ -185,7 +185,7 @@ def _offer_sentence(
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
-        f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
+        f"With --retime the audio would be {correction_text(correction)}, and encoded "
         f"again as {coding}; all else is copied."
     )
 

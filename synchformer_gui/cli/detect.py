@@ -17,10 +17,17 @@ from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.option_groups import grouped
-from synchformer_gui.wording import coverage as coverage_wording
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.coverage import coverage_sentence
+from synchformer_gui.wording.engines import better_model_lines, engine_sentence
+from synchformer_gui.wording.verdict import (
+    answer_sentence,
+    belonging_sentence,
+    correction_sentence,
+    is_known_to_change,
+    margin_sentence,
+    second_opinion_sentence,
+    simulation_sentence,
+)
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
@@ -123,26 +130,22 @@ def detect(
 def answer_lines(detection: Detection) -> list[str]:
     """Lines shown to users about a detection."""
     info, estimate = detection.info, detection.estimate
-    simulation = offset_wording.simulation_sentence(detection.config.simulate_offset_s)
+    simulation = simulation_sentence(detection.config.simulate_offset_s)
     rate = f", {units.rate_text(info.frame_rate)}" if info.frame_rate else ""
     lines = [
         f"{info.path} ({units.duration_text(info.duration_s)}{rate})",
-        map_wording.answer_sentence(detection),
+        answer_sentence(detection),
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
-        lines.append(map_wording.correction_sentence(detection))
+        lines.append(correction_sentence(detection))
     lines += [
         simulation,
-        map_wording.margin_sentence(detection),
-        coverage_wording.coverage_sentence(detection),
-        offset_wording.belonging_sentence(estimate),
-        engine_wording.engine_sentence(detection.opinion),
-        *(
-            ()
-            if map_wording.is_known_to_change(detection)
-            else engine_wording.offer_lines(detection.opinion)
-        ),
-        map_wording.second_opinion_sentence(detection),
+        margin_sentence(detection),
+        coverage_sentence(detection),
+        belonging_sentence(estimate),
+        engine_sentence(detection.opinion),
+        *(() if is_known_to_change(detection) else better_model_lines(detection.opinion)),
+        second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]
     return [line for line in lines if line]

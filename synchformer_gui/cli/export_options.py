@@ -28,9 +28,7 @@ from core.workflow.export import (
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.exit_codes import ExitCode, worst
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording.export import exported_lines
-from synchformer_gui.wording.sync_map import retiming_text
+from synchformer_gui.wording.export import correction_text, exported_lines, other_container_sentence
 
 TemplateOption = Annotated[
     str,
@@ -193,7 +191,7 @@ def write(
     """
     target = target_of(info, correction, writing)
     if target.suffix != info.path.suffix and writing.output is None:
-        typer.echo(offset_wording.other_container_sentence(info.path, target))
+        typer.echo(other_container_sentence(info.path, target))
     request = writing.request(info, correction, target, writing.layout)
     plan, problems = _look_at(request)
     for sentence in plan.notes:
@@ -268,7 +266,7 @@ def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str])
     if problems:
         return ExitCode.FAILED
     info, target, correction = request.info, request.target, request.correction
-    typer.echo(f"{target} would be written: audio {retiming_text(correction, plan)}.")
+    typer.echo(f"{target} would be written: audio {correction_text(correction, plan)}.")
     command = equivalent_command(info, target, correction, plan, request.layout)
     typer.echo(command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE

@@ -13,8 +13,13 @@ from PySide6.QtWidgets import (
 from core.correction.correction import Inexact
 from core.workflow.export import ExportPreview, ExportRequest
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording.offset import breakable
+from synchformer_gui.wording.export import (
+    choice_text,
+    choices_sentence,
+    note_sentences,
+    promise_sentence,
+)
+from synchformer_gui.wording.line_breaks import breakable
 
 _MAX_NOTES_PX = 150
 
@@ -64,10 +69,10 @@ class PreviewView(QWidget):
             self.hide()
             return
         self._show_choices(request, preview)
-        notes = export_wording.note_sentences(request, plan)
+        notes = note_sentences(request, plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
         self.notes_area.setVisible(bool(notes))
-        self.promise_label.setText(export_wording.promise_sentence(plan))
+        self.promise_label.setText(promise_sentence(plan))
         self.promise_label.setVisible(not plan.refused)
         self.setVisible(not plan.streams.refused)
         self._fit()
@@ -77,8 +82,8 @@ class PreviewView(QWidget):
         self._fit()
 
     def _show_choices(self, request: ExportRequest, preview: ExportPreview) -> None:
-        words = {one.inexact: export_wording.choice_text(one) for one in preview.choices}
-        self.choices_label.setText(export_wording.choices_sentence(request.target))
+        words = {one.inexact: choice_text(one) for one in preview.choices}
+        self.choices_label.setText(choices_sentence(request.target))
         self.choices_label.setVisible(bool(words))
         # Else the group would not let go of the button that was pressed last.
         self._group.setExclusive(False)

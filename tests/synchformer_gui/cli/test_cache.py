@@ -9,7 +9,7 @@ from synchformer_gui.cache_settings import open_cache, read_limits
 from synchformer_gui.cli.main import main
 
 CLASSICAL = ("--model", "classical")
-FROM_CACHE = "--no-cache judges anew"
+FROM_CACHE = "--no-cache repeats the detection"
 
 
 @pytest.fixture(autouse=True)

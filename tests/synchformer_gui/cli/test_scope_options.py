@@ -71,13 +71,13 @@ def test_a_part_is_judged_and_named(make_clip, capsys):
     assert main(["detect", clip, *CLASSICAL, "--start", "0:01", "--end", "8"]) == 1
 
     out = capsys.readouterr().out
-    assert "Judged only the part from 00:01.000 to 00:08.000." in out
+    assert "Analyzed only the part from 00:01.000 to 00:08.000." in out
     assert "ms early" in out
 
 
 def test_a_spent_time_is_told(long_clip, capsys):
     main(["detect", str(long_clip), *CLASSICAL, "--budget", "0.01s"])
-    assert "of 1:00; stopped because the time was spent." in capsys.readouterr().out
+    assert "of 1:00; stopped at the time limit." in capsys.readouterr().out
 
 
 def test_all_audio_streams_are_a_list(make_clip, capsys):
