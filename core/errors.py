@@ -1,4 +1,4 @@
-"""Failures that a user can meet, each with one sentence saying what is wrong and what to do."""
+"""Expected failures, each with one sentence for the user: the problem and its remedy."""
 
 from pathlib import Path
 from typing import Self
@@ -8,10 +8,9 @@ class SyncError(Exception):
     """An expected failure.
 
     Args:
-        message: One sentence for the user: what is wrong and what to do. Where a file is concerned
-            it names the file.
-        path: The file concerned, if there is one.
-        details: Technical text that helps whoever looks into it; shown on request only.
+        message: One sentence for the user: the problem, the file if any, and the remedy.
+        path: The file, if any.
+        details: Technical text for support; shown on request only.
     """
 
     def __init__(self, message: str, *, path: Path | None = None, details: str = "") -> None:
@@ -30,7 +29,7 @@ class CheckpointError(SyncError):
 
     @classmethod
     def unreadable(cls, path: Path, error: OSError) -> Self:
-        """Return the failure to read a file of weights at all."""
+        """Error about a file of weights without read access."""
         return cls(
             f"{path.name} cannot be read ({error.strerror}); check that it is there and that you "
             "may open it.",
@@ -40,7 +39,7 @@ class CheckpointError(SyncError):
 
 
 class DetectionError(SyncError):
-    """A readable clip does not allow detection, for instance because it is too short."""
+    """A readable clip does not allow detection, e.g. because it is too short."""
 
 
 class ExportError(SyncError):
@@ -48,4 +47,4 @@ class ExportError(SyncError):
 
 
 class Cancelled(Exception):
-    """The user asked to stop. Not a failure: it passes through every handler of SyncError."""
+    """The user asked to stop. Not a failure: handlers of SyncError do not catch it."""

@@ -1,4 +1,4 @@
-"""Where shipped data and the application's own files lie; files written whole or not at all."""
+"""Folders of shipped data and of the application's own files; atomic writing of files."""
 
 import errno
 import logging
@@ -24,13 +24,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.partial~", re.DOTALL)
 
 _IDLE_S = 600
-"""Whoever writes a file does not leave it alone for so long, unless its drive hangs."""
+"""Longest pause between writes to a file, in seconds, unless its drive hangs."""
 
 
 def resources_dir() -> Path:
-    """Return the folder of the data that the application ships with.
+    """Folder of the data shipped with the application.
 
-    The checkout comes first, because an editable install may leave a stale copy in the package.
+    The checkout comes first, since an editable install may leave a stale copy in the package.
 
     Raises:
         FileNotFoundError: The installation carries no data.
@@ -47,7 +47,7 @@ def resources_dir() -> Path:
 
 
 def builtin_weights() -> Path:
-    """Return the file of the built-in model.
+    """File of the built-in model.
 
     Raises:
         FileNotFoundError: The installation carries no data.
@@ -56,18 +56,18 @@ def builtin_weights() -> Path:
 
 
 def data_dir() -> Path:
-    """Return the folder of the user's models; `SYNCHFORMER_HOME` overrides it."""
+    """Folder of the user's data; `SYNCHFORMER_HOME` overrides it."""
     home = os.environ.get("SYNCHFORMER_HOME")
     return Path(home).expanduser() if home else platformdirs.user_data_path(_APP, appauthor=False)
 
 
 def models_dir() -> Path:
-    """Return the folder that holds one installed model per sub-folder."""
+    """Folder of installed models, one sub-folder each."""
     return data_dir() / "models"
 
 
 def log_dir() -> Path:
-    """Return the folder of the log files; `SYNCHFORMER_HOME` overrides it."""
+    """Folder of the log files; `SYNCHFORMER_HOME` overrides it."""
     home = os.environ.get("SYNCHFORMER_HOME")
     if home:
         return Path(home).expanduser() / "logs"
@@ -75,7 +75,7 @@ def log_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder of what can be made again; `SYNCHFORMER_HOME` overrides it."""
+    """Folder of the cache; `SYNCHFORMER_HOME` overrides it."""
     home = os.environ.get("SYNCHFORMER_HOME")
     if home:
         return Path(home).expanduser() / "cache"
@@ -84,18 +84,18 @@ def cache_dir() -> Path:
 
 @contextmanager
 def complete_or_absent(target: Path, *, replaces: bool = True) -> Iterator[Path]:
-    """Give an empty file beside `target` to write to; it takes the name of `target` at the end.
+    """Create an empty partial file beside `target` and rename it to `target` after the block.
 
-    If the block fails, what it wrote is deleted and `target` stays as it was. Where the process is
-    killed, the file is left to `remove_left_over`.
+    If the block fails, the partial file is deleted and `target` stays unchanged. If the process is
+    killed, the partial file is left to `remove_left_over`.
 
     Args:
-        target: The file to be.
-        replaces: Whether it takes the place of a file that has the name at the end.
+        target: Path of the complete file.
+        replaces: Replace an existing file.
 
     Raises:
-        FileExistsError: It must not, and there is one.
-        OSError: The file cannot be created, or not be renamed.
+        FileExistsError: The target exists and must not be replaced.
+        OSError: The file cannot be created or renamed.
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial~")
     try:
@@ -106,16 +106,16 @@ def complete_or_absent(target: Path, *, replaces: bool = True) -> Iterator[Path]
             else:
                 _take_free_name(partial, target)
     finally:
-        # On a drive that is gone this fails as well; the failure to tell is the first one.
+        # On a missing drive this fails as well; the first failure is the one to report.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
 def remove_left_over(folder: Path) -> None:
-    """Delete what `complete_or_absent` could not, because its process was killed.
+    """Delete partial files left by a process that was killed.
 
-    That is a file which no process holds and which has not changed for some time, since not every
-    drive tells other machines who holds what.
+    A partial file is left over if no process holds it and it has not changed for some time; not all
+    drives share locks between machines.
     """
     with suppress(OSError):
         for path in folder.iterdir():
@@ -128,7 +128,7 @@ def remove_left_over(folder: Path) -> None:
 
 
 def _take_free_name(partial: Path, target: Path) -> None:
-    """Give a file another name; on Unix, renaming would replace who has that already.
+    """Rename a file without replacing another one, as a plain rename would on Unix.
 
     Raises:
         FileExistsError: The name is taken.
@@ -152,10 +152,10 @@ def _take_free_name(partial: Path, target: Path) -> None:
 
 @contextmanager
 def _claimed(path: Path) -> Iterator[None]:
-    """Create a file and hold it, as far as the system can, until the block ends."""
+    """Create a file and lock it, if the system can, until the block ends."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     if sys.platform == "win32":
-        # What is open there can be neither renamed nor deleted.
+        # Windows neither renames nor deletes open files.
         os.close(descriptor)
         yield
     else:
@@ -168,7 +168,7 @@ def _claimed(path: Path) -> Iterator[None]:
 
 
 def _is_held(path: Path) -> bool:
-    """Tell whether a process holds a file, or may do so."""
+    """Whether a process holds a file, or may do so."""
     if sys.platform == "win32":
         return False
     descriptor = os.open(path, os.O_RDWR)

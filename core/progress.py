@@ -1,4 +1,4 @@
-"""How long work tells where it is and learns that it is no longer wanted."""
+"""Progress and cancellation of long work."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,11 +6,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a piece of work stands.
+    """Progress of a piece of work.
 
     Attributes:
-        stage: What is being done, as a short phrase to show ("Analysing picture and sound").
-        fraction: Share of the whole that is done, 0..1; None while the whole is not known.
+        stage: Present step, as a short phrase to show ("Analysing picture and sound").
+        fraction: Finished share, 0..1; None if not known.
     """
 
     stage: str
@@ -18,24 +18,24 @@ class Progress:
 
 
 class Monitor(Protocol):
-    """The two questions between work and whoever asked for it; both are cheap to call often."""
+    """Receiver of progress, and source of cancellation; both methods are cheap to call often."""
 
     def report(self, progress: Progress) -> None:
-        """Take note of the progress."""
+        """Receive the progress."""
         ...
 
     def check(self) -> None:
-        """Return if the work is still wanted.
+        """Raise if the work is cancelled.
 
         Raises:
-            Cancelled: The work is to end here, leaving nothing half done.
+            Cancelled: The work has to end here, without partial results.
         """
         ...
 
 
 class _Silent:
     def report(self, progress: Progress) -> None:
-        """Ignore it."""
+        """Ignore the progress."""
 
     def check(self) -> None:
         """Never cancel."""
@@ -45,14 +45,14 @@ SILENT: Monitor = _Silent()
 
 
 class Unreported:
-    """Asks the monitor behind it but tells it nothing: for work whose progress is not shown."""
+    """Monitor for work without shown progress; cancellation is passed on."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def report(self, progress: Progress) -> None:
-        """Ignore it."""
+        """Ignore the progress."""
 
     def check(self) -> None:
-        """Ask the monitor behind."""
+        """Check the wrapped monitor."""
         self._monitor.check()

@@ -2,12 +2,12 @@
 
 The sign convention of the whole project is defined here and nowhere else:
 
-* ``offset_s > 0`` means **the audio is early**: it is heard before it is seen.
+* ``offset_s > 0`` means **the audio is early**: an event is heard before it is seen.
 * The correction delays the audio by the same amount: ``audio_delay_s == +offset_s``, and
   ``audio_delay_s > 0`` moves audio **later**.
 
-Times are seconds of *clip time* unless a name says otherwise: 0 is the earliest start of the chosen
-video and audio stream, which is where a player's clock starts, or up to a frame before it
+Times are seconds of *clip time* unless a name says otherwise. Clip time 0 is the earliest start of
+the chosen video and audio stream, as in players, or up to a frame before it
 (`core.media.info.clip_start`).
 """
 
@@ -26,13 +26,13 @@ SAMPLES_PER_FRAME = AUDIO_RATE_HZ // VIDEO_FPS
 """Audio samples during one analysis frame (640)."""
 
 _ROUNDING_S = 1e-9
-"""Sums of decimal fractions miss a border by less than this."""
+"""Largest rounding error of sums of decimal fractions, in seconds."""
 
 LARGEST_STRETCH = 2
-"""Sound becomes at most so many times as long or as short."""
+"""Largest factor of a time-stretch, longer or shorter."""
 
 LARGEST_TOLERANCE_MS = 1000
-"""Of a custom tolerance, either way."""
+"""Largest limit of a custom tolerance, either way."""
 
 _CUSTOM = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*(?:ms)?", re.ASCII)
 _STRETCH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*/\s*(\d+(?:\.\d+)?))?", re.ASCII)
@@ -41,7 +41,7 @@ _DELAY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|samples?|sa|s|f)?", r
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """A half-open piece of clip time, in seconds."""
+    """Half-open span of clip time, in seconds."""
 
     start_s: float
     end_s: float
@@ -61,11 +61,11 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How much offset a standard accepts.
+    """Offsets accepted by a standard.
 
     Attributes:
-        name: What the user types, e.g. ``bt1359``.
-        title: What the user reads.
+        name: Name typed by the user, e.g. ``bt1359``.
+        title: Name shown to the user.
         early_s: Largest accepted lead of the audio, in seconds, positive.
         late_s: Largest accepted lag of the audio, in seconds, positive.
     """
@@ -76,7 +76,7 @@ class Tolerance:
     late_s: float
 
     def accepts(self, offset_s: float) -> bool:
-        """Tell whether an offset lies within the tolerance, borders included."""
+        """Whether an offset lies within the tolerance, limits included."""
         return -self.late_s - _ROUNDING_S <= offset_s <= self.early_s + _ROUNDING_S
 
 
@@ -91,10 +91,10 @@ TOLERANCES: tuple[Tolerance, ...] = (
 
 
 def custom_tolerance(early_ms: float, late_ms: float) -> Tolerance:
-    """Return a tolerance of the user's own; its name is "40/60" for 40 ms early to 60 ms late.
+    """Create a custom tolerance, named "40/60" for 40 ms early to 60 ms late.
 
     Raises:
-        ValueError: A limit is negative or too large, or none is above 0, which nothing can meet.
+        ValueError: A limit is negative or too large, or both are 0.
     """
     largest_ms = max(early_ms, late_ms)
     if min(early_ms, late_ms) < 0 or not 0 < largest_ms <= LARGEST_TOLERANCE_MS:
@@ -107,10 +107,10 @@ def custom_tolerance(early_ms: float, late_ms: float) -> Tolerance:
 
 
 def tolerance_named(name: str) -> Tolerance:
-    """Return the tolerance that a user named: a known one, or "40/60" (`custom_tolerance`).
+    """Tolerance of a name: a known one, or "40/60" (`custom_tolerance`).
 
     Raises:
-        ValueError: No such name; the message lists the known ones. Or limits that are not allowed.
+        ValueError: Unknown name, with the known ones in the message, or a limit out of range.
     """
     for tolerance in TOLERANCES:
         if tolerance.name == name:
@@ -126,9 +126,9 @@ def tolerance_named(name: str) -> Tolerance:
 
 
 def delay_for(offset_s: float) -> Fraction:
-    """Return the audio delay, in seconds, that repairs an offset: the offset itself.
+    """Audio delay in seconds correcting an offset: the offset itself.
 
-    The result is exact to the microsecond, which is finer than any container's time base in use.
+    The result is exact to the microsecond, finer than the time base of any container in use.
 
     Raises:
         ValueError: The offset is not a finite number.
@@ -139,10 +139,10 @@ def delay_for(offset_s: float) -> Fraction:
 
 
 def parse_stretch(text: str) -> Fraction:
-    """Read how many times as long sound is to become: ``1001/1000`` or ``1.001``.
+    """Read the factor of a time-stretch: ``1001/1000`` or ``1.001``.
 
     Raises:
-        ValueError: The text is not a ratio, or not one between a half and two, or 1.
+        ValueError: The text is no ratio, or the ratio is 1 or not between a half and two.
     """
     match = _STRETCH.fullmatch(text.strip())
     if match is None or (match[2] is not None and not Fraction(match[2])):
@@ -156,27 +156,26 @@ def parse_stretch(text: str) -> Fraction:
 def parse_delay(
     text: str, frame_rate: Fraction | None = None, sample_rate_hz: int | None = None
 ) -> Fraction:
-    """Read a delay as people write it: ``160``, ``160ms``, ``0.16s``, ``4f`` or ``7680sa``.
+    """Read a delay: ``160``, ``160ms``, ``0.16s``, ``4f`` or ``7680sa``.
 
     Args:
-        text: A number, with ``ms`` (the default unit), ``s``, ``f`` for frames of the picture, or
-            ``sa``, also written ``samples``, for samples of the sound.
-        frame_rate: Frames per second of the clip; needed for ``f``.
-        sample_rate_hz: Samples per second of the sound that is meant; needed for ``sa``.
+        text: A number, with ``ms`` (the default unit), ``s``, ``f`` for video frames, or ``sa``,
+            also written ``samples``, for audio samples.
+        frame_rate: Frame rate of the video in frames/s; needed for ``f``.
+        sample_rate_hz: Sample rate of the audio in Hz; needed for ``sa``.
 
     Returns:
         Seconds, exactly.
 
     Raises:
-        ValueError: The text is not a delay, could be read in two ways, or gives frames or samples
-            without their rate.
+        ValueError: The text is no delay or ambiguous, or the rate of its unit is missing.
     """
     match = _DELAY.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a delay; write 160, 160ms, 0.16s, 4f or 7680sa")
     number, unit = Fraction(match[1]), match[2]
     if unit is None and 0 < abs(number) < 1:
-        # Whoever writes 0.16 means seconds more often than a sixth of a millisecond.
+        # 0.16 more often means seconds than a sixth of a millisecond.
         raise ValueError(f"{text!r} could be seconds or milliseconds; write {text}s or {text}ms")
     if unit == "s":
         return number

@@ -12,7 +12,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def delay_text(delay_s: float | Fraction) -> str:
-    """Write a delay, sign dropped, as exactly as it is applied: "160 ms", "3.3 ms", "13 s"."""
+    """Write a delay, sign dropped, exact to the microsecond: "160 ms", "3.3 ms", "13 s"."""
     exact_ms = round(abs(Fraction(delay_s)) * 1000, 3)
     if delay_s and not exact_ms:
         return "less than 0.001 ms"

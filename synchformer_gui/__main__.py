@@ -1,4 +1,4 @@
-"""The entry point: commands go to the command line, everything else opens the window."""
+"""Entry point: commands run on the command line, everything else opens the window."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 COMMANDS = ("detect", "correct", "check", "models", "calibrate", "cache")
 EXIT_NO_WINDOW = 3
 EXIT_USAGE = 64
-"""As `synchformer_gui.cli.exit_codes` has it, which takes a while to import."""
+"""Copy of `synchformer_gui.cli.exit_codes`, because that module is slow to import."""
 
 _QUIET = "qt.multimedia.*.info=false;qt.multimedia.symbolsresolver=false"
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `synchformer-gui [CLIP]` or one of its commands.
 
     Args:
-        argv: Arguments without the name of the program; None takes those of the process.
+        argv: Arguments without the name of the program; None for those of the process.
 
     Returns:
         The exit code.
@@ -44,9 +44,9 @@ def _is_for_window(arguments: Sequence[str]) -> bool:
 
 
 def _show_window(clip: Path | None) -> int:
-    # Optional libraries that Qt looks for are no news to whoever started the window.
+    # Messages of Qt about optional libraries mean nothing to the user.
     os.environ.setdefault("QT_LOGGING_RULES", _QUIET)
-    # Loading Qt takes a moment, which commands are spared.
+    # Loading Qt takes a moment; commands do not need it.
     from synchformer_gui.qt_check import obstacle
 
     sentence = obstacle()

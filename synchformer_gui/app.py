@@ -1,4 +1,4 @@
-"""Builds the objects of the window and hands them to each other."""
+"""Builds the application: window, session, player and settings."""
 
 import logging
 import signal
@@ -31,7 +31,7 @@ def run(clip: Path | None) -> int:
     """Show the window until it is closed.
 
     Args:
-        clip: A file to open at once.
+        clip: File to open at once.
 
     Returns:
         The exit code of the process.
@@ -46,20 +46,20 @@ def run(clip: Path | None) -> int:
         window = make_window()
         sys.excepthook = _reporter(window)
         window.show()
-        # Raised as an exception, Ctrl-C would be lost in calls whose exceptions nobody sees.
+        # As an exception, Ctrl-C would be lost in slots, because Qt swallows exceptions.
         signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window, window.close))
-        # Python notices Ctrl-C only when it runs, which it does not while Qt waits for events.
+        # Python handles Ctrl-C only while it runs; without a timer Qt would wait for events.
         pulse = QTimer(window)
         pulse.timeout.connect(lambda: None)
         pulse.start(_PULSE_MS)
         if clip is not None:
-            # Behind the first events, so that the window is on screen before the file is read.
+            # After the first events, so that the window is on screen before the file is read.
             QTimer.singleShot(0, window, lambda: window.open_clip(clip))
         return app.exec()
 
 
 def make_window() -> MainWindow:
-    """Make a window with all that it needs; it closes what it was given."""
+    """Make the main window with its session and player."""
     session = Session()
     player = QtPlayer()
     window = MainWindow(session, player, Settings())
@@ -71,7 +71,7 @@ def make_window() -> MainWindow:
 def _reporter(
     window: MainWindow,
 ) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
-    """Return a hook for exceptions that escape from a slot, where Qt would only print them."""
+    """Exception hook that shows exceptions of slots in the banner; Qt would only print them."""
 
     def report(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None

@@ -1,4 +1,4 @@
-"""The pictures of the window."""
+"""Icons of the window."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from core.paths import resources_dir
 
 
 def icon_path(name: str) -> Path:
-    """Return the file of an icon.
+    """Path of an icon.
 
     Raises:
-        FileNotFoundError: The installation carries no data files.
+        FileNotFoundError: The installation has no data files.
     """
     return resources_dir() / "icons" / f"{name}.svg"

@@ -1,4 +1,4 @@
-"""The cache of this user, and how large it may become: for window and command line alike."""
+"""The cache of this user and its size limits, for the window and the command line."""
 
 import json
 import logging
@@ -14,28 +14,28 @@ log = logging.getLogger(__name__)
 
 
 def open_cache(*, is_wanted: bool = True) -> Cache:
-    """Return the cache of this user, or one that neither finds nor keeps anything."""
+    """Cache of this user; if it is not wanted, an empty cache that keeps nothing."""
     limits = read_limits() if is_wanted else CacheLimits(0, 0)
     return Cache(cache_dir(), __version__, limits)
 
 
 def read_limits() -> CacheLimits:
-    """Return what `write_limits` wrote, the defaults if that is nothing or unusable."""
+    """Limits from the file of `write_limits`; the defaults if it is missing or unusable."""
     path = _limits_path()
     try:
         return CacheLimits(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         pass
     except (OSError, TypeError, ValueError) as error:
-        log.warning("%s is left out of account: %s", path, error)
+        log.warning("%s is ignored: %s", path, error)
     return CacheLimits()
 
 
 def write_limits(limits: CacheLimits) -> None:
-    """Remember how large the cache may become.
+    """Write the size limits of the cache.
 
     Raises:
-        SyncError: It cannot be written.
+        SyncError: The file cannot be written.
     """
     path = _limits_path()
     try:

@@ -1,4 +1,4 @@
-"""A picture of what a detection rests on: how likely each offset is, over time and in all."""
+"""Plot of a detection as a PNG: probability of each offset over time, and for the whole clip."""
 
 import textwrap
 from pathlib import Path
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from core import units
 from core.detection.answer.posterior import clip_posterior
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Detection, Verdict
 from core.detection.sync_map import SyncMap
 from core.errors import ExportError
 from core.paths import complete_or_absent
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.line_breaks import unbroken
+from synchformer_gui.wording.offset import short_offset_text
+from synchformer_gui.wording.verdict import NO_EVIDENCE, answer_sentence, map_label
 from synchformer_gui.zoom import close_up_s
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 WIDTH_INCHES = 12.0
 ROW_INCHES, OVERVIEW_INCHES = 4.0, 2.4
 FRAME_INCHES = 2.0
-"""What title and legend take."""
+"""Height of title and legend."""
 
 DPI = 120
 TITLE_COLUMNS = 125
 SHARPEST_SHARE = 0.995
-"""Quantile of the probabilities that gets the brightest colour."""
+"""Quantile of the probabilities shown in the brightest colour."""
 
 LEAST_SHARPNESS = 10.0
-"""How often the brightest colour exceeds "every offset is equally likely", which thus stays dim."""
+"""Smallest ratio of the brightest colour to a uniform distribution, to keep the latter dim."""
 
 COLOURS = "magma"
 ESTIMATE_COLOUR = "#19c8ff"
@@ -39,11 +40,11 @@ TOLERANCE_COLOUR = "#5fd35f"
 
 
 def write_plot(detection: Detection, target: Path) -> None:
-    """Write a PNG; an existing file is replaced when the new one is complete.
+    """Write the plot. An existing file is replaced when the new one is complete.
 
-    Left: a column per window, brighter where an offset explains that window better. Right: all
-    windows together. The estimate is a line with its interval as a band. Above: all offsets that
-    were looked for. Below: those around the answer, where there is one.
+    Left: one column per window, brighter for more likely offsets. Right: posterior of the whole
+    clip. The estimate is a line, its interval a band. Upper row: the whole range of offsets. Lower
+    row, if there is an answer: the offsets around it.
 
     Raises:
         ExportError: The file cannot be written.
@@ -69,9 +70,7 @@ def write_plot(detection: Detection, target: Path) -> None:
         frameon=False,
     )
     title = [
-        *textwrap.wrap(
-            offset_wording.unbroken(map_wording.answer_sentence(detection)), TITLE_COLUMNS
-        ),
+        *textwrap.wrap(unbroken(answer_sentence(detection)), TITLE_COLUMNS),
         f"{detection.info.path.name} · {detection.opinion.engine_name}",
     ]
     figure.suptitle("\n".join(title), x=0.01, ha="left", parse_math=False)
@@ -87,7 +86,7 @@ def write_plot(detection: Detection, target: Path) -> None:
 def _draw_row(
     over_time: "Axes", in_all: "Axes", detection: Detection, offsets_s: tuple[float, float]
 ) -> None:
-    """Draw the windows and the whole clip between two offsets."""
+    """Draw windows and whole clip for a range of offsets."""
     from matplotlib.ticker import MaxNLocator
 
     _draw_windows(over_time, detection)
@@ -96,7 +95,7 @@ def _draw_row(
         _draw_limits(axes, detection)
     found = detection.changing_map
     if found is not None:
-        _draw_line(over_time, found, map_wording.map_label(detection))
+        _draw_line(over_time, found, map_label(detection))
     else:
         for axes in (over_time, in_all):
             _draw_answer(axes, detection)
@@ -117,7 +116,7 @@ def _draw_windows(axes: "Axes", detection: Detection) -> None:
         [[evidence[0].window.span.start_s], between, [evidence[-1].window.span.end_s]]
     )
     brightest = max(float(np.quantile(columns, SHARPEST_SHARE)), LEAST_SHARPNESS / len(columns))
-    # The square root lets weak windows be seen beside strong ones.
+    # The square root keeps weak windows visible beside strong windows.
     brightness = np.sqrt(columns / brightest)
     axes.pcolormesh(
         edges, _edges_ms(evidence[0].axis_s), brightness, cmap=COLOURS, vmin=0.0, vmax=1.0
@@ -151,9 +150,9 @@ def _draw_line(axes: "Axes", found: SyncMap, label: str) -> None:
 
 def _draw_answer(axes: "Axes", detection: Detection) -> None:
     estimate = detection.estimate
-    if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+    if estimate.reason in NO_EVIDENCE:
         return
-    found = "likeliest" if estimate.verdict is Verdict.CANNOT_TELL else "answer"
+    found = "most likely" if estimate.verdict is Verdict.CANNOT_TELL else "answer"
     low_s, high_s = estimate.interval_s
     axes.axhspan(
         1000 * low_s,
@@ -167,7 +166,7 @@ def _draw_answer(axes: "Axes", detection: Detection) -> None:
         1000 * estimate.offset_s,
         color=ESTIMATE_COLOUR,
         linewidth=1.6,
-        label=f"{found}: {offset_wording.short_offset_text(estimate.offset_s)}",
+        label=f"{found}: {short_offset_text(estimate.offset_s)}",
     )
 
 
@@ -178,7 +177,7 @@ def _label(rows: "NDArray[np.object_]", *, is_close: bool) -> None:
     for row in rows:
         row[0].set_ylabel("◀  late    offset, ms    early  ▶")
     if is_close:
-        rows[1][0].set_title("the same around the answer", fontsize="medium")
+        rows[1][0].set_title("close-up of the answer", fontsize="medium")
         over_time.tick_params(labelbottom=False)
     rows[-1][0].set_xlabel("time in the clip")
 

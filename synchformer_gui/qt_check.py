@@ -1,4 +1,4 @@
-"""Whether Qt can start here, asked before Qt is loaded, because it would abort the process."""
+"""Check that Qt can start on this machine. A failed start of Qt would abort the process."""
 
 import ctypes
 import importlib.util
@@ -23,7 +23,7 @@ _NO_DISPLAY = (
 
 
 def obstacle() -> str:
-    """Return a sentence on why the window cannot be shown; empty if nothing is in the way."""
+    """Reason why the window cannot be shown, with the remedy; empty if it can."""
     if importlib.util.find_spec("PySide6") is None:
         return (
             "PySide6 is not installed; install the application with its dependencies: "
@@ -36,7 +36,7 @@ def obstacle() -> str:
     if missing:
         return (
             f"Qt cannot start because of a missing system library ({missing}); "
-            f"install what it needs with: {INSTALL_LINE}"
+            f"install it with: {INSTALL_LINE}"
         )
     return _NO_DISPLAY if needs_x and not _x_answers() else ""
 
@@ -49,7 +49,7 @@ def _needs_x() -> bool:
 
 
 def _missing_library(*, needs_x: bool) -> str:
-    """Return what the loader says about the first library that it cannot load."""
+    """Message of the loader about the first library that fails to load; empty if all load."""
     try:
         from PySide6 import QtMultimedia, QtWidgets  # noqa: F401
     except ImportError as error:
@@ -68,7 +68,7 @@ def _missing_library(*, needs_x: bool) -> str:
 
 
 def _x_answers() -> bool:
-    """Tell whether the X server that `DISPLAY` names takes connections."""
+    """True if the X server of `DISPLAY` accepts connections."""
     xcb = ctypes.CDLL("libxcb.so.1")
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))

@@ -1,4 +1,4 @@
-"""The open clip and what is being done with it; knows no widgets."""
+"""The open clip, its answer and its running job; no widgets."""
 
 from enum import Enum, auto
 from pathlib import Path
@@ -16,49 +16,49 @@ from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.jobs.recall_job import RecallJob
 from synchformer_gui.settings import Preferences
-from synchformer_gui.wording.offset import detection_obstacle
+from synchformer_gui.wording.verdict import detection_obstacle
 
 N_PROBERS = 2
 
 
 class Activity(Enum):
-    """What keeps the worker busy on behalf of the open clip."""
+    """Present work on the open clip."""
 
     NONE = auto()
     OPENING = auto()
     DETECTING = auto()
     EXPORTING = auto()
     DETECTING_COPY = auto()
-    """The corrected file is complete; it is judged again."""
+    """The corrected file is complete and is analyzed again."""
 
 
 class Session(QObject):
-    """Opens, judges and corrects one clip at a time.
+    """Opens, analyzes and exports one clip at a time.
 
-    A job whose clip has been replaced is cancelled, and what it still delivers is ignored, unless
-    it is a file.
+    Opening another clip cancels the jobs of the clip before. Late results of a cancelled job are
+    ignored, except complete files.
     """
 
     activity_changed = Signal(object)
     """Carries an Activity."""
     opening = Signal(object)
-    """Carries the Path that is about to be read; the clip before it stays if that fails."""
+    """Carries the Path to be read. If reading fails, the previous clip stays open."""
     opened = Signal(object)
     """Carries a MediaInfo."""
     progressed = Signal(object)
     """Carries a JobProgress."""
     detection_dropped = Signal()
-    """The answer no longer belongs to what is chosen, or a new one is being sought."""
+    """The answer does not fit the present choices, or a new detection starts."""
     evidence_added = Signal(object)
     """Carries a tuple of OffsetEvidence."""
     detected = Signal(object)
-    """Carries a Detection, again after it was judged by another tolerance."""
+    """Carries a Detection; emitted again if another tolerance changes the verdict."""
     exported = Signal(object)
-    """Carries an Exported, again after it was judged, or after that was cancelled or failed."""
+    """Carries an Exported; emitted again after its second detection ended in any way."""
     exported_before = Signal(object)
-    """Carries an Exported of a clip in whose place another one was opened."""
+    """Carries an Exported of an earlier clip."""
     abandoned = Signal(object)
-    """Carries the Path that was not written, since another clip was opened."""
+    """Carries the Path of an export cancelled by the opening of another clip."""
     stopped = Signal()
     """The user cancelled."""
     failed = Signal(object)
@@ -100,7 +100,7 @@ class Session(QObject):
 
     @property
     def is_earlier(self) -> bool:
-        """Whether the answer was not sought now but found earlier and kept."""
+        """True if the answer comes from the cache."""
         return self._is_earlier
 
     @property
@@ -110,16 +110,16 @@ class Session(QObject):
 
     @property
     def can_export(self) -> bool:
-        """Whether its sound can be moved against its picture, which takes no answer."""
+        """True if the clip can be exported; an answer is not needed."""
         return self.can_detect
 
     @property
     def audio_stream_index(self) -> int | None:
-        """The chosen stream of the container; None if there is no sound."""
+        """Chosen stream of the container; None if there is no audio."""
         return self._audio_stream_index
 
     def open(self, path: Path) -> None:
-        """Read a file; if that succeeds, it takes the place of the open clip and its jobs."""
+        """Read a file. On success it replaces the open clip and cancels its jobs."""
         if self._opening is not None:
             self._opening.cancel()
         self.opening.emit(path)
@@ -130,18 +130,18 @@ class Session(QObject):
         self.probers.submit(self._opening)
 
     def choose_audio(self, stream_index: int) -> None:
-        """Judge and move this stream of the container from now on."""
+        """Choose the stream of the container to analyze and move."""
         if stream_index != self._audio_stream_index:
             self._audio_stream_index = stream_index
             self._drop_detection()
 
     def choose_region(self, span: TimeSpan | None) -> None:
-        """Judge this part of the clip from now on, None for all of it."""
+        """Choose the part of the clip to analyze; None for the whole clip."""
         self._region = span
         self._drop_detection()
 
     def choose_tolerance(self, name: str) -> None:
-        """Judge by this tolerance from now on, also the answer that there may be."""
+        """Choose the tolerance of the verdict, also for the present answer."""
         self._tolerance = tolerance_named(name)
         self._recall_job.forget()
         detection = self._detection
@@ -149,13 +149,13 @@ class Session(QObject):
             self._recall_job.with_tolerance(detection, self._tolerance)
 
     def recall(self, preferences: Preferences) -> None:
-        """Answer at once if the open clip was judged before in the same way."""
+        """Show the cached answer of the open clip, if there is one for the same options."""
         if self._info is None or not self.can_detect or self._detection is not None:
             return
         self._recall_job.recall(self._request(self._info, preferences))
 
     def detect(self, preferences: Preferences) -> None:
-        """Find the offset of the open clip, whatever is known of it."""
+        """Find the offset of the open clip, whether or not there is a cached answer."""
         if self._info is None or not self.can_detect:
             return
         request = self._request(self._info, preferences)
@@ -166,17 +166,17 @@ class Session(QObject):
         self._begin(job, Activity.DETECTING)
         self.worker.submit(job)
 
-    def export(self, planned: ExportPreview, judged_by: Preferences | None = None) -> None:
-        """Write a copy of the open clip with its sound moved; ignored for another clip.
+    def export(self, planned: ExportPreview, recheck_with: Preferences | None = None) -> None:
+        """Export a corrected copy of the open clip; ignored for another clip.
 
         Args:
             planned: The preview of the export.
-            judged_by: Judge the new file by these preferences, as the clip; None does not.
+            recheck_with: Preferences for a detection of the new file; None for no detection.
         """
         info = planned.request.info
         if not self.can_export or info is not self._info:
             return
-        again = self._request(info, judged_by) if judged_by else None
+        again = self._request(info, recheck_with) if recheck_with else None
         export = Export(planned, self._detector, again, self)
         export.written.connect(self._on_written)
         export.done.connect(self._on_exported)
@@ -185,7 +185,7 @@ class Session(QObject):
         self.worker.submit(export.job)
 
     def cancel(self) -> None:
-        """Give up what is being done, at once as far as the user can see."""
+        """Cancel the present work. For the user it ends at once."""
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
@@ -252,7 +252,7 @@ class Session(QObject):
         if self.sender() is not self._opening:
             return
         self._opening = None
-        # First, so that what was written before is not taken for the work of this clip.
+        # Set first, so that an export of the previous clip is not taken for one of this clip.
         self._info = info
         self._stop()
         self._region = None
@@ -277,7 +277,7 @@ class Session(QObject):
     def _on_recalled(self, detection: Detection) -> None:
         self._detection = detection
         self._is_earlier = True
-        # What can be done now is more than before.
+        # With an answer, views offer more.
         self.activity_changed.emit(self.activity)
         self.evidence_added.emit(detection.evidence)
         self.detected.emit(detection)

@@ -1,4 +1,4 @@
-"""What the application remembers from one start to the next."""
+"""Settings that are kept between starts of the window."""
 
 import os
 from dataclasses import dataclass, fields, replace
@@ -13,15 +13,15 @@ from core.timing import TOLERANCES, tolerance_named
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The choices of the user.
+    """Detection settings of the user.
 
     Attributes:
-        tolerance: A name that `core.timing.tolerance_named` knows.
+        tolerance: Name for `core.timing.tolerance_named`.
         model: "auto", "builtin", "classical" or the id of an installed model.
-        device: Where networks run: auto, cpu, cuda, cuda:N or mps.
+        device: Device of networks: auto, cpu, cuda, cuda:N or mps.
         precision: Arithmetic of networks: auto, float32, bfloat16 or float16.
-        extent: How much of a clip is judged: "everything", or with "auto" of long clips as much as
-            a narrow margin takes.
+        extent: "everything" analyzes the whole clip; "auto" stops early in long clips, once the
+            margin is narrow.
     """
 
     tolerance: str = TOLERANCES[0].name
@@ -33,12 +33,12 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class ExportPreferences:
-    """How corrected files are written; verification is on each time.
+    """Export settings of the user. Verification is not kept: it is on for every export.
 
     Attributes:
-        template: Name of a new file, as `core.correction.plan.file_name.default_target` takes it.
-        keeps_times: Whether it gets the times and permissions of the source.
-        certifies: Whether a certificate is written beside it.
+        template: Name of a new file, for `core.correction.plan.file_name.default_target`.
+        keeps_times: Copy times and permissions of the source to the new file.
+        certifies: Write a certificate beside the new file.
     """
 
     template: str = DEFAULT_TEMPLATE
@@ -47,7 +47,7 @@ class ExportPreferences:
 
 
 class Settings:
-    """Preferences, last folder and geometry; in `SYNCHFORMER_HOME` if that is set."""
+    """Preferences, last folder and geometry; kept in `SYNCHFORMER_HOME` if it is set."""
 
     def __init__(self) -> None:
         if os.environ.get("SYNCHFORMER_HOME"):
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def last_folder(self) -> Path:
-        """The folder of the last clip, or the home folder if it is gone."""
+        """Folder of the last clip; the home folder if it is gone."""
         value = self._store.value("last_folder")
         folder = Path(value) if isinstance(value, str) else Path.home()
         return folder if folder.is_dir() else Path.home()
@@ -101,7 +101,7 @@ class Settings:
 
     @property
     def geometry(self) -> QByteArray:
-        """Position and size of the window; empty before the first time."""
+        """Position and size of the window; empty at the first start."""
         value = self._store.value("geometry")
         return value if isinstance(value, QByteArray) else QByteArray()
 
@@ -110,6 +110,6 @@ class Settings:
         self._store.setValue("geometry", geometry)
 
     def _flag(self, key: str, *, default: bool) -> bool:
-        # Files of settings hold words.
+        # INI files hold booleans as words.
         value = self._store.value(key, default)
         return value if isinstance(value, bool) else value == "true"

@@ -1,30 +1,30 @@
-"""Which offsets to show where the whole range would leave the answer a hairline."""
+"""Range of offsets for a close-up of the answer."""
 
-from core.detection.result import Detection, Reason
-from synchformer_gui.wording.offset import NO_OFFSET
+from core.detection.result import Detection
+from synchformer_gui.wording.verdict import NO_EVIDENCE, NO_OFFSET
 
 LEAST_MARGIN_S = 0.1
-"""So far at least it goes on beyond the answer, either way."""
+"""Smallest margin shown on either side of the answer."""
 
 WIDEST_WITH_LIMITS_S = 1.0
-"""Answers that lie so near the limits of the tolerance are shown together with them."""
+"""Widest range that is extended to show the limits of the tolerance too."""
 
 LEAST_GAIN = 1.5
-"""A close-up that enlarges less is none."""
+"""Smallest enlargement that is worth a close-up."""
 
 _AIR = 0.1
 
 
 def close_up_s(detection: Detection) -> tuple[float, float] | None:
-    """Return the lowest and the highest offset to show, in seconds.
+    """Lowest and highest offset of the close-up, in seconds.
 
-    Shown are the interval, or all that a changing offset goes through; and the limits of the
-    tolerance if they are near. None if nothing stands out, or if it fills the range anyway.
+    The close-up holds the interval, or all values of a changing offset, and the limits of the
+    tolerance if they are near. None if no offset stands out, or if the answer fills the range.
 
     Args:
-        detection: The answer, with evidence.
+        detection: Answer with its evidence.
     """
-    if detection.estimate.reason in (NO_OFFSET | {Reason.NO_MOTION, Reason.SILENCE}):
+    if detection.estimate.reason in NO_OFFSET | NO_EVIDENCE:
         return None
     found = detection.changing_map
     low_s, high_s = detection.estimate.interval_s

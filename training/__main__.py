@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The words behind the program's name; None takes those of the process.
+        argv: Arguments after the program's name; None for the arguments of the process.
 
     Returns:
-        The exit code.
+        Exit code: 0 for success, 3 for failure, 64 for wrong usage, 130 if cancelled.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="%(message)s")
@@ -58,7 +58,7 @@ def _commands() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Train and measure what finds the offset of a clip.",
+        help="Train and measure the models that find the offset of a clip.",
     )
     app.command("builtin")(builtin)
     app.command("recalibrate")(recalibrate)
@@ -76,26 +76,28 @@ def _commands() -> typer.Typer:
 
 
 def samples(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Created if missing.")],
     n_per_scene: Annotated[
         int, typer.Option("--per-scene", metavar="N", min=1, help="Clips of each event type.")
     ] = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the clips.")] = 0,
 ) -> None:
-    """Write generated clips to look at, and a contact sheet."""
+    """Write some generated clips and a contact sheet for inspection."""
     sheet = write_samples(folder, n_per_scene, seed)
     typer.echo(f"Contact sheet: {sheet}")
 
 
 def salient(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
-    n_clips: Annotated[int, typer.Option("--clips", metavar="N", min=1)] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Created if missing.")],
+    n_clips: Annotated[
+        int, typer.Option("--clips", metavar="N", min=1, help="Number of clips.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the clips.")] = 0,
     is_single: Annotated[
-        bool, typer.Option("--single", help="Only one event a clip, near its middle.")
+        bool, typer.Option("--single", help="One event per clip, near its middle.")
     ] = False,
 ) -> None:
-    """Write clips that are easy to synchronize, to see whether training works."""
+    """Write clips that are easy to synchronize, for testing the training."""
     paths = write_salient_clips(folder, n_clips, seed, SalientStyle(is_single=is_single))
     typer.echo(f"Clips in {folder}: {len(paths)}")
 

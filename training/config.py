@@ -1,4 +1,4 @@
-"""What decides a run: a preset, and what is changed of it on the command line."""
+"""Configuration of a run: a preset with changes from the command line."""
 
 import json
 import tomllib
@@ -29,19 +29,19 @@ METRICS: Mapping[Stage, tuple[str, ...]] = {
     "sync": ("loss", "accuracy", "within_one"),
     "synchability": ("loss", "accuracy", "auc"),
 }
-"""What the validations of a stage measure."""
+"""Validation metrics of each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Sizes of the network, and what belongs to learning with it.
+    """Sizes and regularization of the network.
 
     Attributes:
-        width: Of the tokens, a multiple of 24.
-        depth: Blocks of each tower.
-        dropout: Of the synchronization module.
-        stochastic_depth: Of the last visual block, in the first stage.
-        gather_negatives: Compare with the segments of all processes, in the first stage.
+        width: Width of the tokens, a multiple of 24.
+        depth: Number of blocks in each tower.
+        dropout: Dropout probability in the synchronization module.
+        stochastic_depth: Probability to skip the last visual block, first stage only.
+        gather_negatives: Compare with the segments of all processes, first stage only.
     """
 
     width: int = WIDTH
@@ -62,13 +62,13 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class StartConfig:
-    """The weights that a run begins with.
+    """Initial weights of a run.
 
     Attributes:
-        checkpoint: Of the stage before, or of the same.
-        visual: Motionformer, for the first stage.
-        audio: AST, for the first stage.
-        small: Give the synchronization module first values that suit a small width.
+        checkpoint: Checkpoint of the previous or the same stage.
+        visual: Weights of Motionformer, first stage only.
+        audio: Weights of AST, first stage only.
+        small: Initialize the synchronization module for a small width.
     """
 
     checkpoint: Path | None = None
@@ -79,17 +79,17 @@ class StartConfig:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything that decides what the weights become.
+    """Complete configuration of a run of a stage.
 
     Attributes:
-        stage: The command that it is for.
+        stage: Name of the command.
         model: The network.
         data: The clips.
-        samples: How windows are made of them.
-        loop: The schedule.
-        epochs: The schedule, as far as it follows from the number of clips and processes.
-        start: Where it begins.
-        cache: How features on the disk are used, where there are any.
+        samples: Windows and augmentation.
+        loop: The training loop.
+        epochs: Parts of the schedule that depend on the numbers of clips and processes.
+        start: Initial weights.
+        cache: Use of features on disk.
     """
 
     stage: Stage = "sync"
@@ -110,31 +110,35 @@ class RunConfig:
 
 
 def resolved(config: RunConfig) -> str:
-    """Return all of a configuration as JSON."""
+    """Write a complete configuration as JSON."""
     return json.dumps(asdict(config), sort_keys=True, default=str)
 
 
 def read_stage(stage: Stage, preset: Path, overrides: Sequence[str]) -> RunConfig:
-    """Read a preset for the command of a stage, as `read_config` does.
+    """Read a preset for the command of a stage; see `read_config`.
 
     Raises:
-        ConfigError: As there; or it is a preset of another stage.
+        ConfigError: `read_config` fails, or the preset is for another stage.
     """
     config = read_config(preset, overrides)
     if config.stage != stage:
         raise ConfigError(
-            f"The preset {preset} is for the command {config.stage}, not for {stage}; choose"
-            " another preset or the other command.",
+            f"The preset {preset} is for the command {config.stage}, not {stage}; choose another"
+            " preset or the other command.",
             path=preset,
         )
     return config
 
 
 def save_config(config: RunConfig, folder: Path) -> Path:
-    """Write all of a configuration into a folder, which is made, as a preset to be used again.
+    """Write a complete configuration into a folder as a reusable preset.
+
+    Args:
+        config: The configuration.
+        folder: Created if missing.
 
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: The file cannot be written.
     """
     path = folder / CONFIG_NAME
     try:
@@ -149,7 +153,7 @@ def save_config(config: RunConfig, folder: Path) -> Path:
 
 
 def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Return values as TOML has them, which knows no None: what is left out is not there."""
+    """Convert values to TOML types; TOML has no None, so such values are left out."""
     plain: dict[str, object] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -162,11 +166,11 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:
-    """Read a preset by its name or path, and change some of it.
+    """Read a preset by its name or path, and apply changes.
 
     Args:
-        preset: A name in `PRESETS`, or a TOML file.
-        overrides: `section.key=value` each, the value as in TOML or as plain text.
+        preset: Name of a preset in `PRESETS`, or a TOML file.
+        overrides: Changes of the form `section.key=value`; values are TOML or plain text.
 
     Raises:
         ConfigError: The preset cannot be read, a key is unknown or a value is not allowed.
@@ -187,7 +191,7 @@ def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:
 
 
 def _override(values: dict[str, Any], override: str) -> None:
-    """Change one value, which stays as it is written until its type is known."""
+    """Change one value; it stays text until its type is known."""
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"{override} changes nothing; write section.key=value.")

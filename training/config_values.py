@@ -1,4 +1,4 @@
-"""Values of a configuration: each is checked against the type of the field that it is for."""
+"""Values of a configuration, checked against the types of their fields."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 class ConfigError(SyncError):
-    """A configuration cannot be read or says what there is not."""
+    """A configuration cannot be read, or has unknown keys or wrong values."""
 
 
 class Written(str):
-    """A value as it is written on a command line: TOML, or a text without quotation marks."""
+    """A value from the command line: TOML, or text without quotation marks."""
 
     __slots__ = ()
 
     def read(self) -> object:
-        """Return the value, which is the text itself where it is no TOML."""
+        """Parse as TOML; the text itself if it is not TOML."""
         try:
             return tomllib.loads(f"value = {self}")["value"]
         except tomllib.TOMLDecodeError:
@@ -33,15 +33,15 @@ class Written(str):
 
 
 def build(kind: type[_T], values: Mapping[str, object], section: str = "") -> _T:
-    """Make a dataclass, and those inside it, of what a preset says.
+    """Build a dataclass, and the dataclasses inside it, from the values of a preset.
 
     Args:
-        kind: A dataclass of plain values, paths, tuples of them and dataclasses.
-        values: By field; what is left out has its default.
-        section: What the names of the fields begin with in messages, such as "loop.".
+        kind: A dataclass of plain values, paths, tuples of both, and dataclasses.
+        values: Value by field name; missing fields get their defaults.
+        section: Prefix of field names in messages, such as "loop.".
 
     Raises:
-        ConfigError: A key is unknown, or a value is of another type or not allowed.
+        ConfigError: A key is unknown, or a value has a wrong type or is not allowed.
     """
     hints: dict[str, Any] = get_type_hints(kind)
     known = [one.name for one in fields(cast("Any", kind))]
@@ -59,10 +59,10 @@ def build(kind: type[_T], values: Mapping[str, object], section: str = "") -> _T
 
 
 def _checked(value: object, hint: Any, name: str) -> object:
-    """Return a value as the type hint of its field has it."""
+    """Convert a value to the type of its field."""
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} is a section and no value; write {name}.key=value.")
+            raise ConfigError(f"{name} is a section, not a value; write {name}.key=value.")
         return build(cast("type", hint), value, f"{name}.")
     if isinstance(hint, UnionType):
         (hint,) = (one for one in get_args(hint) if one is not NoneType)
@@ -74,7 +74,7 @@ def _checked(value: object, hint: Any, name: str) -> object:
 
 
 def _read(written: Written, *, is_text: bool) -> object:
-    # A folder may be called 2024, or 1e3.
+    # A folder may have the name 2024 or 1e3.
     value = written.read()
     return str(written) if is_text and not isinstance(value, str) else value
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,22 +17,25 @@ def _known_device(name: str) -> str:
 
 
 PresetOption = Annotated[
-    Path, typer.Option("--preset", metavar="NAME|FILE", help="What is trained, and how.")
+    Path, typer.Option("--preset", metavar="NAME|FILE", help="Name of a preset, or a TOML file.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets the results.")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 OverridesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="What differs from the preset."),
+    typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="Changes to the preset."),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", callback=_known_device)
 ]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", metavar="N", min=0, help="Processes that read clips; 0: none.")
+    int,
+    typer.Option(
+        "--workers", metavar="N", min=0, help="Processes for reading clips; 0 for no extra ones."
+    ),
 ]
 WandbOption = Annotated[
     str,
     typer.Option(
-        "--wandb", metavar="PROJECT", help="Send the curves to Weights & Biases, if installed."
+        "--wandb", metavar="PROJECT", help="Also send the curves to this Weights & Biases project."
     ),
 ]

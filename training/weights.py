@@ -1,6 +1,6 @@
-"""Weights of networks of any size: reading them, and putting them into a network.
+"""Reading and loading weights of networks of any size.
 
-`checkpoints.checkpoint` reads networks of the published sizes alone; in training there are others.
+`core.model.checkpoints.checkpoint` reads networks of the published sizes only.
 """
 
 import pickle
@@ -24,20 +24,20 @@ from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT
 
 N_LISTED = 5
-"""So many differences are named before the rest is counted."""
+"""Largest number of differences named in a message; the rest is counted."""
 
 _NESTED = ("model", "state_dict")
-"""Where training checkpoints have their weights: our own and published ones."""
+"""Keys of the weights in training checkpoints, our own and published ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of the weights of a file.
+    """Result of loading the weights of a file.
 
     Attributes:
-        n_taken: Parameters that now have the values of the file.
-        left_new: Parameters that the file says nothing of; they stay as they were.
-        unused: Parameters of the file that the network has no place for.
+        n_taken: Number of loaded parameters.
+        left_new: Names of parameters missing in the file; they keep their values.
+        unused: Names of parameters in the file without a place in the network.
     """
 
     n_taken: int
@@ -45,18 +45,18 @@ class Loaded:
     unused: tuple[str, ...]
 
     def sentence(self, path: Path) -> str:
-        """Say it of the file that they come from."""
+        """Describe the result for the user."""
         new = ", ".join(sorted({name.partition(".")[0] for name in self.left_new}))
-        rest = f"; new are weights in {new}" if new else ""
-        unused = f"; {len(self.unused)} of the file are not used" if self.unused else ""
-        return f"{path.name}: {self.n_taken} weights taken{rest}{unused}."
+        rest = f", new weights in {new}" if new else ""
+        unused = f", {len(self.unused)} weights of the file unused" if self.unused else ""
+        return f"{path.name}: {self.n_taken} weights loaded{rest}{unused}."
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read the weights of a training checkpoint, a published file or plain weights, on the CPU.
+    """Read the weights of a training checkpoint, a published file or plain weights to the CPU.
 
     Raises:
-        CheckpointError: The file is missing, damaged, refused or holds no part of Synchformer.
+        CheckpointError: The file is missing, damaged, refused, or holds no part of Synchformer.
     """
     contents = read_contents(path)
     nested = next((contents[key] for key in _NESTED if key in contents), contents)
@@ -72,16 +72,16 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def network_of(weights: Mapping[str, torch.Tensor], path: Path) -> Synchformer:
-    """Build the network that weights belong to, in evaluation mode.
+    """Build a network from complete weights, in evaluation mode.
 
-    After the first stage there are towers only; the synchronization module is then a new one.
+    Weights of the first stage hold only towers; the synchronization module is then new.
 
     Args:
-        weights: As `read_weights` returns them.
-        path: Where they come from, for the message.
+        weights: Result of `read_weights`.
+        path: File of the weights, for messages.
 
     Raises:
-        CheckpointError: They are not complete.
+        CheckpointError: The weights are incomplete.
     """
     kind = identify(weights)
     if kind is None:
@@ -101,11 +101,11 @@ def network_of(weights: Mapping[str, torch.Tensor], path: Path) -> Synchformer:
 
 
 class NetworkSize(NamedTuple):
-    """How large a network is.
+    """Size of a network.
 
     Attributes:
-        width: Of the tokens.
-        depth: Blocks of each tower.
+        width: Width of the tokens.
+        depth: Number of blocks in each tower.
     """
 
     width: int = WIDTH
@@ -113,10 +113,10 @@ class NetworkSize(NamedTuple):
 
 
 def size_of(weights: Mapping[str, torch.Tensor]) -> NetworkSize:
-    """Return the size of the network that complete weights belong to.
+    """Size of a network from its complete weights.
 
     Raises:
-        KeyError: They have no visual tower.
+        KeyError: The weights have no visual tower.
     """
     towers = tower_weights(weights)
     blocks = {name.split(".")[2] for name in towers if name.startswith("vfeat_extractor.blocks.")}
@@ -129,13 +129,13 @@ def load_matching(
     """Copy weights by name.
 
     Args:
-        network: Gets the weights.
-        weights: What it has no place for is left out.
-        path: Where they come from, for the message.
-        new: How the names of those parameters begin that may be missing.
+        network: Network to load the weights into.
+        weights: Weights by name; unknown names are left out.
+        path: File of the weights, for messages.
+        new: Prefixes of parameters that may be missing.
 
     Raises:
-        CheckpointError: Anything else is missing, or a shape is another.
+        CheckpointError: Another parameter is missing, or a shape differs.
     """
     own = network.state_dict()
     missing = [name for name in own if name not in weights]
@@ -149,8 +149,8 @@ def load_matching(
         found = differing + [f"{name} is missing" for name in unexpected_gaps]
         more = f"; and {len(found) - N_LISTED} more" if len(found) > N_LISTED else ""
         raise CheckpointError(
-            f"{path.name} does not fit the network that is to be trained; use a file of the same"
-            f" sizes: {'; '.join(found[:N_LISTED])}{more}.",
+            f"{path.name} does not fit the network to train; use a file of the same sizes:"
+            f" {'; '.join(found[:N_LISTED])}{more}.",
             path=path,
         )
     taken = {name: weight for name, weight in weights.items() if name in own}
@@ -160,7 +160,7 @@ def load_matching(
 
 
 def read_contents(path: Path) -> Mapping[str, object]:
-    """Read whatever mapping a file of weights holds, pickled or as safetensors.
+    """Read the mapping in a file of weights, pickled or safetensors.
 
     Raises:
         CheckpointError: The file is missing, damaged or refused.
@@ -183,7 +183,7 @@ def read_contents(path: Path) -> Mapping[str, object]:
 
 
 def plain_tensors(contents: object) -> dict[str, torch.Tensor]:
-    """Return the tensors among the contents, without the prefix of distributed training."""
+    """Tensors among the contents as float32, without the name prefix of distributed training."""
     if not isinstance(contents, Mapping):
         return {}
     return {

@@ -1,6 +1,6 @@
-"""What was found out about clips before: answers, and what networks made of pictures.
+"""Cache of detections and visual features, and detection through it.
 
-What is kept is found again by the content of the file, by who answers and by every option.
+Entries are keyed by the content of the file, the engine and all options.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from core.detection.cache.blob_store import BlobStore, Usage, temporary_store
 from core.detection.cache.clip_features import ClipFeatures
 from core.detection.cache.file_identity import file_identity
 from core.detection.config import DetectionConfig
-from core.detection.detect import detect
+from core.detection.detect import detect_scope
 from core.detection.engines.base import Engine
 from core.detection.engines.open import EngineChoice, engine_key
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection, Stop
+from core.detection.schedule.scope import Scope
 from core.detection.serialize import VERSION, detection_from_json, detection_to_json
-from core.media.probe import probe
 from core.progress import SILENT, Monitor
 from core.timing import TOLERANCES
 
@@ -36,11 +36,11 @@ _CORE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """How much is kept.
+    """Largest sizes, in units of 1,000,000 bytes; 0 keeps nothing.
 
     Attributes:
-        answers_mb: Of answers, in units of 1,000,000 bytes; 0 keeps none.
-        features_mb: Likewise, of what networks made of pictures.
+        answers_mb: Size of the detections.
+        features_mb: Size of the visual features.
     """
 
     answers_mb: int = 500
@@ -54,19 +54,19 @@ class CacheLimits:
 
 @dataclass(frozen=True, slots=True)
 class CacheUsage:
-    """How much there is: answers, and clips with features."""
+    """Number and size of detections, and of clips with visual features."""
 
     answers: Usage
     features: Usage
 
 
 class Cache:
-    """A folder of answers and features.
+    """Folder of detections and visual features.
 
     Args:
-        folder: Made with the first answer.
-        app_version: What another version answered is not repeated.
-        limits: How much is kept.
+        folder: Created with the first entry.
+        app_version: Entries of another version are not used.
+        limits: Largest sizes.
     """
 
     def __init__(self, folder: Path, app_version: str, limits: CacheLimits) -> None:
@@ -75,24 +75,22 @@ class Cache:
         self._answers = BlobStore(folder / "answers.sqlite3", limits.answers_mb * MEGABYTE)
         self._features = BlobStore(folder / "features.sqlite3", limits.features_mb * MEGABYTE)
 
-    def cached_detector(
-        self, choice: EngineChoice, config: DetectionConfig, monitor: Monitor = SILENT
-    ) -> "CachedDetector":
-        """Return what asks one engine, with one set of options, about any number of clips.
+    def cached_detector(self, choice: EngineChoice, monitor: Monitor = SILENT) -> "CachedDetector":
+        """Create the cached detector of one engine.
 
         Raises:
             CheckpointError: There is no such model.
-            Cancelled: The work is no longer wanted.
+            Cancelled: The monitor asked to stop.
         """
-        by = {"program": self._program, "engine": engine_key(choice, monitor), **asdict(choice)}
-        return CachedDetector(self._answers, self._features, by, config)
+        engine = {"program": self._program, "engine": engine_key(choice, monitor), **asdict(choice)}
+        return CachedDetector(self._answers, self._features, engine)
 
     def usage(self) -> CacheUsage:
-        """Return how much there is."""
+        """Number and size of the entries."""
         return CacheUsage(self._answers.usage(), self._features.usage())
 
     def clear(self) -> None:
-        """Forget everything.
+        """Delete all entries.
 
         Raises:
             SyncError: Not everything can be deleted.
@@ -101,113 +99,97 @@ class Cache:
         self._features.clear()
 
     def shrink(self) -> None:
-        """Forget what exceeds the limits, what was not used for longest first."""
+        """Delete entries beyond the limits, the longest unused first."""
         self._answers.shrink()
         self._features.shrink()
 
 
 class CachedDetector:
-    """Asks one engine, with one set of options, about clips, and nothing twice.
+    """Detects with one engine and keeps the answers.
 
     Args:
-        answers: Where answers lie.
-        features: Where features lie.
-        by: Who answers, as JSON; a change of it makes answers and features void.
-        config: The options.
+        answers: Store of the detections.
+        features: Store of the visual features.
+        engine: Description of program and engine as JSON; another one has its own entries.
     """
 
     def __init__(
-        self,
-        answers: BlobStore,
-        features: BlobStore,
-        by: dict[str, object],
-        config: DetectionConfig,
+        self, answers: BlobStore, features: BlobStore, engine: Mapping[str, object]
     ) -> None:
-        self._answers, self._features, self._by = answers, features, by
-        self.config = config
+        self._answers, self._features, self._engine = answers, features, engine
 
-    def earlier(self, path: Path) -> Detection | None:
-        """Return what was answered about the file as it is now, None if nothing was."""
-        key = self._key_of_answer(path)
-        packed = self._answers.read(key, ("",)).get("") if key else None
-        if key is None or packed is None:
+    def earlier(self, path: Path, config: DetectionConfig) -> Detection | None:
+        """Kept detection of a file with its present content; None if there is none."""
+        identity = file_identity(path) if self._answers.limit_bytes else None
+        if identity is None:
+            return None
+        key = self._answer_key(identity, config)
+        packed = self._answers.read(key, ("",)).get("")
+        if packed is None:
             return None
         try:
             detection = detection_from_json(json.loads(zlib.decompress(packed)))
         except (ValueError, zlib.error) as error:
-            log.warning("An earlier answer about %s is damaged and dropped: %s", path, error)
+            log.warning("The kept answer about %s is damaged and dropped: %s", path, error)
             self._answers.forget(key)
             return None
-        log.info("%s was judged earlier", path)
+        log.info("%s was analyzed earlier", path)
         detection = replace(detection, info=replace(detection.info, path=path))
-        return with_tolerance(detection, self.config.tolerance)
+        return with_tolerance(detection, config.tolerance)
 
-    def per_stream(self, path: Path) -> tuple["CachedDetector", ...]:
-        """Return an inquiry about each audio stream of a file, in the order of the container.
+    def sharing_features(self, n_detections: int) -> "CachedDetector":
+        """Share visual features between detections of one file even if the cache keeps none.
 
-        What a network makes of the picture serves all of them, also where nothing is kept for good.
-        The first stream is asked for as it is where none is named, so that answers are shared.
-
-        Raises:
-            MediaError: The file cannot be read.
+        Audio streams of a file share its video, so each segment is encoded only once.
         """
-        features = self._features if self._features.limit_bytes else temporary_store()
-        named = [audio.index for audio in probe(path).audios[1:]]
-        return tuple(
-            CachedDetector(
-                self._answers, features, self._by, replace(self.config, audio_stream_index=one)
-            )
-            for one in (None, *named)
-        )
+        if self._features.limit_bytes or n_detections == 1:
+            return self
+        return CachedDetector(self._answers, temporary_store(), self._engine)
 
     def detect(
         self,
-        path: Path,
+        scope: Scope,
         engine: Engine,
         monitor: Monitor = SILENT,
         on_evidence: Callable[[OffsetEvidence], None] | None = None,
     ) -> Detection:
-        """Judge a file anew; keep the answer if time was not short and the file did not change.
+        """Detect anew; keep the answer unless the time was short or the file has changed.
 
         Args:
-            path: The file.
-            engine: What was asked for, opened.
-            monitor: As `core.detection.detect.detect` takes it, which also says what is raised.
-            on_evidence: Likewise.
+            scope: File, streams, part and options, with the identity of the file.
+            engine: The opened engine.
+            monitor: As in `core.detection.detect.detect_scope`, as are the errors raised.
+            on_evidence: As in `detect_scope`.
         """
-        key = self._key_of_answer(path)
+        identity = scope.identity
         with ExitStack() as stack:
             features = None
-            if key and engine.sees_square and self._features.limit_bytes:
-                name = _key(path, self._by)
+            if identity and engine.sees_square and self._features.limit_bytes:
+                name = _key(identity, self._engine)
                 features = stack.enter_context(ClipFeatures(self._features, name))
-            detection = detect(path, engine, self.config, monitor, on_evidence, features)
-        # On a free machine the same time may bring more.
+            detection = detect_scope(scope, engine, monitor, on_evidence, features)
+        # On a free machine the same time may be enough for more.
         is_final = detection.coverage.stop is not Stop.BUDGET
-        if is_final and key and key == self._key_of_answer(path):
+        is_kept = is_final and self._answers.limit_bytes
+        if is_kept and identity and identity == file_identity(scope.info.path):
             document = json.dumps(detection_to_json(detection), allow_nan=False)
+            key = self._answer_key(identity, scope.config)
             self._answers.write(key, {"": zlib.compress(document.encode())})
         return detection
 
-    def _key_of_answer(self, path: Path) -> str | None:
-        """Return what an answer is found by, None if the file cannot be read."""
-        # By whatever tolerance it was judged, the answer is the same.
-        config = replace(self.config, tolerance=TOLERANCES[0])
-        asked = {**self._by, "report": VERSION, "config": asdict(config)}
-        try:
-            return _key(path, asked)
-        except OSError as error:
-            log.info("%s cannot be told from other files: %s", path, error)
-            return None
+    def _answer_key(self, identity: str, config: DetectionConfig) -> str:
+        # The tolerance changes the verdict only, and verdicts are derived again when read.
+        config = replace(config, tolerance=TOLERANCES[0])
+        return _key(identity, {**self._engine, "report": VERSION, "config": asdict(config)})
 
 
-def _key(path: Path, asked: Mapping[str, object]) -> str:
-    text = json.dumps({"file": file_identity(path), **asked}, sort_keys=True)
+def _key(identity: str, facts: Mapping[str, object]) -> str:
+    text = json.dumps({"file": identity, **facts}, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def _fingerprint_of_code() -> str:
-    """Return what tells two checkouts of the same version apart; bundles have no source files."""
+    """Hash telling apart two checkouts of the same version; bundles have no source files."""
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(_CORE.rglob("*.py")):
         digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""The options of a detection."""
+"""Options of a detection."""
 
 from dataclasses import dataclass
 
@@ -6,34 +6,33 @@ from core.detection.crop_plan import stated_square
 from core.timing import TOLERANCES, Tolerance
 
 HOP_STEP_S = 0.32
-"""Distance of neighbouring segments; hops are whole multiples of it."""
+"""Distance of neighbouring segments; a hop is a whole multiple of it."""
 
 LONGEST_CLIP_S = 1_000_000
-"""Eleven days; no time within a clip lies beyond."""
+"""Upper limit of times within a clip: eleven days."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionConfig:
-    """How a clip is judged.
+    """Options of a detection.
 
     Attributes:
-        tolerance: What counts as in sync.
+        tolerance: Accepted offsets.
         hop_s: Distance of neighbouring windows, rounded to multiples of 0.32 s.
-        range_s: Largest offset that is considered, either way, in seconds.
-        level: Probability mass of the stated interval.
-        audio_stream_index: Stream of the container to judge; None takes the first.
-        simulate_offset_s: Known offset applied to the audio before it is judged.
-        window_start_s: Judge only the window of the 5 s crop that starts here, in clip time.
-        start_s: Judge the clip from here on, in clip time.
-        end_s: Judge it up to here; None is its end.
-        until_s: Stop as soon as the interval reaches no farther than this from the answer; None
-            goes on.
-        budget_s: Stop when this much time is spent; None takes what it takes.
-        stops_early: Leave long clips at a margin that `schedule.budget` names, unless a margin, a
-            time or a single window is asked for.
-        crop: Where engines that see a square look: "auto", "centre", "multi" or "x,y,s".
-        shift_step_s: Distance of the audio shifts at which a network with classes is asked; 0 asks
-            once, without a shift.
+        range_s: Largest offset considered, either way, in seconds.
+        level: Probability of the interval.
+        audio_stream_index: Index of the audio stream in the container; None takes the first.
+        simulate_offset_s: Known offset applied to the audio before the analysis.
+        window_start_s: Start of a 5 s crop, in clip time; only its window is analyzed.
+        start_s: Start of the part to analyze, in clip time.
+        end_s: End of the part; None is the end of the clip.
+        until_s: Half-width of the interval at which the analysis stops; None analyzes everything.
+        budget_s: Time budget in seconds; None is unlimited.
+        stops_early: Stop early in long clips, at the margin of `schedule.budget`, unless `until_s`,
+            `budget_s` or `window_start_s` is given.
+        crop: Crop rule of engines with a square view: "auto", "centre", "multi" or "x,y,s".
+        shift_step_s: Distance of the audio shifts evaluated by a network with classes; 0 evaluates
+            the unshifted audio only.
     """
 
     tolerance: Tolerance = TOLERANCES[0]
@@ -66,7 +65,7 @@ class DetectionConfig:
             )
         if self.shift_step_s and not 0.01 <= self.shift_step_s <= 0.1:
             raise ValueError(
-                f"audio shifts lie 0.01 to 0.1 s apart, or 0 asks once, got {self.shift_step_s}"
+                f"audio shifts are 0.01 to 0.1 s apart, or 0 for none, got {self.shift_step_s}"
             )
         self._check_extent()
         stated_square(self.crop)
@@ -77,12 +76,12 @@ class DetectionConfig:
 
     @property
     def is_anytime(self) -> bool:
-        """Whether less than the whole may be judged."""
+        """Whether the analysis may stop before the end."""
         return self.until_s is not None or self.budget_s is not None
 
     @property
     def is_region(self) -> bool:
-        """Whether only a part of the clip is asked about."""
+        """Whether the analysis is limited to a part of the clip."""
         return self.start_s > 0 or self.end_s is not None
 
     def _check_extent(self) -> None:
@@ -97,10 +96,10 @@ class DetectionConfig:
             raise ValueError(f"the margin to stop at is above 0 to 30 s, got {self.until_s}")
         if self.budget_s is not None and not 0 < self.budget_s <= LONGEST_CLIP_S:
             raise ValueError(
-                f"the time to spend is above 0 to {LONGEST_CLIP_S} s, got {self.budget_s}"
+                f"the time budget is above 0 to {LONGEST_CLIP_S} s, got {self.budget_s}"
             )
         if self.window_start_s is not None and (self.is_region or self.is_anytime):
             raise ValueError(
-                "a single window is judged as a whole, with no part, margin or time to spend, got"
-                f" a window at {self.window_start_s} s besides"
+                "a single window allows no part, margin or time budget, got a window at"
+                f" {self.window_start_s} s"
             )

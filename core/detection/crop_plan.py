@@ -1,4 +1,4 @@
-"""Where in the picture a network with a square view looks, shot by shot."""
+"""Crop plan: square of the frame analyzed by networks with a square view, shot by shot."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,12 @@ from core.model.synchformer.dimensions import FRAME_SIDE_PX
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A square piece of the analysis picture, whose short side is 256 px.
+    """Square of the analysis frame, measured at a short side of 256 px.
 
     Attributes:
-        left_px: Its first column.
-        top_px: Its first row.
-        side_px: Its width and height; scaled to 224 px if it is not that.
+        left_px: First column.
+        top_px: First row.
+        side_px: Width and height; scaled to 224 px for the network.
     """
 
     left_px: int
@@ -27,8 +27,8 @@ class ShotSquare:
     """The square of a shot.
 
     Attributes:
-        first_frame: Analysis frame at which the shot begins.
-        square: None is the published centre crop.
+        first_frame: First analysis frame of the shot.
+        square: The square; None is the published centre crop.
     """
 
     first_frame: int
@@ -40,18 +40,18 @@ class CropPlan:
     """Squares over a clip.
 
     Attributes:
-        shots: In order of time; before the first one, and with none at all, it is the centre.
+        shots: Squares in order of time; the centre crop before the first one.
     """
 
     shots: tuple[ShotSquare, ...] = ()
 
     def square_at(self, frame: int) -> Square | None:
-        """Return the square of an analysis frame, None for the published centre crop."""
+        """Square of an analysis frame; None for the published centre crop."""
         position = bisect_right([shot.first_frame for shot in self.shots], frame)
         return self.shots[position - 1].square if position else None
 
     def between(self, first_frame: int, end_frame: int) -> "CropPlan":
-        """Return the part for the analysis frames from the first to before the second."""
+        """Part of the plan from `first_frame` to before `end_frame`."""
         inside = (shot for shot in self.shots if first_frame < shot.first_frame < end_frame)
         return plan_of([ShotSquare(first_frame, self.square_at(first_frame)), *inside])
 
@@ -60,7 +60,7 @@ CENTRE = CropPlan()
 
 
 def plan_of(shots: Iterable[ShotSquare]) -> CropPlan:
-    """Put squares of shots together; equal neighbours are one, and all centre is `CENTRE`."""
+    """Join squares of shots; equal neighbours are merged, and only centre crops give `CENTRE`."""
     kept: list[ShotSquare] = []
     for shot in shots:
         if not kept or kept[-1].square != shot.square:
@@ -69,11 +69,11 @@ def plan_of(shots: Iterable[ShotSquare]) -> CropPlan:
 
 
 def joined_plans(parts: Sequence[tuple[int, Sequence[CropPlan]]]) -> tuple[CropPlan, ...]:
-    """Put the plans of pieces of a clip together; a piece with fewer shows its first one again.
+    """Join the plans of chunks of a clip; a chunk with fewer plans repeats its first one.
 
     Args:
-        parts: The analysis frame at which each piece begins, in order of time, and its plans, at
-            least one, the best one first.
+        parts: First analysis frame and plans of each chunk, in order of time; at least one plan
+            each, the best one first.
     """
     ends = [first_frame for first_frame, _ in parts[1:]]
     found = []
@@ -93,20 +93,20 @@ def joined_plans(parts: Sequence[tuple[int, Sequence[CropPlan]]]) -> tuple[CropP
 
 
 CROP_RULES = ("auto", "centre", "multi")
-"""Names of the ways to choose a square; the fourth way is to state it as "x,y,s"."""
+"""Crop rules by name; a fourth rule is a square given as "x,y,s"."""
 
 LEAST_SIDE = 0.1
-"""Smallest square that may be stated, as a share of the short side: it is scaled up ninefold."""
+"""Side of the smallest square allowed, relative to the short side; scaled up ninefold."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatedSquare:
-    """A square as users state it, whatever the size of the picture.
+    """Square given by the user, relative to the size of the frame.
 
     Attributes:
-        x: Its centre, as a share of the picture's width.
-        y: Its centre, as a share of the picture's height.
-        side: As a share of the picture's short side.
+        x: Centre, relative to the width.
+        y: Centre, relative to the height.
+        side: Side, relative to the short side of the frame.
     """
 
     x: float
@@ -114,7 +114,7 @@ class StatedSquare:
     side: float
 
     def within(self, width_px: int, height_px: int) -> Square:
-        """Return the square of an analysis picture that comes nearest to it."""
+        """Nearest square of an analysis frame."""
         side_px = round(self.side * min(width_px, height_px))
         left_px, top_px = (
             min(max(round(share * length_px - side_px / 2), 0), length_px - side_px)
@@ -124,10 +124,10 @@ class StatedSquare:
 
 
 def stated_square(crop: str) -> StatedSquare | None:
-    """Read where to look; None is one of the `CROP_RULES`.
+    """Read a crop rule; None for one of the `CROP_RULES`, else its square.
 
     Raises:
-        ValueError: It is neither a rule nor a square.
+        ValueError: The text is neither a rule nor a square.
     """
     if crop in CROP_RULES:
         return None
@@ -144,7 +144,7 @@ def stated_square(crop: str) -> StatedSquare | None:
 
 
 def centre_square(width_px: int, height_px: int) -> Square:
-    """Return the published centre crop of an analysis picture, rounded half to even as there."""
+    """Published centre crop of an analysis frame, rounded half to even as in the publication."""
     left_px, top_px = (
         round((length_px - FRAME_SIDE_PX) / 2) for length_px in (width_px, height_px)
     )

@@ -1,4 +1,4 @@
-"""Detection of a file's offset: what is decoded, in which order, and when it is enough."""
+"""Detection of a file's offset: decodes, analyzes chunk by chunk and ends in time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,10 +21,9 @@ from core.detection.schedule.chunks import (
     next_chunk,
     plan_chunks,
 )
-from core.detection.schedule.scope import Scope, choose_streams, scope_of
+from core.detection.schedule.scope import Scope, scope_of
 from core.errors import DetectionError
 from core.media.decoder import ClipDecoder
-from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.media.probe import probe
 from core.model.synchformer.dimensions import CROP_FRAMES, SEGMENT_FRAMES
 from core.progress import SILENT, Monitor, Progress, Unreported
@@ -41,97 +40,105 @@ def detect(
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
     features: VisualFeatures | None = None,
 ) -> Detection:
-    """Judge a file; it is only read.
-
-    Args:
-        path: The file.
-        engine: What answers.
-        config: The options.
-        monitor: Told about the progress and asked whether the work is still wanted.
-        on_evidence: Called with the evidence of each window as soon as there is some, in the order
-            of judgement.
-        features: Of the file's picture; frames count from the first picture.
+    """Probe a file and detect its offset: `detect_scope` of a path.
 
     Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: The clip is too short, the part asked for is not in it, or the engine cannot
-            do what the options ask for.
-        Cancelled: The work is no longer wanted.
+        MediaError: The file cannot be read, or has no video or audio.
+        DetectionError, Cancelled: As in `detect_scope`.
     """
-    budget = TimeBudget(config.budget_s)
-    if config.range_s > engine.max_range_s:
+    return detect_scope(scope_of(probe(path), config), engine, monitor, on_evidence, features)
+
+
+def detect_scope(
+    scope: Scope,
+    engine: Engine,
+    monitor: Monitor = SILENT,
+    on_evidence: Callable[[OffsetEvidence], None] | None = None,
+    features: VisualFeatures | None = None,
+) -> Detection:
+    """Detect the offset of a probed file; the file is only read.
+
+    Args:
+        scope: File, streams, part and options.
+        engine: Turns the clip into evidence.
+        monitor: Receives the progress; may cancel.
+        on_evidence: Called with the evidence of each window once available, in the order of
+            analysis.
+        features: Visual features of the file, kept between detections; frames count from the first
+            frame of the video.
+
+    Raises:
+        MediaError: Video or audio cannot be decoded.
+        DetectionError: The clip is too short, or the range is larger than the engine's.
+        Cancelled: The monitor asked to stop.
+    """
+    budget = TimeBudget(scope.config.budget_s)
+    if scope.config.range_s > engine.max_range_s:
         raise DetectionError(
             f"The {engine.name} finds offsets up to {engine.max_range_s:g} s only; choose a range"
-            f" of at most {engine.max_range_s:g} s instead of {config.range_s:g} s."
+            f" of at most {engine.max_range_s:g} s instead of {scope.config.range_s:g} s."
         )
-    info = probe(path)
-    config = with_early_stop(config, engine, info.duration_s)
-    video, audio = choose_streams(info, config)
-    scope = scope_of(info, config)
+    config = with_early_stop(scope.config, engine, scope.info.duration_s)
+    scope = replace(scope, config=config)
     if features is None:
         # A single pass through one square meets no segment twice.
         is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
         features = temporary_features() if is_repeated else NOTHING_KEPT
-    seen = FromFirstFrame(features, video, audio)
+    seen = FromFirstFrame(features, scope.video, scope.audio)
     accumulator = EvidenceAccumulator(engine, config, on_evidence, seen)
-    course = _Course(info, video, audio, scope, config, accumulator, budget, engine.sees_square)
-    stop = course.run(monitor)
+    analysis = _Analysis(scope, accumulator, budget, engine.sees_square)
+    stop = analysis.run(monitor)
     opinion, second = accumulator.opinions()
     sync_map = accumulator.sync_map()
     estimate = clip_verdict(opinion.estimate, sync_map, config.tolerance)
     return Detection(
-        info=info,
+        info=scope.info,
         config=config,
         opinion=replace(opinion, estimate=estimate),
         second_opinion=second,
         evidence=accumulator.evidence(),
-        video_stream_index=video.index,
-        audio_stream_index=audio.index,
-        warnings=(*course.warnings, *accumulator.warnings()),
+        video_stream_index=scope.video.index,
+        audio_stream_index=scope.audio.index,
+        warnings=(*analysis.warnings, *accumulator.warnings()),
         elapsed_s=budget.elapsed_s,
         coverage=Coverage(accumulator.spans, stop),
         sync_map=sync_map,
-        crops=course.crops if engine.sees_square else (),
+        crops=analysis.crops if engine.sees_square else (),
     )
 
 
-class _Course:
-    """Judges a clip in one go, or stretch by stretch until that is enough.
+class _Analysis:
+    """Analysis of a clip as a whole, or chunk by chunk until the answer is good enough.
 
     Attributes:
-        warnings: Sentences about what was adjusted or could not be decoded.
+        warnings: Sentences about adjustments and decoding errors.
     """
 
     def __init__(
         self,
-        info: MediaInfo,
-        video: VideoStream,
-        audio: AudioStream,
         scope: Scope,
-        config: DetectionConfig,
         accumulator: EvidenceAccumulator,
         budget: TimeBudget,
         sees_square: bool,
     ) -> None:
-        self._info, self._video, self._audio = info, video, audio
-        self._scope, self._config = scope, config
+        self._scope, self._config = scope, scope.config
         self._accumulator, self._budget = accumulator, budget
-        self._is_planned = sees_square and config.crop != "centre"
+        self._is_planned = sees_square and scope.config.crop != "centre"
         self._plans: dict[int, tuple[CropPlan, ...]] = {}
         self.warnings: tuple[str, ...] = (scope.warning,) if scope.warning else ()
 
     @property
     def crops(self) -> tuple[CropPlan, ...]:
-        """Where an engine that sees a square looked, over all that was judged."""
+        """Crop plans over all analyzed chunks."""
         return joined_plans(sorted(self._plans.items()))
 
     def run(self, monitor: Monitor) -> Stop:
-        """Judge as much as the options ask for; return why that is all.
+        """Analyze as much as the options ask for; return the reason for the end.
 
         Raises:
-            MediaError: Picture or sound cannot be decoded.
+            MediaError: Video or audio cannot be decoded.
             DetectionError: There is too little of them.
-            Cancelled: The work is no longer wanted.
+            Cancelled: The monitor asked to stop.
         """
         stop = Stop.COMPLETE
         if self._config.is_anytime:
@@ -170,7 +177,7 @@ class _Course:
         plans: tuple[CropPlan, ...] = (CENTRE,)
         if self._is_planned:
             with self._decoder(chunk, monitor) as decoder:
-                # The pass is short beside the judgement of a stretch, whose progress is shown.
+                # The pass is short beside the analysis of the chunk, and that progress is shown.
                 shown = Unreported(monitor) if self._config.is_anytime else monitor
                 plans = plan_crops(decoder, n_expected, self._config, shown)
         self._plans[chunk.first_frame] = plans
@@ -179,28 +186,30 @@ class _Course:
             self.warnings = tuple(dict.fromkeys((*self.warnings, *decoder.warnings)))
         return estimate
 
-    def _decoder(self, chunk: Chunk, monitor: Monitor, n_margin_frames: int = 0) -> ClipDecoder:
+    def _decoder(self, chunk: Chunk, monitor: Monitor) -> ClipDecoder:
+        scope = self._scope
         return ClipDecoder(
-            self._info,
-            video_stream_index=self._video.index,
-            audio_stream_index=self._audio.index,
-            audio_shift_samples=self._scope.audio_shift_samples,
+            scope.info,
+            video_stream_index=scope.video.index,
+            audio_stream_index=scope.audio.index,
+            audio_shift_samples=scope.audio_shift_samples,
             first_frame=chunk.first_frame,
             n_frames=chunk.n_frames,
-            n_margin_frames=self._scope.n_margin_frames,
+            n_margin_frames=scope.n_margin_frames,
             monitor=monitor,
         )
 
     def _require_time(self) -> None:
+        path = self._scope.info.path
         if self._budget.is_over:
             raise DetectionError(
-                f"In {self._config.budget_s:g} s, nothing of {self._info.path.name} was found in"
-                " which picture and sound run together; allow more time or choose a part.",
-                path=self._info.path,
+                f"In {self._config.budget_s:g} s, no part of {path.name} with both picture and"
+                " sound was found; allow more time or choose a part.",
+                path=path,
             )
 
     def _require_evidence(self) -> None:
-        config, path, n_usable = self._config, self._info.path, self._accumulator.n_usable
+        config, path, n_usable = self._config, self._scope.info.path, self._accumulator.n_usable
         if config.window_start_s is not None and n_usable < CROP_FRAMES:
             raise DetectionError(
                 f"A window that starts at {config.window_start_s:g} s needs"
@@ -209,11 +218,11 @@ class _Course:
                 path=path,
             )
         if self._accumulator.is_empty:
-            what, choose = path.name, "a longer clip"
+            part, choose = path.name, "a longer clip"
             if config.is_region:
-                what, choose = f"The part of {path.name} that was chosen", "a longer part"
+                part, choose = f"The chosen part of {path.name}", "a longer part"
             raise DetectionError(
-                f"{what} has less than {SEGMENT_FRAMES / VIDEO_FPS:g} s in which picture and sound"
-                f" run together; choose {choose}.",
+                f"{part} has less than {SEGMENT_FRAMES / VIDEO_FPS:g} s with both picture and"
+                f" sound; choose {choose}.",
                 path=path,
             )

@@ -1,6 +1,6 @@
-"""What a model has to say about the offset of one window.
+"""Evidence of an engine about the offset of one window.
 
-Whatever a model is, the engine sees log-likelihoods over offsets that can be summed over windows.
+Evidence is a log-likelihood over offsets, and sums over windows.
 """
 
 import functools
@@ -14,16 +14,16 @@ from core.detection.windows import Window
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 
 AXIS_STEP_S = 0.01
-"""Step of the offset axis on which all evidence is expressed."""
+"""Step of the offset axis of all evidence, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowPosterior:
-    """The classifier's answer for one window.
+    """Class logits of one window.
 
     Attributes:
         window: The window.
-        audio_shift_s: Known shift that was applied to the audio beforehand, in seconds.
+        audio_shift_s: Shift applied to the audio beforehand, in seconds.
         logits: (21,) float32, over `core.model.synchformer.offset_classes.OFFSET_GRID_S`.
     """
 
@@ -41,11 +41,11 @@ class WindowPosterior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The classifier's answer about a window whose sound was shifted.
+    """Class logits of one window with shifted audio.
 
     Attributes:
-        audio_shift_s: By how much the sound was made early first, in seconds: the answer is about
-            the offset and this together.
+        audio_shift_s: Shift that made the audio early beforehand, in seconds; the classes are about
+            the sum of offset and shift.
         logits: (21,) float32, over `core.model.synchformer.offset_classes.OFFSET_GRID_S`.
     """
 
@@ -55,18 +55,18 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OffsetEvidence:
-    """How well each offset explains one window.
+    """Likelihood of each offset in one window.
 
     Attributes:
         window: The window.
         axis_s: (M,) offsets in seconds, evenly spaced, the same for all windows of a detection.
         log_likelihood: (M,) float32, natural logarithms, up to a constant.
-        resolution_s: Smallest half-width of an interval that evidence of this kind supports.
-        posterior: The class answer behind it, where the model has classes.
-        synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
-            whatever offset; None where the model does not say.
-        evaluations: The class answers at several shifts that it was fused from; reports leave them
-            out.
+        resolution_s: Smallest half-width of an interval supported by this kind of evidence.
+        posterior: Class logits, if the engine has classes.
+        synchronizability: Probability, 0..1, that audio and video belong together at any offset;
+            None if the engine does not give it.
+        evaluations: Class logits at several audio shifts, fused into the likelihood; not part of
+            reports.
     """
 
     window: Window
@@ -79,7 +79,7 @@ class OffsetEvidence:
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """(M,), summing to one: this window alone, every offset equally likely beforehand."""
+        """(M,) posterior of this window alone with a uniform prior, summing to one."""
         log_likelihood = self.log_likelihood.astype(np.float64)
         shifted = np.exp(log_likelihood - log_likelihood.max())
         probabilities: NDArray[np.float64] = shifted / shifted.sum()
@@ -88,7 +88,7 @@ class OffsetEvidence:
 
 @functools.lru_cache(maxsize=4)
 def offset_axis(range_s: float) -> NDArray[np.float64]:
-    """Return the (M,) offset axis from -range_s to +range_s; all windows share one, read-only."""
+    """(M,) offset axis from -range_s to +range_s; read-only, shared by all windows."""
     n_steps = round(range_s / AXIS_STEP_S)
     axis = np.arange(-n_steps, n_steps + 1, dtype=np.float64) * AXIS_STEP_S
     axis.flags.writeable = False
@@ -100,8 +100,8 @@ def evidence_from_classes(
 ) -> OffsetEvidence:
     """Turn class logits into evidence on the fine axis from -range_s to +range_s.
 
-    A class stands for all offsets up to half a step away, and probability passes linearly from one
-    class centre to the next. One pass over a window cannot resolve more than its class, hence the
+    A class covers all offsets up to half a step away, and probability is interpolated linearly
+    between class centres. One pass over a window resolves no more than a class, hence the
     resolution of half a step.
     """
     axis = offset_axis(range_s)
@@ -118,12 +118,12 @@ def evidence_from_classes(
 def joined(
     evidence: Sequence[OffsetEvidence], second: Sequence[OffsetEvidence], weight: float
 ) -> list[OffsetEvidence]:
-    """Let a second opinion have its say in the evidence of each window.
+    """Add the weighted evidence of a second opinion to each window.
 
     Args:
-        evidence: Of the opinion that answers.
-        second: Of the other one, on the same axis; windows that it lacks stay as they are.
-        weight: Its log-likelihood counts so much.
+        evidence: Evidence of the engine.
+        second: Evidence of the second opinion, on the same axis; other windows stay unchanged.
+        weight: Factor of its log-likelihood.
     """
     by_window = {item.window.first_frame: item for item in second}
     found = []
@@ -138,14 +138,14 @@ def joined(
 
 
 def moved(evidence: OffsetEvidence, bias_s: float) -> OffsetEvidence:
-    """Take a known bias off: what was said about an offset is said about one `bias_s` below it."""
+    """Subtract a known bias: shift the likelihood by `bias_s` towards smaller offsets."""
     axis = evidence.axis_s
     log_likelihood = np.interp(axis + bias_s, axis, evidence.log_likelihood).astype(np.float32)
     return _changed(evidence, log_likelihood)
 
 
 def _changed(item: OffsetEvidence, log_likelihood: NDArray[np.float32]) -> OffsetEvidence:
-    """Replace the likelihood, and let the classes, where there are some, follow it."""
+    """Replace the likelihood and update the class logits, if any."""
     posterior = item.posterior
     if posterior is not None:
         after = _class_logits(item.axis_s, log_likelihood)
@@ -157,7 +157,7 @@ def _changed(item: OffsetEvidence, log_likelihood: NDArray[np.float32]) -> Offse
 def _class_logits(
     axis: NDArray[np.float64], log_likelihood: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return (21,): the logarithm of the likelihood near each class; 0 where the axis has none."""
+    """(21,) logarithm of the likelihood near each class; 0 for classes outside the axis."""
     distance = np.abs(axis - OFFSET_GRID_S.astype(np.float64)[:, None])
     logits = np.zeros(len(OFFSET_GRID_S), np.float32)
     for number, near in enumerate(distance <= STEP_S / 2 + AXIS_STEP_S / 10):

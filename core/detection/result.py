@@ -1,4 +1,4 @@
-"""What a detection returns."""
+"""Result of a detection."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ from core.timing import TimeSpan
 
 
 class Verdict(StrEnum):
-    """The answer against a tolerance."""
+    """Estimate compared with a tolerance."""
 
     IN_SYNC = "in sync"
     OUT_OF_SYNC = "out of sync"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verdict is "cannot tell"; NONE with every other verdict."""
+    """Reason for the verdict "cannot tell"; NONE with every other verdict."""
 
     NONE = ""
     NO_MOTION = "no motion"
@@ -34,22 +34,21 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OffsetEstimate:
-    """One answer for the whole clip.
+    """Estimate of the offset of a whole clip.
 
     Attributes:
-        offset_s: Most probable offset in seconds; positive means that the audio is early.
-        interval_s: Borders of the interval that holds the offset with probability `level`.
-        level: That probability.
-        confidence: Probability, 0..1, that the truth lies near `offset_s`: that of the offsets
-            around it, or where the engine has a rule for it, what that rule makes of them and of
-            the second opinion.
-        verdict: Against the tolerance asked for, derived from the interval.
-        reason: Why nothing can be told, if so.
-        windows_used: Number of windows that contributed.
-        synchronizability: Probability, 0..1, that what is heard belongs to what is seen, at
-            whatever offset: the mean over the windows; None where the model does not say.
-        least_margin_s: More windows like these would not make the interval reach less far from
-            `offset_s`.
+        offset_s: Most probable offset in seconds; positive if the audio is early.
+        interval_s: Lower and upper end of the interval, in seconds; holds the true offset with
+            probability `level`.
+        level: Probability of the interval.
+        confidence: Probability, 0..1, of a true offset near `offset_s`: posterior mass around it,
+            or the result of the engine's confidence rule, which includes the second opinion.
+        verdict: Result of comparing the interval with the tolerance.
+        reason: Reason for the verdict "cannot tell".
+        windows_used: Number of windows with evidence.
+        synchronizability: Probability, 0..1, that audio and video belong together at any offset:
+            mean over the windows; None if the engine does not give it.
+        least_margin_s: Smallest half-width the interval can reach with more windows of this kind.
     """
 
     offset_s: float
@@ -64,12 +63,12 @@ class OffsetEstimate:
 
     @property
     def is_confident(self) -> bool:
-        """Whether the offset may be relied on, whatever the tolerance says about it."""
+        """Whether the offset is reliable, independent of the tolerance."""
         return self.reason in (Reason.NONE, Reason.TOO_COARSE)
 
 
 class Stop(StrEnum):
-    """Why no more of a clip was judged."""
+    """Reason for the end of an analysis."""
 
     COMPLETE = "complete"
     PRECISE = "precise enough"
@@ -78,11 +77,11 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of a clip was judged.
+    """Analyzed part of a clip.
 
     Attributes:
-        spans: Clip time within windows, in order of time, without overlap.
-        stop: COMPLETE if that is all there was to judge.
+        spans: Clip time covered by windows, in order of time, without overlap.
+        stop: Reason for the end; COMPLETE if nothing was left.
     """
 
     spans: tuple[TimeSpan, ...]
@@ -95,7 +94,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """An estimate and who gave it."""
+    """Estimate of an engine."""
 
     engine_name: str
     engine_id: str
@@ -104,21 +103,21 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """A judged clip.
+    """Result of the analysis of a clip.
 
     Attributes:
         info: The file.
-        config: The options used.
-        opinion: The answer.
-        second_opinion: What the classical estimate says, unless it is the answer itself.
-        evidence: Window by window, in order of time, from the engine that gave the answer.
-        video_stream_index: Stream of the container that was judged.
-        audio_stream_index: Likewise.
-        warnings: Sentences about what was adjusted or limits the answer.
-        elapsed_s: Time that it took.
-        coverage: How much of what was asked for was judged.
-        sync_map: What the offset does over time; None where nothing stands out.
-        crops: Where the engine looked, one plan for each way; none if it saw the whole picture.
+        config: Options of the detection.
+        opinion: Estimate of the engine.
+        second_opinion: Classical estimate; None if `opinion` is the classical estimate.
+        evidence: Evidence of the engine for each window, in order of time.
+        video_stream_index: Index of the analyzed video stream in the container.
+        audio_stream_index: Index of the analyzed audio stream in the container.
+        warnings: Sentences about adjustments and limits of the answer.
+        elapsed_s: Duration of the detection, in seconds.
+        coverage: Analyzed part of the clip.
+        sync_map: Offset over time; None if the evidence supports no map.
+        crops: Crop plans of the engine, at least one; empty if it analyzes whole frames.
     """
 
     info: MediaInfo
@@ -140,7 +139,7 @@ class Detection:
 
     @property
     def changing_map(self) -> SyncMap | None:
-        """The sync map if the offset drifts or jumps, so that no single offset is the answer."""
+        """Sync map of an offset that drifts or jumps; None if a single offset is the answer."""
         found = self.sync_map
         if found is None or found.kind is MapKind.CONSTANT:
             return None

@@ -1,12 +1,17 @@
-"""A detection as JSON and back, without loss."""
+"""A detection as JSON and back, without loss.
+
+Dataclasses are converted by msgspec. Written by hand are only the parts whose JSON differs from
+them: opinions and spans are flat, likelihoods are base64 or follow from class logits.
+"""
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,35 +24,27 @@ from core.detection.evidence import (
     evidence_from_classes,
     offset_axis,
 )
-from core.detection.result import (
-    Coverage,
-    Detection,
-    OffsetEstimate,
-    Opinion,
-    Reason,
-    Stop,
-    Verdict,
-)
-from core.detection.sync_map import DriftCause, MapKind, Piece, SyncMap
+from core.detection.result import Coverage, Detection, OffsetEstimate, Opinion, Stop
+from core.detection.sync_map import SyncMap
 from core.detection.windows import Window
-from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
+from core.media.info import MediaInfo
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
-from core.timing import VIDEO_FPS, TimeSpan, Tolerance
+from core.timing import VIDEO_FPS, TimeSpan
 
 VERSION = 1
-"""Of the document; any change that a reader could stumble over raises it."""
+"""Version of the document; raised by any change that breaks a reader."""
+
+_T = TypeVar("_T")
 
 
 def detection_to_json(detection: Detection) -> dict[str, object]:
-    """Return a document of plain JSON values; seconds end in `_s`, audio early is positive."""
-    config = detection.config
+    """Document of plain JSON values; seconds end in `_s`, audio early is positive."""
+    config, second = detection.config, detection.second_opinion
     has_classes = any(item.posterior for item in detection.evidence)
     document: dict[str, object] = {
         "version": VERSION,
         **_opinion_to_json(detection.opinion),
-        "second_opinion": (
-            _opinion_to_json(detection.second_opinion) if detection.second_opinion else None
-        ),
+        "second_opinion": _opinion_to_json(second) if second else None,
         "warnings": list(detection.warnings),
         "elapsed_s": detection.elapsed_s,
         "coverage": {
@@ -56,10 +53,10 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
         },
         "sync_map": _map_to_json(detection.sync_map) if detection.sync_map else None,
         "crops": [crop_to_json(plan) for plan in detection.crops],
-        "file": _info_to_json(detection.info),
+        "file": _plain(detection.info),
         "video_stream_index": detection.video_stream_index,
         "audio_stream_index": detection.audio_stream_index,
-        "config": asdict(config),
+        "config": _plain(config),
         "offset_grid_s": [round(float(x), 1) for x in OFFSET_GRID_S] if has_classes else [],
         "offset_axis": _axis_to_json(detection.evidence[0].axis_s),
         "windows": [_evidence_to_json(item) for item in detection.evidence],
@@ -70,10 +67,10 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
 
 
 def detection_from_json(data: Mapping[str, Any]) -> Detection:
-    """Return the detection that a document describes.
+    """Read the document of a detection.
 
     Raises:
-        ValueError: The document is of another version or is incomplete.
+        ValueError: The document has another version, lacks a value or has a wrong one.
     """
     if data.get("version") != VERSION:
         raise ValueError(
@@ -82,9 +79,9 @@ def detection_from_json(data: Mapping[str, Any]) -> Detection:
         )
     try:
         config = _config_from_json(data["config"])
-        second = data["second_opinion"]
+        second, sync_map = data["second_opinion"], data.get("sync_map")
         return Detection(
-            info=_info_from_json(data["file"]),
+            info=_convert(data["file"], MediaInfo),
             config=config,
             opinion=_opinion_from_json(data),
             second_opinion=_opinion_from_json(second) if second else None,
@@ -97,93 +94,49 @@ def detection_from_json(data: Mapping[str, Any]) -> Detection:
                 tuple(TimeSpan(*span) for span in data["coverage"]["spans_s"]),
                 Stop(data["coverage"]["stop"]),
             ),
-            sync_map=_map_from_json(data["sync_map"]) if data.get("sync_map") else None,
+            sync_map=_map_from_json(sync_map) if sync_map else None,
             crops=tuple(crop_from_json(shots) for shots in data["crops"]),
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"the detection report is incomplete: {error}") from error
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise ValueError(f"the detection report is incomplete or damaged: {error}") from error
+
+
+def _plain(value: object) -> dict[str, Any]:
+    """Convert a dataclass to JSON values; paths and fractions ("30000/1001") become text."""
+    plain: dict[str, Any] = msgspec.to_builtins(value, enc_hook=_plain_value)
+    return plain
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, float):
+        return float(value)  # NumPy's, which msgspec does not know.
+    if isinstance(value, Path | Fraction):
+        return str(value)
+    raise NotImplementedError(f"no JSON for {type(value)}")
+
+
+def _convert(data: object, kind: type[_T]) -> _T:
+    """Convert JSON values back to a dataclass; unknown keys are ignored."""
+    return msgspec.convert(data, kind, dec_hook=lambda hint, text: hint(text))
 
 
 def _opinion_to_json(opinion: Opinion) -> dict[str, object]:
-    estimate = opinion.estimate
-    return {
-        "offset_s": estimate.offset_s,
-        "interval_s": list(estimate.interval_s),
-        "level": estimate.level,
-        "confidence": estimate.confidence,
-        "verdict": estimate.verdict.value,
-        "reason": estimate.reason.value,
-        "windows_used": estimate.windows_used,
-        "least_margin_s": estimate.least_margin_s,
-        "synchronizability": estimate.synchronizability,
-        "model": opinion.engine_name,
-        "model_id": opinion.engine_id,
-    }
+    names = {"model": opinion.engine_name, "model_id": opinion.engine_id}
+    return {**_plain(opinion.estimate), **names}
 
 
 def _opinion_from_json(data: Mapping[str, Any]) -> Opinion:
-    low, high = data["interval_s"]
-    estimate = OffsetEstimate(
-        offset_s=data["offset_s"],
-        interval_s=(low, high),
-        level=data["level"],
-        confidence=data["confidence"],
-        verdict=Verdict(data["verdict"]),
-        reason=Reason(data["reason"]),
-        windows_used=data["windows_used"],
-        least_margin_s=data["least_margin_s"],
-        synchronizability=data.get("synchronizability"),
-    )
-    return Opinion(data["model"], data["model_id"], estimate)
+    return Opinion(data["model"], data["model_id"], _convert(data, OffsetEstimate))
 
 
 def _map_to_json(sync_map: SyncMap) -> dict[str, object]:
-    return {
-        "kind": sync_map.kind.value,
-        "confidence": sync_map.confidence,
-        "drift_ppm": sync_map.drift_ppm,
-        "drift_interval_ppm": list(sync_map.drift_interval_ppm),
-        "cause": sync_map.cause.value,
-        "pieces": [
-            {
-                "start_s": piece.span.start_s,
-                "end_s": piece.span.end_s,
-                "start_offset_s": piece.start_offset_s,
-                "end_offset_s": piece.end_offset_s,
-                "start_interval_s": list(piece.start_interval_s),
-                "end_interval_s": list(piece.end_interval_s),
-                "start_margin_s": piece.start_margin_s,
-            }
-            for piece in sync_map.pieces
-        ],
-    }
+    document = _plain(sync_map)
+    document["pieces"] = [{**piece.pop("span"), **piece} for piece in document["pieces"]]
+    return document
 
 
 def _map_from_json(data: Mapping[str, Any]) -> SyncMap:
-    low, high = data["drift_interval_ppm"]
-    return SyncMap(
-        kind=MapKind(data["kind"]),
-        pieces=tuple(_piece_from_json(piece) for piece in data["pieces"]),
-        confidence=data["confidence"],
-        drift_ppm=data["drift_ppm"],
-        drift_interval_ppm=(low, high),
-        cause=DriftCause(data["cause"]),
-    )
-
-
-def _piece_from_json(data: Mapping[str, Any]) -> Piece:
-    (start_low, start_high), (end_low, end_high) = (
-        data["start_interval_s"],
-        data["end_interval_s"],
-    )
-    return Piece(
-        span=TimeSpan(data["start_s"], data["end_s"]),
-        start_offset_s=data["start_offset_s"],
-        end_offset_s=data["end_offset_s"],
-        start_interval_s=(start_low, start_high),
-        end_interval_s=(end_low, end_high),
-        start_margin_s=data["start_margin_s"],
-    )
+    return _convert({**data, "pieces": [{**one, "span": one} for one in data["pieces"]]}, SyncMap)
 
 
 def _config_from_json(data: Mapping[str, Any]) -> DetectionConfig:
@@ -191,7 +144,7 @@ def _config_from_json(data: Mapping[str, Any]) -> DetectionConfig:
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise ValueError(f"unknown options {', '.join(unknown)}; known are {', '.join(known)}")
-    return DetectionConfig(**{**data, "tolerance": Tolerance(**data["tolerance"])})
+    return _convert(data, DetectionConfig)
 
 
 def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
@@ -216,7 +169,7 @@ def _evidence_to_json(item: OffsetEvidence) -> dict[str, object]:
 
 
 def _follows_from_classes(item: OffsetEvidence) -> bool:
-    """Tell whether the likelihood is that of the class logits and need not be written."""
+    """Whether the likelihood can be computed from the class logits, so it is not written."""
     if item.posterior is None:
         return False
     made = evidence_from_classes(item.posterior, float(item.axis_s[-1]))
@@ -224,7 +177,7 @@ def _follows_from_classes(item: OffsetEvidence) -> bool:
 
 
 def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
-    """Describe the offsets that the likelihoods of all windows are over."""
+    """Offset axis shared by the likelihoods of all windows."""
     return {
         "start_s": round(float(axis_s[0]), 6),
         "step_s": AXIS_STEP_S,
@@ -233,7 +186,7 @@ def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
 
 
 def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:
-    window = Window(data["index"], data["first_frame"], data["n_segments"])
+    window = _convert(data, Window)
     posterior = None
     if "logits" in data:
         logits = np.array(data["logits"], np.float32)
@@ -253,49 +206,8 @@ def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> Off
     )
 
 
-def _info_to_json(info: MediaInfo) -> dict[str, object]:
-    plain = _plain({field.name: getattr(info, field.name) for field in fields(info)})
-    if not isinstance(plain, dict):
-        raise TypeError(f"expected a dictionary, got {type(plain)}")
-    return plain
-
-
-def _plain(value: object) -> object:
-    """Write paths and fractions ("30000/1001") as text, streams as dictionaries."""
-    if isinstance(value, Path | Fraction):
-        return str(value)
-    if isinstance(value, VideoStream | AudioStream | OtherStream):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _info_from_json(data: Mapping[str, Any]) -> MediaInfo:
-    return MediaInfo(
-        **{
-            **data,
-            "path": Path(data["path"]),
-            "videos": tuple(VideoStream(**_with_fractions(v)) for v in data["videos"]),
-            "audios": tuple(AudioStream(**_with_fractions(a)) for a in data["audios"]),
-            "others": tuple(OtherStream(**o) for o in data["others"]),
-        }
-    )
-
-
-def _with_fractions(stream: Mapping[str, Any]) -> dict[str, Any]:
-    rates = {
-        key: Fraction(stream[key])
-        for key in ("frame_rate", "time_base")
-        if stream.get(key) is not None
-    }
-    return {**stream, **rates}
-
-
 def crop_to_json(plan: CropPlan) -> list[object]:
-    """Write the squares of shots, null for the centre; an empty list is the centre all along."""
+    """Squares of the shots, null for the centre; an empty list is the centre throughout."""
     return [
         {
             "first_frame": shot.first_frame,
@@ -308,10 +220,10 @@ def crop_to_json(plan: CropPlan) -> list[object]:
 
 
 def crop_from_json(shots: Sequence[Mapping[str, Any]]) -> CropPlan:
-    """Return the plan that was written.
+    """Read the squares written by `crop_to_json`.
 
     Raises:
-        KeyError, TypeError: It is incomplete.
+        KeyError, TypeError: A value is missing or wrong.
     """
     return CropPlan(
         tuple(

@@ -1,4 +1,4 @@
-"""The offset over the time of a clip: constant, drifting or in pieces; found by `search`."""
+"""Sync map: the offset over the time of a clip, constant, drifting or jumping."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,11 +6,11 @@ from enum import StrEnum
 from core.timing import TimeSpan
 
 Interval = tuple[float, float]
-"""Lower and upper border."""
+"""Lower and upper end."""
 
 
 class MapKind(StrEnum):
-    """What the offset does over time."""
+    """Course of the offset over time."""
 
     CONSTANT = "constant"
     DRIFT = "drift"
@@ -18,7 +18,7 @@ class MapKind(StrEnum):
 
 
 class DriftCause(StrEnum):
-    """What usually makes sound drift at the rate that was found; NONE if nothing matches."""
+    """Usual cause of a drift rate; NONE if no known cause matches."""
 
     NONE = ""
     NTSC_AS_WHOLE = "29.97 fps taken for 30"
@@ -42,21 +42,21 @@ AUDIO_LENGTHS = {
     DriftCause.CD_AS_VIDEO: 44.1 / 48,
     DriftCause.VIDEO_AS_CD: 48 / 44.1,
 }
-"""How many times as long as the picture the sound lasts, by cause, where that is exact."""
+"""Length of the audio relative to the video, by cause, if exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the clip over which the offset changes evenly, or not at all.
+    """Part of the clip with a constant or linearly changing offset.
 
     Attributes:
-        span: Clip time that it covers.
-        start_offset_s: Offset at its start; positive means that the audio is early.
-        end_offset_s: Likewise at its end.
-        start_interval_s: Holds the offset at its start with the level asked for.
-        end_interval_s: Likewise at its end.
-        start_margin_s: So far its start may lie from `span.start_s`, either way, at the same level;
-            0 for the first piece.
+        span: Clip time.
+        start_offset_s: Offset at the start; positive if the audio is early.
+        end_offset_s: Offset at the end.
+        start_interval_s: Interval of the offset at the start.
+        end_interval_s: Interval of the offset at the end.
+        start_margin_s: Half-width of the interval of the start time around `span.start_s`; 0 for
+            the first piece.
     """
 
     span: TimeSpan
@@ -67,7 +67,7 @@ class Piece:
     start_margin_s: float = 0.0
 
     def offset_at(self, time_s: float) -> float:
-        """Return the offset at a moment of clip time; the line goes on beyond the span."""
+        """Offset at a moment of clip time; the line is extended beyond the span."""
         if self.start_offset_s == self.end_offset_s:
             return self.start_offset_s
         share = (time_s - self.span.start_s) / self.span.duration_s
@@ -76,22 +76,22 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class SyncMap:
-    """The offset over the whole clip.
+    """Offset over the whole clip.
 
-    Which correction follows: for a constant, a delay by the offset; for a drift, the sound made
-    `stretch` times as long and then delayed by `delay_s`; for jumps, each piece delayed by its own
-    offset.
+    The correction of a constant offset is a delay by the offset. The correction of a drift makes
+    the audio `stretch` times as long and then delays it by `delay_s`. For jumps, each piece is
+    delayed by its own offset.
 
     Attributes:
-        kind: What the offset does.
-        pieces: In order of time, without gaps; at least two for jumps, otherwise one. That of a
-            drift ends where the offset leaves the range of the detection.
-        drift_ppm: Change of the offset, in microseconds per second of clip time; 0 unless it
-            drifts. Positive means that the sound runs too fast.
-        drift_interval_ppm: Holds the drift with the level asked for.
-        cause: What usually makes such a drift.
-        confidence: Probability, 0..1, that the truth lies near the line, judged as that of any
-            answer; of several pieces the least.
+        kind: Course of the offset.
+        pieces: Pieces in order of time, without gaps; at least two for jumps, otherwise one. The
+            piece of a drift ends once the offset leaves the range of the detection.
+        drift_ppm: Change of the offset, in microseconds per second of clip time; 0 without drift.
+            Positive if the audio runs too fast.
+        drift_interval_ppm: Interval of the drift.
+        cause: Usual cause of the drift.
+        confidence: Probability, 0..1, of a true offset near the line, as in `OffsetEstimate`; the
+            smallest one of several pieces.
     """
 
     kind: MapKind
@@ -103,22 +103,22 @@ class SyncMap:
 
     @property
     def stretch(self) -> float:
-        """How many times as long the sound has to become: exactly so for the cause, if known.
+        """Factor by which the audio has to become longer; exact for a known cause.
 
-        An event seen at t is heard at t - offset(t), so sound that drifts by r lasts 1 - r times as
-        long as the picture.
+        An event seen at t is heard at t - offset(t), so with a drift of r the audio lasts 1 - r
+        times as long as the video.
         """
         return 1 / AUDIO_LENGTHS.get(self.cause, 1 - self.drift_ppm * 1e-6)
 
     @property
     def delay_s(self) -> float:
-        """The delay of the sound after `stretch` that puts it right in the middle of the clip."""
+        """Delay of the audio after `stretch`, correct in the middle of the clip."""
         middle_s = TimeSpan(self.pieces[0].span.start_s, self.pieces[-1].span.end_s).centre_s
         return middle_s - self.stretch * (middle_s - self.offset_at(middle_s))
 
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
-        """Clip time and offset at the start and end of each piece: the line to draw."""
+        """Clip time and offset at the start and end of each piece, for drawing."""
         return tuple(
             corner
             for piece in self.pieces
@@ -129,7 +129,7 @@ class SyncMap:
         )
 
     def offset_at(self, time_s: float) -> float:
-        """Return the offset at a moment of clip time, before and after the pieces too."""
+        """Offset at a moment of clip time, also before and after the pieces."""
         for piece in self.pieces[:-1]:
             if time_s < piece.span.end_s:
                 return piece.offset_at(time_s)

@@ -1,7 +1,7 @@
-"""Where segments and windows lie on the analysis clock.
+"""Segments and windows on the analysis clock.
 
 Frames are counted at 25 fps from the start of clip time. Segments start every 8 frames from one
-base, so that neighbouring windows share 13 of their 14 segments.
+base, so neighbouring windows share 13 of their 14 segments.
 """
 
 from collections import deque
@@ -22,21 +22,21 @@ from core.model.synchformer.dimensions import (
 from core.timing import VIDEO_FPS, TimeSpan
 
 Span = tuple[int, int]
-"""Analysis frames from the first to before the second."""
+"""First analysis frame, and the one after the last."""
 
 MAX_UNUSABLE = 0.1
-"""Largest share of a window that may lack picture or sound, as dropouts do."""
+"""Largest share of a window without video or audio, as in dropouts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Fourteen segments that are judged together.
+    """Fourteen segments analyzed together.
 
     Attributes:
         index: Position among the windows of a detection.
-        first_frame: Analysis frame at which the first segment starts.
-        n_segments: Segments with real content; fewer than 14 if the clip is shorter than a window,
-            in which case the rest is padding and the answer is less certain.
+        first_frame: First analysis frame of the first segment.
+        n_segments: Segments with content; fewer than 14 if the clip is shorter than a window. The
+            rest is padding, and the estimate is less certain.
     """
 
     index: int
@@ -49,25 +49,25 @@ class Window:
 
     @property
     def end_frame(self) -> int:
-        """First analysis frame behind the last real segment."""
+        """First analysis frame after the last segment with content."""
         return self.first_frame + SEGMENT_FRAMES + (self.n_segments - 1) * SEGMENT_HOP_FRAMES
 
     @property
     def span(self) -> TimeSpan:
-        """The clip time that the real segments cover."""
+        """Clip time of the segments with content."""
         return TimeSpan(self.first_frame / VIDEO_FPS, self.end_frame / VIDEO_FPS)
 
     @property
     def segment_starts(self) -> tuple[int, ...]:
-        """First analysis frame of each real segment."""
+        """First analysis frame of each segment with content."""
         return tuple(self.first_frame + SEGMENT_HOP_FRAMES * i for i in range(self.n_segments))
 
 
 def plan_windows(start_frame: int, n_frames: int, hop_segments: int = 1) -> tuple[Window, ...]:
     """Lay windows over a run of analysis frames.
 
-    The first window lies where the published evaluation puts it in a 5 s crop: two frames into the
-    run. Shorter runs are centred. The last window ends with the last whole segment.
+    The first window starts two frames into the run, as in the 5 s crop of the published evaluation.
+    Shorter runs are centred. The last window ends with the last whole segment.
 
     Args:
         start_frame: First usable analysis frame.
@@ -98,12 +98,12 @@ def plan_windows(start_frame: int, n_frames: int, hop_segments: int = 1) -> tupl
 
 
 class WindowSchedule:
-    """Lays the windows of `plan_windows` over a clip that arrives piece by piece.
+    """Lays the windows of `plan_windows` over a clip decoded piece by piece.
 
-    A frame is usable where the file has both picture and sound. Windows begin with the first usable
-    frame. One with more than a tenth of unusable frames, or ending in one, is left out. Where less
-    than 4.8 s is usable at the start of a run, it becomes a padded window of its own and a new
-    run begins with the next usable frame.
+    A frame is usable if the file has both video and audio there. Windows begin with the first
+    usable frame. A window with more than a tenth of unusable frames, or ending in one, is left out.
+    A run with less than 4.8 s usable at its start becomes a padded window of its own; a new run
+    begins with the next usable frame.
     """
 
     def __init__(self, hop_segments: int) -> None:
@@ -117,28 +117,28 @@ class WindowSchedule:
 
     @property
     def last_usable(self) -> int:
-        """The last usable frame so far, -1 while there is none."""
+        """Last usable frame so far, -1 if none."""
         return self._last_usable
 
     def still_needed(self, pending: Sequence[Window], end_frame: int) -> tuple[Span, Span]:
-        """Return two spans of frames; windows pending or yet to come lie within one of them.
+        """Two spans of frames; each window pending or yet to come lies within one of them.
 
-        They lie far apart after a long stretch without picture or sound, for the last window of a
+        The spans are far apart after a long gap without video or audio, since the last window of a
         run ends with its last usable frame.
 
         Args:
-            pending: Windows that are not judged yet.
-            end_frame: First analysis frame that has not come yet.
+            pending: Windows not analyzed yet.
+            end_frame: First analysis frame not decoded yet.
         """
         end = self._last_usable + 1
         oldest = min([end - CROP_FRAMES - SEGMENT_HOP_FRAMES, *(w.first_frame for w in pending)])
         return (oldest, end), (end_frame - CROP_FRAMES, end_frame)
 
     def extend(self, first_frame: int, usable: NDArray[np.bool_]) -> tuple[Window, ...]:
-        """Take note of the next frames; return the windows they completed.
+        """Add the next frames; return the windows completed by them.
 
         Args:
-            first_frame: Analysis frame number of the first of them.
+            first_frame: Number of the first of the analysis frames.
             usable: (T,) bool.
         """
         windows: list[Window] = []
@@ -157,7 +157,7 @@ class WindowSchedule:
         return tuple(windows)
 
     def finish(self) -> tuple[Window, ...]:
-        """Return the remaining windows; the last one of a run ends with its last whole segment."""
+        """Complete the clip; the last window of a run ends with its last whole segment."""
         windows = self._settle() if self._run_start is not None and self._base is None else []
         if self._base is not None:
             spare = self._last_usable + 1 - WINDOW_FRAMES - self._base
@@ -167,7 +167,7 @@ class WindowSchedule:
         return tuple(windows)
 
     def _settle(self) -> list[Window]:
-        """Decide where the windows of the run begin, now that 5 s or the end have been seen."""
+        """Fix the first window of the run after 5 s or at the end of the clip."""
         start = self._run_start
         if start is None:
             return []
@@ -186,7 +186,7 @@ class WindowSchedule:
         return [self._numbered(padded)]
 
     def _complete(self, frame: int) -> list[Window]:
-        """Return the window, if any, whose last frame this is."""
+        """Window ending with this frame, if any."""
         if self._base is None:
             return []
         n_hops, rest = divmod(frame + 1 - WINDOW_FRAMES - self._base, SEGMENT_HOP_FRAMES)

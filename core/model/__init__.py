@@ -1,4 +1,4 @@
-"""Synchformer and its checkpoints; knows nothing of media files.
+"""Networks, their inputs, checkpoints and installation; independent of media files.
 
 Letters used for shapes throughout the package: B batch, S segments, T time steps (frames or
 spectrogram columns), C channels, H height, W width, F frequency bands, N tokens, D width (768),

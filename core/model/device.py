@@ -1,4 +1,4 @@
-"""Where the networks run, how exactly they calculate, and how much they take at a time."""
+"""Device, precision and batch size of the networks."""
 
 import re
 
@@ -7,35 +7,35 @@ import torch
 from core.errors import SyncError
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
-"""What a user can ask for; a GPU under ROCm is called cuda, as PyTorch does."""
+"""Device names on offer; a GPU under ROCm is called cuda, as in PyTorch."""
 
 PRECISIONS = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-"""What a user can ask for besides "auto"."""
+"""Precision names on offer besides "auto"."""
 
 MAX_SEGMENTS = 28
-"""Segments in a call, however much memory there is: larger calls gain nothing."""
+"""Most segments in a call, regardless of memory: larger calls gain nothing."""
 
-# A visual segment takes 80 MB more in float32 on the CPU, by tests/benchmarks/model_speed.py; a
-# quarter is added for what an allocator cannot use.
+# Each visual segment takes 80 MB in float32 on the CPU (tests/benchmarks/model_speed.py). A quarter
+# is added for memory lost to the allocator.
 _SEGMENT_BYTES = 80_000_000 * 5 // 4
 
 
 class DeviceError(SyncError):
-    """The device or precision asked for does not exist here."""
+    """The requested device or precision is not available on this machine."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device that a user named, or the fastest one there is.
+    """Choose a device by name, or the fastest one available.
 
     Args:
-        name: One of `DEVICES`, with a number in the place of N.
+        name: One of `DEVICES`, N being the number of a GPU.
 
     Raises:
-        ValueError: No such name.
+        ValueError: The name is unknown.
         DeviceError: This machine, or this build of PyTorch, does not have the device.
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name, re.ASCII) is None:
@@ -48,9 +48,7 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type == "cuda":
         _check_cuda(device)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError(
-            "There is no Apple GPU that PyTorch can use here; choose the device cpu or auto."
-        )
+        raise DeviceError("PyTorch finds no Apple GPU here; choose the device cpu or auto.")
     return device
 
 
@@ -68,18 +66,18 @@ def _check_cuda(device: torch.device) -> None:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the type in which the towers calculate.
+    """Choose the data type of the towers.
 
-    "auto" is float32, except on CPUs that multiply bfloat16 natively: there bfloat16 takes half the
-    time, and tests/core/model/synchformer/test_precision.py shows that it gives the same answers.
+    "auto" is float32, except on CPUs with native bfloat16 multiplication. There bfloat16 takes half
+    the time and gives the same offsets (tests/core/model/synchformer/test_precision.py).
 
     Args:
         name: "auto" or one of `PRECISIONS`.
-        device: Where the towers run.
+        device: Device of the towers.
 
     Raises:
-        ValueError: No such name.
-        DeviceError: The device cannot reasonably calculate in this type.
+        ValueError: The name is unknown.
+        DeviceError: The device is unsuited to the type.
     """
     if name == "auto":
         return torch.bfloat16 if _is_native_bfloat16_cpu(device) else torch.float32
@@ -87,8 +85,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         raise ValueError(f"unknown precision {name!r}; known are auto, {', '.join(PRECISIONS)}")
     if name == "float16" and device.type == "cpu":
         raise DeviceError(
-            "float16 is for GPUs: a CPU converts every number to float32 and back, which is slower"
-            " and less exact than float32; choose float32, bfloat16 or auto."
+            "float16 is for GPUs: on a CPU it is slower and less exact than float32, because every"
+            " number is converted to float32 and back; choose float32, bfloat16 or auto."
         )
     return PRECISIONS[name]
 
@@ -101,9 +99,9 @@ def _is_native_bfloat16_cpu(device: torch.device) -> bool:
 
 
 def segments_per_batch(device: torch.device, dtype: torch.dtype) -> int:
-    """Return how many segments an encoder takes best at a time, from the memory now free.
+    """Batch size of the encoders in segments, derived from the free memory.
 
-    On a CPU that is one: larger calls do not fit its caches and take longer per segment.
+    1 on a CPU: larger calls do not fit its caches and take longer per segment.
     """
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
@@ -111,6 +109,6 @@ def segments_per_batch(device: torch.device, dtype: torch.dtype) -> int:
         free_bytes = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     else:
         return 1
-    # Half is left to others: the display, and whatever else runs on the GPU.
+    # Half is left to the display and other users of the GPU.
     segment_bytes = _SEGMENT_BYTES * dtype.itemsize // torch.float32.itemsize
     return max(1, min(MAX_SEGMENTS, free_bytes // 2 // segment_bytes))

@@ -1,6 +1,7 @@
-"""What decides which device and precision "auto" stands for, found out without torch.
+"""Fingerprint of the machine, made without torch: build of torch, CPU, GPUs, environment.
 
-`core.model.device` decides; here is what lets one tell that it may decide otherwise.
+`core.model.device` resolves "auto" to a device and a precision. While the fingerprint is the same,
+so is the resolution.
 """
 
 import os
@@ -15,22 +16,22 @@ _GPU_LIBRARIES = ("nvcuda.dll", "amdhip64.dll")
 _GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
-def machine_facts() -> str:
-    """Return a text that differs wherever "auto" may mean another device or precision.
+def machine_fingerprint() -> str:
+    """Fingerprint of everything that device and precision "auto" depend on.
 
-    It names the build of torch, the kind of CPU, the GPUs and the variables that hide them.
+    Names the build of torch, the CPU, the GPUs and the environment variables that hide GPUs.
     """
     try:
         torch_version = version("torch")
     except PackageNotFoundError:
-        # In a bundle, whose own version says which torch it has.
+        # In a bundle; its own version determines that of torch.
         torch_version = ""
     variables = [f"{name}={os.environ[name]}" for name in _GPU_VARIABLES if name in os.environ]
     return " ".join([torch_version, sys.platform, _cpu(), *_gpus(), *variables])
 
 
 def _cpu(described: Path = Path("/proc/cpuinfo")) -> str:
-    """Return which instructions for short numbers there are, or the model where none are listed."""
+    """List the bfloat16 instructions of the CPU, or its model if the system lists none."""
     try:
         with described.open(encoding="utf-8", errors="replace") as lines:
             flags = next((line for line in lines if line.startswith("flags")), "")
@@ -40,7 +41,7 @@ def _cpu(described: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def _gpus(devices: Path = Path("/dev")) -> list[str]:
-    """Return what the drivers of GPUs put on the system."""
+    """List device files and libraries installed by GPU drivers."""
     if sys.platform == "win32":
         folder = Path(os.environ.get("SYSTEMROOT", "C:/Windows"), "System32")
         return [name for name in _GPU_LIBRARIES if (folder / name).exists()]

@@ -1,4 +1,4 @@
-"""Fingerprints of large files."""
+"""Hashes of large files."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileHash:
-    """Fingerprints of one file as lower-case hexadecimal text.
+    """MD5 and SHA-256 of one file as lower-case hexadecimal text.
 
     Attributes:
-        md5: What publishers of checkpoints name; good against accidents only.
-        sha256: What this application records.
+        md5: MD5, as published with checkpoints; protects against accidents only.
+        sha256: SHA-256, as recorded by this application.
         n_bytes: Size of the file.
     """
 
@@ -25,7 +25,7 @@ class FileHash:
 
 
 def hash_file(path: Path, monitor: Monitor = SILENT) -> FileHash:
-    """Compute both fingerprints in one pass.
+    """Compute both hashes in one pass.
 
     Raises:
         OSError: The file cannot be read.

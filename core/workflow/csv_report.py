@@ -1,4 +1,4 @@
-"""The table of a folder check."""
+"""CSV report of a folder check."""
 
 import csv
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ COLUMNS = (
     "error",
 )
 CORRECTION_COLUMNS = ("correction", "corrected_file", "moved_s", "correction_notes")
-"""What comes after the others where clips were to be corrected."""
+"""Columns after the others if corrections were asked for."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -43,26 +43,25 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None:
     """Write one row per file; an existing table is replaced when the new one is complete.
 
-    Offsets follow `core.timing`: positive seconds mean that the audio is early. Where the offset
-    drifts or jumps, no single one is stated but those at both ends, and the rate of the drift or
-    the time and size of each jump, separated by blanks; a positive size makes the audio earlier.
-    Text that a spreadsheet would run as a formula is preceded by an apostrophe. Where clips were to
-    be corrected, `CORRECTION_COLUMNS` say what was done.
+    Offsets are in seconds and positive if the audio is early (`core.timing`). A drifting or jumping
+    offset is given at both ends, with the rate of the drift, or the time and size of each jump,
+    separated by blanks; a positive size makes the audio earlier. An apostrophe precedes text that
+    spreadsheets would run as a formula.
 
     Args:
-        results: The rows, in their order.
-        folder: What names are relative to.
-        target: The table.
+        results: Results in the order of the rows.
+        folder: Base of the file names.
+        target: Path of the report.
 
     Raises:
-        ExportError: The table cannot be written.
+        ExportError: The report cannot be written.
     """
     rows = tuple(results)
     is_corrected = any(result.correction for result in rows)
     try:
         with (
             complete_or_absent(target) as partial,
-            # Names that are not valid Unicode must not cost the table.
+            # File names may be invalid Unicode.
             partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out,
         ):
             writer = csv.writer(out)
@@ -77,10 +76,10 @@ def write_csv(results: Iterable[FileResult], folder: Path, target: Path) -> None
 
 
 def is_report(path: Path) -> bool:
-    """Tell whether a file is a table that `write_csv` has written.
+    """Whether a file is a report of `write_csv`.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     headers = [",".join(columns).encode() for columns in (COLUMNS, COLUMNS + CORRECTION_COLUMNS)]
     with path.open("rb") as file:
@@ -110,7 +109,7 @@ def _row(result: FileResult, folder: Path) -> tuple[str, ...]:
 
 
 def _correction_cells(correction: FileCorrection | None) -> tuple[str, ...]:
-    """Write what was done about a file."""
+    """Cells about the correction of a file."""
     if correction is None:
         return ("",) * len(CORRECTION_COLUMNS)
     moved_s = correction.moved_s
@@ -123,7 +122,7 @@ def _correction_cells(correction: FileCorrection | None) -> tuple[str, ...]:
 
 
 def _offset_cells(detection: Detection) -> tuple[str, ...]:
-    """Write offset, interval and confidence where one offset is the answer."""
+    """Offset, interval and confidence; empty unless a single offset is the answer."""
     estimate = detection.estimate
     if detection.changing_map or estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
         return ("",) * 4
@@ -132,7 +131,7 @@ def _offset_cells(detection: Detection) -> tuple[str, ...]:
 
 
 def _map_cells(detection: Detection) -> tuple[str, ...]:
-    """Write the kind of the sync map, if there is one, and how the offset changes."""
+    """Kind of the sync map, if there is one, and the course of the offset."""
     found = detection.changing_map
     if found is None:
         is_known = detection.sync_map is not None and detection.sync_map.kind is MapKind.CONSTANT

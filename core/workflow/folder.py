@@ -1,4 +1,4 @@
-"""Judging every clip of a folder with one loaded engine; a bad file never stops the run."""
+"""Detection of every clip of a folder with one loaded engine; a bad file never stops the run."""
 
 import logging
 import os
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.detection.cached_detector import CachedDetector
+from core.detection.config import DetectionConfig
 from core.detection.engines.base import Engine
 from core.detection.result import Detection
 from core.detection.schedule.budget import SubProgress
+from core.detection.schedule.scope import read_scope
 from core.errors import Cancelled, MediaError, SyncError
 from core.progress import SILENT, Monitor, Progress
 from core.workflow.folder_result import FileCorrection
@@ -23,19 +25,19 @@ CLIP_SUFFIXES = frozenset({
     ".webm", ".wmv",
 })
 # fmt: on
-"""Containers that hold moving pictures; sound files are not clips."""
+"""Containers of video; audio files are not clips."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileResult:
-    """What became of one file.
+    """Result of one file.
 
     Attributes:
         path: The file.
-        detection: The judged clip; None if it could not be judged.
-        error: Why not, as one sentence; empty otherwise.
-        is_earlier: Whether the answer was found earlier and kept.
-        correction: What was done about it; None if nothing was to be done.
+        detection: Its detection; None if it failed.
+        error: Cause of the failure, as one sentence; empty otherwise.
+        is_earlier: The detection comes from the cache.
+        correction: Its correction; None if none was asked for.
     """
 
     path: Path
@@ -48,14 +50,14 @@ class FileResult:
 def find_clips(folder: Path, recursive: bool, left_out: Path | None = None) -> tuple[Path, ...]:
     """List the clips of a folder by their suffix, sorted by path.
 
-    Hidden files and folders are left out: systems keep notes about clips there that bear the
-    clip's own name (`._clip.mov`). Links to folders are not followed. A sub-folder that cannot be
-    read is listed itself, so that it fails in sight instead of looking checked.
+    Hidden files and folders are left out: systems keep notes about clips there under the clip's
+    own name (`._clip.mov`). Links to folders are not followed. A sub-folder without read permission
+    is listed itself, so it fails in sight instead of looking checked.
 
     Args:
-        folder: Where to look.
-        recursive: Whether to look into sub-folders.
-        left_out: A sub-folder that is not looked into; there need not be one.
+        folder: Folder to search.
+        recursive: Search sub-folders as well.
+        left_out: Sub-folder to skip; need not exist.
 
     Raises:
         MediaError: The folder is missing or cannot be read, or there is no clip in it.
@@ -102,16 +104,18 @@ def check_clips(
     paths: Sequence[Path],
     open_engine: Callable[[], Engine],
     cached_detector: CachedDetector,
+    config: DetectionConfig,
     monitor: Monitor = SILENT,
 ) -> Iterator[FileResult]:
-    """Judge files one after the other, yielding each result as it is there.
+    """Detect the offsets of files one by one, yielding each result at once.
 
     Args:
         paths: The files.
-        open_engine: Called once, with the first file that has no earlier answer; what it raises
-            ends the run.
-        cached_detector: Has the options and the earlier answers, and keeps the new ones.
-        monitor: Told about the progress and asked whether the work is still wanted.
+        open_engine: Called once, for the first file without an earlier answer; its errors end the
+            run.
+        cached_detector: Recalls earlier answers and keeps new ones.
+        config: Options of the detections.
+        monitor: Receives the progress; may cancel.
 
     Raises:
         Cancelled: The monitor asked to stop.
@@ -122,24 +126,29 @@ def check_clips(
         part = SubProgress(monitor, index, len(paths), stage=stage)
         part.report(Progress(path.name, 0.0))
         monitor.check()
-        earlier = cached_detector.earlier(path)
+        earlier = cached_detector.earlier(path, config)
         if earlier is not None:
             yield FileResult(path, earlier, is_earlier=True)
             continue
         engine = engine or open_engine()
-        yield _check_clip(path, engine, cached_detector, part)
+        yield _check_clip(path, engine, cached_detector, config, part)
 
 
 def _check_clip(
-    path: Path, engine: Engine, cached_detector: CachedDetector, monitor: Monitor
+    path: Path,
+    engine: Engine,
+    cached_detector: CachedDetector,
+    config: DetectionConfig,
+    monitor: Monitor,
 ) -> FileResult:
     try:
-        return FileResult(path, cached_detector.detect(path, engine, monitor))
+        scope = read_scope(path, config)
+        return FileResult(path, cached_detector.detect(scope, engine, monitor))
     except Cancelled:
         raise
     except SyncError as error:
         log.info("%s: %s", path, error.message)
         return FileResult(path, None, error.message)
     except Exception as error:  # One file must not end the run over all the others.
-        log.exception("%s could not be judged", path)
-        return FileResult(path, None, f"{path} could not be judged: {error!r}; see the log.")
+        log.exception("%s could not be analyzed", path)
+        return FileResult(path, None, f"{path} could not be analyzed: {error!r}; see the log.")

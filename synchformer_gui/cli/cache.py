@@ -1,4 +1,4 @@
-"""`cache`: what is kept of the clips that were judged, so that nothing is worked out twice."""
+"""`cache`: answers and network features of analyzed clips, kept for later runs."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -14,16 +14,16 @@ _DEFAULTS = CacheLimits()
 
 
 def show_cache() -> int:
-    """Say what is kept, how large it is and may become, and where it lies."""
+    """Show contents, size, limits and folder of the cache."""
     cache = open_cache()
     used, limits = cache.usage(), cache.limits
-    for what, usage, n_mb in (
+    for title, usage, n_mb in (
         ("Answers", used.answers, limits.answers_mb),
-        ("Clips with features of a network", used.features, limits.features_mb),
+        ("Clips with network features", used.features, limits.features_mb),
     ):
         most = f"at most {size_text(n_mb * MEGABYTE)}" if n_mb else "none are kept"
-        typer.echo(f"{what}: {usage.n_items}, {size_text(usage.n_bytes)} ({most})")
-    typer.echo(f"They are kept in {cache.folder}")
+        typer.echo(f"{title}: {usage.n_items}, {size_text(usage.n_bytes)} ({most})")
+    typer.echo(f"Folder: {cache.folder}")
     return ExitCode.DONE
 
 
@@ -35,7 +35,7 @@ def limit_cache(
             metavar="MB",
             min=0,
             max=LARGEST_MB,
-            help=f"Of answers; 0 keeps none [{_DEFAULTS.answers_mb} at first].",
+            help=f"Limit for answers; 0 keeps none [default: {_DEFAULTS.answers_mb}].",
         ),
     ] = None,
     features_mb: Annotated[
@@ -45,11 +45,11 @@ def limit_cache(
             metavar="MB",
             min=0,
             max=LARGEST_MB,
-            help=f"Of what networks made of pictures [{_DEFAULTS.features_mb} at first].",
+            help=f"Limit for network features of clips [default: {_DEFAULTS.features_mb}].",
         ),
     ] = None,
 ) -> int:
-    """Say how much may be kept, in MB; what was not used for longest goes first."""
+    """Limit the size of the cache, in MB. The least recently used entries are deleted first."""
     limits = read_limits()
     if answers_mb is not None:
         limits = replace(limits, answers_mb=answers_mb)
@@ -61,7 +61,7 @@ def limit_cache(
 
 
 def clear_cache() -> int:
-    """Delete all that is kept; clips, models and settings stay."""
+    """Delete the contents of the cache. Clips, models and settings are kept."""
     cache = open_cache()
     used = cache.usage()
     cache.clear()

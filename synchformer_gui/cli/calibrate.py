@@ -1,4 +1,4 @@
-"""`calibrate`: measure a model on clips that are in sync, for all that it judges from then on."""
+"""`calibrate`: measure the bias and the margin of a model on clips in sync."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,35 +23,35 @@ from synchformer_gui.cli.terminal import watched
 def calibrate(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Where clips lie that are known to be in sync."),
+        typer.Argument(metavar="[FOLDER]", help="Folder of clips known to be in sync."),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into sub-folders as well.")
+        bool, typer.Option("--recursive", "-r", help="Include sub-folders.")
     ] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget what was measured.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Delete the calibration.")] = False,
     model: shared_options.ModelOption = shared_options.CHOICE.model,
     device: shared_options.DeviceOption = shared_options.CHOICE.device,
     precision: shared_options.PrecisionOption = shared_options.CHOICE.precision,
 ) -> int:
-    """Measure the constant bias of a model, and how wide its intervals have to be.
+    """Measure the constant bias of a model, and the necessary width of its intervals.
 
-    What was measured is used whenever this model answers, until --reset. A clip that is not in sync
-    spoils the measurement; twenty clips or more are good, five the least.
+    The calibration applies to all later answers of this model, until --reset. Clips that are not in
+    sync spoil it. Use twenty clips or more; five is the minimum.
     """
     if (folder is None) != reset:
         raise typer.BadParameter("give one of the two", param_hint=["FOLDER", "--reset"])
-    # The bare model is what is measured, whatever was measured of it before.
+    # The bare model is measured, without an earlier calibration.
     choice = EngineChoice(model, device, precision, calibrated=False)
     place = calibration_place(choice)
     if folder is None:
         was_there = forget_calibration(place.path)
-        typer.echo("The calibration is forgotten." if was_there else "There was no calibration.")
+        typer.echo("Calibration deleted." if was_there else "There was no calibration.")
         return ExitCode.DONE
     paths = find_clips(folder, recursive)
     if len(paths) < LEAST_CLIPS:
         raise DetectionError(
-            f"{folder} holds {len(paths)} video files only, and a calibration needs {LEAST_CLIPS}"
-            " or more clips in sync; add some."
+            f"{folder} holds only {len(paths)} video files; a calibration needs at least"
+            f" {LEAST_CLIPS} clips in sync, so add more."
         )
     with watched() as monitor:
         engine = shared_options.engine_for(choice, monitor)
@@ -65,7 +65,7 @@ def calibrate(
 
 
 def summary(calibration: UserCalibration) -> str:
-    """Say in a few words what was measured: "calibrated on 24 clips, bias +12 ms"."""
+    """Calibration in a few words: "calibrated on 24 clips, bias +12 ms"."""
     clips = "1 clip" if calibration.n_clips == 1 else f"{calibration.n_clips} clips"
     return f"calibrated on {clips}, bias {1000 * calibration.bias_s:+.0f} ms"
 
@@ -79,19 +79,19 @@ def _row(clip: ClipTrials, folder: Path) -> str:
 
 def _side(bias_s: float) -> str:
     if round(1000 * bias_s) == 0:
-        return "found in sync"
-    return f"found {abs(1000 * bias_s):.0f} ms {'early' if bias_s > 0 else 'late'}"
+        return "in sync"
+    return f"{abs(1000 * bias_s):.0f} ms {'early' if bias_s > 0 else 'late'}"
 
 
 def _answer_lines(name: str, found: UserCalibration) -> list[str]:
     lines = [
-        f"Measured on {found.n_clips} clips, taken off from now on: those in sync are"
-        f" {_side(found.bias_s)} by the {name} (± {1000 * found.bias_error_s:.0f} ms, standard"
-        " error).",
-        f"Its intervals reach at least {1000 * found.resolution_s:.0f} ms either way.",
+        f"Bias on {found.n_clips} clips: the {name} measures clips in sync as"
+        f" {_side(found.bias_s)} (± {1000 * found.bias_error_s:.0f} ms, standard error). Later"
+        " answers are corrected by it.",
+        f"Its intervals reach at least {1000 * found.resolution_s:.0f} ms to either side.",
     ]
     if found.n_clips < FEW_CLIPS:
         lines.append(
-            f"Note: {found.n_clips} clips are few; {FEW_CLIPS} or more make the bias more certain."
+            f"Note: {found.n_clips} clips are few; use {FEW_CLIPS} or more for a more certain bias."
         )
     return lines

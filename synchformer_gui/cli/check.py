@@ -1,4 +1,4 @@
-"""`check`: judge all clips of a folder, list what is wrong with which, and correct them."""
+"""`check`: detect the offsets of all clips of a folder, list and correct them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,22 +23,22 @@ from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.export_options import ExportOptions
 from synchformer_gui.cli.option_groups import grouped
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.engines import better_model_lines
+from synchformer_gui.wording.verdict import is_known_to_change, verdict_row
 
 _CORRECTED = {Outcome.WRITTEN, Outcome.WOULD_BE_WRITTEN, Outcome.ALREADY_THERE}
 
 
 @grouped
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clips are.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the clips.")],
     *,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into sub-folders as well.")
+        bool, typer.Option("--recursive", "-r", help="Search sub-folders, too.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="OUT.csv", help="Write a table with a row per file."),
+        typer.Option("--report", metavar="OUT.csv", help="Write a table with one row per file."),
     ] = None,
     detection_options: DetectOptions,
     correct_to: check_export.CorrectToOption = None,
@@ -47,11 +47,10 @@ def check(
     export_options: ExportOptions,
     dry_run: check_export.DryRunOption = False,
 ) -> int:
-    """Judge every video file of a folder; with --correct-to, write corrected copies as well.
+    """Detect the offset of every video file of a folder; --correct-to writes corrected copies.
 
-    Ends with 3 if a file failed, or its correction did, else 4 if a certificate could not be
-    written, else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else
-    0.
+    Exit code: 3 if a file or its correction failed, else 4 if a certificate could not be written,
+    else 1 if a file is out of sync and was not corrected, else 2 if one is uncertain, else 0.
     """
     detector = DetectCommand(
         detection_options.choice, detection_options.config(), detection_options.no_cache
@@ -79,14 +78,14 @@ check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFF
 def _check_places(
     folder: Path, report: Path | None, correct_to: Path | None, options: FolderExportOptions
 ) -> None:
-    """Check before any work that the folders and files named fit.
+    """Check folders and files before any work.
 
     Raises:
-        typer.BadParameter: They do not.
+        typer.BadParameter: One of them cannot be used.
     """
     if folder.is_file():
         raise typer.BadParameter(
-            f"{folder} is a file; judge a single clip with: synchformer-gui detect {folder}",
+            f"{folder} is a file; for a single clip use: synchformer-gui detect {folder}",
             param_hint="FOLDER",
         )
     if report is not None:
@@ -102,12 +101,12 @@ def _check_places(
 def _detect_all(
     paths: Sequence[Path], folder: Path, detector: DetectCommand, exports: FolderExport | None
 ) -> list[FileResult]:
-    """Judge all clips, and correct each that has to be right after that."""
+    """Detect the offsets of all clips, each followed by its correction."""
     results: list[FileResult] = []
     with watched() as monitor:
         cached_detector = detector.cached_detector(monitor)
         open_engine = partial(shared_options.engine_for, detector.choice, monitor)
-        for result in check_clips(paths, open_engine, cached_detector, monitor):
+        for result in check_clips(paths, open_engine, cached_detector, detector.config, monitor):
             for line in (_row(result, folder), *_hint_lines(result)):
                 monitor.say(line)
             done = result
@@ -120,14 +119,14 @@ def _detect_all(
 
 
 def _closing_lines(results: list[FileResult]) -> list[str]:
-    """Say what was found in all, by whom, and on how much of it."""
+    """Summary of verdicts, corrections, engines, analyzed parts and cached answers."""
     lines = [_summary(results)]
     outcomes = Counter(result.correction.outcome for result in results if result.correction)
     if outcomes:
         parts = (f"{count} {outcome}" for outcome, count in outcomes.most_common())
         lines.append(f"Corrections: {', '.join(parts)}.")
     if names := {r.detection.opinion.engine_name for r in results if r.detection}:
-        lines.append(f"Judged by: {', '.join(sorted(names))}.")
+        lines.append(f"Engine: {', '.join(sorted(names))}.")
     lines += _coverage_lines(results)
     if n_earlier := sum(result.is_earlier for result in results):
         lines.append(f"{n_earlier} of {len(results)}: {shared_options.FROM_CACHE}")
@@ -135,29 +134,29 @@ def _closing_lines(results: list[FileResult]) -> list[str]:
 
 
 def _coverage_lines(results: Iterable[FileResult]) -> list[str]:
-    """Say if only a part of each file was asked for, and how many were not judged to the end."""
-    judged = [result.detection for result in results if result.detection]
+    """Lines about the chosen part, and the number of files analyzed in part."""
+    detections = [result.detection for result in results if result.detection]
     lines = []
-    if judged and judged[0].config.is_region:
-        start_s, end_s = judged[0].config.start_s, judged[0].config.end_s
+    if detections and detections[0].config.is_region:
+        start_s, end_s = detections[0].config.start_s, detections[0].config.end_s
         to = "to the end" if end_s is None else f"to {units.clock_text(end_s)}"
-        lines.append(f"Judged only the part from {units.clock_text(start_s)} {to}.")
-    stops = Counter(detection.coverage.stop for detection in judged)
+        lines.append(f"Analyzed only the part from {units.clock_text(start_s)} {to}.")
+    stops = Counter(detection.coverage.stop for detection in detections)
     for stop, why in (
-        (Stop.PRECISE, "that was enough (--until 0 judges everything)"),
-        (Stop.BUDGET, "the time for each was spent"),
+        (Stop.PRECISE, "the margin was narrow enough (--until 0 analyzes everything)"),
+        (Stop.BUDGET, "the time budget was spent"),
     ):
         if stops[stop]:
-            lines.append(f"{stops[stop]} of {len(judged)} judged in part only: {why}.")
+            lines.append(f"{stops[stop]} of {len(detections)} analyzed in part: {why}.")
     return lines
 
 
 def _offer_lines(results: Iterable[FileResult]) -> tuple[str, ...]:
-    """Say once when a published model would be the better judge of a file."""
+    """Offer of a published model, once, if it would be the better engine for a file."""
     offers = (
-        engine_wording.offer_lines(r.detection.opinion)
+        better_model_lines(r.detection.opinion)
         for r in results
-        if r.detection and not map_wording.is_known_to_change(r.detection)
+        if r.detection and not is_known_to_change(r.detection)
     )
     return next(filter(None, offers), ())
 
@@ -181,7 +180,7 @@ def _row(result: FileResult, folder: Path) -> str:
                 why = f"it {why.removeprefix(known)}"
         return f"{name}  failed: {why}"
     duration = units.duration_text(result.detection.info.duration_s)
-    return f"{name}  {duration}  {map_wording.verdict_row(result.detection)}"
+    return f"{name}  {duration}  {verdict_row(result.detection)}"
 
 
 def _hint_lines(result: FileResult) -> list[str]:

@@ -21,8 +21,7 @@ from core.workflow.folder import FileResult
 from core.workflow.folder_result import FileCorrection, Outcome
 from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.export_options import ExportOptions, problem_sentences
-from synchformer_gui.wording.export import exported_lines
-from synchformer_gui.wording.sync_map import retiming_text
+from synchformer_gui.wording.export import correction_text, exported_lines
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,7 @@ class FolderExport:
         if planned.plan is None:
             raise ExportError(planned.plan_problem, path=info.path)
         self._check_name(target)
-        moved = retiming_text(correction, planned.plan)
+        moved = correction_text(correction, planned.plan)
         moved_s = planned.plan.moved_s if correction.retiming is None else None
         if export.is_exported(planned, monitor):
             self._taken[target] = info.path

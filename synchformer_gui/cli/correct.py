@@ -22,8 +22,8 @@ from synchformer_gui.cli.detect import answer_lines
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code
 from synchformer_gui.cli.option_groups import changed_options, grouped
-from synchformer_gui.wording import sync_map as map_wording
 from synchformer_gui.wording.coverage import part_sentence
+from synchformer_gui.wording.export import correction_text
 
 OutputOption = Annotated[
     Path | None,
@@ -123,7 +123,7 @@ def _correct_as_detected(
     # An early check spares a detection whose result could not be written.
     likely = moved or (info.audios[0].index,)
     export_options.check_early(info, Correction(likely, Fraction(0), options.inexact), export)
-    detection = detector.detect(info.path)
+    detection = detector.detect(info)
     for line in answer_lines(detection):
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)
@@ -183,7 +183,7 @@ def _offer_sentence(
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
-        f"With --retime the audio would be {map_wording.retiming_text(correction)}, and encoded "
+        f"With --retime the audio would be {correction_text(correction)}, and encoded "
         f"again as {coding}; all else is copied."
     )
 

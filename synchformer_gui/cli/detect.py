@@ -1,4 +1,4 @@
-"""`detect`: judge one clip and say by how much its sound is early or late."""
+"""`detect`: measure the offset of one clip."""
 
 import json
 from collections.abc import Sequence
@@ -14,31 +14,38 @@ from core.detection.result import Detection, Verdict
 from core.detection.serialize import detection_to_json
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from synchformer_gui.cli import shared_options
-from synchformer_gui.cli.detect_options import DetectOptions, detect_clip, detect_streams
+from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
 from synchformer_gui.cli.option_groups import grouped
-from synchformer_gui.wording import coverage as coverage_wording
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.coverage import coverage_sentence
+from synchformer_gui.wording.engines import better_model_lines, engine_sentence
+from synchformer_gui.wording.verdict import (
+    answer_sentence,
+    belonging_sentence,
+    correction_sentence,
+    is_known_to_change,
+    margin_sentence,
+    second_opinion_sentence,
+    simulation_sentence,
+)
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
 PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="OUT.png", help="Draw how likely each offset is."),
+    typer.Option("--plot", metavar="OUT.png", help="Draw the probability of each offset."),
 ]
 TopOption = Annotated[
     int | None,
-    typer.Option("--top", metavar="K", min=1, help="List the K likeliest classes as well."),
+    typer.Option("--top", metavar="K", min=1, help="List the K most probable classes, too."),
 ]
 SimulateOption = Annotated[
     float,
     typer.Option(
         "--simulate-offset",
         metavar="S",
-        help="Make the audio early by S seconds first (late if negative), to try the model.",
+        help="Make the audio S seconds early (late if negative) before the analysis, for tests.",
     ),
 ]
 WindowStartOption = Annotated[
@@ -46,7 +53,7 @@ WindowStartOption = Annotated[
     typer.Option(
         "--window-start",
         metavar="S",
-        help="Judge only the 5 s that begin here, seconds; in float32 unless told otherwise.",
+        help="Analyze only the 5 s from here on, seconds; in float32 unless --precision is given.",
     ),
 ]
 
@@ -55,8 +62,8 @@ AudioStreamsOption = Annotated[
     typer.Option(
         "--audio-stream",
         metavar="N|all",
-        help="The audio stream meant, as numbered in the file, or all of them, one by one; the "
-        "first one if not given.",
+        help="Index of the audio stream in the file, or all for each of them; the first one if not "
+        "given.",
     ),
 ]
 
@@ -66,7 +73,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class RankedClass:
-    """One of the 21 classes, judged over the whole clip.
+    """One of the 21 classes, over the whole clip.
 
     Attributes:
         probability: Softmax of the logits.
@@ -93,9 +100,9 @@ def detect(
     simulate_offset_s: SimulateOption = shared_options.CONFIG.simulate_offset_s,
     window_start_s: WindowStartOption = shared_options.CONFIG.window_start_s,
 ) -> int:
-    """Say by how much the sound of a clip is early or late.
+    """Measure by how much the sound of a clip is early or late.
 
-    Ends with 0 if in sync, 1 if out of sync, 2 if it cannot tell, 3 if the file cannot be judged.
+    Exit code: 0 in sync, 1 out of sync, 2 cannot tell, 3 the file cannot be analyzed.
     """
     config = detection_options.config(
         _stream_index(audio_stream),
@@ -105,46 +112,40 @@ def detect(
     choice = detection_options.choice
     _check_plot(plot, clip, audio_stream)
     if window_start_s is not None:
-        # A single window is judged to compare its numbers with published ones.
+        # A single window serves to compare numbers with published ones.
         seen = "centre" if config.crop == shared_options.CONFIG.crop else config.crop
         config = replace(config, shift_step_s=0.0, crop=seen)
         exact = (
             "float32" if choice.precision == shared_options.CHOICE.precision else choice.precision
         )
         choice = replace(choice, precision=exact, legacy_alignment=False, calibrated=False)
-    needs_classes, no_cache = top is not None, detection_options.no_cache
+    command = DetectCommand(
+        choice, config, detection_options.no_cache, needs_classes=top is not None
+    )
     if audio_stream == ALL_STREAMS:
-        detections = detect_streams(
-            clip, choice, config, needs_classes=needs_classes, no_cache=no_cache
-        )
-        return _tell_streams(detections, top, as_json=as_json)
-    detection = detect_clip(clip, choice, config, needs_classes=needs_classes, no_cache=no_cache)
-    return _tell(detection, top, plot, as_json=as_json)
+        return _tell_streams(command.detect_streams(clip), top, as_json=as_json)
+    return _tell(command.detect_clip(clip), top, plot, as_json=as_json)
 
 
 def answer_lines(detection: Detection) -> list[str]:
-    """Return what a person reads about a judged clip, line by line."""
+    """Lines shown to users about a detection."""
     info, estimate = detection.info, detection.estimate
-    simulation = offset_wording.simulation_sentence(detection.config.simulate_offset_s)
+    simulation = simulation_sentence(detection.config.simulate_offset_s)
     rate = f", {units.rate_text(info.frame_rate)}" if info.frame_rate else ""
     lines = [
         f"{info.path} ({units.duration_text(info.duration_s)}{rate})",
-        map_wording.answer_sentence(detection),
+        answer_sentence(detection),
     ]
     if estimate.verdict is Verdict.OUT_OF_SYNC and not simulation:
-        lines.append(map_wording.correction_sentence(detection))
+        lines.append(correction_sentence(detection))
     lines += [
         simulation,
-        map_wording.margin_sentence(detection),
-        coverage_wording.coverage_sentence(detection),
-        offset_wording.belonging_sentence(estimate),
-        engine_wording.engine_sentence(detection.opinion),
-        *(
-            ()
-            if map_wording.is_known_to_change(detection)
-            else engine_wording.offer_lines(detection.opinion)
-        ),
-        map_wording.second_opinion_sentence(detection),
+        margin_sentence(detection),
+        coverage_sentence(detection),
+        belonging_sentence(estimate),
+        engine_sentence(detection.opinion),
+        *(() if is_known_to_change(detection) else better_model_lines(detection.opinion)),
+        second_opinion_sentence(detection),
         *(f"Note: {warning}" for warning in detection.warnings),
     ]
     return [line for line in lines if line]
@@ -154,8 +155,8 @@ def top_classes(detection: Detection, k: int) -> tuple[RankedClass, ...]:
     """Rank the offset classes of the whole clip, or of its one window.
 
     Args:
-        detection: The answer of a model with classes.
-        k: How many to list.
+        detection: Detection of an engine with classes.
+        k: Number of classes to list.
     """
     posteriors = [e.posterior for e in detection.evidence if e.posterior is not None]
     logits = np.stack([p.logits for p in posteriors]).sum(axis=0, dtype=np.float64)
@@ -171,7 +172,7 @@ def top_classes(detection: Detection, k: int) -> tuple[RankedClass, ...]:
 
 
 def class_line(ranked: RankedClass) -> str:
-    """Write a class as Synchformer's own example does: p, logit, seconds and class."""
+    """Line about a class as in Synchformer's own example: p, logit, seconds and class."""
     return (
         f'p={ranked.probability:.4f} ({ranked.logit:.4f}), "{ranked.offset_s:.2f}" '
         f"({ranked.class_index})"

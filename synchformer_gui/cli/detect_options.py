@@ -1,4 +1,4 @@
-"""What commands do to judge a clip: look for an earlier answer, else load an engine and ask it."""
+"""Options and steps of a detection shared by commands: recall an answer, or load an engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,25 +6,25 @@ from pathlib import Path
 
 import typer
 
+from core.detection.cache.file_identity import file_identity
 from core.detection.cached_detector import CachedDetector
 from core.detection.config import DetectionConfig
 from core.detection.engines.open import EngineChoice
 from core.detection.result import Detection
 from core.detection.schedule.budget import SubProgress
-from core.detection.schedule.scope import choose_streams, scope_of
+from core.detection.schedule.scope import Scope, read_scope, scope_of, stream_scopes
 from core.media.info import MediaInfo
-from core.media.probe import probe
 from core.model.store.catalog import CLASSICAL
 from core.progress import Monitor
 from core.workflow.export import Exported, copied_stream
 from synchformer_gui.cache_settings import open_cache
 from synchformer_gui.cli import scope_options, shared_options
-from synchformer_gui.cli.terminal import TerminalMonitor, watched
+from synchformer_gui.cli.terminal import watched
 
 
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
-    """How clips are judged, as the user wrote it."""
+    """Options of a detection, as typed by the user."""
 
     model: shared_options.ModelOption = shared_options.CHOICE.model
     device: shared_options.DeviceOption = shared_options.CHOICE.device
@@ -54,7 +54,7 @@ class DetectOptions:
         simulate_offset_s: float = shared_options.CONFIG.simulate_offset_s,
         window_start_s: float | None = None,
     ) -> DetectionConfig:
-        """Return how a clip is judged; the arguments are those of its config.
+        """Create the detection options; the arguments are fields of `DetectionConfig`.
 
         Raises:
             typer.BadParameter: A value is not allowed.
@@ -66,159 +66,105 @@ class DetectOptions:
             audio_stream_index=audio_stream_index,
             simulate_offset_s=simulate_offset_s,
             window_start_s=window_start_s,
-            extent=scope_options.Extent(self.start, self.end, self.until, self.budget),
+            scope=scope_options.ScopeOptions(self.start, self.end, self.until, self.budget),
             crop=self.crop,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class DetectCommand:
-    """Who answers, and how: the same for a clip and for what is made of it.
+    """Detection with one engine and one set of options, with progress on the terminal.
+
+    A note on stderr tells of answers from the cache.
 
     Attributes:
-        choice: What is to answer.
-        config: How clips are judged.
-        no_cache: Whether neither to look for earlier answers nor to keep these.
+        choice: The engine.
+        config: Options of the detection.
+        no_cache: Neither use earlier answers nor keep new ones.
+        needs_classes: The answer has to contain Synchformer's classes.
     """
 
     choice: EngineChoice
     config: DetectionConfig
     no_cache: bool = False
+    needs_classes: bool = False
 
     def check(self, info: MediaInfo) -> None:
-        """Check before any work that a clip, or a copy of it, could be judged.
+        """Check before any work that a clip, or a copy of it, can be analyzed.
 
         Raises:
             typer.BadParameter: No such device or precision.
             SyncError: There is no such model, device, stream or part.
         """
-        _check_clip(info, self.config)
+        scope_of(info, self.config)
         shared_options.check_machine(self.choice)
         with watched() as monitor:
             self.cached_detector(monitor)
 
     def cached_detector(self, monitor: Monitor) -> CachedDetector:
-        """Return what asks about clips and knows earlier answers.
+        """Create the cached detector of the engine.
 
         Raises:
             CheckpointError: There is no such model.
-            Cancelled: The work is no longer wanted.
+            Cancelled: The monitor asked to stop.
         """
-        return open_cache(is_wanted=not self.no_cache).cached_detector(
-            self.choice, self.config, monitor
-        )
+        return open_cache(is_wanted=not self.no_cache).cached_detector(self.choice, monitor)
 
-    def detect(self, clip: Path) -> Detection:
-        """Judge a clip; raises as the function of that name does."""
-        return detect_clip(clip, self.choice, self.config, no_cache=self.no_cache)
+    def detect_clip(self, clip: Path) -> Detection:
+        """Probe a clip and detect its offset; errors as in `detect`."""
+        (detection,) = self._detect((read_scope(clip, self.config),))
+        return detection
+
+    def detect_streams(self, clip: Path) -> tuple[Detection, ...]:
+        """Probe a clip and detect the offset of each audio stream; errors as in `detect`."""
+        return self._detect(stream_scopes(read_scope(clip, self.config)))
+
+    def detect(self, info: MediaInfo) -> Detection:
+        """Detect the offset of a clip probed just before.
+
+        Raises:
+            typer.BadParameter: No such device or precision, or the engine has no classes.
+            SyncError: The clip or the model cannot be used.
+            Cancelled: The user pressed Ctrl-C.
+        """
+        scope = replace(scope_of(info, self.config), identity=file_identity(info.path))
+        (detection,) = self._detect((scope,))
+        return detection
 
     def detect_again(self, exported: Exported) -> Detection:
-        """Judge the sound of a corrected file that was moved, the first if several were.
+        """Detect the offset of the first moved audio stream of a corrected file.
 
         Args:
-            exported: The file.
+            exported: The corrected file.
 
         Raises:
             SyncError: The file or the model cannot be used.
             Cancelled: The user pressed Ctrl-C.
         """
         config = replace(self.config, audio_stream_index=copied_stream(exported))
-        return detect_clip(exported.path, self.choice, config, no_cache=self.no_cache)
+        return replace(self, config=config).detect_clip(exported.path)
 
+    def _detect(self, scopes: Sequence[Scope]) -> tuple[Detection, ...]:
+        """Detect the offset of each audio stream of a clip, one scope each."""
+        self._check_classes()
+        with watched() as monitor:
+            cached_detector = self.cached_detector(monitor).sharing_features(len(scopes))
+            found = [cached_detector.earlier(scope.info.path, scope.config) for scope in scopes]
+            if n_earlier := sum(earlier is not None for earlier in found):
+                share = f"{n_earlier} of {len(found)}: " if n_earlier < len(found) else ""
+                monitor.say(f"{share}{shared_options.FROM_CACHE}", err=True)
+            if n_earlier == len(found):
+                return tuple(earlier for earlier in found if earlier)
+            engine = shared_options.engine_for(self.choice, monitor)
+            return tuple(
+                earlier
+                or cached_detector.detect(scope, engine, SubProgress(monitor, index, len(scopes)))
+                for index, (earlier, scope) in enumerate(zip(found, scopes, strict=True))
+            )
 
-def detect_clip(
-    clip: Path,
-    choice: EngineChoice,
-    config: DetectionConfig,
-    *,
-    needs_classes: bool = False,
-    no_cache: bool = False,
-) -> Detection:
-    """Load the engine and judge one clip, with progress on the terminal.
-
-    If that was done before and nothing has changed, the earlier answer is returned, and that it is
-    one is said on stderr.
-
-    Args:
-        clip: The media file.
-        choice: What is to answer.
-        config: How the clip is judged.
-        needs_classes: Whether the answer has to come in Synchformer's classes.
-        no_cache: Whether neither to look for an earlier answer nor to keep this one.
-
-    Raises:
-        typer.BadParameter: No such device or precision, or what would answer has no classes.
-        SyncError: The clip or the model cannot be used.
-        Cancelled: The user pressed Ctrl-C.
-    """
-    _check_clip(probe(clip), config)
-    _check_classes(choice, needs_classes=needs_classes)
-    with watched() as monitor:
-        cached_detector = open_cache(is_wanted=not no_cache).cached_detector(
-            choice, config, monitor
-        )
-        (detection,) = _answers(clip, choice, (cached_detector,), monitor)
-    return detection
-
-
-def detect_streams(
-    clip: Path,
-    choice: EngineChoice,
-    config: DetectionConfig,
-    *,
-    needs_classes: bool = False,
-    no_cache: bool = False,
-) -> tuple[Detection, ...]:
-    """Judge every audio stream of a clip against its picture; else as `detect_clip` does.
-
-    Args:
-        clip: The media file.
-        choice: What is to answer.
-        config: How each stream is judged; the one it names is ignored.
-        needs_classes: As in `detect_clip`.
-        no_cache: Likewise.
-
-    Raises:
-        typer.BadParameter, SyncError, Cancelled: As in `detect_clip`.
-    """
-    _check_clip(probe(clip), config)
-    _check_classes(choice, needs_classes=needs_classes)
-    with watched() as monitor:
-        cached_detector = open_cache(is_wanted=not no_cache).cached_detector(
-            choice, config, monitor
-        )
-        return _answers(clip, choice, cached_detector.per_stream(clip), monitor)
-
-
-def _answers(
-    clip: Path, choice: EngineChoice, inquiries: Sequence[CachedDetector], monitor: TerminalMonitor
-) -> tuple[Detection, ...]:
-    found = [cached_detector.earlier(clip) for cached_detector in inquiries]
-    if n_earlier := sum(earlier is not None for earlier in found):
-        share = f"{n_earlier} of {len(found)}: " if n_earlier < len(found) else ""
-        monitor.say(f"{share}{shared_options.FROM_CACHE}", err=True)
-    if n_earlier == len(found):
-        return tuple(earlier for earlier in found if earlier)
-    engine = shared_options.engine_for(choice, monitor)
-    return tuple(
-        earlier or cached_detector.detect(clip, engine, SubProgress(monitor, index, len(found)))
-        for index, (earlier, cached_detector) in enumerate(zip(found, inquiries, strict=True))
-    )
-
-
-def _check_clip(info: MediaInfo, config: DetectionConfig) -> None:
-    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
-
-    Raises:
-        SyncError: The clip cannot be judged so.
-    """
-    choose_streams(info, config)
-    scope_of(info, config)
-
-
-def _check_classes(choice: EngineChoice, *, needs_classes: bool) -> None:
-    if needs_classes and choice.model == CLASSICAL:
-        raise typer.BadParameter(
-            "the classical estimate has no classes to list; choose another model with --model",
-            param_hint="--top",
-        )
+    def _check_classes(self) -> None:
+        if self.needs_classes and self.choice.model == CLASSICAL:
+            raise typer.BadParameter(
+                "the classical estimate has no classes to list; choose another model with --model",
+                param_hint="--top",
+            )

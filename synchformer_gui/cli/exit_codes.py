@@ -1,4 +1,4 @@
-"""What the command line returns to whoever called it."""
+"""Exit codes of the command line."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -7,10 +7,10 @@ from core.detection.result import Verdict
 
 
 class ExitCode(IntEnum):
-    """The same for every command.
+    """Exit code of a command; the same for all commands.
 
-    PARTLY_DONE: the corrected file is complete, but its certificate could not be written, or it
-    could not be judged again.
+    PARTLY_DONE: the corrected file is complete, but its certificate could not be written, or the
+    file could not be analyzed again.
     """
 
     DONE = 0
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 def exit_code(verdict: Verdict) -> ExitCode:
-    """Return the code for one judged clip."""
+    """Exit code for the verdict on one clip."""
     match verdict:
         case Verdict.IN_SYNC:
             return ExitCode.DONE
@@ -34,9 +34,9 @@ def exit_code(verdict: Verdict) -> ExitCode:
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code for many clips: a failure outweighs "out of sync", that "cannot tell".
+    """Exit code for many clips: the most serious of their codes.
 
-    What is missing beside a complete file stands between a failure and "out of sync".
+    From most to least serious: failed, partly done, out of sync, cannot tell, done.
     """
     order = (
         ExitCode.FAILED,

@@ -21,9 +21,7 @@ from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.exit_codes import ExitCode, worst
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording.export import exported_lines
-from synchformer_gui.wording.sync_map import retiming_text
+from synchformer_gui.wording.export import correction_text, exported_lines, other_container_sentence
 
 TemplateOption = Annotated[
     str,
@@ -189,7 +187,7 @@ def export_file(
     """
     target = target_of(info, correction, options)
     if target.suffix != info.path.suffix and options.output is None:
-        typer.echo(offset_wording.other_container_sentence(info.path, target))
+        typer.echo(other_container_sentence(info.path, target))
     planned = export.preview(options.request(info, correction, target, options.layout))
     problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
     for sentence in planned.plan.notes if planned.plan is not None else ():
@@ -257,7 +255,7 @@ def _print_dry(planned: ExportPreview, problems: list[str]) -> ExitCode:
         typer.echo(f"Not possible: {sentence}")
     if planned.plan is None or problems:
         return ExitCode.FAILED
-    moved = retiming_text(planned.plan.correction, planned.plan)
+    moved = correction_text(planned.plan.correction, planned.plan)
     typer.echo(f"{planned.plan.target} would be written: audio {moved}.")
     typer.echo(planned.command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""The command line: from words to commands, and from whatever happens to an exit code."""
+"""The command line: all commands, and their errors as messages and exit codes."""
 
 import json
 import logging
@@ -37,14 +37,14 @@ def main(argv: Sequence[str]) -> int:
     """Run one command.
 
     Args:
-        argv: The words behind the program's name.
+        argv: Arguments without the name of the program.
 
     Returns:
         The exit code (`ExitCode`).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that lacks a sign shows a question mark instead of ending the program.
+            # A terminal that lacks a character shows a question mark instead of ending the program.
             stream.reconfigure(errors="replace")
     with log_to_file() as log_file:
         return _run(argv, log_file)
@@ -89,22 +89,22 @@ def _commands() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Find by how much the sound of a clip is early or late, and repair it losslessly. "
-        "Without a command the window opens: synchformer-gui [CLIP]",
+        help="Measure by how much the audio of a clip is early or late, and write a corrected "
+        "copy. Without a command, open the window: synchformer-gui [CLIP]",
     )
     app.callback()(_program)
     app.command("detect")(detect)
     app.command("correct")(correct)
     app.command("check")(check)
     app.command("calibrate")(calibrate)
-    models = typer.Typer(no_args_is_help=True, help="List, fetch, import, verify, remove models.")
+    models = typer.Typer(no_args_is_help=True, help="Manage models.")
     models.command("list")(list_models)
     models.command("download")(download_model)
     models.command("import")(import_model)
     models.command("verify")(verify_models)
     models.command("remove")(remove_model)
     app.add_typer(models, name="models")
-    cache = typer.Typer(no_args_is_help=True, help="Show, limit or clear what is kept of clips.")
+    cache = typer.Typer(no_args_is_help=True, help="Show, limit or clear the cache.")
     cache.command("show")(show_cache)
     cache.command("limit")(limit_cache)
     cache.command("clear")(clear_cache)
@@ -121,7 +121,7 @@ def _print_version(wanted: bool) -> None:
 def _program(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Hold the options of the program itself."""
+    """Options of the program itself."""

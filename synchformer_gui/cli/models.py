@@ -1,4 +1,4 @@
-"""`models`: the built-in and published networks, and what is installed on this computer."""
+"""`models`: list, download, import, verify and remove models."""
 
 import logging
 from pathlib import Path
@@ -16,23 +16,23 @@ from core.paths import models_dir
 from synchformer_gui.cli.calibrate import summary
 from synchformer_gui.cli.exit_codes import ExitCode
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording import engines as engine_wording
+from synchformer_gui.wording.engines import BEST_FOR, BUILTIN_DESCRIPTION, published_result
 
 log = logging.getLogger(__name__)
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A name or an id that `models list` shows.")
+    str, typer.Argument(metavar="NAME", help="A name or an id from `models list`.")
 ]
 
 
 def list_models() -> int:
-    """List the built-in and the published models and whatever is installed."""
+    """List the built-in model, the published models and all installed models."""
     store = ModelStore(models_dir())
     installed = {model.id: model for model in store.installed()}
     damaged = set(_folder_names(store)) - set(installed)
     rows = [
-        ("NAME", "ID", "INSTALLED", "WHAT IT IS"),
-        (BUILTIN, BUILTIN, "always", engine_wording.BUILTIN_DESCRIPTION + _calibration(BUILTIN)),
+        ("NAME", "ID", "INSTALLED", "DESCRIPTION"),
+        (BUILTIN, BUILTIN, "always", BUILTIN_DESCRIPTION + _calibration(BUILTIN)),
     ]
     for published in CATALOG:
         state = "yes" if installed.pop(published.id, None) else "no"
@@ -49,12 +49,12 @@ def list_models() -> int:
     for *cells, what in rows:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         typer.echo("  ".join([*padded, what]))
-    typer.echo(f"Models are kept in {store.folder}")
+    typer.echo(f"Folder: {store.folder}")
     return ExitCode.DONE
 
 
 def download_model(name: NameArgument) -> int:
-    """Fetch a published model, check it and make it ready for use."""
+    """Download a published model, verify it and install it."""
     with watched() as monitor:
         model = ModelStore(models_dir()).download(entry(name), monitor)
     _say_installed(model)
@@ -65,10 +65,10 @@ def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of weights.")],
     model_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="What to call it; chosen from FILE if not given."),
+        typer.Option("--id", metavar="ID", help="Id of the model; taken from FILE if not given."),
     ] = None,
 ) -> int:
-    """Install weights that are already on this computer."""
+    """Install a model from a file of weights."""
     with watched() as monitor:
         model = ModelStore(models_dir()).import_file(file, model_id=model_id, monitor=monitor)
     _say_installed(model)
@@ -80,7 +80,7 @@ def verify_models(
         str | None, typer.Argument(metavar="[NAME]", help="One model; all if not given.")
     ] = None,
 ) -> int:
-    """Check that installed models are complete and unchanged."""
+    """Verify that installed models are complete and unchanged."""
     store = ModelStore(models_dir())
     names = _folder_names(store) if name is None else [name]
     code = ExitCode.DONE
@@ -106,7 +106,7 @@ def remove_model(name: NameArgument) -> int:
 
 
 def _folder_names(store: ModelStore) -> list[str]:
-    """List what lies in the store, damaged models included."""
+    """Names of all model folders, including damaged models."""
     if not store.folder.is_dir():
         return []
     return sorted(
@@ -117,7 +117,7 @@ def _folder_names(store: ModelStore) -> list[str]:
 
 
 def _calibration(model_id: str) -> str:
-    """Say what was measured of a model; empty if nothing was."""
+    """Calibration of a model as the end of a row; empty if there is none."""
     try:
         found = read_calibration(calibration_path(model_id))
     except CheckpointError as error:
@@ -127,9 +127,9 @@ def _calibration(model_id: str) -> str:
 
 
 def _description(published: CatalogEntry) -> str:
-    best_for = engine_wording.BEST_FOR.get(published.alias)
+    best_for = BEST_FOR.get(published.alias)
     hint = f" (best for {best_for})" if best_for else ""
-    return f"{published.title}{hint}: {engine_wording.published_result(published)}"
+    return f"{published.title}{hint}: {published_result(published)}"
 
 
 def _say_installed(model: InstalledModel) -> None:

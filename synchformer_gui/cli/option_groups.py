@@ -1,4 +1,4 @@
-"""Options that belong together, as one dataclass instead of many parameters of a command."""
+"""Groups of options: one dataclass instead of many parameters of a command."""
 
 from collections.abc import Callable
 from dataclasses import Field, fields, is_dataclass
@@ -8,16 +8,17 @@ from typing import Any, get_type_hints
 
 
 def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """Let a command take dataclasses whose fields are its options.
+    """Replace the dataclass parameters of a command by the options in their fields.
 
-    Only fields that are annotated as options become some; others keep their default.
+    Only fields annotated as options become options; other fields keep their default.
 
     Args:
-        command: Some of its parameters are annotated with such a dataclass.
+        command: Command with parameters annotated by such dataclasses.
 
     Returns:
-        The command with those options in the place of each dataclass, which it makes of them. What
-        that raises, `typer.BadParameter` say, ends the command before its first line.
+        Command with one parameter per option. It makes each dataclass from its options and passes
+        it on. An exception of the dataclass, such as `typer.BadParameter`, ends the command before
+        its first line.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, type] = {
@@ -41,7 +42,7 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def changed_options(group: Any) -> list[str]:
-    """Return the options of a group that differ from their defaults, as the user writes them."""
+    """Options of a group with values other than their defaults, as typed by the user."""
     defaults = {member.name: member for member in _members(type(group))}
     return [
         _written(member.annotation)
@@ -61,5 +62,5 @@ def _members(group: type) -> list[Parameter]:
 
 def _written(annotation: Any) -> str:
     (option,) = annotation.__metadata__
-    # Typer takes the first name of an annotated option for its default.
+    # Typer stores the first name of an annotated option as its default.
     return str(option.default).partition("/")[0]

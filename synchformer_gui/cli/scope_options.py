@@ -1,4 +1,4 @@
-"""How much of a clip is judged: the options for a part, a margin to stop at, a time to spend."""
+"""Options for the scope of a detection: part of the clip, early stop, time budget."""
 
 import re
 from dataclasses import dataclass
@@ -11,36 +11,34 @@ from core.timing import parse_delay
 
 StartOption = Annotated[
     str | None,
-    typer.Option("--start", metavar="TIME", help="Judge the clip from here on: 83.5 or 1:23.5."),
+    typer.Option("--start", metavar="TIME", help="Start of the part to analyze: 83.5 or 1:23.5."),
 ]
 EndOption = Annotated[
     str | None,
-    typer.Option("--end", metavar="TIME", help="Judge the clip up to here: 95 or 1:35."),
+    typer.Option("--end", metavar="TIME", help="End of the part to analyze: 95 or 1:35."),
 ]
 UntilOption = Annotated[
     str | None,
     typer.Option(
         "--until",
         metavar="MARGIN",
-        help="Stop as soon as the margin is so narrow: 20ms or 0.02s; 0 judges everything. Unless "
-        f"told otherwise, clips longer than {LONG_FOR_FAST_S / 60:g} min, or than {LONG_S / 60:g} "
-        "min where a published model runs on the CPU, are left at "
-        f"{1000 * USUAL_UNTIL_S:g}ms.",
+        help="Stop once the margin of the offset is this narrow: 20ms or 0.02s; 0 analyzes "
+        f"everything. The default is {1000 * USUAL_UNTIL_S:g}ms for clips longer than "
+        f"{LONG_FOR_FAST_S / 60:g} min ({LONG_S / 60:g} min for a published model on the CPU), "
+        "else 0.",
     ),
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option(
-        "--budget", metavar="TIME", help="Answer by what was judged within this time: 30s or 2:00."
-    ),
+    typer.Option("--budget", metavar="TIME", help="Longest time for the analysis: 30s or 2:00."),
 ]
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)\s*s?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """How much of a clip is judged, as the user wrote it."""
+class ScopeOptions:
+    """Scope of a detection, as typed by the user."""
 
     start: str | None = None
     end: str | None = None
@@ -61,7 +59,7 @@ class Extent:
 
     @property
     def until_s(self) -> float | None:
-        """None if not given, or if everything is to be judged."""
+        """Margin in seconds; None if not given or 0."""
         if self.until is None:
             return None
         try:
@@ -76,14 +74,14 @@ class Extent:
         return self.until is None
 
 
-WHOLE = Extent(until="0")
+WHOLE = ScopeOptions(until="0")
 
 
 def seconds(text: str | None, option: str) -> float | None:
-    """Read a time as people write it: "83.5", "83.5s", "1:23.5" or "1:02:03".
+    """Read a time: "83.5", "83.5s", "1:23.5" or "1:02:03".
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: The text is no time.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that the core makes of them."""
+"""Options of several commands, their checks, and the values made from them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from core.detection.engines.base import Engine
 from core.detection.engines.open import EngineChoice, open_engine
 from core.progress import Monitor
 from core.timing import TOLERANCES, Tolerance, tolerance_named
-from synchformer_gui.cli.scope_options import WHOLE, Extent
+from synchformer_gui.cli.scope_options import WHOLE, ScopeOptions
 
 CONFIG = DetectionConfig()
 CHOICE = EngineChoice()
@@ -23,9 +23,9 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="auto|builtin|classical|ID|PATH",
-        help="Who answers: the built-in model, the classical estimate, an installed model (see "
-        "`models list`) or a file of weights; auto is the AudioSet model if it is installed, else "
-        "the built-in one.",
+        help="Engine: the built-in model, the classical estimate, an installed model (see `models "
+        "list`) or a file of weights. auto: the AudioSet model if installed, else the built-in "
+        "model.",
     ),
 ]
 DeviceOption = Annotated[
@@ -33,7 +33,7 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="auto, cpu, cuda, cuda:N or mps; the built-in model always runs on the CPU.",
+        help="auto, cpu, cuda, cuda:N or mps. The built-in model always runs on the CPU.",
     ),
 ]
 PrecisionOption = Annotated[
@@ -41,18 +41,18 @@ PrecisionOption = Annotated[
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="auto, float32, bfloat16 or float16; the built-in model always takes float32.",
+        help="auto, float32, bfloat16 or float16. The built-in model always uses float32.",
     ),
 ]
 CompileOption = Annotated[
-    bool, typer.Option("--compile", help="Compile the network first: slow start, faster run.")
+    bool, typer.Option("--compile", help="Compile the network: slower start, faster run.")
 ]
 LegacyAlignmentOption = Annotated[
     bool,
     typer.Option(
         "--legacy-alignment/--no-legacy-alignment",
-        help="Let a model trained on clips whose sound was 64 ms early hear it as early; of the "
-        "published ones that is vggsound. Never with --window-start.",
+        help="Compensate for models trained with audio 64 ms early (published: vggsound). Ignored "
+        "with --window-start.",
     ),
 ]
 ToleranceOption = Annotated[
@@ -60,8 +60,8 @@ ToleranceOption = Annotated[
     typer.Option(
         "--tolerance",
         metavar="NAME|EARLY/LATE",
-        help=f"What counts as in sync: {', '.join(t.name for t in TOLERANCES)}; or a tolerance of "
-        "your own in ms, such as 40/60 for 40 ms early to 60 ms late.",
+        help=f"Limits of in sync: {', '.join(t.name for t in TOLERANCES)}; or your own in ms, such "
+        "as 40/60 for 40 ms early to 60 ms late.",
     ),
 ]
 HopOption = Annotated[
@@ -69,7 +69,7 @@ HopOption = Annotated[
     typer.Option(
         "--hop",
         metavar="S",
-        help=f"Distance of neighbouring windows, seconds: at least {HOP_STEP_S}, in its multiples.",
+        help=f"Distance between windows in seconds, a multiple of {HOP_STEP_S}.",
     ),
 ]
 RangeOption = Annotated[
@@ -77,7 +77,7 @@ RangeOption = Annotated[
     typer.Option(
         "--range",
         metavar="S",
-        help="Largest offset looked for, seconds: 0.2 to 30.",
+        help="Largest offset to try, in seconds: 0.2 to 30.",
     ),
 ]
 AudioStreamOption = Annotated[
@@ -86,7 +86,7 @@ AudioStreamOption = Annotated[
         "--audio-stream",
         metavar="N",
         min=0,
-        help="The audio stream meant, as numbered in the file; the first one if not given.",
+        help="Audio stream by its number in the file; the first if not given.",
     ),
 ]
 CropOption = Annotated[
@@ -94,19 +94,17 @@ CropOption = Annotated[
     typer.Option(
         "--crop",
         metavar="auto|centre|multi|X,Y,S",
-        help="Where a published model looks, which sees one square of the picture: at what moves "
-        "with the sound, in the middle, in up to three places, or at a square with its centre at X "
-        "of the width and Y of the height and a side of S of the short side, e.g. 0.5,0.2,0.875.",
+        help="Square of the picture for published models. auto: where motion goes with the sound; "
+        "centre: the middle; multi: up to three places; X,Y,S: centre at X of the width and Y of "
+        "the height, side S of the short side, e.g. 0.5,0.2,0.875.",
     ),
 ]
 NoCacheOption = Annotated[
     bool,
-    typer.Option(
-        "--no-cache", help="Judge anew whatever was answered earlier, and keep no answer."
-    ),
+    typer.Option("--no-cache", help="Ignore cached answers, and add none to the cache."),
 ]
 
-FROM_CACHE = "Answer from the cache (judged earlier with the same options); --no-cache judges anew."
+FROM_CACHE = "Answer from the cache (same clip and options); --no-cache repeats the detection."
 
 
 def detection_config(
@@ -117,10 +115,10 @@ def detection_config(
     audio_stream_index: int | None = None,
     simulate_offset_s: float = CONFIG.simulate_offset_s,
     window_start_s: float | None = None,
-    extent: Extent = WHOLE,
+    scope: ScopeOptions = WHOLE,
     crop: str = CONFIG.crop,
 ) -> DetectionConfig:
-    """Put the options of a detection together.
+    """Make the config of a detection from its options.
 
     Raises:
         typer.BadParameter: A value is not allowed.
@@ -129,18 +127,18 @@ def detection_config(
         CONFIG,
         tolerance=_tolerance(tolerance),
         audio_stream_index=audio_stream_index,
-        stops_early=extent.stops_early,
+        stops_early=scope.stops_early,
     )
-    # One by one, so that the option with a wrong value is known; a single window, which excludes
-    # others, comes last.
+    # One by one, so that the message can name the wrong option. --window-start excludes others, so
+    # it comes last.
     changes: dict[str, dict[str, Any]] = {
         "--hop": {"hop_s": hop_s},
         "--range": {"range_s": range_s},
         "--simulate-offset": {"simulate_offset_s": simulate_offset_s},
-        "--start": {"start_s": extent.start_s},
-        "--end": {"end_s": extent.end_s},
-        "--until": {"until_s": extent.until_s},
-        "--budget": {"budget_s": extent.budget_s},
+        "--start": {"start_s": scope.start_s},
+        "--end": {"end_s": scope.end_s},
+        "--until": {"until_s": scope.until_s},
+        "--budget": {"budget_s": scope.budget_s},
         "--crop": {"crop": crop},
         "--window-start": {"window_start_s": window_start_s},
     }
@@ -153,11 +151,11 @@ def detection_config(
 
 
 def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
-    """Load what is to answer.
+    """Load the chosen engine.
 
     Raises:
-        typer.BadParameter: No such name of a device or precision, even if what answers needs none.
-        SyncError: The model, device or precision is not there, or the model cannot be loaded.
+        typer.BadParameter: Unknown device or precision, even if the engine needs none.
+        SyncError: The model, device or precision is not available, or the model cannot be loaded.
         Cancelled: The monitor asked to stop.
     """
     try:
@@ -168,15 +166,15 @@ def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
 
 
 def check_machine(choice: EngineChoice) -> None:
-    """Check before any work that the device and the precision asked for are there.
+    """Check, before any work, that the chosen device and precision are available.
 
     Raises:
-        typer.BadParameter: No such name.
-        SyncError: This machine does not have it.
+        typer.BadParameter: Unknown name.
+        SyncError: This machine does not have the device or the precision.
     """
     if (choice.device, choice.precision) == (CHOICE.device, CHOICE.precision):
         return
-    # Brings torch, which takes two seconds to import.
+    # Imports torch, about two seconds.
     from core.model.device import choose_device, choose_precision
 
     try:
@@ -186,14 +184,14 @@ def check_machine(choice: EngineChoice) -> None:
 
 
 def check_target(path: Path, option: str) -> None:
-    """Check before any work that a result can go where the user wants it.
+    """Check, before any work, that a file can be written to a path.
 
     Args:
-        path: The file to be.
-        option: How the user named it.
+        path: The future file.
+        option: Name of the option, for the message.
 
     Raises:
-        typer.BadParameter: It is a folder, there is no folder for it, or no file can have its name.
+        typer.BadParameter: The path is a folder or too long a name, or its folder does not exist.
     """
     try:
         is_folder = path.is_dir()
@@ -211,21 +209,20 @@ def check_target(path: Path, option: str) -> None:
 def check_replaceable(
     path: Path, option: str, suffix: str, is_alike: Callable[[Path], bool]
 ) -> None:
-    """Check the same, and that no file of another kind would be replaced unasked.
+    """`check_target`, and check that no file of another kind would be replaced.
 
     Args:
-        path: The file to be.
-        option: How the user named it.
-        suffix: What it has to end in.
-        is_alike: Tells whether an existing file is of the kind that will be written; may raise
-            OSError.
+        path: The future file.
+        option: Name of the option, for the message.
+        suffix: Required suffix.
+        is_alike: True for an existing file of the kind that will be written; may raise OSError.
 
     Raises:
-        typer.BadParameter: The path cannot be written, ends otherwise or is taken.
+        typer.BadParameter: The path cannot be written, has another suffix or is taken.
     """
     check_target(path, option)
     if path.suffix.lower() != suffix:
-        raise typer.BadParameter(f"{path} has to end in {suffix}", param_hint=option)
+        raise typer.BadParameter(f"{path} must end in {suffix}", param_hint=option)
     try:
         is_taken = path.exists() and not is_alike(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The terminal: progress on stderr, Ctrl-C as a cancellation, and the log file."""
+"""The terminal: progress on stderr, cancellation by Ctrl-C, and the log file."""
 
 import logging
 import signal
@@ -22,9 +22,9 @@ LOG_BYTES = 1_000_000
 
 
 class TerminalMonitor:
-    """A Monitor that shows a bar with the remaining time, or plain lines if stderr is no terminal.
+    """Monitor with a progress bar and the remaining time; plain lines if stderr is no terminal.
 
-    Use it through `watched`, which also starts and ends the bar.
+    Use it through `watched`, because that starts and ends the bar.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class TerminalMonitor:
             raise Cancelled
 
     def interrupt(self) -> None:
-        """Let the next `check` raise."""
+        """Make the next `check` raise Cancelled."""
         self._interrupted.set()
 
     def say(self, line: str, *, err: bool = False) -> None:
@@ -65,10 +65,10 @@ class TerminalMonitor:
 
 
 class _Bar:
-    """Rich's progress bar with one task, which starts anew with every kind of work."""
+    """Progress bar of rich with one task, restarted for each kind of work."""
 
     def __init__(self) -> None:
-        # Rich takes a tenth of a second to import, which commands without a bar need not pay.
+        # The import of rich takes a tenth of a second; only a bar needs it.
         from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Live
@@ -88,7 +88,7 @@ class _Bar:
     def show(self, progress: Progress) -> None:
         fraction = progress.fraction
         if fraction is not None and fraction < self._fraction:
-            # Another kind of work: the pace so far says nothing about the time that is left.
+            # Another kind of work, so the speed so far does not predict the remaining time.
             self.live.reset(self._task, total=1.0)
         self.live.update(self._task, description=progress.stage, completed=fraction)
         self._fraction = 1.0 if fraction is None else fraction
@@ -96,9 +96,9 @@ class _Bar:
 
 @contextmanager
 def watched() -> Iterator[TerminalMonitor]:
-    """Show progress while the block runs; Ctrl-C cancels it at its next check.
+    """Show progress while the block runs; Ctrl-C cancels the block at its next check.
 
-    A second Ctrl-C does not wait for that check: it raises KeyboardInterrupt at once.
+    A second Ctrl-C raises KeyboardInterrupt at once.
     """
     monitor = TerminalMonitor()
 
@@ -116,10 +116,10 @@ def watched() -> Iterator[TerminalMonitor]:
 
 
 class LogFile(RotatingFileHandler):
-    """A log file that is not created, nor its folder, before there is something to log.
+    """Log file, created together with its folder by the first record.
 
     Attributes:
-        is_broken: Whether a record could not be written, for instance because the disk is full.
+        is_broken: True if a record could not be written, for instance because the disk is full.
     """
 
     is_broken = False
@@ -140,7 +140,7 @@ class LogFile(RotatingFileHandler):
 
 @contextmanager
 def log_to_file() -> Iterator[LogFile]:
-    """Send log records and Python's warnings to a file while the block runs."""
+    """Write log records and Python's warnings to a file while the block runs."""
     path = log_dir() / LOG_NAME
     handler = LogFile(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

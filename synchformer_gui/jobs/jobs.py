@@ -1,6 +1,6 @@
-"""Work beside the window: jobs on thread pools, and the only thread code of the app.
+"""Background jobs on thread pools; the only thread code of the app.
 
-A job wraps a function of frozen values. Everything that it emits, it emits on the GUI thread.
+A job wraps a function of frozen values. All its signals are emitted on the GUI thread.
 """
 
 import logging
@@ -26,12 +26,12 @@ _ETA_FROM_FRACTION = 0.02
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """Where a job stands.
+    """Progress of a job.
 
     Attributes:
-        stage: What is being done.
-        fraction: Share of the stage that is done, 0..1; None while unknown.
-        remaining_s: Estimated time to the end of the stage; None while unknown.
+        stage: Present work, in words.
+        fraction: Finished share of the stage, 0..1; None while unknown.
+        remaining_s: Estimated time to the end of the stage in seconds; None while unknown.
     """
 
     stage: str
@@ -45,14 +45,14 @@ class _Success:
 
 
 class Job(QObject):
-    """One piece of work, which is also the Monitor that the work reports to.
+    """One piece of work, and the Monitor of its progress.
 
     Exactly one of `succeeded`, `failed` and `cancelled` is emitted, then `finished`. Connect before
     submitting.
 
     Args:
-        work: Takes the job; runs on a worker thread; returns a frozen value. It may call `report`,
-            `check` and `publish` of the job and nothing else of Qt.
+        work: Function of the job, run on a worker thread; returns a frozen value. It may call
+            `report`, `check` and `publish` of the job and nothing else of Qt.
     """
 
     progressed = Signal(object)
@@ -60,7 +60,7 @@ class Job(QObject):
     published = Signal(object)
     """Carries a tuple of intermediate values."""
     succeeded = Signal(object)
-    """Carries what the work returned."""
+    """Carries the return value of the work."""
     failed = Signal(object)
     """Carries a SyncError."""
     cancelled = Signal()
@@ -86,10 +86,10 @@ class Job(QObject):
             self._progress = progress
 
     def check(self) -> None:
-        """Return if the work is still wanted.
+        """Stop the work if it was cancelled.
 
         Raises:
-            Cancelled: It is not.
+            Cancelled: The job was cancelled.
         """
         if self._cancel.is_set():
             raise Cancelled
@@ -100,11 +100,11 @@ class Job(QObject):
             self._unsent.append(value)
 
     def cancel(self) -> None:
-        """Ask the work to stop; a job that has not begun never will."""
+        """Ask the work to stop. A job that has not begun never does."""
         self._cancel.set()
 
     def run(self) -> None:
-        """Do the work on the calling thread, which is a worker's."""
+        """Do the work on the calling worker thread."""
         outcome: object
         try:
             self.check()
@@ -122,7 +122,7 @@ class Job(QObject):
         self._ended.emit(outcome)
 
     def deliver(self) -> None:
-        """Emit what has gathered since the last delivery."""
+        """Emit the values and the progress since the last delivery."""
         with self._lock:
             progress, since_s = self._progress, self._stage_since_s
             values, self._unsent = tuple(self._unsent), []
@@ -145,7 +145,7 @@ class Job(QObject):
 
 
 class JobQueue(QObject):
-    """Runs jobs, at most `n_workers` at a time, in the order of submission."""
+    """Queue of jobs; runs at most `n_workers` at a time, in the order of submission."""
 
     def __init__(self, n_workers: int, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""Answers that take no engine: one that was given earlier, or one judged by another tolerance."""
+"""Answers without an engine: an earlier answer, or a verdict by another tolerance."""
 
 from PySide6.QtCore import QObject, Signal
 
@@ -10,14 +10,14 @@ from synchformer_gui.jobs.jobs import Job, JobQueue
 
 
 class RecallJob(QObject):
-    """Looks for one answer at a time; a newer wish takes its place.
+    """Looks for one answer at a time; a newer request replaces the last one.
 
     Args:
-        queue: Does the looking.
+        queue: Runs the jobs.
     """
 
     recalled = Signal(object)
-    """Carries a Detection that was kept; nothing is emitted where there is none."""
+    """Carries an earlier Detection; not emitted if there is none."""
     verdict_changed = Signal(object)
     """Carries a Detection with another tolerance."""
     failed = Signal(object)
@@ -29,19 +29,19 @@ class RecallJob(QObject):
         self._job: Job | None = None
 
     def recall(self, request: tasks.DetectRequest) -> None:
-        """Look whether a clip was judged before in the same way."""
+        """Look for an earlier answer to the request."""
         self._job = Job(lambda job: tasks.earlier_detection(request, job))
         self._job.succeeded.connect(self._on_recalled)
         self._submit(self._job)
 
     def with_tolerance(self, detection: Detection, tolerance: Tolerance) -> None:
-        """Judge an answer by another tolerance."""
+        """Derive the verdict of a detection by another tolerance."""
         self._job = Job(lambda _: with_tolerance(detection, tolerance))
         self._job.succeeded.connect(self._on_verdict)
         self._submit(self._job)
 
     def forget(self) -> None:
-        """Look no further; what still comes is ignored."""
+        """Stop looking; later results are ignored."""
         self._job = None
 
     def _submit(self, job: Job) -> None:

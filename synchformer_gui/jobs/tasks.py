@@ -1,6 +1,6 @@
-"""What the window asks to be done on a worker: frozen values in, a frozen value out.
+"""Tasks of the window for a worker: frozen values in, a frozen value out.
 
-Anything that may import torch is imported when it runs.
+Modules that may import torch are imported inside the functions.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
-from core.detection.schedule.scope import choose_streams, scope_of
+from core.detection.schedule.scope import read_scope
 from core.errors import CheckpointError
 from core.media.info import MediaInfo
 from core.media.probe import probe
@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DetectRequest:
-    """A clip to judge.
+    """Clip to analyze.
 
     Attributes:
         path: The file.
-        config: How it is judged.
+        config: Options of the detection.
         model: "auto", "builtin", "classical", the id of an installed model or a path.
-        device: As `core.detection.engines.open.EngineChoice` takes it.
-        precision: Likewise.
+        device: As in `core.detection.engines.open.EngineChoice`.
+        precision: As in `core.detection.engines.open.EngineChoice`.
     """
 
     path: Path
@@ -57,9 +57,9 @@ class DetectRequest:
 
 
 class Detector:
-    """Judges clips one after the other and keeps the engine of the last one loaded.
+    """Detects the offsets of clips one by one and keeps the last engine loaded.
 
-    It belongs to one worker: its methods are never called at the same time.
+    A detector belongs to one worker; its methods are never called at the same time.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Detector:
         monitor: Monitor,
         on_evidence: Callable[[OffsetEvidence], None],
     ) -> Detection:
-        """Judge a clip.
+        """Detect the offset of a clip.
 
         Raises:
             MediaError: The file cannot be read.
@@ -82,35 +82,24 @@ class Detector:
         """
         from synchformer_gui.cache_settings import open_cache
 
-        _check_clip(request)
+        # A wrong file need not wait for the engine, whose loading takes seconds.
+        scope = read_scope(request.path, request.config)
         engine = self._engine_for(request, monitor)
-        cached_detector = open_cache().cached_detector(request.choice, request.config, monitor)
-        return cached_detector.detect(request.path, engine, monitor, on_evidence)
+        cached_detector = open_cache().cached_detector(request.choice, monitor)
+        return cached_detector.detect(scope, engine, monitor, on_evidence)
 
     def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
         from core.detection.engines.open import open_engine
 
         choice = request.choice
-        # "auto" means another engine after a model was installed or removed.
+        # "auto" may choose another engine after a model was installed or removed.
         wanted = (choice, ModelStore(models_dir()).installed())
         if self._engine is None or wanted != self._loaded_for:
-            # The old network goes first, so that two are never in memory.
+            # Drop the old network first, so two are never in memory.
             self._engine = None
             self._engine = open_engine(choice, monitor)
             self._loaded_for = wanted
         return self._engine
-
-
-def _check_clip(request: DetectRequest) -> None:
-    """Check what is cheap: loading a network takes seconds that a wrong file need not wait for.
-
-    Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: It ends before the part that is to be judged.
-    """
-    info = probe(request.path)
-    choose_streams(info, request.config)
-    scope_of(info, request.config)
 
 
 def detect_request(
@@ -119,13 +108,13 @@ def detect_request(
     audio_stream_index: int | None,
     region: TimeSpan | None,
 ) -> DetectRequest:
-    """Return the wish to judge a clip as the user prefers.
+    """Create the request for a clip from the user's preferences.
 
     Args:
         info: The clip.
-        preferences: The choices for all clips.
-        audio_stream_index: Stream of the container, None for the first one.
-        region: The part that is judged, None for all of it.
+        preferences: Preferences for all clips.
+        audio_stream_index: Index of the audio stream in the container; None is the first one.
+        region: Part to analyze; None is the whole clip.
     """
     config = DetectionConfig(
         tolerance=tolerance_named(preferences.tolerance),
@@ -140,33 +129,34 @@ def detect_request(
 
 
 def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
-    """Return what was answered to a request earlier, also in a command; None if nothing was.
+    """Earlier answer to a request, also one of a command; None if there is none.
 
     Raises:
         Cancelled: The monitor asked to stop.
     """
     from synchformer_gui.cache_settings import open_cache
 
-    cache, asked = open_cache(), request.config
+    asked = request.config
+    try:
+        cached_detector = open_cache().cached_detector(request.choice, monitor)
+    except CheckpointError as error:
+        log.info("No earlier answer: %s", error.message)
+        return None
     for index, stops_early in product(
-        # A command that names no audio stream takes the first one.
+        # A command without an audio stream takes the first one.
         dict.fromkeys((asked.audio_stream_index, None)),
-        # Who would be content with a glance is answered by a thorough look, too.
+        # A thorough detection answers a request for a quick one, too.
         dict.fromkeys((asked.stops_early, False)),
     ):
         config = replace(asked, audio_stream_index=index, stops_early=stops_early)
-        try:
-            found = cache.cached_detector(request.choice, config, monitor).earlier(request.path)
-        except CheckpointError as error:
-            log.info("No earlier answer: %s", error.message)
-            return None
+        found = cached_detector.earlier(request.path, config)
         if found and asked.audio_stream_index in (index, found.audio_stream_index):
             return found
     return None
 
 
 def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
-    """Read what a file contains.
+    """Read the description of a file.
 
     Raises:
         MediaError: The file cannot be read.
@@ -178,10 +168,10 @@ def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
 
 
 def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
-    """Fetch a published model and install it.
+    """Download and install a published model.
 
     Raises:
-        CheckpointError: It cannot be fetched, or what came is not the model.
+        CheckpointError: The download fails or is not the model.
         Cancelled: The monitor asked to stop.
     """
     return ModelStore(models_dir()).download(entry, monitor)
@@ -201,7 +191,7 @@ def verify_model(model_id: str, monitor: Monitor) -> str:
     """Compare an installed model with its checksum; return its id.
 
     Raises:
-        CheckpointError: It is damaged.
+        CheckpointError: The model is damaged.
         Cancelled: The monitor asked to stop.
     """
     ModelStore(models_dir()).verify(model_id, monitor)
@@ -209,7 +199,7 @@ def verify_model(model_id: str, monitor: Monitor) -> str:
 
 
 def installed_models() -> tuple[InstalledModel, ...]:
-    """List what is installed; instant, no file of weights is opened."""
+    """List the installed models; instant, since no weights are opened."""
     return ModelStore(models_dir()).installed()
 
 
@@ -217,6 +207,6 @@ def remove_model(model_id: str) -> None:
     """Delete an installed model.
 
     Raises:
-        CheckpointError: There is none of that id, or it cannot be deleted.
+        CheckpointError: There is no such model, or it cannot be deleted.
     """
     ModelStore(models_dir()).remove(model_id)

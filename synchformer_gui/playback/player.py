@@ -1,4 +1,4 @@
-"""What the window needs of a player, whatever plays."""
+"""Interface of a player for the window."""
 
 from PySide6.QtCore import QObject, Signal
 
@@ -8,8 +8,8 @@ from core.media.info import MediaInfo
 class Player(QObject):
     """Plays one clip. Positions are seconds of clip time (`core.timing`).
 
-    It lives on the GUI thread and never blocks it: everything takes effect soon after the call.
-    Signals make it a class to inherit from instead of a Protocol.
+    A player lives on the GUI thread and never blocks it: calls take effect soon after they return.
+    It is a base class instead of a Protocol because of its signals.
     """
 
     frame_shown = Signal(object)
@@ -17,9 +17,9 @@ class Player(QObject):
     position_changed = Signal(float)
     """Carries the position in seconds."""
     playing_changed = Signal(bool)
-    """Carries whether the clip plays."""
+    """Carries True while the clip plays."""
     failed = Signal(object)
-    """Carries a SyncError; the clip may still be judged and corrected."""
+    """Carries a SyncError. Detection and export may still work."""
 
     @property
     def position_s(self) -> float:
@@ -42,21 +42,21 @@ class Player(QObject):
         raise NotImplementedError
 
     def play(self) -> None:
-        """Go on; from the start if the end was reached."""
+        """Continue; from the start if the end was reached."""
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Hold the frame that is shown."""
+        """Pause at the shown frame."""
         raise NotImplementedError
 
     def seek(self, position_s: float) -> None:
-        """Go to the frame that is visible at a position, within the clip."""
+        """Go to the visible frame at a position, limited to the clip."""
         raise NotImplementedError
 
     def step(self, n_frames: int) -> None:
-        """Hold, and go forward or back by frames."""
+        """Pause, then go forward or back by a number of frames."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of the file and of the sound device."""
+        """Release the file and the audio device."""
         raise NotImplementedError

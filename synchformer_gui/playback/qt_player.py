@@ -1,4 +1,4 @@
-"""Qt's own player behind the interface of `player.py`."""
+"""Player that uses Qt Multimedia."""
 
 import logging
 import math
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 _FALLBACK_FPS = 25.0
 _INTO_FRAME = 0.25
-"""Seeks aim at this share of a frame behind its start, since the player counts milliseconds."""
+"""Seeks aim at this share of a frame after its start, because the player counts milliseconds."""
 
 
 class QtPlayer(Player):
-    """Plays with QMediaPlayer; without a sound device it plays the picture alone."""
+    """Plays with QMediaPlayer; without an audio device it plays the video alone."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +62,7 @@ class QtPlayer(Player):
         self._fps = float(info.frame_rate) if info.frame_rate else _FALLBACK_FPS
         self._set_position(0.0)
         self._media.setSource(QUrl.fromLocalFile(str(info.path.absolute())))
-        # The first frame shows only once the player has left its stopped state.
+        # The first frame appears only after the player has left its stopped state.
         self._media.pause()
 
     def choose_audio(self, stream_index: int) -> None:
@@ -107,7 +107,7 @@ class QtPlayer(Player):
         self.position_changed.emit(position_s)
 
     def _on_frame(self, frame: QVideoFrame) -> None:
-        # The player hands out an empty frame when it stops; the last picture stays.
+        # The player emits an empty frame when it stops; the last frame stays visible.
         if frame.isValid():
             self.frame_shown.emit(frame)
 
@@ -117,7 +117,7 @@ class QtPlayer(Player):
             self._media.setActiveAudioTrack(self._audio_track)
 
     def _on_position(self, position_ms: int) -> None:
-        # While paused the position is the exact one that was asked for.
+        # While paused, the exact requested position is kept.
         if self.is_playing:
             self._set_position(position_ms / 1000)
 

@@ -1,4 +1,4 @@
-"""A message across the top of the window that leaves everything else usable."""
+"""A message across the top of the window; everything else stays usable."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ from core.errors import SyncError
 from core.workflow.export import Exported
 from synchformer_gui.assets import icon_path
 from synchformer_gui.views import theme
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording.offset import breakable
+from synchformer_gui.wording.export import abandoned_sentence, exported_lines
+from synchformer_gui.wording.line_breaks import breakable
 
 _ERROR_BACK, _NEWS_BACK = "#3a2426", "#332c1e"
 
 
 class Banner(QFrame):
-    """Shows one error, or what became of a clip before, until it is closed or replaced."""
+    """One error, or the report on an export of an earlier clip, until closed or replaced."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,20 +50,20 @@ class Banner(QFrame):
         self.hide()
 
     def show_error(self, error: SyncError) -> None:
-        """Show what went wrong."""
+        """Show an error."""
         self._error = error
         self._show(error.message, _ERROR_BACK, theme.BAD)
 
     def show_exported(self, exported: Exported) -> None:
-        """Show what was written of a clip that is no longer open."""
+        """Show the report on an export of an earlier clip."""
         self._error = None
-        lines = export_wording.exported_lines(exported, exported.path.name)
+        lines = exported_lines(exported, exported.path.name)
         self._show(" ".join(lines), _NEWS_BACK, theme.UNSURE)
 
     def show_abandoned(self, target: Path) -> None:
-        """Show that a file was not written, since another clip was opened."""
+        """Show that opening another clip cancelled an export."""
         self._error = None
-        self._show(export_wording.abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
+        self._show(abandoned_sentence(target), _NEWS_BACK, theme.UNSURE)
 
     def _show(self, text: str, background: str, border: str) -> None:
         look = f"background: {background}; border: 1px solid {border}; border-radius: 8px;"
@@ -78,7 +78,7 @@ class Banner(QFrame):
 
 
 class DetailsDialog(QDialog):
-    """Everything that is known about an error, to copy."""
+    """Full text of an error, with a button to copy it."""
 
     def __init__(self, error: SyncError, parent: QWidget | None = None) -> None:
         super().__init__(parent)

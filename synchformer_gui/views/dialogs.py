@@ -1,4 +1,4 @@
-"""The dialogs of the window: choosing a file, exporting, models."""
+"""Dialogs of the window: open a clip, export, models."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from synchformer_gui.views.models_dialog import ModelsDialog
 
 
 class Dialogs(QObject):
-    """Opens dialogs over a window, and tells what was decided in them.
+    """Opens dialogs over a window, and emits their results.
 
     Args:
         window: The window.
-        probers: Work for the list of models, and looks at files.
+        probers: Runs the jobs of the dialogs: model downloads and previews of exports.
     """
 
     clip_chosen = Signal(object)
     """Carries a Path."""
     export_chosen = Signal(object, object, bool)
-    """Carries an ExportPreview, the ExportPreferences that were chosen with it, and whether the new
-    file is to be judged again."""
+    """Carries an ExportPreview, its ExportPreferences, and True if the new file is to be analyzed
+    again."""
     models_changed = Signal()
 
     def __init__(self, window: QWidget, probers: JobQueue) -> None:
@@ -32,13 +32,13 @@ class Dialogs(QObject):
         self._window, self._probers = window, probers
 
     def open_clip(self, folder: Path) -> None:
-        """Ask for a file, beginning in a folder."""
+        """Ask for a file, starting in a folder."""
         name, _ = QFileDialog.getOpenFileName(self._window, "Open a clip", str(folder))
         if name:
             self.clip_chosen.emit(Path(name))
 
     def export(self, proposal: ExportProposal, preferences: ExportPreferences) -> None:
-        """Ask where a corrected file is to go, and by how much its sound is to move."""
+        """Ask for the destination and the correction of an export."""
         dialog = ExportDialog(proposal, preferences, self._probers, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(self._on_export_accepted)

@@ -1,4 +1,4 @@
-"""The window: puts the views together and connects their wishes with session and player."""
+"""The main window: builds the views and connects them with session and player."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import ExportPreferences, Settings
 from synchformer_gui.views.banner import Banner
-from synchformer_gui.views.detection.clip_info import FactsLabel, facts_text
+from synchformer_gui.views.detection.clip_info import ClipInfoLabel, clip_info_text
 from synchformer_gui.views.detection.side_panel import SidePanel
 from synchformer_gui.views.dialogs import Dialogs
 from synchformer_gui.views.export.initial_values import propose
@@ -39,16 +39,16 @@ from synchformer_gui.wording.coverage import coverage_sentence
 _TITLE = "Synchformer GUI"
 _SIZE_PX = (1280, 800)
 _TIMELINE_PX = 230
-_TOLD_MS = 6000
+_MESSAGE_MS = 6000
 
 
 class MainWindow(QMainWindow):
-    """Shows one clip.
+    """Shows one clip, its detection and its export.
 
     Args:
-        session: Opens, judges and corrects; the window closes it.
-        player: Plays; the window closes it.
-        settings: What is remembered.
+        session: Opens, analyzes and exports clips; the window closes it.
+        player: Plays clips; the window closes it.
+        settings: Preferences, last folder and geometry.
     """
 
     def __init__(self, session: Session, player: Player, settings: Settings) -> None:
@@ -67,8 +67,8 @@ class MainWindow(QMainWindow):
         self.dialogs = Dialogs(self, session.probers)
         self.detect_panel = self.side.detect_panel
         self.result_panel = self.side.result_panel
-        self.facts_label = FactsLabel(self)
-        self.statusBar().addWidget(self.facts_label, 1)
+        self.clip_info_label = ClipInfoLabel(self)
+        self.statusBar().addWidget(self.clip_info_label, 1)
         self.statusBar().setSizeGripEnabled(False)
         self._arrange()
         self._make_menus()
@@ -90,10 +90,10 @@ class MainWindow(QMainWindow):
         self.session.detect(self._preferences)
 
     def export(self, hint: DelayHint | None = None) -> None:
-        """Ask where to, then write the corrected file.
+        """Open the export dialog; the accepted request is exported.
 
         Args:
-            hint: What to begin with in place of the answer.
+            hint: Delay to propose in place of the answer.
         """
         info, index = self.session.info, self.session.audio_stream_index
         if self.session.can_export and info is not None and index is not None:
@@ -103,7 +103,7 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         urls = event.mimeData().urls()
         if urls and urls[0].isLocalFile():
-            # A file manager deletes what it believes to have been moved.
+            # After a move action, a file manager deletes the dropped file.
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._settings.geometry = self.saveGeometry()
-        # A worker may take a moment to stop; nobody should have to look at a dead window.
+        # A worker may take a moment to stop; a hidden window does not look frozen.
         self.hide()
         self.player.close()
         self.session.close()
@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
         self.detect_panel.tolerance_chosen.connect(self._on_tolerance)
         self.detect_panel.model_chosen.connect(self._on_model)
         self.detect_panel.models_requested.connect(self.dialogs.show_models)
-        self.result_panel.clip_hints.taken.connect(self.export)
+        self.result_panel.delay_hints.chosen.connect(self.export)
         self.result_panel.models_requested.connect(self.dialogs.show_models)
         self.dialogs.clip_chosen.connect(self.open_clip)
         self.dialogs.export_chosen.connect(self._on_export_chosen)
@@ -191,7 +191,7 @@ class MainWindow(QMainWindow):
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
         self.playback.follow(self.session)
-        self.playback.told.connect(self._on_told)
+        self.playback.message.connect(self._on_message)
         self.session.opening.connect(self._on_opening)
         self.session.opened.connect(self._on_opened)
         self.session.progressed.connect(self.detect_panel.progress.show_progress)
@@ -224,11 +224,11 @@ class MainWindow(QMainWindow):
         self.banner.hide()
         if self.session.info is None:
             self.playback.show_opening(path)
-            self.facts_label.show_facts(path, "opening…")
+            self.clip_info_label.show_clip(path, "opening…")
 
     def _on_opened(self, info: MediaInfo) -> None:
         self.setWindowTitle(f"{info.path.name} – {_TITLE}")
-        self.facts_label.show_facts(info.path, facts_text(info))
+        self.clip_info_label.show_clip(info.path, clip_info_text(info))
         self.timeline.set_clip(info.duration_s)
         self.detect_panel.set_region(None)
         self.detect_panel.set_audios(info.audios)
@@ -254,7 +254,7 @@ class MainWindow(QMainWindow):
     def _on_stopped(self) -> None:
         if self.session.info is None:
             self.playback.show_nothing()
-            self.facts_label.show_nothing()
+            self.clip_info_label.show_nothing()
         elif self.session.detection is None and self.session.activity is Activity.NONE:
             self.timeline.clear()
 
@@ -275,8 +275,8 @@ class MainWindow(QMainWindow):
         else:
             self.session.cancel()
 
-    def _on_told(self, text: str) -> None:
-        self.statusBar().showMessage(text, _TOLD_MS)
+    def _on_message(self, text: str) -> None:
+        self.statusBar().showMessage(text, _MESSAGE_MS)
 
     def _on_open(self) -> None:
         self.dialogs.open_clip(self._settings.last_folder)

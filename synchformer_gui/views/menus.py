@@ -1,4 +1,4 @@
-"""The menu bar, which is also where every key is bound and can be looked up."""
+"""The menu bar. Every keyboard shortcut is bound and listed here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _TITLES = {"auto": "Automatic", "everything": "Everything"}
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that the user can ask for.
+    """Entry of a menu.
 
     Attributes:
         title: Text in the menu.
-        keys: Shortcuts; the first is shown.
-        run: What happens.
+        keys: Shortcuts; the menu shows the first.
+        run: Called without arguments when the entry or a shortcut is used.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Command:
 
 
 def add_menu(window: QMainWindow, title: str, commands: tuple[Command, ...]) -> QMenu:
-    """Add a menu of commands to the window's menu bar; return it."""
+    """Add a menu of commands to the window's menu bar."""
     menu = window.menuBar().addMenu(title)
     for command in commands:
         action = QAction(command.title, window)
@@ -48,7 +48,7 @@ def add_choice(
     chosen: str,
     choose: Callable[[str], None],
 ) -> None:
-    """Add a sub-menu of values of which exactly one is chosen."""
+    """Add a sub-menu of values with exactly one chosen."""
     sub_menu = menu.addMenu(title)
     group = QActionGroup(window)
     for value in dict.fromkeys((*values, chosen)):
@@ -68,18 +68,18 @@ def add_choice(
 def add_preferences(
     window: QMainWindow, menu: QMenu, chosen: Preferences, prefer: Callable[..., None]
 ) -> None:
-    """Add a sub-menu for each preference that has no place in the window itself.
+    """Add a sub-menu for each preference without a control in the window.
 
     Args:
         window: The window.
-        menu: Where the sub-menus go.
-        chosen: What is shown as chosen at first.
+        menu: Parent of the sub-menus.
+        chosen: Initial choices.
         prefer: Called with the name of a preference and its new value.
     """
     for name, title, values in (
         ("device", "De&vice", DEVICES),
         ("precision", "&Precision", PRECISIONS),
-        ("extent", "How much is &judged", EXTENTS),
+        ("extent", "How much to &analyze", EXTENTS),
     ):
 
         def choose(value: str, name: str = name) -> None:

@@ -1,4 +1,4 @@
-"""The published models and what is installed: get, import, verify, remove."""
+"""Published and installed models: download, import, verify, remove."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +24,8 @@ from core.units import size_text
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.banner import Banner
-from synchformer_gui.views.progress_bar import ProgressStrip
-from synchformer_gui.wording import engines as engine_wording
+from synchformer_gui.views.progress_bar import ProgressBar
+from synchformer_gui.wording.engines import ABOUT_BUILTIN, BEST_FOR, published_result
 
 _SIZE_PX = (920, 420)
 
@@ -53,7 +53,7 @@ class ModelsDialog(QDialog):
         self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         for column, width in enumerate((285, 415, 80)):
             self.tree.setColumnWidth(column, width)
-        self.builtin_label = QLabel(engine_wording.ABOUT_BUILTIN, self)
+        self.builtin_label = QLabel(ABOUT_BUILTIN, self)
         self.builtin_label.setWordWrap(True)
         self.terms_label = QLabel(self)
         self.terms_label.setObjectName("muted")
@@ -63,7 +63,7 @@ class ModelsDialog(QDialog):
         self.verify_button = QPushButton("Verify", self)
         self.remove_button = QPushButton("Remove…", self)
         self.cancel_button = QPushButton("Cancel", self)
-        self.progress = ProgressStrip(self)
+        self.progress = ProgressBar(self)
         self._arrange()
         self.tree.itemSelectionChanged.connect(self._on_selected)
         self.download_button.clicked.connect(self._on_download)
@@ -75,7 +75,7 @@ class ModelsDialog(QDialog):
         self._set_busy(busy=False)
 
     def done(self, result: int) -> None:
-        # Escape and the button of the title bar both end here.
+        # Escape and the close button of the title bar both end here.
         self._on_cancel()
         super().done(result)
 
@@ -121,7 +121,7 @@ class ModelsDialog(QDialog):
     def _add_row(self, model_id: str, title: str, published: CatalogEntry | None) -> None:
         installed = self._installed.get(model_id)
         n_bytes = published.sources[0].size_hint if published else 0
-        result = engine_wording.published_result(published) if published else "imported"
+        result = published_result(published) if published else "imported"
         item = QTreeWidgetItem(
             [
                 title,
@@ -166,7 +166,7 @@ class ModelsDialog(QDialog):
         self.download_button.setEnabled(is_free and published is not None and not is_installed)
         self.verify_button.setEnabled(is_free and is_installed)
         self.remove_button.setEnabled(is_free and is_installed)
-        best_for = engine_wording.BEST_FOR.get(published.alias) if published else None
+        best_for = BEST_FOR.get(published.alias) if published else None
         hint = f"Best for {best_for}. " if best_for else ""
         self.terms_label.setText(f"{hint}{published.licence}" if published else "")
 

@@ -1,4 +1,4 @@
-"""A bar and a line of words for whatever a job reports."""
+"""A progress bar with a line of text below."""
 
 from PySide6.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
@@ -8,8 +8,8 @@ from synchformer_gui.jobs.jobs import JobProgress
 _BAR_STEPS = 1000
 
 
-class ProgressStrip(QWidget):
-    """Shows stage, share and remaining time; hidden while nothing is being done."""
+class ProgressBar(QWidget):
+    """Stage, percentage and remaining time of a job; hidden while there is none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -22,20 +22,20 @@ class ProgressStrip(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.bar)
         layout.addWidget(self.label)
-        # What lies below must not jump when work begins and ends.
+        # Widgets below must not move when work begins and ends.
         policy = self.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.setSizePolicy(policy)
         self.hide()
 
     def begin(self, stage: str) -> None:
-        """Show that work has begun of which no share is known yet."""
+        """Show a stage of unknown length."""
         self.bar.setRange(0, 0)
         self.label.setText(stage)
         self.show()
 
     def show_progress(self, progress: JobProgress) -> None:
-        """Show how far the work is."""
+        """Show the progress of a job."""
         text = progress.stage
         if progress.fraction is None:
             self.bar.setRange(0, 0)

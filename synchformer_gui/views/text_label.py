@@ -1,15 +1,15 @@
-"""Running text in a view."""
+"""Labels for sentences."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 
 def text_label(parent: QWidget, name: str = "") -> QLabel:
-    """Return a label for sentences, which wraps them and lets them be copied.
+    """Label that wraps its text and lets the user copy it.
 
     Args:
         parent: The view.
-        name: Its look in the style sheet.
+        name: Object name, for the style sheet.
     """
     label = QLabel(parent)
     label.setObjectName(name)

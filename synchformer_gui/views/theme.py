@@ -1,4 +1,4 @@
-"""Colours and type of the window, the same on every platform."""
+"""Colours and fonts of the window, the same on every platform."""
 
 import pyqtgraph as pg
 from PySide6.QtGui import QColor, QFont, QPalette
@@ -56,7 +56,7 @@ QToolButton:focus {{ border-color: {ACCENT}; }}
 QToolButton#fold {{ padding: 5px 8px 5px 0px; }}
 QComboBox, QLineEdit, QSpinBox {{ background: {RAISED}; border: 1px solid {BORDER};
     border-radius: 6px; padding: 6px 8px; selection-background-color: {ACCENT}; }}
-QSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 6px; }}
+QSpinBox QLineEdit {{ background: transparent; border: none; }}
 QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 0; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {ACCENT}; }}
 QComboBox:disabled, QLineEdit:disabled {{ color: {DISABLED}; background: {PANEL}; }}
@@ -99,7 +99,7 @@ QTreeWidget::item:selected {{ background: #24456f; color: {TEXT}; }}
 
 
 def apply_theme(app: QApplication) -> None:
-    """Make the application dark. To be called before any plot is created.
+    """Give the application its dark look. Call it before any plot is created.
 
     Qt's own colour scheme has no effect on platforms without a desktop, hence the palette.
     """
@@ -111,7 +111,7 @@ def apply_theme(app: QApplication) -> None:
 
 
 def scaled_font(font: QFont, scale: float, *, bold: bool = False) -> QFont:
-    """Return a font relative to another one's size."""
+    """Font with a size relative to another font."""
     result = QFont(font)
     result.setPointSizeF(font.pointSizeF() * scale)
     if bold:
@@ -120,7 +120,7 @@ def scaled_font(font: QFont, scale: float, *, bold: bool = False) -> QFont:
 
 
 def rename(widget: QWidget, name: str) -> None:
-    """Give a widget the look of another name in the style sheet."""
+    """Change the object name of a widget, and with it its style."""
     widget.setObjectName(name)
     widget.style().unpolish(widget)
     widget.style().polish(widget)

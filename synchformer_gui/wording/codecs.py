@@ -1,4 +1,4 @@
-"""What people call codecs, for which FFmpeg has names of its own."""
+"""Common names of codecs, by their FFmpeg names."""
 
 _NAMES = {
     "aac": "AAC",
@@ -43,13 +43,13 @@ _NAMES = {
     "wmv3": "WMV",
 }
 _DECODER_SUFFIXES = ("float", "_fixed")
-"""By these, and by "lib" in front, decoders of one codec differ: mp3 and mp3float."""
+"""Suffixes of decoder names, as in mp3float; the prefix is "lib"."""
 
 
 def codec_name(codec: str) -> str:
-    """Return what to call a codec, or one of its decoders: "MP3" for "mp3float".
+    """Common name of a codec or of one of its decoders: "MP3" for "mp3float".
 
-    Names that are not known here are returned as they are.
+    An unknown name is returned unchanged.
     """
     if codec in _NAMES:
         return _NAMES[codec]
@@ -62,7 +62,7 @@ def codec_name(codec: str) -> str:
 
 
 def _bits(codec: str) -> str:
-    """Return the width of samples: "24" for "pcm_s24le"; empty where that says nothing."""
+    """Bits per sample: "24" for "pcm_s24le"; empty for codecs without a fixed size."""
     kind = codec.removeprefix("pcm_")
     digits = "".join(sign for sign in kind if sign.isdecimal())
     return digits if kind[:1] in "suf" and digits in {"8", "16", "24", "32", "64"} else ""

@@ -1,4 +1,4 @@
-"""How much of a clip was judged, in words."""
+"""How much of a clip was analyzed, in words."""
 
 from core.detection.config import DetectionConfig
 from core.detection.result import Coverage, Detection, Stop
@@ -7,26 +7,26 @@ from synchformer_gui.wording.offset import margin_text
 
 
 def region_text(start_s: float, end_s: float) -> str:
-    """Write a part of a clip: "00:10.000 to 01:05.040"."""
+    """Part of a clip: "00:10.000 to 01:05.040"."""
     return f"{clock_text(start_s)} to {clock_text(end_s)}"
 
 
 def coverage_sentence(detection: Detection) -> str:
-    """Say how much was judged, and why no more; empty if it was everything."""
+    """Analyzed part of the clip, and the reason for the early stop; empty if all was analyzed."""
     config, coverage = detection.config, detection.coverage
     end_s = asked_end_s(config, detection.info.duration_s)
     part = ""
     if config.is_region:
         part = f" from {region_text(config.start_s, end_s)}"
     if coverage.stop is Stop.COMPLETE:
-        return f"Judged only the part{part}." if part else ""
+        return f"Analyzed only the part{part}." if part else ""
     whole = duration_text(end_s - config.start_s)
-    judged = f"Judged {duration_text(coverage.analyzed_s)} of {whole}{part}"
-    return f"{judged}; {_why(coverage, detection)}"
+    analyzed = f"Analyzed {duration_text(coverage.analyzed_s)} of {whole}{part}"
+    return f"{analyzed}; {_stop_text(coverage, detection)}"
 
 
 def part_sentence(detection: Detection) -> str:
-    """Say that a correction rests on a part of the clip only; empty if it does not."""
+    """Warning that a correction rests on a part of the clip only; empty if it does not."""
     config = detection.config
     if not config.is_region:
         return ""
@@ -36,19 +36,19 @@ def part_sentence(detection: Detection) -> str:
 
 
 def asked_end_s(config: DetectionConfig, duration_s: float) -> float:
-    """Return where the part that was asked for ends, in seconds of clip time."""
+    """End of the requested part in seconds of clip time."""
     return duration_s if config.end_s is None else min(config.end_s, duration_s)
 
 
-def _why(coverage: Coverage, detection: Detection) -> str:
+def _stop_text(coverage: Coverage, detection: Detection) -> str:
     if coverage.stop is Stop.BUDGET:
-        return "stopped because the time was spent."
+        return "stopped at the time limit."
     if detection.changing_map:
         return "stopped because the answer is clear."
     estimate, until_s = detection.estimate, detection.config.until_s
     low, high = estimate.interval_s
     margin_s = max(high - estimate.offset_s, estimate.offset_s - low)
-    # Asked for less than the engine resolves, detection ends near what it does.
+    # A margin below the resolution of the engine ends the detection near that resolution.
     is_limit = until_s is not None and margin_s > until_s + 1e-6
     limit = ", about as narrow as it can get" if is_limit else ""
     return f"stopped because the margin is {margin_text(estimate)}{limit}."

@@ -1,9 +1,9 @@
-"""Trains the built-in network with parts left out: what does each idea earn?
+"""Trains the built-in network without some of its parts, to measure the benefit of each.
 
     python tests/benchmarks/builtin_ablations.py CLIPS [STEPS] [NAME...]
 
-CLIPS is a folder of rendered clips, as `python -m training builtin` leaves it. All runs share
-clips, windows, seed and length, and are far shorter than the shipped training.
+CLIPS is a folder of clips rendered by `python -m training builtin`. All runs have the same clips,
+windows, seed and length, and are far shorter than the shipped training.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from core.model.builtin.lag_net import Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import EncodedAudio, EncodedVideo, LagNet, LagSizes
 from core.progress import SILENT
 from training.builtin.task import LagTask, LagTaskConfig
 from training.loop.config import LoopConfig
@@ -32,14 +32,14 @@ class OnlyScale(LagNet):
         super().__init__(LagSizes())
         self._scale = scale
 
-    def encode_video(self, grey: torch.Tensor) -> Seen:
-        seen = super().encode_video(grey)
-        kept = seen.scales == self._scale
-        return Seen(seen.features[..., kept], seen.motion[..., kept], seen.scales[kept])
+    def encode_video(self, grey: torch.Tensor) -> EncodedVideo:
+        video = super().encode_video(grey)
+        kept = video.scales == self._scale
+        return EncodedVideo(video.features[..., kept], video.motion[..., kept], video.scales[kept])
 
 
 class WithoutClassicalCurves(LagNet):
-    """Chooses cells by classical curves, but does not look at them otherwise."""
+    """Uses classical curves for the choice of cells only."""
 
     def __init__(self) -> None:
         super().__init__(LagSizes())
@@ -52,15 +52,15 @@ class WithoutClassicalCurves(LagNet):
         self.scorer.cell_in.register_forward_pre_hook(lambda _, args: (args[0] * mask[:, None],))
 
 
-class WithoutLearnedSound(LagNet):
-    """Correlates classical signals alone; only what becomes of the curves is learned."""
+class WithoutLearnedAudio(LagNet):
+    """Correlates classical signals alone; only the use of the curves is learned."""
 
     def __init__(self) -> None:
         super().__init__(LagSizes())
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
-        heard = super().encode_audio(log_mel, is_heard)
-        return Heard(heard.tokens * 0, heard.signals)
+    def encode_audio(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        audio = super().encode_audio(log_mel, has_audio)
+        return EncodedAudio(audio.tokens * 0, audio.signals)
 
 
 class FewCells(LagNet):
@@ -77,7 +77,7 @@ VARIANTS: dict[str, tuple[Callable[[], LagNet], LagTaskConfig]] = {
     "smallest cells only": (lambda: OnlyScale(FINEST), LagTaskConfig()),
     "eight cells kept": (FewCells, LagTaskConfig()),
     "no classical curves": (WithoutClassicalCurves, LagTaskConfig()),
-    "classical curves only": (WithoutLearnedSound, LagTaskConfig()),
+    "classical curves only": (WithoutLearnedAudio, LagTaskConfig()),
     "no crowding, mixing, degrading": (lambda: LagNet(LagSizes()), PLAIN),
 }
 

@@ -1,6 +1,6 @@
-"""Clips rendered straight onto the analysis clock, to measure estimators by the hundred.
+"""Clips rendered on the analysis clock, for measuring estimators on hundreds of clips.
 
-Everything is drawn at the clock's own rates, so that no codec and no container blurs the truth.
+All is drawn at the rates of the clock, so no codec or container changes the true offset.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,26 +16,26 @@ HEIGHT_PX, WIDTH_PX = 256, 320
 CHUNK_FRAMES = 50
 
 Times = NDArray[np.float64]
-Picture = NDArray[np.float32]
-Sound = NDArray[np.float64]
+Video = NDArray[np.float32]
+Audio = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a clip shows and how it sounds.
+    """Video and audio of a kind of clip.
 
     Attributes:
-        name: For the table.
+        name: Name in the table.
         draw: Makes (T, H, W) grey levels 0..255 from event times and frame times, in seconds.
         noise: Standard deviation of the camera's noise, in grey levels.
-        hiss: Standard deviation of the sound's noise; an event peaks near 0.5.
-        bed: Loudness of a continuous music bed with beats of its own.
-        is_regular: Whether events keep a nearly constant distance.
-        is_speech: Whether sound swells as syllables do instead of clicking.
+        hiss: Standard deviation of the audio's noise; an event peaks near 0.5.
+        bed: Loudness of a continuous music bed with independent beats.
+        is_regular: Events have nearly constant distances.
+        is_speech: Audio swells like syllables instead of clicking.
     """
 
     name: str
-    draw: Callable[[np.random.Generator, Times, Times], Picture]
+    draw: Callable[[np.random.Generator, Times, Times], Video]
     noise: float = 1.0
     hiss: float = 0.001
     bed: float = 0.0
@@ -43,12 +43,12 @@ class Scene:
     is_speech: bool = False
 
 
-def _grid() -> tuple[Picture, Picture]:
+def _grid() -> tuple[Video, Video]:
     rows, columns = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
     return rows, columns
 
 
-def _background(rng: np.random.Generator) -> Picture:
+def _background(rng: np.random.Generator) -> Video:
     coarse = rng.uniform(40, 180, (9, 11))
     rows = np.linspace(0, 8, HEIGHT_PX)
     columns = np.linspace(0, 10, WIDTH_PX)
@@ -61,7 +61,7 @@ def _disks(
     centres: NDArray[np.float64],
     radius: NDArray[np.float64],
     level: float,
-) -> Picture:
+) -> Video:
     """Draw one disk per frame; centres (T, 2) in pixels, radius (T,)."""
     rows, columns = _grid()
     video = np.repeat(_background(rng)[None], len(centres), 0)
@@ -71,14 +71,14 @@ def _disks(
     return video
 
 
-def draw_flashes(rng: np.random.Generator, events: Times, times: Times) -> Picture:
+def draw_flashes(rng: np.random.Generator, events: Times, times: Times) -> Video:
     since = times[:, None] - events[None]
     lit = ((since >= 0) & (since < 0.09)).any(1)
     centre = np.tile([HEIGHT_PX / 2, WIDTH_PX / 2], (len(times), 1))
     return _disks(rng, centre, np.where(lit, 50.0, 0.0), 240)
 
 
-def draw_bounces(rng: np.random.Generator, events: Times, times: Times) -> Picture:
+def draw_bounces(rng: np.random.Generator, events: Times, times: Times) -> Video:
     """Let a ball fall freely from event to event; it hits the floor at each."""
     edges = np.concatenate([[events[0] - 0.9], events, [events[-1] + 0.9]])
     k = np.clip(np.searchsorted(edges, times, "right") - 1, 0, len(edges) - 2)
@@ -88,15 +88,15 @@ def draw_bounces(rng: np.random.Generator, events: Times, times: Times) -> Pictu
     return _disks(rng, centres, np.full(len(times), 18.0), 230)
 
 
-def draw_small_taps(rng: np.random.Generator, events: Times, times: Times) -> Picture:
+def draw_small_taps(rng: np.random.Generator, events: Times, times: Times) -> Video:
     """Let a small, dim finger knock: 60 ms down, 200 ms up."""
     depth = np.max(np.clip(1 - np.abs(times[:, None] - events[None]) / 0.1, 0, 1), 1)
     centres = np.stack([120 + 8 * depth, np.full(len(times), 170.0)], 1)
     return _disks(rng, centres, np.full(len(times), 7.0), 150)
 
 
-def draw_busy(rng: np.random.Generator, events: Times, times: Times) -> Picture:
-    """Bounces before a panning background with two objects that move on their own."""
+def draw_busy(rng: np.random.Generator, events: Times, times: Times) -> Video:
+    """Bounces before a panning background with two independently moving objects."""
     video = draw_bounces(rng, events, times)
     rows, columns = _grid()
     for _ in range(2):
@@ -108,8 +108,8 @@ def draw_busy(rng: np.random.Generator, events: Times, times: Times) -> Picture:
     return np.stack([np.roll(f, int(25 * np.sin(t)), 1) for f, t in zip(video, times, strict=True)])
 
 
-def draw_mouth(rng: np.random.Generator, events: Times, times: Times) -> Picture:
-    """Open a mouth with each syllable, on a head that sways."""
+def draw_mouth(rng: np.random.Generator, events: Times, times: Times) -> Video:
+    """Open a mouth with each syllable, on a swaying head."""
     opening = _syllables(events, times)
     rows, columns = _grid()
     video = np.repeat(_background(rng)[None], len(times), 0)
@@ -140,7 +140,7 @@ SCENES: tuple[Scene, ...] = (
 
 
 def event_times(rng: np.random.Generator, scene: Scene, duration_s: float) -> Times:
-    """Place events on the picture's time, some before 0 and behind the end."""
+    """Draw event times of the video, some before 0 and after the end."""
     mean = 0.25 if scene.is_speech else 0.8
     gaps = rng.uniform(0.97, 1.03, 200) if scene.is_regular else rng.uniform(0.4, 1.9, 200)
     if scene.is_speech:
@@ -149,8 +149,8 @@ def event_times(rng: np.random.Generator, scene: Scene, duration_s: float) -> Ti
     return times[times < duration_s + 4]
 
 
-def audio(rng: np.random.Generator, scene: Scene, events: Times, duration_s: float) -> Sound:
-    """Render (N,) samples with an event at each time, in seconds of the sound."""
+def audio(rng: np.random.Generator, scene: Scene, events: Times, duration_s: float) -> Audio:
+    """Render (N,) samples with an event at each time, in seconds."""
     n = round(duration_s * AUDIO_RATE_HZ)
     clock = np.arange(n) / AUDIO_RATE_HZ
     wave = scene.hiss * rng.standard_normal(n)
@@ -170,7 +170,7 @@ def audio(rng: np.random.Generator, scene: Scene, events: Times, duration_s: flo
     return wave
 
 
-def _add_hit(rng: np.random.Generator, wave: Sound, time_s: float, level: float) -> None:
+def _add_hit(rng: np.random.Generator, wave: Audio, time_s: float, level: float) -> None:
     first, n = round(time_s * AUDIO_RATE_HZ), AUDIO_RATE_HZ // 5
     start, end = max(first, 0), min(first + n, len(wave))
     if start < end:
@@ -183,7 +183,7 @@ def _add_hit(rng: np.random.Generator, wave: Sound, time_s: float, level: float)
 def render(
     scene: Scene, seed: int, offset_s: float, duration_s: float = 10.0, *, foreign_sound: bool
 ) -> Iterator[ClipChunk]:
-    """Render a clip whose sound is early by `offset_s`, or whose sound is that of another clip."""
+    """Render a clip with audio early by `offset_s`, or with the audio of another clip."""
     rng = np.random.default_rng(seed)
     events = event_times(rng, scene, duration_s)
     heard = event_times(rng, scene, duration_s) if foreign_sound else events

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/training_curves.py RUNS
 
-RUNS holds `stage1`, `stage2` and `stage3`, as the commands in the page leave them.
+RUNS holds `stage1`, `stage2` and `stage3`, written by the commands in the page.
 """
 
 import argparse
@@ -51,7 +51,7 @@ Row = Mapping[str, float]
 
 
 def read_log(folder: Path) -> tuple[list[Row], list[Row]]:
-    """Return the steps of a run and its validations, each with its `step`.
+    """Read the steps and the validations of a run, each with its `step`.
 
     Raises:
         OSError: There is no log.
@@ -86,7 +86,7 @@ def draw(runs: Path, path: Path) -> None:
 
 
 def table(stage: str, validations: Sequence[Row]) -> str:
-    """Return some of the validations of a stage as Markdown, spread over the run."""
+    """Table of some validations of a stage as Markdown, spread over the run."""
     columns = [
         f"{words} ({_cell(name, CHANCE[stage][name])})" for name, words in SHOWN[stage].items()
     ]
@@ -99,7 +99,7 @@ def table(stage: str, validations: Sequence[Row]) -> str:
 
 
 def cpu_line(stage: str, steps: Sequence[Row]) -> str:
-    """Return in words how long the steps of a stage took, validations left out."""
+    """Sentence about the time of a stage's steps, without validations."""
     ends = [0.0, *(row["step"] for row in steps)]
     seconds = sum(
         (end - first) * row["seconds_per_step"]

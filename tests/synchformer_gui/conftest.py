@@ -32,6 +32,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Paths of all files probed since the start of the test."""
+    from core.media import probe as module
+
+    paths: list[Path] = []
+    check_index = module.check_index
+
+    def note(path: Path, container: str) -> None:
+        paths.append(path)
+        check_index(path, container)
+
+    monkeypatch.setattr(module, "check_index", note)
+    return paths
+
+
+@pytest.fixture
 def session(qtbot: QtBot, home: Path) -> Iterator[object]:
     from synchformer_gui.session import Session
 

@@ -36,7 +36,7 @@ def test_other_audio_stream_drops_the_answer(
     assert session.detection is None
 
 
-def test_other_tolerance_judges_the_answer_again(
+def test_other_tolerance_changes_the_verdict(
     qtbot: QtBot, session: Session, make_clip: MakeClip
 ) -> None:
     session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
@@ -91,7 +91,7 @@ def tolerance_of(session: Session) -> str:
     return session.detection.config.tolerance.name
 
 
-def test_a_clip_that_was_judged_is_answered_when_it_is_opened_again(
+def test_a_clip_that_was_analyzed_is_answered_when_it_is_opened_again(
     qtbot: QtBot, session: Session, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.detection.cached_detector._fingerprint_of_code", lambda: "")
@@ -123,7 +123,7 @@ def test_a_clip_that_was_judged_is_answered_when_it_is_opened_again(
     assert not session.is_earlier
 
 
-def test_a_clip_that_was_never_judged_stays_unanswered(
+def test_a_clip_that_was_never_analyzed_stays_unanswered(
     qtbot: QtBot, session: Session, make_clip: MakeClip
 ) -> None:
     session.open(make_clip(duration_s=2.0))

@@ -38,9 +38,7 @@ def test_unknown_keys_are_refused_with_the_known_ones() -> None:
 
 def test_preset_of_another_stage_is_refused() -> None:
     assert read_stage("sync", Path("stage2-tiny"), []).stage == "sync"
-    with pytest.raises(
-        ConfigError, match=r"stage1-tiny is for the command contrastive, not for sync"
-    ):
+    with pytest.raises(ConfigError, match=r"stage1-tiny is for the command contrastive, not sync"):
         read_stage("sync", Path("stage1-tiny"), [])
 
 

@@ -24,7 +24,7 @@ def read(*overrides: str) -> RunConfig:
         ("loop.learning_rate=fast", r"loop\.learning_rate is a number, not 'fast'"),
         ("loop.betas=[0.9]", r"loop\.betas takes 2 values in brackets"),
         ("data.exclude=[3]", r"data\.exclude is a path, not 3"),
-        ("loop=5", r"loop is a section and no value; write loop\.key=value"),
+        ("loop=5", r"loop is a section, not a value; write loop\.key=value"),
         ("stage.x=1", r"There is no stage\.x, since stage is a value"),
         ("loop.n_steps", r"loop\.n_steps changes nothing; write section\.key=value"),
         ("loop.best_by=auc", r"one of loss, accuracy, within_one in this stage, not auc"),

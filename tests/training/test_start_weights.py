@@ -8,10 +8,18 @@ from torch import nn
 
 from core.errors import CheckpointError
 from core.model.synchformer.audio_tower import AudioTower
+from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
 from core.model.synchformer.visual_tower import VisualTower
 from training.stages.contrastive import ContrastiveModel
-from training.start_weights import start_audio_tower, start_towers, start_visual_tower
+from training.stages.sync import build_learner
+from training.start_weights import (
+    begin_small,
+    start_audio_tower,
+    start_from_sync,
+    start_towers,
+    start_visual_tower,
+)
 
 N_AST_POSITIONS = 2 + 12 * 101
 
@@ -75,7 +83,7 @@ def test_the_audio_tower_takes_the_first_positions(ast_file: Path) -> None:
 def test_joint_attention_is_refused_with_the_address_of_the_right_file(tmp_path: Path) -> None:
     path = tmp_path / "ssv2_joint_224_16x4.pyth"
     torch.save({"model_state": {"blocks.0.attn.qkv.weight": torch.zeros(72, 24)}}, path)
-    with pytest.raises(CheckpointError, match=r"ssv2_joint.*divided attention; get https://"):
+    with pytest.raises(CheckpointError, match=r"ssv2_joint.*divided attention; download https://"):
         start_visual_tower(VisualTower(**TINY), path)
 
 
@@ -111,3 +119,58 @@ def test_an_incomplete_tower_is_refused(tmp_path: Path) -> None:
     del weights["v_encoder.norm.weight"]
     with pytest.raises(CheckpointError, match=r"vfeat_extractor\.norm\.weight is missing"):
         start_towers(Synchformer(**TINY), weights, tmp_path / "half.pt")
+
+
+def test_all_but_the_head_goes_on_from_the_second_stage() -> None:
+    sync, network = Synchformer(**TINY), Synchformer(**TINY, head="synchability")
+    before = network.transformer.sync_head.weight.clone()
+    loaded = start_from_sync(network, sync.state_dict(), Path("sync.pt"))
+    weights = sync.state_dict()
+    for name, weight in network.state_dict().items():
+        if name == "transformer.pos_emb_cfg.pos_emb":
+            assert weight.shape == (1, 184, 24)
+            assert weight.equal(weights[name][:, :184])
+        elif not name.startswith("transformer.sync_head."):
+            assert weight.equal(weights[name]), name
+    assert network.transformer.sync_head.weight.equal(before)
+    assert set(loaded.left_new) == {f"transformer.sync_head.{x}" for x in ("weight", "bias")}
+
+
+def test_towers_alone_are_no_start_for_the_third_stage() -> None:
+    network = Synchformer(**TINY, head="synchability")
+    with pytest.raises(CheckpointError, match=r"stage-1\.pt holds no synchronization model"):
+        start_from_sync(network, ContrastiveModel(**TINY).state_dict(), Path("stage-1.pt"))
+
+
+def test_a_shorter_table_of_positions_is_refused_with_both_lengths() -> None:
+    weights = Synchformer(**TINY).state_dict()
+    weights["transformer.pos_emb_cfg.pos_emb"] = torch.zeros(1, 100, 24)
+    with pytest.raises(CheckpointError, match="100 positions, but 184"):
+        start_from_sync(Synchformer(**TINY, head="synchability"), weights, Path("short.pt"))
+
+
+@pytest.mark.parametrize(("head", "n_segments"), [("sync", 14), ("synchability", 13)])
+def test_positions_of_the_same_time_are_alike_in_picture_and_sound(
+    head: Head, n_segments: int
+) -> None:
+    network = build_learner(head, width=48, depth=1)
+    begin_small(network)
+    table = network.transformer.pos_emb_cfg.pos_emb[0].detach()
+    visual = table[1 : 1 + 8 * n_segments].reshape(n_segments, 8, -1)
+    audio = table[2 + 8 * n_segments :].reshape(n_segments, 6, -1)
+    # The middle of a segment is between the fourth and fifth eighth, the third and fourth sixth.
+    seen, heard = visual[:, 3:5].mean(dim=1), audio[:, 2:4].mean(dim=1)
+    nearest = torch.cdist(seen, heard).argmin(dim=1)
+    assert nearest.equal(torch.arange(n_segments))
+    assert table.square().mean().sqrt() == pytest.approx(0.5, abs=0.05)
+
+
+def test_narrow_layers_get_larger_weights() -> None:
+    spreads = []
+    for width in (48, 192):
+        network = build_learner("sync", width=width, depth=1)
+        begin_small(network)
+        spreads.append(network.transformer.state_dict()["blocks.0.mlp.0.weight"].std().item())
+        assert network.vproj.bias.abs().max() == 0
+    assert spreads[0] == pytest.approx(0.08, rel=0.05)
+    assert spreads[1] == pytest.approx(0.04, rel=0.05)

@@ -6,11 +6,11 @@ from training.terminal import TerminalMonitor
 
 
 def _words(shown: str) -> list[str]:
-    """Return the lines without the time of the day."""
+    """The lines without the time of the day."""
     return [line.partition(" ")[2].strip() for line in shown.splitlines()]
 
 
-def test_without_a_terminal_each_stage_has_its_first_and_its_last_words(
+def test_each_stage_has_its_first_and_its_last_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with TerminalMonitor() as monitor:
@@ -44,27 +44,25 @@ def test_a_long_stage_says_how_far_it_is_and_what_is_left(
     assert lines[-1] == "50 %, 0 minutes left: Training, loss 4"
 
 
-def test_on_a_terminal_each_stage_has_a_bar_with_its_latest_words(
+def test_the_time_left_follows_from_the_pace_since_the_run_went_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "100")
+    seconds = iter(range(0, 6000, 600))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(seconds))
     with TerminalMonitor() as monitor:
-        monitor.report(Progress("Rendering train clips", 1.0))
-        monitor.report(Progress("Training, loss 4.211", 0.1))
-        monitor.report(Progress("Training, loss 1.034", 0.5))
-    last = capsys.readouterr().err.split("\x1b[2K")[-1]
-    assert "Rendering train clips" in last
-    assert "Training, loss 1.034" in last
-    assert "━" in last
+        monitor.report(Progress("Training, loss 2.5", 0.6))
+        monitor.report(Progress("Training, loss 2.4", 0.8))
+    lines = _words(capsys.readouterr().err)
+    assert lines == ["60 %: Training, loss 2.5", "80 %, 20 minutes left: Training, loss 2.4"]
 
 
-def test_the_terminal_is_left_in_order_after_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_words_are_written_after_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         with TerminalMonitor() as monitor:
             monitor.report(Progress("Training, loss 4.211", 0.1))
+            monitor.report(Progress("Training, loss 3.907", 0.2))
             raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
         fail()
-    assert "Training, loss 4.211" in capsys.readouterr().err
+    assert "Training, loss 3.907" in capsys.readouterr().err

@@ -1,6 +1,6 @@
-"""Simple classical estimators to beat: each correlates one motion signal with one sound signal.
+"""Simple classical estimators to beat: the correlation of one motion signal with one audio signal.
 
-All twelve are calculated together. The application's own classical estimate
+The three are calculated together. The application's own classical estimate
 (`core.detection.engines.classical`) is more elaborate and is none of them.
 """
 
@@ -17,28 +17,25 @@ from core.media.decoder import ClipChunk
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
-MOTIONS = ("motion energy", "Δ motion energy", "top-200 motion", "Δ top-200 motion")
-"""Mean change of all pixels, or of the 200 that change most; Δ: by how much that changes."""
-
 AUDIO_SOURCES = ("log energy", "rise of log energy", "spectral flux")
-VARIANTS = tuple(f"{motion} × {audio}" for motion in MOTIONS for audio in AUDIO_SOURCES)
+VARIANTS = tuple(f"top-200 motion × {audio}" for audio in AUDIO_SOURCES)
 
 EFFECTIVE_SAMPLES = 40.0
-"""A full window of 120 neighbouring, hence similar, values counts as so many independent ones."""
+"""Number of independent values in a full window of 120: neighbouring values are similar."""
 
 RESOLUTION_S = 1 / VIDEO_FPS
 MIN_OVERLAP = 0.25
-"""Share of a window that needs sound at an offset for the offset to be judged."""
+"""Share of a window that must have audio at an offset for a likelihood above 0."""
 
 LEAST_POWER = 1e-8
-"""Squares of a signal that varies add up to more than this within a window."""
+"""Lowest sum of squares in a window of a signal that varies."""
 
 STRONGEST_PIXELS = 200
 RELATIVE_FLOOR = 1e-4
 """Energies this far below the loudest of the clip (-40 dB) count as silence."""
 
 MAGNITUDE_GAIN = 100.0
-"""Of the loudest magnitude, in the logarithm that spectral flux is taken of."""
+"""Factor on magnitudes, relative to the loudest, inside the logarithm of the spectral flux."""
 
 _TICK_SAMPLES = round(AXIS_STEP_S * AUDIO_RATE_HZ)
 _TICKS_PER_FRAME = SAMPLES_PER_FRAME // _TICK_SAMPLES
@@ -48,11 +45,11 @@ _FRAME_LONG = np.array([0.125, 0.25, 0.25, 0.25, 0.125])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """How much the picture of a clip moves.
+    """Motion in the video of a clip.
 
     Attributes:
-        values: (4, T) float64 in the order of `MOTIONS`. Value k of a motion lies between frames
-            k - 1 and k; value k of a difference at frame k - 1, between motions k - 1 and k.
+        values: (T,) float64, mean change of the 200 pixels that change most; value k lies between
+            frames k - 1 and k.
         has_video: (T,) bool.
     """
 
@@ -61,8 +58,8 @@ class Motion:
 
 
 def measure_motion(chunks: Iterable[ClipChunk]) -> Motion:
-    """Measure a whole clip, whose chunks follow each other from frame 0."""
-    energies, strongest, has_video = [0.0], [0.0], []
+    """Measure a whole clip, given as consecutive chunks from frame 0."""
+    strongest, has_video = [0.0], []
     previous: NDArray[np.float32] | None = None
     for chunk in chunks:
         has_video.append(chunk.has_video)
@@ -71,13 +68,9 @@ def measure_motion(chunks: Iterable[ClipChunk]) -> Motion:
             if previous is not None:
                 change = np.abs(small - previous).ravel()
                 n_kept = min(STRONGEST_PIXELS, change.size)
-                energies.append(float(change.mean()))
                 strongest.append(float(np.partition(change, -n_kept)[-n_kept:].mean()))
             previous = small
-    rows = []
-    for signal in (np.array(energies), np.array(strongest)):
-        rows += [signal, np.abs(np.diff(signal, prepend=signal[0]))]
-    return Motion(np.stack(rows), np.concatenate(has_video))
+    return Motion(np.array(strongest), np.concatenate(has_video))
 
 
 def _shrink(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -89,9 +82,9 @@ def _shrink(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def measure_audio(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (3, N) signals every 10 ms, in the order of `AUDIO_SOURCES`, each centred on its tick.
+    """Measure three audio signals every 10 ms, each centred on its tick.
 
-    They are averaged over the length of a frame, since motion is what changed during one.
+    They are averaged over the length of a frame, because motion is the change during a frame.
 
     Flux is the half-wave rectified rise of the logarithmic spectrum (Böck, Krebs and Schedl,
     "Evaluating the online capabilities of onset detection methods", ISMIR 2012), here over two
@@ -99,6 +92,9 @@ def measure_audio(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Args:
         waveform: (N * 160,) float32 at 16 kHz.
+
+    Returns:
+        (3, N) signals in the order of `AUDIO_SOURCES`.
     """
     half = _SPECTRUM_SAMPLES // 2
     # A tick more on either side, for the differences.
@@ -116,7 +112,7 @@ def measure_audio(waveform: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def heard_ticks(has_sample: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (N,), where a tick's signals come from sound alone and not from its begin or end."""
+    """Ticks measured from audio alone, not across its begin or end: (N,) bool."""
     reach = _SPECTRUM_SAMPLES // 2 + (1 + len(_FRAME_LONG) // 2) * _TICK_SAMPLES
     n_before = np.concatenate([[0], np.cumsum(np.pad(has_sample, reach))])
     n_inside = n_before[2 * reach :] - n_before[: -2 * reach]
@@ -124,18 +120,18 @@ def heard_ticks(has_sample: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return whole
 
 
-def judge(
+def analyze(
     motion: Motion,
     waveform: NDArray[np.float32],
     has_sample: NDArray[np.bool_],
     config: DetectionConfig,
 ) -> tuple[tuple[OffsetEvidence, ...], ...]:
-    """Judge every window of a clip by every variant.
+    """Analyze every window of a clip with every variant.
 
     Args:
-        motion: Of T frames.
+        motion: Motion of T frames.
         waveform: (T * 640,) float32 at 16 kHz, on the same clock.
-        has_sample: Likewise, whether there is sound.
+        has_sample: (T * 640,) bool, False in gaps of the audio.
         config: Range and hop.
 
     Returns:
@@ -144,16 +140,16 @@ def judge(
     axis = offset_axis(config.range_s)
     reach = len(axis) // 2
     heard = heard_ticks(has_sample)
-    sounds = measure_audio(waveform)
+    audio = measure_audio(waveform)
     # Constants do not matter, but large ones would cost precision.
-    sounds -= sounds.mean(axis=1, keepdims=True, where=heard if heard.any() else True)
-    sounds, heard = np.pad(sounds, [(0, 0), (reach, reach)]), np.pad(heard, reach)
+    audio -= audio.mean(axis=1, keepdims=True, where=heard if heard.any() else True)
+    audio, heard = np.pad(audio, [(0, 0), (reach, reach)]), np.pad(heard, reach)
     has_audio = np.asarray(has_sample.reshape(-1, SAMPLES_PER_FRAME).all(axis=1), np.bool_)
     schedule = WindowSchedule(config.hop_segments)
     windows = (*schedule.extend(0, motion.has_video & has_audio), *schedule.finish())
     evidence: list[list[OffsetEvidence]] = [[] for _ in VARIANTS]
     for window in windows:
-        curves = _curves(motion.values, sounds, heard, window, reach)
+        curves = _curves(motion.values, audio, heard, window, reach)
         for found, curve in zip(evidence, curves, strict=True):
             found.append(OffsetEvidence(window, axis, curve, RESOLUTION_S))
     return tuple(map(tuple, evidence))
@@ -161,50 +157,46 @@ def judge(
 
 def _curves(
     motion: NDArray[np.float64],
-    sounds: NDArray[np.float64],
+    audio: NDArray[np.float64],
     heard: NDArray[np.bool_],
     window: Window,
     reach: int,
 ) -> NDArray[np.float32]:
-    """Return (12, M) log-likelihoods of rising offsets; sounds begin `reach` ticks before 0."""
+    """(3, M) log-likelihoods of rising offsets; audio begins `reach` ticks before time 0."""
     offsets = np.arange(-reach, reach + 1)[:, None]
-    curves = np.zeros((len(MOTIONS), len(AUDIO_SOURCES), len(offsets)))
-    # Motions need one frame before theirs inside the window, differences of motions two.
-    for lead, of_kind in ((1, slice(0, None, 2)), (2, slice(1, None, 2))):
-        frames = np.arange(window.first_frame + lead, window.end_frame)
-        ticks = (frames * 2 - lead) * _TICKS_PER_FRAME // 2
-        # What is seen at a tick is heard an offset before it.
-        index = ticks + reach - offsets  # (M, K)
-        curves[of_kind] = _log_likelihoods(motion[of_kind, frames], sounds[:, index], heard[index])
-    return curves.reshape(len(VARIANTS), -1).astype(np.float32)
+    # The first motion of a window needs the frame before it.
+    frames = np.arange(window.first_frame + 1, window.end_frame)
+    ticks = (frames * 2 - 1) * _TICKS_PER_FRAME // 2
+    # An event seen at a tick is heard an offset before it.
+    index = ticks + reach - offsets  # (M, K)
+    return _log_likelihoods(motion[frames], audio[:, index], heard[index]).astype(np.float32)
 
 
 def _log_likelihoods(
-    motion: NDArray[np.float64], sounds: NDArray[np.float64], heard: NDArray[np.bool_]
+    motion: NDArray[np.float64], audio: NDArray[np.float64], heard: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return (motions, sounds, M) log-likelihoods.
+    """Gain in log-likelihood of a linear model of the motion over none: (3, M).
 
     With r the correlation and n the effective number of samples, the best linear function of the
-    sound explains the motion by -n/2 log(1 - r^2) better than none; negative r counts as 0.
+    audio explains the motion by -n/2 log(1 - r^2) better than none; negative r counts as 0.
 
     Args:
-        motion: (motions, K).
-        sounds: (sounds, M, K), a row for each offset.
+        motion: (K,).
+        audio: (3, M, K), a row for each offset.
         heard: (M, K).
     """
-    n_values = motion.shape[1]
-    motion = motion - motion.mean(axis=1, keepdims=True)
+    n_values = len(motion)
+    motion = motion - motion.mean()
     there = heard.astype(np.float64)
-    sounds = sounds * there
+    audio = audio * there
     n = np.maximum(there.sum(axis=1), 1)  # (M,)
-    sum_motion, sum_audio = motion @ there.T, sounds.sum(axis=2)  # (motions, M), (sounds, M)
-    products = np.einsum("ak,smk->asm", motion, sounds, optimize=True)
-    covariance = products - sum_motion[:, None] * sum_audio / n
-    motion_power = motion**2 @ there.T - sum_motion**2 / n
-    audio_power = np.einsum("smk,smk->sm", sounds, sounds) - sum_audio**2 / n
-    varies = (motion_power[:, None] > LEAST_POWER) & (audio_power > LEAST_POWER)
-    is_judged = varies & (n >= MIN_OVERLAP * n_values)
-    power = np.where(is_judged, motion_power[:, None] * audio_power, 1)
+    sum_motion, sum_audio = there @ motion, audio.sum(axis=2)  # (M,), (3, M)
+    covariance = audio @ motion - sum_motion * sum_audio / n
+    motion_power = there @ motion**2 - sum_motion**2 / n
+    audio_power = np.einsum("smk,smk->sm", audio, audio) - sum_audio**2 / n
+    varies = (motion_power > LEAST_POWER) & (audio_power > LEAST_POWER)
+    is_defined = varies & (n >= MIN_OVERLAP * n_values)
+    power = np.where(is_defined, motion_power * audio_power, 1)
     r = np.clip(covariance / np.sqrt(power), 0, 0.999)
     gain = -0.5 * EFFECTIVE_SAMPLES * n / WINDOW_FRAMES * np.log1p(-(r**2))
-    return np.where(is_judged, gain, 0.0)
+    return np.where(is_defined, gain, 0.0)

@@ -1,4 +1,4 @@
-"""Clips of a benchmark in memory: decoded once, their sound shifted as often as asked for."""
+"""Clips of a benchmark in memory: decoded once, with audio shifted any number of times."""
 
 import threading
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 LONGEST_S = 60.0
-"""No more of a clip is used; a minute takes half a gigabyte of memory."""
+"""Longest part of a clip in use; a minute takes half a gigabyte of memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sound:
-    """Sound on the analysis clock of a clip.
+class Audio:
+    """Audio on the analysis clock of a clip.
 
     Attributes:
-        waveform: (T * 640,) float32 mono at 16 kHz; 0 where there is none.
-        has_sample: (T * 640,) bool.
+        waveform: (T * 640,) float32 mono at 16 kHz; 0 in gaps.
+        has_sample: (T * 640,) bool; False in gaps.
     """
 
     waveform: NDArray[np.float32]
@@ -38,12 +38,12 @@ class Sound:
 
     @property
     def has_audio(self) -> NDArray[np.bool_]:
-        """(T,), whether there is sound during all of a frame's 640 samples."""
+        """(T,) bool: all 640 samples of the frame are there."""
         frames = self.has_sample.reshape(-1, SAMPLES_PER_FRAME)
         return np.asarray(frames.all(axis=1), np.bool_)
 
-    def shifted(self, offset_s: float) -> "Sound":
-        """Return the sound made early by an offset: its sample n is this one's n + offset."""
+    def shifted(self, offset_s: float) -> "Audio":
+        """Make the audio early by an offset: sample n of the result is sample n + offset."""
         n_samples = len(self.waveform)
         shift = round(offset_s * AUDIO_RATE_HZ)
         waveform = np.zeros_like(self.waveform)
@@ -53,17 +53,17 @@ class Sound:
         first = max(-shift, 0)
         waveform[first : first + n_kept] = self.waveform[source]
         has_sample[first : first + n_kept] = self.has_sample[source]
-        return Sound(waveform, has_sample)
+        return Audio(waveform, has_sample)
 
-    def backwards(self) -> "Sound":
-        """Return the sound from its end to its beginning."""
-        return Sound(self.waveform[::-1].copy(), self.has_sample[::-1].copy())
+    def backwards(self) -> "Audio":
+        """Reverse the audio in time."""
+        return Audio(self.waveform[::-1].copy(), self.has_sample[::-1].copy())
 
-    def of_length(self, n_frames: int) -> "Sound":
-        """Return the sound cut, or lengthened by nothing, to a number of analysis frames."""
+    def of_length(self, n_frames: int) -> "Audio":
+        """Cut the audio, or extend it by a gap, to a number of analysis frames."""
         n_samples = n_frames * SAMPLES_PER_FRAME
         n_missing = max(n_samples - len(self.waveform), 0)
-        return Sound(
+        return Audio(
             np.pad(self.waveform[:n_samples], (0, n_missing)),
             np.pad(self.has_sample[:n_samples], (0, n_missing)),
         )
@@ -74,13 +74,13 @@ class Recording:
     """A decoded clip.
 
     Attributes:
-        chunks: All of it, in order, as they came from the decoder.
-        audio: The sound of all chunks.
-        obstacle: What rules out an answer, as in a detection.
+        chunks: All chunks in the order of the decoder.
+        audio: Audio of all chunks.
+        obstacle: Reason against any answer, as in a detection.
     """
 
     chunks: tuple[ClipChunk, ...]
-    audio: Sound
+    audio: Audio
     obstacle: Reason
 
     @property
@@ -91,8 +91,8 @@ class Recording:
     def duration_s(self) -> float:
         return self.n_frames / VIDEO_FPS
 
-    def with_audio(self, audio: Sound) -> Iterator[ClipChunk]:
-        """Yield the chunks with another sound of the same length."""
+    def with_audio(self, audio: Audio) -> Iterator[ClipChunk]:
+        """Yield the chunks with other audio of the same length."""
         has_audio = audio.has_audio
         for chunk in self.chunks:
             begin, end = chunk.first_frame, chunk.first_frame + len(chunk.frames)
@@ -106,11 +106,11 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Decode a clip, at most a minute of it.
+    """Decode the first minute of a clip.
 
     Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: It is shorter than one window.
+        MediaError: The file cannot be read, or lacks video or audio.
+        DetectionError: Video and audio run together for less than one window.
     """
     info = probe(path)
     video, audio = _streams(info)
@@ -126,21 +126,21 @@ def read_recording(path: Path) -> Recording:
             activity.measure(chunk)
             chunks.append(chunk)
     n_usable = sum(int((chunk.has_video & chunk.has_audio).sum()) for chunk in chunks)
-    _require_window(path, n_usable, "in which picture and sound run together")
+    _require_window(path, n_usable, "with both video and audio")
     has_audio = np.concatenate([chunk.has_audio for chunk in chunks])
-    recorded = Sound(
+    recorded = Audio(
         np.concatenate([chunk.waveform for chunk in chunks]),
         np.repeat(has_audio, SAMPLES_PER_FRAME),
     )
     return Recording(tuple(chunks), recorded, activity.obstacle)
 
 
-def read_audio(path: Path) -> Sound:
-    """Decode the sound of a clip alone, at most a minute of it.
+def read_audio(path: Path) -> Audio:
+    """Decode the first minute of a clip's audio.
 
     Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
-        DetectionError: It is shorter than one window.
+        MediaError: The file cannot be read, or lacks video or audio.
+        DetectionError: The audio is shorter than one window.
     """
     info = probe(path)
     video, audio = _streams(info)
@@ -148,8 +148,8 @@ def read_audio(path: Path) -> Sound:
         line = AudioLine(reader, audio, clip_start(video, audio), 0)
         waveform, has_sample, n_left = line.read(round(LONGEST_S * AUDIO_RATE_HZ))
     n_samples = n_left // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME
-    recorded = Sound(waveform[:n_samples], has_sample[:n_samples])
-    _require_window(path, int(recorded.has_audio.sum()), "of sound")
+    recorded = Audio(waveform[:n_samples], has_sample[:n_samples])
+    _require_window(path, int(recorded.has_audio.sum()), "of audio")
     return recorded
 
 
@@ -165,6 +165,6 @@ def _require_window(path: Path, n_frames: int, of_what: str) -> None:
 def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
     if info.video is None or not info.audios:
         raise MediaError(
-            f"{info.path.name} lacks picture or sound; choose clips with both.", path=info.path
+            f"{info.path.name} lacks video or audio; choose clips with both.", path=info.path
         )
     return info.video, info.audios[0]

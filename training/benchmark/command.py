@@ -1,4 +1,4 @@
-"""`benchmark`: measure what can judge a clip, on clips that are known to be in sync."""
+"""`benchmark`: measure engines and baselines on clips known to be in sync."""
 
 import functools
 import multiprocessing
@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from core.detection.engines.lag import LagEngine
 from core.detection.engines.open import EngineChoice, open_engine
 from core.errors import DetectionError, ExportError, MediaError
 from core.model.builtin.file import read_builtin
 from core.paths import builtin_weights
+from core.progress import Progress
 from training.benchmark.estimators import (
     EngineEstimator,
     Estimator,
@@ -28,6 +27,7 @@ from training.benchmark.estimators import (
 from training.benchmark.report import SetResult, to_markdown, write_json, write_text
 from training.benchmark.sets import ClipSet, folder_set, generated_set
 from training.benchmark.trials import ClipTask, Outcome, run_clip
+from training.terminal import TerminalMonitor
 
 VARIANTS = "variants"
 NETWORK = "network"
@@ -36,52 +36,55 @@ ENGINES = ("builtin", NETWORK, "classical", VARIANTS)
 
 FolderOption = Annotated[
     list[Path] | None,
-    typer.Option("--folder", metavar="DIR", help="Clips that are in sync; repeatable."),
+    typer.Option("--folder", metavar="DIR", help="Folder of clips in sync; repeatable."),
 ]
 GeneratedOption = Annotated[
     int,
-    typer.Option("--generated", metavar="N", min=0, help="Clips of each event type trained on."),
+    typer.Option("--generated", metavar="N", min=0, help="Clips of each trained event type."),
 ]
 HeldOutOption = Annotated[
-    int, typer.Option("--held-out", metavar="N", min=0, help="Clips of each type held out.")
+    int, typer.Option("--held-out", metavar="N", min=0, help="Clips of each held-out event type.")
 ]
 LongOption = Annotated[
-    int, typer.Option("--long", metavar="N", min=0, help="Of these, more of 24 s for ±7.5 s.")
+    int,
+    typer.Option(
+        "--long", metavar="N", min=0, help="More clips of each type, 24 s long, for ±7.5 s."
+    ),
 ]
 AllClassesOption = Annotated[
     bool,
-    typer.Option("--all-classes", help="In folders, all 21 classes and ten offsets between them."),
+    typer.Option("--all-classes", help="For folders: all 21 classes and ten offsets between them."),
 ]
 EngineOption = Annotated[
     list[str] | None,
     typer.Option(
         "--engine",
         metavar="|".join((*ENGINES, "ID", "PATH")),
-        help=f"Who is measured; repeatable. {', '.join(ENGINES)} if not given.",
+        help=f"Engine to measure; repeatable. Default: {', '.join(ENGINES)}.",
     ),
 ]
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="OUT", help="Write all figures and answers.")
+    Path | None, typer.Option("--json", metavar="OUT", help="Write figures and answers as JSON.")
 ]
 MarkdownOption = Annotated[
-    Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables.")
+    Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables as Markdown.")
 ]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="Keep generated clips here.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Decides the offsets.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the offsets.")]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", metavar="N", min=1, max=2, help="Processes.")
+    int, typer.Option("--workers", metavar="N", min=1, max=2, help="Number of processes.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """What became of one clip.
+    """Result of one clip.
 
     Attributes:
         outcomes: All answers.
-        error: Why it could not be used, as one sentence; empty otherwise.
+        error: Reason why the clip is unusable, as one sentence; else empty.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -101,9 +104,9 @@ def benchmark(
     seed: SeedOption = 0,
     n_workers: WorkersOption = 1,
 ) -> None:
-    """Shift the sound of synchronous clips by known amounts and see who finds by how much."""
+    """Measure how well engines find known shifts of the audio of synchronous clips."""
     names = tuple(dict.fromkeys(engines or ENGINES))
-    # What cannot work need not wait for clips to be rendered and measured.
+    # Report wrong names and targets before minutes of rendering and measuring.
     open_estimators(names)
     for target in (json_target, markdown_target):
         if target is not None and not target.absolute().parent.is_dir():
@@ -134,16 +137,16 @@ def benchmark(
 def measure(
     sets: Sequence[ClipSet], names: tuple[str, ...], seed: int, n_workers: int
 ) -> tuple[SetResult, ...]:
-    """Put all questions about all clips; the answers do not depend on the number of workers.
+    """Run all trials of all clips; the answers do not depend on the number of workers.
 
     Args:
-        sets: The clips.
-        names: As `open_estimators` takes them.
-        seed: Decides the offsets.
-        n_workers: Processes.
+        sets: Sets of clips.
+        names: Names for `open_estimators`.
+        seed: Seed of the offsets.
+        n_workers: Number of processes.
 
     Raises:
-        DetectionError: Not one clip could be used.
+        DetectionError: No clip is usable.
     """
     tasks = [task for clip_set in sets for task in clip_set.tasks]
     results = _run_all(tasks, names, seed, n_workers)
@@ -164,21 +167,21 @@ def measure(
         raise DetectionError(
             f"No clip could be used: {reasons[0]}"
             if reasons
-            else "There is no clip to measure; choose one of --folder, --generated, --held-out."
+            else "There is no clip to measure; use one of --folder, --generated, --held-out."
         )
     return tuple(found)
 
 
 @functools.cache
 def open_estimators(names: tuple[str, ...]) -> tuple[Estimator, ...]:
-    """Load what is measured, once in each process.
+    """Load the estimators, once in each process.
 
     Args:
-        names: "variants" for all simple classical ones, "network" for the built-in network without
-            the second opinion's say, else as `EngineChoice.model`.
+        names: "variants" for all simple classical variants, "network" for the built-in network
+            without the second opinion, else a value of `EngineChoice.model`.
 
     Raises:
-        CheckpointError: There is no such model, its file is damaged, or it cannot tell offsets.
+        CheckpointError: The model is unknown, its file is damaged, or it has no offsets.
     """
     return tuple(VariantsEstimator() if name == VARIANTS else _engine(name) for name in names)
 
@@ -198,18 +201,20 @@ def _engine(name: str) -> EngineEstimator:
 def _run_all(
     tasks: Sequence[ClipTask], names: tuple[str, ...], seed: int, n_workers: int
 ) -> Iterator[ClipResult]:
-    """Return the results in the order of the tasks, with progress on the terminal."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    """Run all tasks, with progress on the terminal; results keep the order of the tasks."""
+    with TerminalMonitor() as monitor:
         if n_workers == 1:
-            tracked = progress.track(tasks, description="Measuring")
-            return iter([_run_one(task, names, seed) for task in tracked])
+            results = []
+            for task in tasks:
+                results.append(_run_one(task, names, seed))
+                monitor.report(Progress("Measuring clips", len(results) / len(tasks)))
+            return iter(results)
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(n_workers, context, initializer=use_one_thread) as pool:
             futures = [pool.submit(_run_one, task, names, seed) for task in tasks]
             try:
-                done = as_completed(futures)
-                for _ in progress.track(done, total=len(futures), description="Measuring"):
-                    pass
+                for n_done, _ in enumerate(as_completed(futures), 1):
+                    monitor.report(Progress("Measuring clips", n_done / len(tasks)))
             finally:
                 pool.shutdown(cancel_futures=True)
             return iter([future.result() for future in futures])

@@ -1,4 +1,4 @@
-"""Who is measured: the engines of the application and the simple classical variants."""
+"""Estimators to measure: the engines of the application and the simple classical variants."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import OffsetEvidence, joined
 from core.progress import SILENT
 from training.benchmark import baselines
-from training.benchmark.clips import Recording, Sound
+from training.benchmark.clips import Audio, Recording
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """What there is to judge a clip by, as in a detection.
+    """Input of the estimate for a clip, as in a detection.
 
     Attributes:
-        evidence: Of the windows.
+        evidence: Evidence of each window.
         rule: The engine's rule for the confidence, if it has one.
-        second: Evidence of the second opinion, where the rule asks for it.
+        second: Evidence of the second opinion, if the rule uses it.
     """
 
     evidence: Sequence[OffsetEvidence]
@@ -31,12 +31,12 @@ class Findings:
     second: Sequence[OffsetEvidence] = ()
 
 
-Analyze = Callable[[Sound, DetectionConfig], Sequence[Findings]]
-"""Returns what each name of the estimator finds."""
+Analyze = Callable[[Audio, DetectionConfig], Sequence[Findings]]
+"""Analyzes audio; returns the findings for each name of the estimator."""
 
 
 class Estimator(Protocol):
-    """One or several ways to judge, which share what they measure of the picture."""
+    """One or several methods with common measurements of the video."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -45,13 +45,13 @@ class Estimator(Protocol):
     def max_range_s(self) -> float: ...
 
     def begin(self, recording: Recording) -> Analyze:
-        """Return what judges the picture of a recording against any sound of its length."""
+        """Prepare the analysis of a recording's video against any audio of the same length."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EngineEstimator:
-    """An engine of the application, under a name of its own."""
+    """An engine of the application under a label."""
 
     label: str
     engine: Engine
@@ -69,7 +69,7 @@ class EngineEstimator:
         if self.engine.confidence_rule is not None:
             engines.append(ClassicalEngine())
 
-        def judge(audio: Sound, config: DetectionConfig) -> Sequence[Findings]:
+        def analyze(audio: Audio, config: DetectionConfig) -> Sequence[Findings]:
             runs = [
                 engine.start(config, SILENT, ClipContext(recording.n_frames)) for engine in engines
             ]
@@ -85,7 +85,7 @@ class EngineEstimator:
             joint = joined(found[0], found[1], rule.evidence_weight)
             return (Findings(joint, rule, found[1]),)
 
-        return judge
+        return analyze
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ class VariantsEstimator:
     def begin(self, recording: Recording) -> Analyze:
         motion = baselines.measure_motion(recording.chunks)
 
-        def judge(audio: Sound, config: DetectionConfig) -> Sequence[Findings]:
-            found = baselines.judge(motion, audio.waveform, audio.has_sample, config)
+        def analyze(audio: Audio, config: DetectionConfig) -> Sequence[Findings]:
+            found = baselines.analyze(motion, audio.waveform, audio.has_sample, config)
             return [Findings(evidence) for evidence in found]
 
-        return judge
+        return analyze
 
 
 def use_one_thread() -> None:
-    """Keep a worker process to one core, since there is one worker per core."""
+    """Limit a worker process to one core; there is one worker per core."""
     torch.set_num_threads(1)

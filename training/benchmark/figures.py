@@ -12,14 +12,14 @@ from training.metrics.ranking import WRONG_S, ReliabilityBin
 
 @dataclass(frozen=True, slots=True)
 class WindowFigures:
-    """Each window alone; None where nothing was asked.
+    """Figures of single windows; None without a question.
 
     Attributes:
-        n_windows: How many windows answered; those of a clip overlap.
+        n_windows: Number of windows; windows of a clip overlap.
         accuracy: Share of right classes at offsets on the grid (Acc@1).
         within_one: Share of classes at most one from the right one.
         median_ms: Absolute error of the most probable offset, all offsets up to 2 s.
-        p90_ms: Likewise, nine tenths lie below.
+        p90_ms: 90th percentile of the same error.
     """
 
     n_windows: int
@@ -31,20 +31,20 @@ class WindowFigures:
 
 @dataclass(frozen=True, slots=True)
 class ClipFigures:
-    """Answers for whole clips; None where nothing was asked.
+    """Figures of whole clips; None without a question.
 
     Attributes:
-        n_answers: How many there are; a clip answers for each offset.
+        n_answers: Number of answers; a clip answers for each offset.
         accuracy: Share of answers nearest to the right class, at offsets on the grid.
         within_one: Share of answers at most one class from it.
-        median_ms: Absolute error.
-        p90_ms: Nine tenths of the absolute errors lie below.
-        bias_ms: Median of the signed error; positive: the audio is said to be earlier than it is.
+        median_ms: Median of the absolute error.
+        p90_ms: 90th percentile of the absolute error.
+        bias_ms: Median of the signed error; positive: audio is estimated too early.
         right: Share of answers within 100 ms.
         covered: Share of 90 % intervals that hold the truth.
         width_ms: Median width of these intervals.
-        confident: Share of answers that the application would give.
-        wrong: Share of those that are more than 100 ms from the truth.
+        confident: Share of answers given by the application.
+        wrong: Share of the confident answers more than 100 ms from the truth.
     """
 
     n_answers: int
@@ -62,13 +62,13 @@ class ClipFigures:
 
 @dataclass(frozen=True, slots=True)
 class ForeignFigures:
-    """Clips with the sound of another against clips with their own; None where nothing was asked.
+    """Clips with foreign audio against clips with their own; None without a question.
 
     Attributes:
-        n_pairs: Pictures with foreign sound.
+        n_pairs: Number of videos with foreign audio.
         auc_confidence: Area under the ROC curve of the confidence.
-        auc_synchronizability: Likewise of the synchronizability score.
-        confident: Share of pairs that are answered confidently, each of them wrongly.
+        auc_synchronizability: Area under the ROC curve of the synchronizability score.
+        confident: Share of pairs answered confidently, always wrongly.
     """
 
     n_pairs: int
@@ -79,16 +79,16 @@ class ForeignFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything about one estimator on some clips.
+    """All figures of one estimator on some clips.
 
     Attributes:
-        estimator: Who answered.
-        n_clips: Number of independent clips behind the figures.
-        window: Each window alone.
+        estimator: Name of the estimator.
+        n_clips: Number of independent clips.
+        window: Single windows.
         clip: Whole clips, offsets up to 2 s.
         far: Whole clips, offsets up to 7.5 s.
-        foreign: With the sound of another clip.
-        reliability: Stated confidence of whole clips, offsets up to 2 s.
+        foreign: Clips with the audio of another.
+        reliability: Accuracy by stated confidence, whole clips, offsets up to 2 s.
     """
 
     estimator: str
@@ -101,7 +101,7 @@ class Figures:
 
 
 def figures(estimator: str, outcomes: Sequence[Outcome]) -> Figures:
-    """Calculate the figures of an estimator from its outcomes, which it picks from all."""
+    """Calculate the figures of an estimator from its own among all outcomes."""
     own = [outcome for outcome in outcomes if outcome.estimator == estimator]
     near = [o for o in own if o.question in (Question.CLASS, Question.FREE)]
     foreign = [o for o in own if o.question is Question.FOREIGN]

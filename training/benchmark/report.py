@@ -1,4 +1,4 @@
-"""Tables and JSON of a benchmark; every table states how many independent clips are behind it."""
+"""Tables and JSON of a benchmark; every table states its number of independent clips."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from training.benchmark.trials import Outcome, Question
 Cell = Callable[[Figures], str]
 
 LEGEND = (
-    "Offsets are known because the sound of synchronous clips was shifted; positive offsets mean "
-    "early audio. Windows of a clip overlap, and so do its offsets: what counts is the number of "
-    "independent clips. *right*: within 100 ms. *covered*: the 90 % interval holds the truth. "
-    "*confident*: the application would answer. *wrong*: share of the confident answers that are "
-    "not right. Totals count every window and every answer alike."
+    "Offsets are known: the audio of synchronous clips was shifted. Positive offsets mean early "
+    "audio. Windows of a clip overlap, and its answers are not independent, so the number of clips "
+    "is the sample size. *right*: within 100 ms. *covered*: the 90 % interval holds the true "
+    "offset. *confident*: the application would answer. *wrong*: share of the confident answers "
+    "that are not right. Totals weight every window and every answer alike."
 )
 
 _WINDOW_COLUMNS: tuple[tuple[str, Cell], ...] = (
@@ -37,13 +37,13 @@ _FOREIGN_COLUMNS: tuple[tuple[str, Cell], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """What became of one set of clips.
+    """Result of one set of clips.
 
     Attributes:
         name: Heading of its tables.
-        estimators: Who was asked, in the order of the tables.
+        estimators: Names of the estimators in the order of the tables.
         outcomes: All answers.
-        left_out: A sentence for each clip that could not be used.
+        left_out: A sentence for each unusable clip.
     """
 
     name: str
@@ -58,11 +58,11 @@ class SetResult:
 
 
 def to_markdown(results: Sequence[SetResult], recipe: dict[str, str | int | bool]) -> str:
-    """Return all tables as Markdown.
+    """Write all tables as Markdown.
 
     Args:
         results: The sets in the order of their tables.
-        recipe: Options that lead to the same tables again.
+        recipe: Options for making the same tables again.
     """
     told = ", ".join(f"{name} {value}" for name, value in recipe.items())
     lines = ["# Benchmark", "", f"Recipe: {told}.", "", LEGEND, ""]
@@ -223,7 +223,7 @@ def _reliability_table(rows: Sequence[Figures], n_clips: int) -> list[str]:
 
 
 def _group_table(result: SetResult, title: str, cell: Cell) -> list[str]:
-    """Lay out a row for each group and a column for each estimator, which are numbered."""
+    """Lay out a row for each group and a numbered column for each estimator."""
     cells = []
     for group, outcomes in _groups(result).items():
         n_clips = _near_clips(outcomes)

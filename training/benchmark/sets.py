@@ -1,4 +1,4 @@
-"""Which clips a benchmark is about: folders of real ones, and generated ones never trained on."""
+"""Clips of a benchmark: folders of real clips, and generated clips never trained on."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,22 +17,22 @@ TITLES = {
 }
 
 LONG_S = FAR_LEAST_S + 4
-"""Length of the clips that far offsets are tried on."""
+"""Length of the clips for far offsets."""
 
 MOST_FOREIGN = 4
-"""Foreign sounds that each clip of a folder is given."""
+"""Largest number of foreign clips for each clip of a folder."""
 
 _LONG_FROM_INDEX = 2_000_000
-"""Long clips begin at this number, so that none shares its seed with another."""
+"""First number of long clips; keeps their seeds apart from all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSet:
-    """Clips that share their tables.
+    """Clips with common tables.
 
     Attributes:
         name: Heading of the tables.
-        tasks: One for each clip.
+        tasks: One task for each clip.
     """
 
     name: str
@@ -40,14 +40,14 @@ class ClipSet:
 
 
 def folder_set(folder: Path, *, all_classes: bool) -> ClipSet:
-    """List the clips of a folder, each with the sound of the next ones as foreign sound.
+    """List the clips of a folder, each with the audio of the next ones as foreign audio.
 
     Args:
-        folder: Holds clips that are known to be in sync.
+        folder: Folder of clips known to be in sync.
         all_classes: Ask for all 21 classes and ten free offsets instead of one each.
 
     Raises:
-        MediaError: The folder cannot be read, or there is no clip in it.
+        MediaError: The folder cannot be read or holds no clip.
     """
     paths = find_clips(folder, recursive=False)
     n_foreign = min(len(paths) - 1, MOST_FOREIGN)
@@ -64,16 +64,16 @@ def folder_set(folder: Path, *, all_classes: bool) -> ClipSet:
 
 
 def generated_set(folder: Path, split: str, n_clips: int, n_long: int, seed: int) -> ClipSet:
-    """Render clips of a split as far as they are missing.
+    """Render the missing clips of a split.
 
-    Each is given the sound of one other, whatever its scene.
+    Each clip gets the audio of one other clip of any scene as foreign audio.
 
     Args:
-        folder: Where the files lie.
+        folder: Folder of the files.
         split: "val" or "held-out".
-        n_clips: For each scene.
-        n_long: Likewise, of 24 s, for far offsets alone.
-        seed: Decides whose sound is foreign to whom.
+        n_clips: Number of clips of each scene.
+        n_long: Number of clips of 24 s of each scene, for far offsets alone.
+        seed: Seed of the choice of foreign audio.
     """
     rendered = render_split_files(folder, split, n_clips)
     order = np.random.default_rng(seed).permutation(len(rendered)).tolist()

@@ -1,6 +1,6 @@
-"""What a benchmark asks of every estimator, and what it keeps of the answers.
+"""Questions of a benchmark to every estimator, and the answers.
 
-Sound is shifted by known amounts. Answers are kept for each window alone and for the whole clip.
+Audio is shifted by known amounts. Answers are kept for each window alone and for the whole clip.
 """
 
 import logging
@@ -19,28 +19,32 @@ from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S, class_of
-from training.benchmark.clips import Recording, Sound, read_audio, read_recording
+from training.benchmark.clips import Audio, Recording, read_audio, read_recording
 from training.benchmark.estimators import Estimator, Findings
 
 log = logging.getLogger(__name__)
 
 NEAR_RANGE_S = MAX_OFFSET_S + STEP_S / 2
-"""Range of the axis, so that the outermost classes are as wide as the others."""
+"""Range of the axis; makes the outermost classes as wide as the others."""
 
 NEAR_S = 1.9
-"""Offsets off the grid are drawn up to this far."""
+"""Largest offset off the grid."""
 
 FAR_RANGE_S = 8.0
 FAR_S = 7.5
 FAR_LEAST_S = 20.0
-"""Clips at least so long are also asked for far offsets."""
+"""Shortest clip for far offsets."""
 
 N_FREE_OF_ALL = 10
-"""Offsets off the grid, and far ones, where all classes are asked for."""
+"""Number of offsets off the grid, and of far ones, of a clip that is asked for all classes."""
 
 
 class Question(StrEnum):
-    """What is asked."""
+    """Kind of a trial.
+
+    CLASS and FREE: an offset on or off the class grid. FAR: an offset up to 7.5 s. FOREIGN: the
+    audio belongs to another clip.
+    """
 
     CLASS = "class"
     FREE = "free"
@@ -53,10 +57,9 @@ class Trial:
     """A question about one clip.
 
     Attributes:
-        question: CLASS and FREE: an offset on or off the class grid; FAR: up to 7.5 s; FOREIGN: the
-            sound belongs to another clip.
-        offset_s: By how much the sound is made early.
-        foreign: The clip that the sound comes from, with FOREIGN.
+        question: Kind of the trial.
+        offset_s: True offset.
+        foreign: Source clip of the audio, with FOREIGN.
     """
 
     question: Question
@@ -70,14 +73,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ClipTask:
-    """One clip and who else there is.
+    """One clip and its partners.
 
     Attributes:
-        path: The file.
+        path: File of the clip.
         group: Row of the tables: the scene of a generated clip, the name of a real one.
-        foreign: Clips whose sound it is given.
-        all_classes: Ask for all 21 classes and ten free offsets instead of one each.
-        only_far: The clip serves far offsets alone.
+        foreign: Clips to take foreign audio from.
+        all_classes: All 21 classes and ten free offsets instead of one each.
+        only_far: Far offsets alone.
     """
 
     path: Path
@@ -92,18 +95,18 @@ class Outcome:
     """An estimator's answers to one trial.
 
     Attributes:
-        estimator: Who answers.
-        group: As in the task.
+        estimator: Name of the estimator.
+        group: Group of the task.
         clip: Name of the file.
-        question: What was asked.
-        offset_s: The truth.
-        window_errors_s: Of the most probable offset of each whole window alone.
+        question: Kind of the trial.
+        offset_s: True offset.
+        window_errors_s: Error of the most probable offset of each whole window alone.
         window_distances: Decided minus true class of each whole window, with CLASS.
-        answer_s: For the whole clip.
-        interval_s: Likewise.
-        confidence: Likewise.
-        is_confident: Whether the application would give the answer.
-        synchronizability: Mean over the windows; None where the estimator does not say.
+        answer_s: Estimated offset of the whole clip.
+        interval_s: 90 % interval of the whole clip.
+        confidence: Confidence for the whole clip.
+        is_confident: The application would give the answer.
+        synchronizability: Mean over the windows; None if the estimator has no such score.
     """
 
     estimator: str
@@ -129,7 +132,7 @@ class Outcome:
 
 
 def plan_trials(task: ClipTask, duration_s: float, seed: int) -> tuple[Trial, ...]:
-    """Choose the offsets of a clip; the seed, its name and its length decide."""
+    """Choose the offsets of a clip; they depend only on the seed, its name and its length."""
     rng = np.random.default_rng([seed, zlib.crc32(task.path.name.encode())])
     grid = [round(float(offset_s), 1) for offset_s in OFFSET_GRID_S]
     classes = grid if task.all_classes else [grid[rng.integers(len(grid))]]
@@ -150,7 +153,7 @@ def run_clip(task: ClipTask, estimators: Sequence[Estimator], seed: int) -> tupl
     """Decode a clip once and put all questions about it to all estimators.
 
     Raises:
-        MediaError: The file cannot be read, or lacks picture or sound.
+        MediaError: The file cannot be read, or lacks video or audio.
         DetectionError: The clip is too short.
     """
     recording = read_recording(task.path)
@@ -158,13 +161,13 @@ def run_clip(task: ClipTask, estimators: Sequence[Estimator], seed: int) -> tupl
     posed = tuple(_posed(recording, trials))
     outcomes = []
     for estimator in estimators:
-        judge = estimator.begin(recording)
+        analyze = estimator.begin(recording)
         for trial, audio in posed:
             # A network of 21 classes knows no other offsets; it is not asked for far ones.
             if trial.question is Question.FAR and trial.range_s > estimator.max_range_s:
                 continue
             config = DetectionConfig(range_s=min(trial.range_s, estimator.max_range_s))
-            for name, found in zip(estimator.names, judge(audio, config), strict=True):
+            for name, found in zip(estimator.names, analyze(audio, config), strict=True):
                 if not found.evidence:
                     raise DetectionError(
                         f"{task.path.name} has no window left at an offset of"
@@ -176,7 +179,7 @@ def run_clip(task: ClipTask, estimators: Sequence[Estimator], seed: int) -> tupl
 
 
 def decided_class(evidence: OffsetEvidence) -> int:
-    """Return the most probable of the 21 classes, each of all offsets up to half a step away."""
+    """Most probable of the 21 classes; a class holds all offsets up to half a step away."""
     if evidence.posterior is not None:
         return int(evidence.posterior.probabilities.argmax())
     distances = np.abs(evidence.axis_s - OFFSET_GRID_S.astype(np.float64)[:, None])
@@ -189,8 +192,8 @@ def _draw(rng: np.random.Generator, largest_s: float) -> float:
     return round(float(rng.uniform(-largest_s, largest_s)), 3)
 
 
-def _posed(recording: Recording, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Sound]]:
-    """Yield the trials with the sound of each."""
+def _posed(recording: Recording, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Audio]]:
+    """Yield each trial with its audio."""
     for trial in trials:
         if trial.foreign is None:
             yield trial, recording.audio.shifted(trial.offset_s)
@@ -198,8 +201,8 @@ def _posed(recording: Recording, trials: Sequence[Trial]) -> Iterator[tuple[Tria
         try:
             foreign = read_audio(trial.foreign)
         except (MediaError, DetectionError) as error:
-            # The clip it belongs to is left out in sight for the same reason.
-            log.warning("Without one foreign sound: %s", error.message)
+            # The foreign clip itself is listed as left out for the same reason.
+            log.warning("One foreign audio is left out: %s", error.message)
             continue
         yield trial, foreign.of_length(recording.n_frames)
 

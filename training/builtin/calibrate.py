@@ -1,4 +1,4 @@
-"""Turns the built-in network's scores into probabilities, on clips that it was not trained on."""
+"""Calibration of the built-in network on clips outside of its training."""
 
 import functools
 import multiprocessing
@@ -27,10 +27,10 @@ from training.benchmark.estimators import EngineEstimator, use_one_thread
 from training.benchmark.trials import NEAR_RANGE_S, NEAR_S
 
 USUAL_S = 0.2
-"""Most clips are less out of sync than this."""
+"""Largest offset of most real clips."""
 
 RIGHT_S = 0.1
-"""An answer so close to the truth is right."""
+"""Largest error of a right answer."""
 
 TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 RESOLUTIONS_S = np.arange(0.01, 0.11, 0.005)
@@ -38,10 +38,10 @@ EVIDENCE_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 LEASTS = np.arange(0.5, 0.991, 0.01)
 SPREAD_SHARES = np.arange(0.0, 3.01, 0.1)
 MOST_WRONG = 0.02
-"""Largest share of wrong ones among the answers that are given."""
+"""Largest share of wrong answers among the confident ones."""
 
 MOST_FOOLED = 0.03
-"""Largest share of unrelated sounds, foreign or backwards, to which an answer is given."""
+"""Largest share of confident answers for unrelated audio, foreign or reversed."""
 
 LEVEL = 0.9
 CONFIG = DetectionConfig(range_s=NEAR_RANGE_S, level=LEVEL)
@@ -51,11 +51,11 @@ _NEWTON_STEPS = 30
 
 
 def fit_temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
-    """Return the temperature under which windows find the truth most probable.
+    """Temperature with the largest likelihood of the truth.
 
     Args:
-        logits: (N, L) of windows, foreign pairs among them.
-        truth: (N,) int64, the index of the true lag, L for "unrelated".
+        logits: (N, L) of windows, foreign pairs included.
+        truth: (N,) int64, index of the true lag; L for "unrelated".
     """
     losses = [float(F.cross_entropy(F.pad(logits, (0, 1)) / float(t), truth)) for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])
@@ -63,11 +63,11 @@ def fit_temperature(logits: torch.Tensor, truth: torch.Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An answer to a clip with a known offset, or with unrelated sound.
+    """An answer for a clip with a known offset, or with unrelated audio.
 
     Attributes:
-        signs: What speaks for the answer.
-        error_s: Answer minus truth; infinite with unrelated sound.
+        signs: Signs for the answer, the inputs of the confidence rule.
+        error_s: Answer minus truth; infinite with unrelated audio.
     """
 
     signs: ConfidenceFeatures
@@ -89,24 +89,24 @@ def calibrate(
     """Fit the least width of intervals and the rule for the confidence to whole clips.
 
     Args:
-        model: With its temperature.
-        clips: Files in sync, not trained on, of event types that were.
-        unfamiliar: Likewise, of other types; intervals have to hold the truth as often with them.
-        seed: Decides the offsets.
-        monitor: Told about the progress and asked whether to go on.
-        n_workers: Processes.
+        model: Model with its temperature.
+        clips: Clips in sync of trained event types, but not trained on.
+        unfamiliar: Clips in sync of other event types; intervals must hold the truth as often.
+        seed: Seed of the offsets.
+        monitor: Gets the progress; may cancel.
+        n_workers: Number of processes.
 
     Raises:
         MediaError: A clip cannot be read.
         DetectionError: A clip is too short.
         Cancelled: The monitor asked to stop.
     """
-    # A rule that takes no account of it makes the second opinion run along.
+    # A rule makes the second opinion run, also with a weight of 0 for it.
     neutral = ConfidenceRule(intercept=0.0, own=1.0, synchronizability=0.0, second=0.0)
     trial = replace(model.calibration, resolution_s=0.0, confidence=astuple(neutral))
     by_clip: list[list[Question]] = []
     all_clips = (*clips, *unfamiliar)
-    # Half the list apart, since files of one event type stand side by side.
+    # Half the list apart, as files of one event type are neighbours.
     far = max(1, len(all_clips) // 2)
     pairs = [
         (path, all_clips[(number + far) % len(all_clips)]) for number, path in enumerate(all_clips)
@@ -118,7 +118,7 @@ def calibrate(
             n_workers, multiprocessing.get_context("spawn"), initializer=use_one_thread
         ) as pool,
     ):
-        # Workers read the weights from a file; sent as tensors, a thread would go on serving them.
+        # Workers read the weights from a file; for tensors, a thread would keep serving them.
         weights = Path(folder) / "trial.safetensors"
         write_builtin(weights, replace(model, calibration=trial))
         try:
@@ -146,11 +146,12 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The interval about an answer that is given.
+    """Interval of a confident answer.
 
     Attributes:
         error_s: Answer minus truth.
-        half_widths_s: From the answer to the lower and to the upper border, without a least width.
+        half_widths_s: Distances from the answer to the lower and the upper border, without a least
+            width.
         spread_s: Mean spread of the windows.
     """
 
@@ -159,7 +160,7 @@ class Span:
     spread_s: float
 
     def holds_truth(self, least_s: float, spread_share: float = 0.0) -> bool:
-        """Tell whether the truth is inside, with this least half-width."""
+        """Test if the truth is inside the interval with a least half-width."""
         least_s = max(least_s, spread_share * self.spread_s)
         below_s, above_s = (max(width_s, least_s) for width_s in self.half_widths_s)
         return -above_s <= self.error_s <= below_s
@@ -167,12 +168,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What two opinions found in a clip.
+    """Evidence of both opinions for a clip with a known offset.
 
     Attributes:
-        evidence: Of the model.
-        second: Of the second opinion.
-        offset_s: The truth; infinite with unrelated sound.
+        evidence: Evidence of the model.
+        second: Evidence of the second opinion.
+        offset_s: True offset; infinite with unrelated audio.
     """
 
     evidence: Sequence[OffsetEvidence]
@@ -187,26 +188,26 @@ def _engine(weights: Path) -> LagEngine:
 
 
 def _questions(weights: Path, seed: int, pair: tuple[Path, Path]) -> list[Question]:
-    """Ask about a clip with its own sound, shifted and backwards, and with that of another one."""
+    """Analyze a clip with its own audio, shifted and reversed, and with foreign audio."""
     path, other = pair
     recording = read_recording(path)
-    judge = EngineEstimator(NAME, _engine(weights)).begin(recording)
+    analyze = EngineEstimator(NAME, _engine(weights)).begin(recording)
     rng = np.random.default_rng([seed, zlib.crc32(path.name.encode())])
     offsets_s = [float(rng.uniform(-reach_s, reach_s)) for reach_s in (NEAR_S, USUAL_S)]
-    sounds = (
+    audios = (
         *((recording.audio.shifted(offset_s), offset_s) for offset_s in offsets_s),
         (recording.audio.backwards(), np.inf),
         (read_audio(other).of_length(recording.n_frames), np.inf),
     )
     return [
         Question(found.evidence, found.second, truth_s)
-        for audio, truth_s in sounds
-        for found in judge(audio, CONFIG)
+        for audio, truth_s in audios
+        for found in analyze(audio, CONFIG)
     ]
 
 
 def fit_evidence_weight(questions: Sequence[Question]) -> float:
-    """Return the weight of the second opinion that makes the truth of whole clips most probable."""
+    """Weight of the second opinion with the largest likelihood of the truth, over whole clips."""
     true = [question for question in questions if np.isfinite(question.offset_s)]
 
     def loss(weight: float) -> float:
@@ -222,9 +223,9 @@ def fit_evidence_weight(questions: Sequence[Question]) -> float:
 
 
 def fit_least(rule: ConfidenceRule, cases: Sequence[Case]) -> float:
-    """Return the least confidence from which on answers are as seldom wrong as they should be.
+    """Least confidence for which confident answers are rarely enough wrong.
 
-    Both the answers to shifted sound and those to unrelated sound have to be.
+    Answers for shifted audio must meet `MOST_WRONG`, answers for unrelated audio `MOST_FOOLED`.
     """
     shifted = [case for case in cases if np.isfinite(case.error_s)]
     unrelated = [case for case in cases if not np.isfinite(case.error_s)]
@@ -246,7 +247,7 @@ def _case(question: Question, weight: float) -> Case:
 
 
 def _spans(questions: Sequence[Question], rule: ConfidenceRule) -> list[Span]:
-    """Return the intervals about the answers that are given to a clip's own sound."""
+    """Intervals of the confident answers for a clip's own audio."""
     found = []
     for question in questions:
         if not np.isfinite(question.offset_s):
@@ -264,7 +265,7 @@ def _spans(questions: Sequence[Question], rule: ConfidenceRule) -> list[Span]:
 
 
 def fit_resolution(spans: Sequence[Span]) -> float:
-    """Return the least half-width with which intervals hold the truth as often as they should."""
+    """Least half-width for intervals to hold the truth with a share of `LEVEL`."""
     for least_s in RESOLUTIONS_S:
         if spans and np.mean([span.holds_truth(float(least_s)) for span in spans]) >= LEVEL:
             return float(round(least_s, 3))
@@ -272,7 +273,7 @@ def fit_resolution(spans: Sequence[Span]) -> float:
 
 
 def fit_spread_share(groups: Sequence[Sequence[Span]], resolution_s: float) -> float:
-    """Return the least share of the spread with which they do in the mean of the groups."""
+    """Least share of the spread for the same, in the mean of the groups."""
     for share in SPREAD_SHARES:
         held = [
             np.mean([span.holds_truth(resolution_s, float(share)) for span in spans])

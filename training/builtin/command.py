@@ -1,4 +1,4 @@
-"""Makes the built-in model: renders clips, trains the network, calibrates it, writes its file."""
+"""`builtin`: render clips, train and calibrate the built-in network, write its file."""
 
 import ctypes
 import json
@@ -28,17 +28,17 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class BuiltinRecipe:
-    """Everything that decides what the weights become.
+    """Complete recipe of the built-in model.
 
     Attributes:
-        n_train: Clips of ten seconds that are trained on.
-        n_validation: Clips that learning is watched on and the temperature is fitted to.
-        n_calibration: Files of each trained event type that the confidence is fitted to.
-        n_unfamiliar: Files of each event type that is only calibrated on.
-        n_steps: Updates of the weights.
+        n_train: Number of training clips of ten seconds.
+        n_validation: Number of clips for validation and for fitting the temperature.
+        n_calibration: Clips of each trained event type for fitting the confidence.
+        n_unfamiliar: Clips of each event type used in calibration only.
+        n_steps: Number of updates of the weights.
         batch_size: Windows per update.
-        learning_rate: Highest.
-        seed: Of weights, windows and offsets.
+        learning_rate: Highest learning rate.
+        seed: Seed of weights, windows and offsets.
     """
 
     n_train: int = 1800
@@ -66,39 +66,50 @@ _DEFAULTS = BuiltinRecipe()
 
 ClipsOption = Annotated[
     Path | None,
-    typer.Option("--clips", metavar="DIR", help="Rendered clips; FOLDER/clips if not given."),
+    typer.Option("--clips", metavar="DIR", help="Rendered clips; default: FOLDER/clips."),
 ]
 CalibrationOption = Annotated[
     int,
     typer.Option(
-        "--calibration-clips", metavar="N", min=1, help="Of each trained type, to calibrate."
+        "--calibration-clips",
+        metavar="N",
+        min=1,
+        help="Calibration clips of each trained event type.",
     ),
 ]
 UnfamiliarOption = Annotated[
     int,
-    typer.Option("--unfamiliar-clips", metavar="N", min=0, help="Of each type only calibrated on."),
+    typer.Option(
+        "--unfamiliar-clips",
+        metavar="N",
+        min=0,
+        help="Calibration clips of each event type not trained on.",
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0)]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of weights, windows and offsets.")
+]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", metavar="N", min=1, help="Processes that render.")
+    int, typer.Option("--workers", metavar="N", min=1, help="Number of rendering processes.")
 ]
 
 
 def builtin(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Gets checkpoints, log and the model's file.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder for checkpoints, log and model file.")
     ],
     clips: ClipsOption = None,
     n_train: Annotated[
-        int, typer.Option("--train-clips", metavar="N", min=1, help="Clips to train on.")
+        int, typer.Option("--train-clips", metavar="N", min=1, help="Number of training clips.")
     ] = _DEFAULTS.n_train,
     n_validation: Annotated[
-        int, typer.Option("--validation-clips", metavar="N", min=2, help="Clips to watch.")
+        int,
+        typer.Option("--validation-clips", metavar="N", min=2, help="Number of validation clips."),
     ] = _DEFAULTS.n_validation,
     n_calibration: CalibrationOption = _DEFAULTS.n_calibration,
     n_unfamiliar: UnfamiliarOption = _DEFAULTS.n_unfamiliar,
     n_steps: Annotated[
-        int, typer.Option("--steps", metavar="N", min=1, help="Updates of the weights.")
+        int, typer.Option("--steps", metavar="N", min=1, help="Number of updates of the weights.")
     ] = _DEFAULTS.n_steps,
     batch_size: Annotated[
         int, typer.Option("--batch", metavar="N", min=2, help="Windows per update.")
@@ -106,7 +117,7 @@ def builtin(
     seed: SeedOption = _DEFAULTS.seed,
     n_workers: WorkersOption = 2,
 ) -> None:
-    """Make the built-in model from nothing; a run that was stopped goes on where it was."""
+    """Make the built-in model from scratch; a stopped run resumes."""
     recipe = BuiltinRecipe(
         n_train=n_train,
         n_validation=n_validation,
@@ -123,16 +134,16 @@ def builtin(
 
 def recalibrate(
     weights: Annotated[
-        Path, typer.Argument(metavar="WEIGHTS", help="A file that `builtin` has written.")
+        Path, typer.Argument(metavar="WEIGHTS", help="A model file written by `builtin`.")
     ],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Gets the new file.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the new file.")],
     clips: ClipsOption = None,
     n_calibration: CalibrationOption = _DEFAULTS.n_calibration,
     n_unfamiliar: UnfamiliarOption = _DEFAULTS.n_unfamiliar,
     seed: SeedOption = _DEFAULTS.seed,
     n_workers: WorkersOption = 2,
 ) -> None:
-    """Fit the margin and the confidence of a trained built-in model anew; the network stays."""
+    """Refit the margin and the confidence of a built-in model; the network stays."""
     folder.mkdir(parents=True, exist_ok=True)
     model = read_builtin(weights)
     recipe = {
@@ -153,10 +164,10 @@ def recalibrate(
 def make_builtin(
     folder: Path, clips: Path, recipe: BuiltinRecipe, n_workers: int, monitor: Monitor
 ) -> Path:
-    """Render, train, calibrate and write; what is there already is used.
+    """Render, train, calibrate and write; existing clips and checkpoints are used.
 
     Returns:
-        The model's file.
+        Path of the model's file.
 
     Raises:
         CheckpointError: The folder holds a run of another recipe.
@@ -173,7 +184,7 @@ def make_builtin(
     task = LagTask(train_clips, validation, task_config, recipe.seed)
     parts = [asdict(part) for part in (recipe, task_config, network.sizes)]
     metrics = train(network, task, recipe.loop, folder, monitor, json.dumps(parts))
-    temperature = fit_temperature(*task.judged_windows(network))
+    temperature = fit_temperature(*task.validation_logits(network))
     about = About(_commit(), recipe.seed, json.dumps(asdict(recipe)))
     model = BuiltinModel(network, Calibration(temperature=temperature), about)
     files = _calibration_files(clips, recipe.n_calibration, recipe.n_unfamiliar)
@@ -186,7 +197,7 @@ def make_builtin(
 def _calibration_files(
     clips: Path, n_familiar: int, n_unfamiliar: int
 ) -> tuple[list[Path], list[Path]]:
-    """Render clips of trained event types, and of those that are only calibrated on."""
+    """Render clips of trained event types, and of types for calibration only."""
     familiar = render_split_files(clips, "calibration", n_familiar)
     unfamiliar = render_split_files(clips, "calibration-types", n_unfamiliar)
     return [path for path, _ in familiar], [path for path, _ in unfamiliar]
@@ -200,10 +211,10 @@ def _write_summary(
 
 
 def _commit() -> str:
-    """Return the commit of the checkout, marked where files differ from it.
+    """Commit of the checkout, with "-dirty" if files differ from it.
 
     Raises:
-        CheckpointError: This is no git checkout, so the weights could not say where they are from.
+        CheckpointError: This is no git checkout; the weights must state their source.
     """
     root = Path(__file__).resolve().parent.parent
     try:
@@ -216,14 +227,14 @@ def _commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise CheckpointError(
-            "The weights carry the commit that trained them; run this in a git checkout.",
+            "The weights record the commit of the training code; run this in a git checkout.",
             details=str(error),
         ) from error
     return described.stdout.strip()
 
 
 def _keep_memory() -> None:
-    """Let the C library keep freed memory: fetching it anew takes a third of a step's time."""
+    """Let the C library keep freed memory; allocating it anew takes a third of a step's time."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         # From malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.

@@ -1,4 +1,4 @@
-"""What the built-in network learns from: windows of rendered clips, shifted by known offsets."""
+"""Training of the built-in network on windows of rendered clips with known offsets."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from core.model.builtin.lag_net import (
     LAG_STEP_S,
     LEAD_FRAMES,
     TOKENS_PER_FRAME,
-    Heard,
+    EncodedAudio,
+    EncodedVideo,
     LagNet,
-    Seen,
 )
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
@@ -43,15 +43,16 @@ LARGEST_OFFSET_S = 2.1
 
 @dataclass(frozen=True, slots=True)
 class LagTaskConfig:
-    """How windows are drawn.
+    """Options for drawing windows.
 
     Attributes:
         batch_size: Windows per step.
-        label_sigma_s: The target is a normal distribution around the true offset.
-        foreign_share: Pairs of a picture with the sound of another clip, per window.
-        crowd_share: Windows that are shown together with the picture of another clip.
-        mix_share: Windows whose sound is mixed with that of another clip.
-        degrade_share: Windows whose contrast is lowered or whose picture gets noise.
+        label_sigma_s: Standard deviation of the target, a normal distribution around the true
+            offset.
+        foreign_share: Pairs of video with foreign audio, per window.
+        crowd_share: Share of windows with the video of another clip beside their own.
+        mix_share: Share of windows with the audio of another clip mixed into their own.
+        degrade_share: Share of windows with changed contrast or noise in the video.
     """
 
     batch_size: int = 12
@@ -63,7 +64,7 @@ class LagTaskConfig:
 
 
 class LagTask:
-    """Windows for the network, drawn anew in every step."""
+    """Random windows for the network, others in every step."""
 
     def __init__(
         self,
@@ -76,11 +77,11 @@ class LagTask:
         self._config, self._seed = config, seed
 
     def batches(self, first: int, end: int) -> Iterator[Tensors]:
-        """Yield the batches of some steps, made ahead."""
+        """Yield the batches of the steps, made ahead of their use."""
         return made_ahead(self.batch, first, end)
 
     def batch(self, step: int) -> Tensors:
-        """Draw the windows of a step; every clip comes once before any comes again."""
+        """Draw the windows of a step; every clip is used once before any is used again."""
         size, n_clips = self._config.batch_size, len(self._train)
         items = []
         for position in range(step * size, (step + 1) * size):
@@ -113,7 +114,7 @@ class LagTask:
                 continue
             partner = (rows + turn) % n
             picked = source if source is crowded else _rows(source, rows)
-            audio = Heard(heard.tokens[partner], heard.signals[partner])
+            audio = EncodedAudio(heard.tokens[partner], heard.signals[partner])
             logits = network.compare(picked, audio, there[rows], batch["is_heard"][partner])
             full = F.pad(logits.float(), (0, 1))
             target = batch["target"][rows] if not turn else _unrelated(len(rows))
@@ -126,18 +127,18 @@ class LagTask:
         return torch.cat(losses).mean(), metrics
 
     def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
-        """Judge one window of each clip at one offset, and once with foreign sound."""
-        logits, foreign, offset_s = self._judge_validation(_lag_net(network))
+        """Run on one window of each clip at one offset, and once with foreign audio."""
+        logits, foreign, offset_s = self._run_validation(_lag_net(network))
         return summary(logits, foreign, offset_s)
 
-    def judged_windows(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the logits (N, L) of true and foreign pairs and the true lags (N,), L for none."""
-        logits, foreign, offset_s = self._judge_validation(network)
+    def validation_logits(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (N, L) of true and foreign pairs and their true lags (N,), L for foreign ones."""
+        logits, foreign, offset_s = self._run_validation(network)
         truth = torch.cat([_nearest_lag(offset_s), torch.full((len(foreign),), N_LAGS)])
         return torch.cat([logits, foreign]), truth
 
     @torch.no_grad()
-    def _judge_validation(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _run_validation(self, network: LagNet) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         size = self._config.batch_size
         found, foreign = [], []
         for first in range(0, len(self._validation), size):
@@ -151,9 +152,9 @@ class LagTask:
             heard = network.encode_audio(log_mel(batch["waveform"]), is_heard)
             there = torch.ones(len(items), WINDOW_FRAMES, dtype=torch.bool)
             found.append((network.compare(seen, heard, there, is_heard), batch["offset_s"]))
-            # The sound of a clip that is left over alone is foreign to none.
+            # A single clip in the last batch has no partner.
             if len(items) > 1:
-                turned = Heard(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
+                turned = EncodedAudio(heard.tokens.roll(1, 0), heard.signals.roll(1, 0))
                 foreign.append(network.compare(seen, turned, there, is_heard.roll(1, 0)))
         logits, offset_s = (torch.cat(parts) for parts in zip(*found, strict=True))
         return logits, torch.cat(foreign), offset_s
@@ -166,7 +167,7 @@ def _lag_net(network: nn.Module) -> LagNet:
 
 
 def summary(logits: torch.Tensor, foreign: torch.Tensor, offset_s: torch.Tensor) -> Metrics:
-    """Return accuracies, median error and the AUC of the score against foreign sound."""
+    """Accuracies, median error and the AUC of the score against foreign audio."""
     lags = lag_axis()
     error_s = (lags[logits.argmax(1)] - offset_s).abs()
     area = roc_auc(torch.logsumexp(logits, 1).numpy(), torch.logsumexp(foreign, 1).numpy())
@@ -186,7 +187,7 @@ def _nearest_lag(offset_s: torch.Tensor) -> torch.Tensor:
 
 
 def lag_axis() -> torch.Tensor:
-    """Return the (L,) lags of training in seconds."""
+    """Lags of training in seconds: (L,)."""
     return torch.arange(-REACH_TOKENS, REACH_TOKENS + 1) * LAG_STEP_S
 
 
@@ -200,17 +201,17 @@ def _class_accuracy(logits: torch.Tensor, offset_s: torch.Tensor, within: int = 
     return float(((mass.argmax(1) - true).abs() <= within).float().mean())
 
 
-def _crowd(seen: Seen, rows: torch.Tensor, others: torch.Tensor) -> Seen:
+def _crowd(seen: EncodedVideo, rows: torch.Tensor, others: torch.Tensor) -> EncodedVideo:
     """Show two clips at once: the cells of both side by side."""
-    return Seen(
+    return EncodedVideo(
         torch.cat([seen.features[rows], seen.features[others]], dim=3),
         torch.cat([seen.motion[rows], seen.motion[others]], dim=3),
         seen.scales.repeat(2),
     )
 
 
-def _rows(seen: Seen, rows: torch.Tensor) -> Seen:
-    return Seen(seen.features[rows], seen.motion[rows], seen.scales)
+def _rows(seen: EncodedVideo, rows: torch.Tensor) -> EncodedVideo:
+    return EncodedVideo(seen.features[rows], seen.motion[rows], seen.scales)
 
 
 def _unrelated(n: int) -> torch.Tensor:
@@ -223,7 +224,7 @@ def draw_window(
     other: NDArray[np.float32] | None = None,
     config: LagTaskConfig | None = None,
 ) -> Tensors:
-    """Cut a window and shift its sound; without a config, by a class and undegraded.
+    """Cut a window and shift its audio; without a config, by an offset class and undegraded.
 
     Returns:
         grey (122, 128, 128) uint8, waveform (N_TOKENS * 320,) float32, is_heard (N_TOKENS,) bool,
@@ -259,7 +260,7 @@ def collate(items: Sequence[Tensors]) -> Tensors:
 
 
 def _cut(values: NDArray[_Scalar], begin: int, n: int) -> NDArray[_Scalar]:
-    """Return n values from `begin` on, zero where there are none."""
+    """Cut n values from `begin` on, zero outside of the array."""
     cut = np.zeros(n, values.dtype)
     low, high = max(begin, 0), min(begin + n, len(values))
     if low < high:

@@ -1,4 +1,4 @@
-"""From a training checkpoint to a model that the application can use."""
+"""`export`: convert a training checkpoint to a model for the application."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +16,15 @@ def export(
         Path, typer.Argument(metavar="CHECKPOINT", help="latest.pt or best.pt of a run.")
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="New; its last part names the model.")
+        Path, typer.Argument(metavar="FOLDER", help="New folder; its name is the model's name.")
     ],
-    title: Annotated[str, typer.Option("--title", help="Name to show [FOLDER's].")] = "",
+    title: Annotated[
+        str, typer.Option("--title", help="Name to show; default: the folder's name.")
+    ] = "",
 ) -> None:
-    """Write a trained network as safetensors and JSON; the application knows the published sizes.
+    """Write a trained network of the published size as a model for the application.
 
-    The folder's model is used with `--model FOLDER/model.safetensors`, or installed with `models
-    import`.
+    Use the model with `--model FOLDER/model.safetensors`, or install it with `models import`.
     """
     _require_published_size(checkpoint)
     found = read_checkpoint(checkpoint)
@@ -32,7 +33,7 @@ def export(
 
 
 def _require_published_size(path: Path) -> None:
-    """Refuse a sound network that the application cannot build.
+    """Refuse an intact network of a size unknown to the application.
 
     Raises:
         CheckpointError: The file cannot be read, or holds a network of another size.
@@ -41,11 +42,11 @@ def _require_published_size(path: Path) -> None:
     try:
         size = size_of(read_weights(path))
     except KeyError:
-        return  # What is missing is for the reading to say.
+        return  # `read_checkpoint` reports missing weights.
     if size != published:
         raise CheckpointError(
             f"Only networks of the published size (width {published.width}, depth"
-            f" {published.depth}) can be exported; that in {path} has width {size.width}, depth"
+            f" {published.depth}) can be exported; {path} has width {size.width}, depth"
             f" {size.depth}. Train one with model.width={published.width}"
             f" model.depth={published.depth}.",
             path=path,

@@ -1,4 +1,4 @@
-"""Bringing clips into the form that training reads fast, many at once."""
+"""`prepare`: transcode the clips of a folder for fast reading in training."""
 
 import csv
 import multiprocessing
@@ -28,12 +28,12 @@ class PrepareError(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What became of a folder of clips.
+    """Result of preparing a folder of clips.
 
     Attributes:
-        n_written: Clips written now.
-        n_kept: Clips that were there already.
-        skipped: Sources that cannot be learned from, and why.
+        n_written: Number of clips written in this run.
+        n_kept: Number of existing clips.
+        skipped: Unusable sources, each with a reason.
     """
 
     n_written: int
@@ -42,21 +42,21 @@ class Prepared:
 
 
 def prepare(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clips, also in its folders.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Made if it is missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clips, also in sub-folders.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Created if missing.")],
     n_workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Processes that encode.")
+        int, typer.Option("--workers", metavar="N", min=1, help="Number of encoding processes.")
     ] = 2,
     least_s: Annotated[
-        float, typer.Option("--shortest", metavar="S", min=0, help="Skip shorter clips (seconds).")
+        float, typer.Option("--shortest", metavar="S", min=0, help="Skip shorter clips, seconds.")
     ] = MIN_LENGTH_S,
 ) -> None:
-    """Write clips as 25 fps H.264 of 256 px and 16 kHz AAC, going on where it was stopped."""
+    """Write clips as 25 fps H.264 of 256 px and 16 kHz AAC; existing clips are kept."""
     with TerminalMonitor() as monitor:
         prepared = prepare_folder(folder, target, n_workers, least_s, monitor)
     typer.echo(f"Written: {prepared.n_written}, there already: {prepared.n_kept}")
     if prepared.skipped:
-        typer.echo(f"Skipped: {len(prepared.skipped)}; {target / REPORT} says why")
+        typer.echo(f"Skipped: {len(prepared.skipped)}; see {target / REPORT} for the reasons")
 
 
 def prepare_folder(
@@ -66,21 +66,22 @@ def prepare_folder(
     least_s: float = MIN_LENGTH_S,
     monitor: Monitor = SILENT,
 ) -> Prepared:
-    """Write what is missing of the clips of a folder, under the same names with .mp4.
+    """Write the missing clips of a folder under their names with .mp4.
+
+    Also on errors and cancellation, written clips are complete, and the table of skipped clips is
+    up to date.
 
     Args:
-        folder: Where the clips are, also in folders.
-        target: Gets the clips, and a table of those that were skipped.
-        n_workers: Processes.
-        least_s: Clips that are shorter are skipped.
-        monitor: Told how far it is, and asked after each clip whether to go on.
+        folder: Folder of the clips, also in sub-folders.
+        target: Folder for the clips and a table of the skipped ones.
+        n_workers: Number of processes.
+        least_s: Shortest clip in seconds; shorter ones are skipped.
+        monitor: Gets the progress; may cancel after each clip.
 
     Raises:
-        PrepareError: The folder is missing or empty, or is the target, the target cannot be
-            written to, or a process that encodes was killed.
+        PrepareError: The folder is missing, empty or equal to the target, the target cannot be
+            written to, or an encoding process was killed.
         Cancelled: The monitor asked to stop.
-
-    However it ends, clips that are written are complete, and the table has what was skipped so far.
     """
     goals, skipped = _goals(_sources(folder, target), folder, target)
     waiting = {source: goal for source, goal in goals.items() if not goal.exists()}
@@ -100,7 +101,7 @@ def prepare_folder(
     except OSError as error:
         raise PrepareError(
             f"{target} cannot be written to ({error.strerror}); make room there or choose another "
-            "folder. What is written stays, and the same command goes on from there.",
+            "folder. Written clips stay, and the same command resumes there.",
             path=target,
             details=str(error),
         ) from error
@@ -109,11 +110,11 @@ def prepare_folder(
 
 def _sources(folder: Path, target: Path) -> list[Path]:
     if not folder.is_dir():
-        raise PrepareError(f"{folder} is no folder; name the folder of the clips.", path=folder)
+        raise PrepareError(f"{folder} is not a folder; name the folder of the clips.", path=folder)
     out = target.resolve()
     if out == folder.resolve():
         raise PrepareError(
-            f"{folder} cannot get its own clips; name another folder for what is written.",
+            f"{folder} cannot be both source and target; name another target folder.",
             path=folder,
         )
     sources = [path for path in clips_below(folder) if out not in path.resolve().parents]
@@ -125,7 +126,7 @@ def _sources(folder: Path, target: Path) -> list[Path]:
 def _goals(
     sources: list[Path], folder: Path, target: Path
 ) -> tuple[dict[Path, Path], list[tuple[Path, str]]]:
-    """Return what each source becomes, and the sources whose name another one has taken."""
+    """Target of each source, and the sources without one because of equal names."""
     source_of: dict[Path, Path] = {}
     skipped = []
     for source in sources:
@@ -139,7 +140,7 @@ def _goals(
 def _encoded(
     waiting: dict[Path, Path], least_s: float, n_workers: int, monitor: Monitor
 ) -> Iterator[tuple[Path, str]]:
-    """Yield each source and why it was skipped; an empty text if it was written."""
+    """Yield each source and the reason for skipping it; empty if written."""
     if not waiting:
         return
     with ProcessPoolExecutor(
@@ -160,7 +161,7 @@ def _encoded(
 
 
 def _killed(waiting: dict[Path, Path]) -> PrepareError:
-    """Return the failure of a worker that the system ended, with what was being written then."""
+    """Error for a worker killed by the system, with the clips in progress."""
     partial = [
         path for place in {one.parent for one in waiting.values()} for path in place.glob(".*~")
     ]
@@ -171,17 +172,17 @@ def _killed(waiting: dict[Path, Path]) -> PrepareError:
             one.parent == goal.parent and one.name.startswith(f".{goal.name}.") for one in partial
         )
     ]
-    clips = f" It was at work on {' or '.join(map(str, begun))}." if begun else ""
+    clips = f" It was encoding {' or '.join(map(str, begun))}." if begun else ""
     return PrepareError(
-        "A process that encodes was killed, probably because there was not enough memory."
-        f"{clips} Call the command again with fewer --workers; what is written stays. If it is"
-        " always the same clip, move it elsewhere.",
+        f"An encoding process was killed, probably for lack of memory.{clips} Run the command again"
+        " with fewer --workers; written clips stay. If it is always the same clip, move it"
+        " elsewhere.",
         path=begun[0] if begun else None,
     )
 
 
 def _encode(source: Path, goal: Path, least_s: float) -> str:
-    """Write a clip; return why not, if it was not written."""
+    """Write a clip; returns the reason for skipping it, or an empty text."""
     goal.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_prepared(source, goal, least_s)

@@ -1,7 +1,7 @@
-"""How pictures and sound of training windows are changed, never against each other in time.
+"""Augmentation of training windows; video and audio are never moved against each other in time.
 
-The recipe is that of github.com/v-iashin/Synchformer at b66668a (dataset/transforms.py), written
-anew; what its sound effects took from SoX is made here with torchaudio and scipy.
+Follows github.com/v-iashin/Synchformer at b66668a (dataset/transforms.py), reimplemented; its SoX
+effects are made with torchaudio and scipy.
 """
 
 import functools
@@ -27,15 +27,15 @@ _HUE = 0.2
 
 _GAIN = 2.0
 _PITCH_RATIO = (98, 55)
-"""Of the frequencies after and before, within 0.02 cents."""
+"""Ratio of the frequencies after and before: 1000 cents within 0.02."""
 _LOW_PASS_HZ = 100.0
 _LOW_PASS_Q = 0.707
 _NOISE = 0.01
 
 _VOCODER_SAMPLES, _VOCODER_HOP_SAMPLES = 512, 128
 
-# Freeverb as SoX sets it up by default: lengths at 44.1 kHz, those of the second ear a little
-# different, a reverberance of 50 % and a damping of high frequencies of 50 %.
+# Freeverb with the defaults of SoX: delay lengths at 44.1 kHz, slightly different for the second
+# ear, reverberance 50 %, damping of high frequencies 50 %.
 _COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
 _ALL_PASSES = (225, 341, 441, 556)
 _EAR_DIFFERENCE = 12
@@ -44,23 +44,23 @@ _FEEDBACK = 0.8817
 _DAMPING = 0.35
 _REVERB_GAIN = 0.015
 _REVERB_S = 2.0
-"""What comes later is 70 dB below the beginning."""
+"""Length of the response; it has fallen by 70 dB there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How often what is done; each is a probability.
+    """Probabilities of the augmentations, 0..1.
 
     Attributes:
-        smaller_crop: The square is one of 192 px, made larger, instead of one of 224 px.
-        colour: Brightness, contrast, saturation and hue are changed.
-        grey: Colours are lost.
-        flip: Left becomes right.
-        reverb: Of the sound only what comes back from a room is heard.
-        gain: The sound becomes twice as loud.
-        pitch: The sound becomes ten semitones higher.
-        low_pass: Of the sound mostly what is below 100 Hz stays.
-        noise: The sound gets noise.
+        smaller_crop: Crop of 192 px, enlarged, instead of 224 px.
+        colour: Random brightness, contrast, saturation and hue.
+        grey: Greyscale video.
+        flip: Mirrored video.
+        reverb: Reverberation alone, without the direct audio.
+        gain: Twice the amplitude.
+        pitch: Pitch raised by ten semitones.
+        low_pass: Low-pass filter at 100 Hz.
+        noise: White noise added to the audio.
     """
 
     smaller_crop: float = 0.0
@@ -83,7 +83,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """The part of a picture that is looked at, in pixels."""
+    """Crop of a frame, in pixels."""
 
     top: int
     left: int
@@ -93,7 +93,7 @@ class Square:
 def draw_square(
     rng: np.random.Generator, size: tuple[int, int], augmentation: Augmentation
 ) -> Square:
-    """Place the square in pictures of a size, (height, width)."""
+    """Draw a crop of frames of a size, (height, width)."""
     is_smaller = rng.random() < augmentation.smaller_crop
     side = SMALLER_SIDE_PX if is_smaller else FRAME_SIDE_PX
     top, left = (int(rng.integers(whole - side + 1)) for whole in size)
@@ -101,7 +101,7 @@ def draw_square(
 
 
 def cut_square(frames: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
-    """Cut a square out of (T, H, W, 3) frames and bring it to (T, 224, 224, 3)."""
+    """Crop (T, H, W, 3) frames and resize them to (T, 224, 224, 3)."""
     rows = slice(square.top, square.top + square.side)
     columns = slice(square.left, square.left + square.side)
     cut = frames[:, rows, columns]
@@ -117,24 +117,24 @@ def cut_square(frames: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
 def change_frames(
     rng: np.random.Generator, frames: NDArray[np.uint8], augmentation: Augmentation
 ) -> NDArray[np.uint8]:
-    """Change (T, H, W, 3) frames, all of them in the same way."""
+    """Augment (T, H, W, 3) frames, all in the same way."""
     if rng.random() < augmentation.colour:
         frames = change_colours(rng, frames)
     if rng.random() < augmentation.grey:
         frames = without_colours(frames)
     if rng.random() < augmentation.flip:
-        # Copied, since torch takes no arrays that run backwards.
+        # Copied, since torch takes no arrays with negative strides.
         frames = np.ascontiguousarray(frames[:, :, ::-1])
     return frames
 
 
 def change_colours(rng: np.random.Generator, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw brightness, contrast, saturation and hue, and in which order they are changed."""
+    """Change brightness, contrast, saturation and hue by random amounts in random order."""
     brightness, contrast, saturation = (
         float(rng.uniform(1 - most, 1 + most)) for most in (_BRIGHTNESS, _CONTRAST, _SATURATION)
     )
     hue = float(rng.uniform(-_HUE, _HUE))
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1)
+    images = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1)
     steps = (
         lambda x: functional.adjust_brightness(x, brightness),
         lambda x: functional.adjust_contrast(x, contrast),
@@ -142,21 +142,21 @@ def change_colours(rng: np.random.Generator, frames: NDArray[np.uint8]) -> NDArr
         lambda x: functional.adjust_hue(x, hue),
     )
     for index in rng.permutation(len(steps)):
-        pictures = steps[int(index)](pictures)
-    return np.ascontiguousarray(pictures.movedim(1, -1).numpy())
+        images = steps[int(index)](images)
+    return np.ascontiguousarray(images.movedim(1, -1).numpy())
 
 
 def without_colours(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give all three channels the brightness."""
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1)
-    grey = functional.rgb_to_grayscale(pictures, num_output_channels=3)
+    """Convert to greyscale with three equal channels."""
+    images = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1)
+    grey = functional.rgb_to_grayscale(images, num_output_channels=3)
     return np.ascontiguousarray(grey.movedim(1, -1).numpy())
 
 
 def change_audio(
     rng: np.random.Generator, waveform: NDArray[np.float32], augmentation: Augmentation
 ) -> NDArray[np.float32]:
-    """Change (n,) samples at 16 kHz; their number stays."""
+    """Augment (n,) samples at 16 kHz; the number of samples stays."""
     if rng.random() < augmentation.reverb:
         waveform = reverberated(waveform)
     if rng.random() < augmentation.gain:
@@ -172,7 +172,7 @@ def change_audio(
 
 
 def reverberated(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what comes back from a room, without the sound itself; the end is cut off."""
+    """Reverberation without the direct audio, cut to the same length."""
     response = _room()[: len(waveform)]
     wet = signal.oaconvolve(waveform, response)[: len(waveform)]
     return np.asarray(wet, np.float32)
@@ -201,7 +201,7 @@ def pitched_up(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def low_passed(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keep what is below 100 Hz, within -1..1."""
+    """Low-pass filter at 100 Hz, clipped to -1..1."""
     samples = torch.from_numpy(np.ascontiguousarray(waveform))
     filtered: NDArray[np.float32] = lowpass_biquad(
         samples, AUDIO_RATE_HZ, _LOW_PASS_HZ, _LOW_PASS_Q
@@ -211,7 +211,7 @@ def low_passed(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @functools.cache
 def _room() -> NDArray[np.float64]:
-    """Return the answer of Freeverb to a click, the mean of both ears."""
+    """Impulse response of Freeverb, mean of both ears."""
     click = np.zeros(round(_REVERB_S * AUDIO_RATE_HZ))
     click[0] = _REVERB_GAIN
     return (_ear(click, 0) + _ear(click, _EAR_DIFFERENCE)) / 2

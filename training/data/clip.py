@@ -1,6 +1,6 @@
-"""A clip as training sees it: pictures and sound of one length, from the decoder of detection.
+"""Decoded clips for training: frames and audio of equal length, from the decoder of detection.
 
-Cutting it into segments is left to `training.data.window_positions`.
+`training.data.window_positions` cuts them into segments.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """Pictures and sound that begin and end together; sample 640 n belongs to the start of frame n.
+    """Frames and audio of equal length; sample 640 n belongs to the start of frame n.
 
     Attributes:
         frames: (T, H, W, 3) uint8 RGB at 25 fps, short side 256 px.
@@ -45,19 +45,19 @@ class Clip:
 
 
 def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: bool = False) -> Clip:
-    """Decode what a file has of both picture and sound, from the first such moment on.
+    """Decode the part of a file with both video and audio.
 
-    Where both streams start together, as in prepared clips, that is their first sample and frame.
+    If both streams start together, as in prepared clips, the part begins at their start.
 
     Args:
         path: Any media file.
-        longest_s: What comes later is left out; None keeps everything.
-        legacy_priming: Drop the first 1024 samples of sound that begins with an encoder's priming,
-            as the decoder did with which the published models for VGGSound and AudioSet were made:
-            sound is then 64 ms early. Of use to reach published scores only.
+        longest_s: Longest part in seconds; None for no limit.
+        legacy_priming: Drop the first 1024 samples of audio with encoder priming; audio is then
+            64 ms early. The published models for VGGSound and AudioSet were trained with a decoder
+            of this kind. Only for reproducing published scores.
 
     Raises:
-        MediaError: The file is missing, damaged, has no picture or no sound, or never both.
+        MediaError: The file is missing or damaged, has no video or no audio, or never both at once.
     """
     info = probe(path)
     video, audio = _streams(info)
@@ -73,8 +73,7 @@ def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: boo
         clip = _joined(decoder, n_longest)
     if clip is None:
         raise MediaError(
-            f"{path} never has picture and sound at the same time; leave it out or export it "
-            "again.",
+            f"{path} never has video and audio at the same time; leave it out or export it again.",
             path=path,
         )
     return clip
@@ -83,15 +82,13 @@ def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: boo
 def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
     video = info.video
     if video is None or not info.audios:
-        what = "picture" if video is None else "sound"
-        raise MediaError(
-            f"{info.path} has no {what}; clips to learn from need both.", path=info.path
-        )
+        missing = "video" if video is None else "audio"
+        raise MediaError(f"{info.path} has no {missing}; clips need both.", path=info.path)
     return video, info.audios[0]
 
 
 def _joined(decoder: ClipDecoder, n_longest: int | None) -> Clip | None:
-    """Return the moments from the first to the last one that have both, as far as wanted."""
+    """Join the part from the first to the last moment with both streams, up to a length."""
     chunks: list[ClipChunk] = []
     begin: int | None = None
     n_read = 0
@@ -101,7 +98,7 @@ def _joined(decoder: ClipDecoder, n_longest: int | None) -> Clip | None:
             begin = n_read + int(both[0])
         chunks.append(chunk)
         n_read += len(chunk.frames)
-        # One more shows whether there is more than what is wanted.
+        # One more frame shows if the clip is longer than the limit.
         if begin is not None and n_longest is not None and n_read > begin + n_longest:
             break
     if begin is None:
@@ -119,16 +116,16 @@ def _joined(decoder: ClipDecoder, n_longest: int | None) -> Clip | None:
 
 
 def _equalised(n_frames: int, n_longest: int | None) -> int:
-    """Return how many frames the published pipeline keeps.
+    """Number of frames kept by the published pipeline.
 
-    It calculates in seconds and cuts off, so that some lengths lose a frame: 226 become 225.
+    The pipeline truncates a length in seconds, so some lengths lose a frame: 226 become 225.
     """
     n_kept = int(VIDEO_FPS * (n_frames / VIDEO_FPS))
     return n_kept if n_longest is None else min(n_kept, n_longest)
 
 
 def _begins_with_priming(path: Path, audio: AudioStream) -> bool:
-    """Tell whether the first packet of the sound lies before the time that the file calls 0."""
+    """Check if the first audio packet has a timestamp below 0, as with priming."""
     with open_container(path) as container:
         packets = container.demux(container.streams[audio.index])
         try:

@@ -1,7 +1,7 @@
-"""Writing a clip as the published data sets have it: 25 fps, a short side of 256 px, 16 kHz.
+"""Writing clips in the form of the published data sets: 25 fps, a short side of 256 px, 16 kHz.
 
-Pictures and sound go through FFmpeg's filters, with its default quality, as those of the data sets
-did. Both begin at the clip's time 0, so that what is early or late in the source stays so.
+Video and audio pass FFmpeg's filters and encoders at default quality, like those of the data sets.
+Both begin at clip time 0, so an offset in the source is kept.
 """
 
 import errno
@@ -25,17 +25,19 @@ from av.video.stream import VideoStream as AvVideoStream
 from core.errors import MediaError, SyncError
 from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start, start_of
 from core.media.probe import probe
-from core.media.reader import StreamReader
+from core.media.reader import FrameT, StreamReader, time_of
 from core.media.video_grid import SHORT_SIDE_PX
 from core.paths import complete_or_absent
 from core.timing import AUDIO_RATE_HZ, VIDEO_FPS
-from training.data.gaps import GAP_S, Gaps, share_filled
 
 MIN_LENGTH_S = 9.0
-"""The published data sets leave out shorter clips; segments of the first stage take 8.96 s."""
+"""Shortest clip in the published data sets; segments of the first stage take 8.96 s."""
 
 MOST_FILLED = 0.1
-"""Damaged clips of which more is filled in, with held pictures or silence, are left out."""
+"""Largest share of a damaged clip that may be filled in with repeated frames or silence."""
+
+GAP_S = 0.02
+"""Smallest step between timestamp and sample count that counts as missing audio."""
 
 _AAC_SAMPLES = 1024
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
@@ -48,16 +50,58 @@ _Frame = TypeVar("_Frame", VideoFrame, AudioFrame)
 
 
 class ClipFileError(SyncError):
-    """A clip cannot be learned from; the message is why, without its name."""
+    """A clip cannot be used for training; the message is the reason, without the file's name."""
+
+
+class Gaps:
+    """Sum of the gaps between the frames of a stream.
+
+    Attributes:
+        missing_s: Time without frames, in seconds.
+        is_damaged: Some part could not be decoded. Gaps without damage are intended: screen
+            recordings hold a frame while nothing moves.
+    """
+
+    def __init__(self) -> None:
+        self.missing_s = Fraction(0)
+        self.is_damaged = False
+
+    def watch(self, reader: StreamReader[FrameT], video_frame_s: Fraction) -> Iterator[FrameT]:
+        """Yield all frames of a reader and add up the gaps.
+
+        Args:
+            reader: Reader at the begin of its stream.
+            video_frame_s: Duration of a video frame in seconds; audio frames have their own.
+        """
+        end: Fraction | None = None
+        for frame in reader.frames():
+            begin = time_of(frame)
+            if begin is not None:
+                lasts_s, least_s = video_frame_s, video_frame_s / 2
+                if isinstance(frame, AudioFrame):
+                    lasts_s = Fraction(frame.samples, frame.sample_rate)
+                    least_s = Fraction(GAP_S)
+                if end is not None and begin - end > least_s:
+                    self.missing_s += begin - end
+                end = begin + lasts_s
+            yield frame
+        self.is_damaged = reader.n_damaged > 0 or bool(reader.failure)
+
+
+def share_filled(video: Gaps, audio: Gaps, length_s: float) -> float:
+    """Filled-in share of a damaged clip, the larger of video and audio; 0 without damage."""
+    if not (video.is_damaged or audio.is_damaged) or not length_s:
+        return 0.0
+    return min(1.0, float(max(video.missing_s, audio.missing_s)) / length_s)
 
 
 def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) -> None:
-    """Write a clip as MP4; one that has the form already is copied.
+    """Write a clip as MP4; a prepared clip is copied.
 
-    Sound keeps one or two channels; more become two.
+    One or two audio channels are kept; more become two.
 
     Raises:
-        ClipFileError: It has no picture or no sound, cannot be decoded, is too short, or more
+        ClipFileError: The clip has no video or no audio, cannot be decoded, is too short, or more
             than `MOST_FILLED` of it is lost to damage. Nothing is written.
         OSError: The target cannot be written.
     """
@@ -66,7 +110,7 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
     except MediaError as error:
         raise ClipFileError(error.message, path=source, details=error.details) from error
     if info.video is None or not info.audios:
-        raise ClipFileError("no picture" if info.video is None else "no sound", path=source)
+        raise ClipFileError("no video" if info.video is None else "no audio", path=source)
     video, audio = info.video, info.audios[0]
     filled = 0.0
     with complete_or_absent(target) as partial:
@@ -87,7 +131,7 @@ def write_prepared(source: Path, target: Path, least_s: float = MIN_LENGTH_S) ->
 
 
 def is_prepared(info: MediaInfo) -> bool:
-    """Tell whether a clip has the form already."""
+    """Check if a clip already has the prepared form."""
     video = info.video
     if video is None or len(info.videos) != 1 or len(info.audios) != 1:
         return False
@@ -109,20 +153,20 @@ def is_prepared(info: MediaInfo) -> bool:
 def _transcode(
     source: Path, target: Path, video: VideoStream, audio: AudioStream
 ) -> tuple[float, float]:
-    """Return how long both picture and sound are, in seconds, and which share damage took."""
+    """Encode a clip; returns the length of both streams in seconds and the filled-in share."""
     zero = clip_start(video, audio)
     video_gaps, audio_gaps = Gaps(), Gaps()
     with av.open(str(target), "w", format="mp4", options=_MUX_OPTIONS) as container:
         packets: list[_Packet] = []
         n_samples = n_frames = 0
-        # Streams are declared before the first of them is encoded.
+        # All streams must be declared before any of them is encoded.
         blocks = _audio(source, audio, zero, audio_gaps)
-        pictures = _pictures(source, video, zero, video_gaps)
-        first_audio, first_frame = next(blocks, None), next(pictures, None)
+        frames = _video(source, video, zero, video_gaps)
+        first_audio, first_frame = next(blocks, None), next(frames, None)
         if first_audio is None or first_frame is None:
-            what = "sound" if first_audio is None else "picture"
-            raise MediaError(f"the {what} of {source} cannot be decoded", path=source)
-        video_stream = _add_picture(container, first_frame)
+            missing = "audio" if first_audio is None else "video"
+            raise MediaError(f"the {missing} of {source} cannot be decoded", path=source)
+        video_stream = _add_video(container, first_frame)
         audio_stream = container.add_stream(
             "aac", rate=AUDIO_RATE_HZ, layout=first_audio.layout.name
         )
@@ -131,7 +175,7 @@ def _transcode(
             n_samples += block.samples
             packets += audio_stream.encode(block)
         packets += audio_stream.encode(None)
-        for frame in _chained(first_frame, pictures):
+        for frame in _chained(first_frame, frames):
             frame.pts, frame.time_base = n_frames, Fraction(1, VIDEO_FPS)
             n_frames += 1
             packets += video_stream.encode(frame)
@@ -143,29 +187,29 @@ def _transcode(
     return length_s, share_filled(video_gaps, audio_gaps, length_s)
 
 
-def _add_picture(container: OutputContainer, first: VideoFrame) -> AvVideoStream:
+def _add_video(container: OutputContainer, first: VideoFrame) -> AvVideoStream:
     stream = container.add_stream("libx264", rate=VIDEO_FPS)
     stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
-    # There is a process for each core.
+    # There is one process per core.
     stream.codec_context.thread_count = 1
     return stream
 
 
-def _pictures(source: Path, video: VideoStream, zero: Fraction, gaps: Gaps) -> Iterator[VideoFrame]:
-    """Yield the pictures from time 0 on, upright and of their size."""
+def _video(source: Path, video: VideoStream, zero: Fraction, gaps: Gaps) -> Iterator[VideoFrame]:
+    """Yield the frames from time 0 on, upright and scaled."""
     with StreamReader(source, video.index, VideoFrame, threading.Event()) as reader:
         frames = gaps.watch(reader, 1 / (video.frame_rate or Fraction(VIDEO_FPS)))
         first = next(frames, None)
         if first is None:
             return
-        graph = _picture_graph(first, video, zero)
+        graph = _video_graph(first, video, zero)
         for frame in _filtered(graph, _chained(first, frames)):
             if isinstance(frame, VideoFrame):
                 yield frame
 
 
 def _audio(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iterator[AudioFrame]:
-    """Yield the sound from time 0 on; what is missing before or between is silence."""
+    """Yield the audio from time 0 on, with silence in gaps."""
     with StreamReader(source, audio.index, AudioFrame, threading.Event()) as reader:
         frames = gaps.watch(reader, Fraction(0))
         first = next(frames, None)
@@ -177,7 +221,7 @@ def _audio(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iter
                 yield frame
 
 
-def _picture_graph(first: VideoFrame, video: VideoStream, zero: Fraction) -> Graph:
+def _video_graph(first: VideoFrame, video: VideoStream, zero: Fraction) -> Graph:
     graph = Graph()
     graph.threads = 1
     buffer = graph.add_buffer(

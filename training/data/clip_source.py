@@ -1,4 +1,4 @@
-"""Finding the clip of a position, and passing over those that cannot be used."""
+"""Clip of a position, with replacement of unusable clips."""
 
 import logging
 from collections.abc import Callable
@@ -21,17 +21,17 @@ from training.data.windows import augmented_sample, plain_sample
 log = logging.getLogger(__name__)
 
 _MOST_IN_A_ROW = 20
-"""So many unusable clips after each other are no accident."""
+"""Number of consecutive unusable clips for an error."""
 
 _TRAINING, _TEST = 2, 3
-"""Second numbers of the seeds of what is drawn; `EpochOrder` has the first one."""
+"""Random streams of the windows; `EpochOrder` uses stream 1."""
 
 Cutter: TypeAlias = Callable[[np.random.Generator, Item, int], Cut]
-"""Chooses the window of a clip that has so many frames."""
+"""Chooses the window of a clip from its number of frames."""
 
 
 class ClipSource:
-    """Finds and reads the clip of a position, and passes over those that cannot be used."""
+    """Finds and reads the clip of a position; the next usable clip replaces an unusable one."""
 
     def __init__(
         self, data_set: DataSet, recipe: SampleRecipe, seed: int, for_test: bool, n_used: int
@@ -51,9 +51,9 @@ class ClipSource:
         return n_items * self.recipe.n_passes if self.for_test else n_items
 
     def sample(self, position: int, cutter: Cutter, *, apart: bool) -> Tensors:
-        """Make the sample of the first clip, from the position's on, that can be used.
+        """Make the sample of a position, from its clip or the next usable one.
 
-        Its `skipped` is the number of clips that were tried before it.
+        `skipped` is the number of unusable clips before it.
         """
         if position < 0 or (self.for_test and position >= len(self)):
             last = f"to {len(self) - 1}" if self.for_test else "on"
@@ -73,7 +73,7 @@ class ClipSource:
                 failure = _said(items[number].path, error)
                 if self.recipe.unusable == "stop":
                     raise DataSetError(
-                        f"{failure} Exclude the clip, or let such clips be skipped with "
+                        f"{failure} Exclude the clip, or skip such clips with "
                         "samples.unusable=skip.",
                         path=items[number].path,
                     ) from error
@@ -82,7 +82,7 @@ class ClipSource:
             counts = {"item": torch.tensor(number), "skipped": torch.tensor(n_skipped)}
             return sample | counts
         raise DataSetError(
-            f"{n_tried} clips of {self.data_set.name} after each other cannot be used; the last: "
+            f"{n_tried} consecutive clips of {self.data_set.name} cannot be used; the last: "
             f"{failure}"
         )
 

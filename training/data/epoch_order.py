@@ -1,4 +1,4 @@
-"""The order in which training goes through clips."""
+"""Order of the clips in each epoch of training."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,10 @@ _STREAM = 1
 
 
 class EpochOrder:
-    """Orders of clips, another one in each epoch, each a function of the seed and the epoch alone.
+    """Random orders of the clips, functions of the seed and the epoch alone.
 
-    Drawing the order of a million clips takes as long as making a sample, so the last one is kept.
+    Drawing the order of a million clips takes as long as making a sample, so the last one is
+    cached.
     """
 
     def __init__(self, n_items: int, seed: int) -> None:
@@ -17,7 +18,7 @@ class EpochOrder:
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def of(self, epoch: int) -> NDArray[np.int64]:
-        """Return the numbers of all clips, (n_items,), in the order of an epoch."""
+        """Numbers of all clips in the order of an epoch: (n_items,)."""
         if epoch != self._epoch:
             rng = np.random.default_rng([self._seed, _STREAM, epoch])
             self._epoch, self._order = epoch, rng.permutation(self._n_items)

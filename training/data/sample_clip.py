@@ -1,4 +1,4 @@
-"""Render the sample clip of `resources/`: drum pads that light up as they sound, audio early.
+"""Render the sample clip of `resources/`: drum pads with lights, audio early.
 
 ``python -m training.data.sample_clip resources/sample.mp4`` writes it again.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFFSET_S = 0.16
-"""Audio is early by this much in the shipped clip."""
+"""Offset of the shipped clip."""
 
 DURATION_S = 12
 FRAME_RATE = 25
@@ -34,10 +34,10 @@ _GLOW_S = 0.12
 
 @functools.cache
 def hits(seed: int = 7) -> tuple[tuple[float, int], ...]:
-    """Return (time in seconds, pad) of every hit.
+    """Time in seconds and pad of every hit.
 
-    The rhythm is irregular, so that no shift repeats it, and hits fall anywhere between frames, as
-    they do before a camera.
+    The rhythm is irregular, so no shift repeats it. Hits fall anywhere between frames, as before a
+    camera.
     """
     rng = np.random.default_rng(seed)
     found = []
@@ -51,7 +51,7 @@ def hits(seed: int = 7) -> tuple[tuple[float, int], ...]:
 
 
 def render_frame(index: int) -> NDArray[np.uint8]:
-    """Return frame `index` as (360, 640, 3) uint8 RGB."""
+    """Render a frame as (360, 640, 3) uint8 RGB."""
     y, x = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
     video = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.float32)
     video[:] = _BACKGROUND
@@ -59,7 +59,7 @@ def render_frame(index: int) -> NDArray[np.uint8]:
     for pad, (centre_x, centre_y, radius, colour, _, _) in enumerate(_PADS):
         ages_s = [index / FRAME_RATE - t for t, p in hits() if p == pad]
         glow = max((math.exp(-age_s / _GLOW_S) for age_s in ages_s if age_s >= 0), default=0.0)
-        # A struck pad is also pushed down, which moves its outline.
+        # A hit also pushes the pad down and moves its outline.
         distance = np.hypot(x - centre_x, (y - centre_y - 10 * glow) * 1.6)
         inside = np.clip(radius - distance, 0, 1)[..., None]
         lit = np.array(colour, np.float32) * (0.32 + 0.68 * glow) + 60 * glow
@@ -69,8 +69,8 @@ def render_frame(index: int) -> NDArray[np.uint8]:
     return np.clip(video, 0, 255).astype(np.uint8)
 
 
-def render_sound(offset_s: float) -> NDArray[np.float32]:
-    """Return (2, N) float32 at 48 kHz, every hit sounding `offset_s` before it is seen."""
+def render_audio(offset_s: float) -> NDArray[np.float32]:
+    """Render the audio as (2, N) float32 at 48 kHz, early by `offset_s`."""
     rng = np.random.default_rng(11)
     audio = 0.002 * rng.standard_normal(DURATION_S * SAMPLE_RATE_HZ)
     for time_s, pad in hits():
@@ -89,8 +89,8 @@ def write_sample_clip(target: Path, offset_s: float = OFFSET_S) -> None:
     """Write the clip as H.264 and AAC.
 
     Args:
-        target: The file to write; its suffix chooses the container.
-        offset_s: By how much the audio is early, in seconds.
+        target: File to write; its suffix chooses the container.
+        offset_s: Offset of the audio in seconds.
     """
     with av.open(target, "w") as container:
         video = container.add_stream(
@@ -104,7 +104,7 @@ def write_sample_clip(target: Path, offset_s: float = OFFSET_S) -> None:
             frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        samples = render_sound(offset_s)
+        samples = render_audio(offset_s)
         for begin in range(0, samples.shape[1], 1024):
             block = np.ascontiguousarray(samples[:, begin : begin + 1024])
             audio = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")

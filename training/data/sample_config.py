@@ -1,4 +1,4 @@
-"""How samples are made of clips, as plain values."""
+"""Options for making samples of clips."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,20 +9,20 @@ from training.data.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class SampleRecipe:
-    """How windows are made of clips.
+    """Options for making windows of clips.
 
     Attributes:
-        longest_s: What a clip has beyond it is not used.
-        legacy_priming: Hear the clips with the priming of AAC dropped once too often, as the
-            published VGGSound and AudioSet models did.
-        n_segments: Of the first stage, whose segments do not overlap; 14 fill a window of 8.96 s.
-        augmentation: What is done to training windows, and how often.
-        jitter: Move the sound of training windows by up to 50 ms.
-        use_fixed_offsets: Judge the windows in the tables of the data set, where there are any and
-            one of each clip is judged; otherwise windows are drawn.
-        n_passes: How many windows of each clip are judged in a test.
-        unusable: What is done about clips that are damaged or too short: "skip" takes the next
-            one in their place and counts it, "stop" ends the run.
+        longest_s: Longest part of a clip in use, in seconds.
+        legacy_priming: Drop AAC priming once too often, as for the published VGGSound and AudioSet
+            models.
+        n_segments: Segments per clip in the first stage, without overlap; 14 fill 8.96 s.
+        augmentation: Probabilities of the augmentations of training windows.
+        jitter: Move the audio of training windows by up to 50 ms.
+        use_fixed_offsets: Test on the windows in the tables of the data set, if there are any and
+            `n_passes` is 1; else on random windows.
+        n_passes: Test windows per clip.
+        unusable: Treatment of damaged and too short clips: "skip" replaces the clip by the next
+            one and counts it, "stop" ends the run.
     """
 
     longest_s: float = 10.0
@@ -45,20 +45,19 @@ class SampleRecipe:
 
     @property
     def is_by_table(self) -> bool:
-        """Whether tables decide on windows of a test; they have one of a clip, not several."""
+        """Test windows come from tables; a table has only one window per clip."""
         return self.use_fixed_offsets and self.n_passes == 1
 
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:
-    """How features on the disk are used, where a folder for them is named.
+    """Options for features on disk.
 
     Attributes:
-        n_views: Ways of looking at each clip, each with a square, a direction and a first frame of
-            its own.
-        n_easy: Windows over which training spreads from the middle of the clips to all of them; 0
-            begins with all. Where every clip has an event in its middle, the sound alone tells the
-            offset at first, which gets a small network going.
+        n_views: Random views per clip, each with its own crop, mirroring and first frame.
+        n_easy: Number of windows over which training spreads from the middle of the clips to all
+            of them; 0 for no restriction. In clips with an event in the middle, audio alone shows
+            the offset of the first windows; this lets a small network start to learn.
     """
 
     n_views: int = 4

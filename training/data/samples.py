@@ -1,7 +1,6 @@
-"""What the stages learn from: windows of clips, each a function of a seed and a position.
+"""Samples of the stages: windows of clips, each a function of a seed and a position.
 
-Nothing depends on which samples were made before, so a run goes on anywhere, on any number of
-processes.
+Samples do not depend on earlier ones, so a run can resume anywhere, on any number of processes.
 """
 
 import multiprocessing
@@ -29,26 +28,25 @@ _AHEAD_PER_WORKER = 2
 
 
 class WindowSamples(Dataset[Tensors], ABC):
-    """Windows of clips; what they are for is said by the classes made of this one.
+    """Windows of clips; the base class for all stages.
 
     In training, the length is that of the data set, but any position from 0 on has a sample: every
-    clip comes once before any comes again. For a test, there are `n_passes` samples of each clip,
-    always the same.
+    clip is used once before any is used again. A test has `n_passes` fixed samples of each clip.
 
-    Each has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 as
-    `synchformer.inputs` makes them, label () int64, offset_s () float32, item () int64, the number
-    of the clip in the data set, and skipped () int64, how many unusable clips this position passed
-    over before that one. A clip is counted by every position that meets it: by its own, and by
-    those of unusable clips before it.
+    A sample has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 from
+    `core.model.synchformer.inputs`, label () int64, offset_s () float32, item () int64, the number
+    of the clip in the data set, and skipped () int64, the number of unusable clips before it. An
+    unusable clip is counted by every position that meets it: by its own, and by those of unusable
+    clips before it.
 
     Attributes:
-        n_items: Clips of the data set.
-        stage: What is asked.
+        n_items: Number of clips in the data set.
+        stage: Name of the stage.
     """
 
     stage: ClassVar[str]
     is_apart: ClassVar[bool] = False
-    """Whether segments are augmented one by one, and not the window as a whole."""
+    """Segments are augmented separately, not the window as a whole."""
 
     def __init__(
         self,
@@ -63,10 +61,10 @@ class WindowSamples(Dataset[Tensors], ABC):
 
         Args:
             data_set: The clips.
-            recipe: What is done with them.
-            seed: Of all that is drawn.
-            for_test: Make windows to judge: neither augmented nor jittered.
-            n_used: Clips of an epoch, which are others in each; 0 uses all of them.
+            recipe: Options for making windows.
+            seed: Seed of all random choices.
+            for_test: Make test windows, without augmentation and jitter.
+            n_used: Clips per epoch, others in each; 0 for all.
         """
         self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
         self.n_items = len(data_set.items)
@@ -78,13 +76,13 @@ class WindowSamples(Dataset[Tensors], ABC):
         """Make the sample of a position.
 
         Raises:
-            DataSetError: A clip cannot be used and the recipe stops at that, or too many cannot.
+            DataSetError: A clip is unusable and the recipe says "stop", or too many are unusable.
         """
         return self._source.sample(position, self._cut, apart=self.is_apart)
 
     @abstractmethod
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
-        """Draw where the window lies in a clip, or look it up."""
+        """Draw or look up the place of the window in a clip."""
 
 
 class SyncSamples(WindowSamples):
@@ -103,7 +101,7 @@ class SyncSamples(WindowSamples):
 
 
 class SynchabilitySamples(WindowSamples):
-    """Windows of 13 segments, half of them with sound that was never heard with its picture.
+    """Windows of 13 segments, half of them with audio of another time.
 
     There are no fixed offsets.
     """
@@ -123,12 +121,12 @@ class SynchabilitySamples(WindowSamples):
         """Take the clips.
 
         Args:
-            data_set: As in `WindowSamples`, like the others.
-            recipe: Likewise.
-            seed: Likewise.
-            for_test: Likewise.
-            n_used: Likewise.
-            n_segments: 14 where the offset is to be found from the same windows.
+            data_set: As in `WindowSamples`.
+            recipe: As in `WindowSamples`.
+            seed: As in `WindowSamples`.
+            for_test: As in `WindowSamples`.
+            n_used: As in `WindowSamples`.
+            n_segments: 14 for windows shared with an offset network.
         """
         super().__init__(data_set, recipe, seed, for_test=for_test, n_used=n_used)
         self._n_segments = n_segments
@@ -142,7 +140,7 @@ class SynchabilitySamples(WindowSamples):
 
 
 class ContrastiveSamples(WindowSamples):
-    """Segments of a clip that do not overlap, in sync; for a test, video is float32 throughout."""
+    """Segments of a clip without overlap, in sync; video is float32 in tests."""
 
     stage = "contrastive"
     is_apart = True
@@ -158,7 +156,7 @@ class ContrastiveSamples(WindowSamples):
 
 
 class Samples(Protocol):
-    """What is loaded: a sample for each position, as long as an epoch or a test."""
+    """Samples by position; the length is that of an epoch or a test."""
 
     n_items: int
 
@@ -170,18 +168,16 @@ class Samples(Protocol):
 def loader(samples: Samples, positions: Iterable[list[int]], n_workers: int) -> Iterator[Tensors]:
     """Yield batches of samples, in order.
 
-    A worker makes one sample at a time, so all of them work on the next batch, and no more than two
-    samples for each worker wait. Workers end with the iteration, also when it is closed early, and
-    with this process.
+    A worker makes one sample at a time, so all workers share the next batch; at most two samples
+    per worker wait. Workers end with the iteration, also if closed early, and with this process.
 
     Args:
-        samples: Where the samples come from; other processes get a copy.
-        positions: The positions of each batch; asked for only shortly before they are needed, so
-            there may be no end of them.
-        n_workers: Other processes; 0 makes the samples here, when they are asked for.
+        samples: Source of the samples; workers get a copy.
+        positions: Positions of each batch; may be endless, as they are read shortly before use.
+        n_workers: Number of worker processes; 0 makes the samples in this process.
 
     Raises:
-        SyncError: What making a sample raised, when its turn comes.
+        SyncError: A sample could not be made; raised in its turn.
     """
     if n_workers == 0:
         for batch in positions:
@@ -217,17 +213,17 @@ def loader(samples: Samples, positions: Iterable[list[int]], n_workers: int) -> 
                 yield stacked(waiting)
                 waiting = []
     finally:
-        # The workers end with it, but the traceback of a failure would keep it.
+        # Deleting the iterator ends the workers; the traceback of a failure would keep it alive.
         del arriving
 
 
 def stacked(samples: list[Tensors]) -> Tensors:
-    """Return tensors with a first axis for the samples."""
+    """Stack samples along a new first axis."""
     return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
 class _Caught(Dataset[Tensors | SyncError]):
-    """Returns expected failures, which would come out of a worker as a text with its traceback."""
+    """Returns expected errors; a DataLoader would turn raised ones into text with a traceback."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
@@ -240,10 +236,10 @@ class _Caught(Dataset[Tensors | SyncError]):
 
 
 def _worker_context() -> BaseContext:
-    """Return how workers are started.
+    """Start method of the workers.
 
-    A fork would copy locks that threads of this process hold. Workers that are spawned end by
-    tearing down the interpreter, which aborts those that are just sending a sample.
+    A fork would copy locks held by threads of this process. Spawned workers tear down their
+    interpreter at the end and abort while sending a sample.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])

@@ -1,4 +1,4 @@
-"""Types that samples are passed around in."""
+"""Type of samples and batches."""
 
 import torch
 

@@ -1,9 +1,8 @@
-"""Where a window of a clip begins, in picture and sound: the arithmetic of the published recipes.
+"""Positions of windows in frames and samples of a clip, with the arithmetic of the published code.
 
-Positions count frames and samples of a `Clip`. Seconds become counts by cutting off, not by
-rounding, in float64: 1.16 s is frame 28, since 1.16 * 25 is a little less than 29. Follows
-dataset/transforms.py of github.com/v-iashin/Synchformer at b66668a; written anew. The sign of an
-offset is that of `core.timing`: positive takes sound from later in the clip.
+Seconds are truncated to counts, not rounded, in float64: 1.16 s is frame 28, since 1.16 * 25 is a
+little less than 29. Follows dataset/transforms.py of github.com/v-iashin/Synchformer at b66668a;
+reimplemented. Offsets have the sign of `core.timing`: positive takes audio from later in the clip.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from core.model.synchformer.offset_classes import OFFSET_GRID_S, class_of
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
 
 MAX_JITTER_SAMPLES = 800
-"""Most that sound is moved besides its offset in training: 50 ms."""
+"""Largest random shift of the audio besides its offset in training: 50 ms."""
 
 SYNCHABLE, UNSYNCHABLE = 1, 0
 
@@ -31,7 +30,7 @@ _SPARE_FRAMES = CROP_FRAMES - WINDOW_FRAMES
 
 
 class TooShortError(ValueError):
-    """A clip has no place for what is to be cut from it; its text says how long it is."""
+    """A clip is too short for a window; the text states its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +38,10 @@ class Cut:
     """Segments of a clip.
 
     Attributes:
-        first_frames: (S) of each segment of 16 frames.
-        first_samples: (S) of each segment of 10240 samples.
-        offset_s: By how much the sound is early against the picture, but for the jitter of
-            training.
-        label: What is to be found: the class of the offset, or whether the segments can be
-            synchronized at all (1) or not (0).
+        first_frames: (S) first frame of each segment of 16 frames.
+        first_samples: (S) first sample of each segment of 10240 samples.
+        offset_s: Offset of the audio, without the jitter of training.
+        label: Target class: the offset class, or synchronizable (1) or not (0).
     """
 
     first_frames: tuple[int, ...]
@@ -54,15 +51,15 @@ class Cut:
 
 
 def draw_sync(rng: np.random.Generator, n_frames: int, *, jitter: bool = True) -> Cut:
-    """Cut a training window of 14 segments at one of the 21 offsets, somewhere in a clip.
+    """Cut a training window of 14 segments at one of the 21 offsets, anywhere in a clip.
 
     Args:
-        rng: Draws everything.
-        n_frames: Of the clip.
-        jitter: Move the sound by up to 50 ms, which changes neither offset nor label.
+        rng: Source of offset and place.
+        n_frames: Number of frames in the clip.
+        jitter: Move the audio by up to 50 ms, without a change of offset and label.
 
     Raises:
-        TooShortError: There is no place in the clip for that offset.
+        TooShortError: The clip is too short for the offset.
     """
     offset_s = _draw_grid_offset(rng)
     crop = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
@@ -74,10 +71,10 @@ def draw_sync(rng: np.random.Generator, n_frames: int, *, jitter: bool = True) -
 
 
 def random_sync_at_test(rng: np.random.Generator, n_frames: int) -> Cut:
-    """Cut a window like `draw_sync`, but the middle of its crop, and without jitter.
+    """Cut a window like `draw_sync`, but from the middle of its crop and without jitter.
 
     Raises:
-        TooShortError: There is no place in the clip for that offset.
+        TooShortError: The clip is too short for the offset.
     """
     offset_s = _draw_grid_offset(rng)
     crop = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
@@ -88,14 +85,14 @@ def fixed_sync(n_frames: int, start_s: float, offset_s: float) -> Cut:
     """Cut the middle window of the 5 s from `start_s` on, at a given offset.
 
     Raises:
-        TooShortError: The crop does not lie in the clip.
+        TooShortError: The crop reaches beyond the clip.
     """
     first_frame, first_sample = crop_start(start_s, offset_s)
     if first_sample < 0:
         if first_sample < -SAMPLES_PER_FRAME:
             raise TooShortError(
-                f"the sound of {start_s} s at an offset of {offset_s:+} s would begin before the "
-                "clip"
+                f"at an offset of {offset_s:+} s, the audio of a start at {start_s} s would begin "
+                "before the clip"
             )
         first_sample = 0
     n_needed = max(first_frame, -(-first_sample // SAMPLES_PER_FRAME)) + CROP_FRAMES
@@ -108,10 +105,10 @@ def fixed_sync(n_frames: int, start_s: float, offset_s: float) -> Cut:
 
 
 def crop_start(start_s: float, offset_s: float) -> tuple[int, int]:
-    """Return the first frame and the first sample of a crop; the sample may be negative.
+    """First frame and first sample of a crop; the sample may be negative.
 
-    The sample follows from the start that was asked for, not from the frame, which may lie up to
-    40 ms before it.
+    The sample follows from the given start, not from the frame. The frame may begin up to 40 ms
+    before the start.
     """
     return int(start_s * VIDEO_FPS), int((start_s + round(offset_s, 2)) * AUDIO_RATE_HZ)
 
@@ -123,21 +120,21 @@ def draw_synchability(
     n_segments: int = SYNC_SEGMENTS,
     jitter: bool = True,
 ) -> Cut:
-    """Cut a window that, half of the time, has a sound that was never heard with its picture.
+    """Cut a window, half of the time with audio of another time.
 
     Args:
-        rng: Draws everything.
-        n_frames: Of the clip.
-        n_segments: 13; 14 where the offset is to be found from the same window.
-        jitter: Move the sound a little, as in training.
+        rng: Source of offset and place.
+        n_frames: Number of frames in the clip.
+        n_segments: 13; 14 for windows shared with an offset network.
+        jitter: Move the audio by up to 50 ms, as in training.
 
     Returns:
-        A window whose label is 1 if picture and sound overlap, at one of the 21 offsets, and 0 if
-        the sound is that of the time just before or after it.
+        A window with label 1 at one of the 21 offsets, or with label 0 and the audio of the time
+        just before or after it.
 
     Raises:
-        TooShortError: The clip has no place for a sound of another time. It has then none for an
-            offset either, since short clips would all have the label 1.
+        TooShortError: The clip is too short for audio of another time. It is then refused for both
+            labels; else all short clips would have label 1.
     """
     n_needed = window_frames(n_segments)
     n_least = synchability_frames(n_segments)
@@ -170,13 +167,13 @@ def draw_contrastive(
     *,
     jitter: bool = True,
 ) -> Cut:
-    """Cut segments that do not overlap, in sync but for a jitter that all of them share.
+    """Cut segments without overlap, in sync except for a common jitter.
 
     Args:
-        rng: Draws everything.
-        n_frames: Of the clip.
-        n_segments: How many.
-        jitter: Move the sound by up to 50 ms.
+        rng: Source of place and jitter.
+        n_frames: Number of frames in the clip.
+        n_segments: Number of segments.
+        jitter: Move the audio by up to 50 ms.
 
     Raises:
         TooShortError: The clip is shorter than the segments.
@@ -188,14 +185,14 @@ def draw_contrastive(
         return cut
     before = cut.first_samples[0]
     behind = SAMPLES_PER_FRAME * n_frames - (cut.first_samples[-1] + SEGMENT_SAMPLES)
-    # As many to either side, so that it is none where the segments fill the clip.
+    # Symmetric, hence 0 if the segments fill the clip.
     most = min(MAX_JITTER_SAMPLES, before, behind)
     shift = int(rng.integers(-most, most + 1))
     return replace(cut, first_samples=tuple(first + shift for first in cut.first_samples))
 
 
 def centred_contrastive(n_frames: int, n_segments: int = WINDOW_SEGMENTS) -> Cut:
-    """Cut segments that do not overlap from the middle of a clip, in sync.
+    """Cut segments without overlap from the middle of a clip, in sync.
 
     Raises:
         TooShortError: The clip is shorter than the segments.
@@ -204,12 +201,12 @@ def centred_contrastive(n_frames: int, n_segments: int = WINDOW_SEGMENTS) -> Cut
 
 
 def window_frames(n_segments: int) -> int:
-    """Return how many frames half-overlapping segments cover: 112 for 13 of them."""
+    """Number of frames of half-overlapping segments: 112 for 13 segments."""
     return SEGMENT_FRAMES + (n_segments - 1) * SEGMENT_HOP_FRAMES
 
 
 def synchability_frames(n_segments: int) -> int:
-    """Return how many frames a window and one of another time beside it cover: 224 for 13."""
+    """Number of frames of a window and one of another time beside it: 224 for 13 segments."""
     return 2 * window_frames(n_segments)
 
 
@@ -224,11 +221,11 @@ def _draw_grid_offset(rng: np.random.Generator) -> float:
 
 
 def _draw_crop(rng: np.random.Generator, n_frames: int, n_crop: int, offset_s: float) -> _Crop:
-    """Place a crop so that its sound, too, lies in the clip; it begins with a frame."""
+    """Draw the place of a crop inside the clip, in video and audio; it begins with a frame."""
     latest_s = (n_frames - n_crop) / VIDEO_FPS
     low_s, high_s = max(0.0, -offset_s), min(latest_s, latest_s - offset_s)
     if latest_s <= 0 or high_s < low_s:
-        # The published recipe fails for a clip of just the length of the crop.
+        # The published code fails for a clip of exactly the length of the crop.
         least_s = n_crop / VIDEO_FPS + max(abs(offset_s), 1 / VIDEO_FPS)
         raise TooShortError(
             f"it has {n_frames / VIDEO_FPS:.2f} s, but an offset of {offset_s:+} s needs "
@@ -236,7 +233,7 @@ def _draw_crop(rng: np.random.Generator, n_frames: int, n_crop: int, offset_s: f
         )
     first_frame = int(rng.uniform(low_s, high_s) * VIDEO_FPS)
     first_sample = int((first_frame / VIDEO_FPS + offset_s) * AUDIO_RATE_HZ)
-    # Cutting off the start may have moved the sound to before the clip, by less than a frame.
+    # Truncating the start may move the audio before the clip, by less than a frame.
     return _Crop(first_frame, max(first_sample, 0))
 
 

@@ -1,4 +1,4 @@
-"""What the networks take, made of the window of a clip."""
+"""Network inputs from windows of clips."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -19,13 +19,13 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def plain_sample(clip: Clip, cut: Cut, *, in_half: bool = True) -> Tensors:
-    """Make of a window what the networks take, from the centre of the picture.
+    """Make the inputs of a window without augmentation, from the centre of the frames.
 
     Args:
         clip: The clip.
         cut: The window.
-        in_half: Round pixels to float16, as the published pipeline does everywhere but in tests of
-            the first stage.
+        in_half: Round pixels to float16, as in the published pipeline except for tests of the first
+            stage.
 
     Returns:
         video, mel, label and offset_s of `SyncSamples`; video is float32 if not `in_half`.
@@ -43,17 +43,17 @@ def plain_sample(clip: Clip, cut: Cut, *, in_half: bool = True) -> Tensors:
 def augmented_sample(
     rng: np.random.Generator, clip: Clip, cut: Cut, augmentation: Augmentation, *, apart: bool
 ) -> Tensors:
-    """Make of a window what the networks take, changed as may happen.
+    """Make the inputs of a window with augmentation.
 
     Args:
-        rng: Draws what is changed.
+        rng: Source of the random changes.
         clip: The clip.
         cut: The window.
-        augmentation: How often what is done.
-        apart: Change each segment by itself; otherwise the whole window is changed as one.
+        augmentation: Probabilities of the changes.
+        apart: Change each segment separately, else the whole window as one.
 
     Returns:
-        As `plain_sample`.
+        video, mel, label and offset_s of `SyncSamples`.
     """
     square = augment.draw_square(rng, clip.frames.shape[1:3], augmentation)
     first, last = cut.first_frames[0], cut.first_frames[-1] + SEGMENT_FRAMES

@@ -1,4 +1,4 @@
-"""What processes that work for another one have in common."""
+"""Set-up of worker processes."""
 
 import multiprocessing
 import os
@@ -8,15 +8,15 @@ import cv2
 
 
 def calm_worker() -> None:
-    """Keep a worker to one thread, since there is one per core, and let it end with its parent."""
+    """Limit a worker to one thread, as there is one worker per core, and end it with its parent."""
     cv2.setNumThreads(1)
     end_with_parent()
 
 
 def end_with_parent() -> None:
-    """Let a worker end as soon as the process that started it is gone.
+    """End this worker as soon as its parent process is gone.
 
-    The workers of a process that was killed would wait for ever.
+    The workers of a killed process would wait forever.
     """
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 

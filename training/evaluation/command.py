@@ -27,7 +27,7 @@ def evaluate(
     out: OutOption,
     overrides: OverridesArgument = None,
     split: Annotated[
-        str, typer.Option("--split", help="Which clips of the data set: train, valid or test.")
+        str, typer.Option("--split", help="Split of the data set: train, valid or test.")
     ] = "test",
     n_passes: Annotated[
         int,
@@ -35,21 +35,23 @@ def evaluate(
             "--iter-times",
             metavar="N",
             min=0,
-            help="Go through the clips N times and pool; 0: as the recipe says, samples.n_passes.",
+            help="Number of passes over the clips, pooled; 0 for samples.n_passes.",
         ),
     ] = 0,
-    judge: Annotated[
+    synchability: Annotated[
         Path | None,
         typer.Option(
-            "--synchability", metavar="FILE", help="A result of the third stage to judge with."
+            "--synchability",
+            metavar="FILE",
+            help="A result of the third stage, for accuracies on clips with a findable offset.",
         ),
     ] = None,
     device: DeviceOption = "auto",
     n_workers: WorkersOption = 0,
 ) -> None:
-    """Measure how well a network finds offsets, or tells whether there are any."""
+    """Measure a network on the clips of a data set."""
     config = read_config(preset, overrides or [])
-    question = Question(checkpoint, split, n_passes, judge, device, n_workers)
+    question = Question(checkpoint, split, n_passes, synchability, device, n_workers)
     with TerminalMonitor() as monitor:
         evaluation = evaluate_checkpoint(config, question, out, monitor)
     Console().print(tables(evaluation))

@@ -1,4 +1,4 @@
-"""Putting the questions of an evaluation to one network, or to two about the same windows."""
+"""Running one network, or two on the same windows, over the samples of an evaluation."""
 
 from collections.abc import Callable, Iterator
 
@@ -24,17 +24,18 @@ def ask_samples(
     monitor: Monitor,
     watch: Callable[[Tensors], None] | None = None,
 ) -> Answers:
-    """Put all questions to a network of either head.
+    """Run a network of either head on all samples.
 
     Args:
         network: The network.
-        samples: The questions.
-        batch_size: Windows at once.
-        n_workers: Processes that make samples; 0 makes them here.
-        monitor: Told how far it is, and asked after each batch whether to go on.
-        watch: Gets every batch before it is asked about, with what stands for unusable clips.
+        samples: Samples of the evaluation.
+        batch_size: Windows per batch.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each batch.
+        watch: Called with every batch before the network runs, replacements of unusable clips
+            included.
     """
-    return ask(network, _batches("Asking", samples, batch_size, n_workers, monitor, watch))
+    return ask(network, _batches("Evaluating", samples, batch_size, n_workers, monitor, watch))
 
 
 @torch.no_grad()
@@ -46,19 +47,19 @@ def ask_both(
     n_workers: int,
     monitor: Monitor,
 ) -> tuple[Answers, Answers]:
-    """Ask one network for the offset and another whether it can be found.
+    """Run an offset network and a synchronizability network on the same windows.
 
     Args:
-        offsets: Sees the 14 segments of each window.
-        synchability: Sees the first 13 of them.
-        samples: Windows whose label tells whether there is an offset to find.
-        batch_size: Windows at once.
-        n_workers: Processes that make samples; 0 makes them here.
-        monitor: Told how far it is, and asked after each batch whether to go on.
+        offsets: Offset network; sees all 14 segments of each window.
+        synchability: Synchronizability network; sees the first 13 segments.
+        samples: Windows with synchronizability as label.
+        batch_size: Windows per batch.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each batch.
 
     Returns:
-        The answers of both about clips that can be used, in the same order. The target of an offset
-        that cannot be found is the nearest class.
+        Answers of both networks for usable clips, in the same order. The target of an offset
+        outside the classes is the nearest class.
 
     Raises:
         DataSetError: No clip can be used.
@@ -67,7 +68,7 @@ def ask_both(
     synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
-    batches = _batches("Asking both networks", samples, batch_size, n_workers, monitor)
+    batches = _batches("Evaluating both networks", samples, batch_size, n_workers, monitor)
     for batch in own_questions(batches):
         on_device = {name: value.to(device) for name, value in batch.items()}
         fewer = {
@@ -82,7 +83,7 @@ def ask_both(
             )
         )
     if not found:
-        raise DataSetError("No clip can be used; the warnings say why.")
+        raise DataSetError("No clip can be used; see the warnings.")
     first, second = zip(*found, strict=True)
     return Answers.pooled(first), Answers.pooled(second)
 

@@ -1,4 +1,4 @@
-"""An evaluation as a table on the terminal and as a file."""
+"""Tables and JSON of an evaluation."""
 
 import json
 import math
@@ -16,19 +16,19 @@ from training.metrics.figures import Figures, ThresholdFigures
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured, and on what.
+    """Result of an evaluation.
 
     Attributes:
         network: "sync" or "synchability".
-        checkpoint: The file that was evaluated.
-        data: The clips in words: data set and split.
-        n_passes: How often the clips were gone through, each time with offsets of its own.
-        n_given: Windows that were asked about as tables of the data set give them.
-        n_drawn: Windows whose place and offset were drawn.
-        figures: What was found.
-        thresholds: Accuracies where another network said that there is an offset; may be empty.
-        judge: The file of that network, if there was one.
-        notes: What has to be known about the clips, such as how many are missing.
+        checkpoint: Evaluated file.
+        data: Data set and split, to show.
+        n_passes: Number of passes over the clips, each with new offsets.
+        n_given: Number of windows from the tables of the data set.
+        n_drawn: Number of windows with random place and offset.
+        figures: Measured figures.
+        thresholds: Accuracies by synchronizability; may be empty.
+        synchability: File of the synchronizability network; may be empty.
+        notes: Sentences about the clips, such as the number of missing ones.
     """
 
     network: str
@@ -39,12 +39,12 @@ class Evaluation:
     n_drawn: int
     figures: Figures
     thresholds: tuple[ThresholdFigures, ...] = ()
-    judge: str = ""
+    synchability: str = ""
     notes: tuple[str, ...] = ()
 
 
 def write_json(evaluation: Evaluation, path: Path) -> None:
-    """Write all figures; what could not be measured is null.
+    """Write all figures; missing figures are null.
 
     Raises:
         OSError: The file cannot be written.
@@ -55,7 +55,7 @@ def write_json(evaluation: Evaluation, path: Path) -> None:
 
 
 def tables(evaluation: Evaluation) -> Group:
-    """Return what the terminal shows."""
+    """Tables for the terminal."""
     parts: list[Table | str] = [_summary(evaluation), _by_class(evaluation.figures)]
     if evaluation.thresholds:
         parts.append(_by_threshold(evaluation.thresholds))
@@ -64,19 +64,19 @@ def tables(evaluation: Evaluation) -> Group:
 
 def _windows(evaluation: Evaluation) -> str:
     if not evaluation.n_given:
-        return "Places and offsets of all windows were drawn."
+        return "All windows have random places and offsets."
     if not evaluation.n_drawn:
-        return "All windows are those that the tables of the data set give."
+        return "All windows are from the tables of the data set."
     return (
-        f"The tables of the data set give {evaluation.n_given} of the windows; {evaluation.n_drawn}"
-        " were drawn."
+        f"{evaluation.n_given} of the windows are from the tables of the data set;"
+        f" {evaluation.n_drawn} have random places and offsets."
     )
 
 
 def _summary(evaluation: Evaluation) -> Table:
     figures = evaluation.figures
     n_classes = len(figures.classes)
-    # Of the neighbours of a class, those at the borders have only one.
+    # The outermost classes have only one neighbour.
     within_chance = (3 * n_classes - 2) / n_classes**2
     rows = [("Right (Acc@1)", _percent(figures.accuracy), _percent(1 / n_classes))]
     if n_classes == N_CLASSES:
@@ -85,7 +85,7 @@ def _summary(evaluation: Evaluation) -> Table:
             ("Among the five best", _percent(figures.accuracy_5), _percent(5 / n_classes)),
             ("Mean absolute error", f"{figures.error_ms:.0f} ms", ""),
         ]
-    # Averages over classes say nothing where one was never asked for.
+    # Means over classes need answers for every class.
     if all(one.n_answers for one in figures.classes):
         rows += [
             ("Mean average precision", f"{figures.mean_average_precision:.3f}", ""),
@@ -124,7 +124,7 @@ def _by_class(figures: Figures) -> Table:
 
 
 def _by_threshold(thresholds: Sequence[ThresholdFigures]) -> Table:
-    table = Table(title="Where the offset is said to be found", title_justify="left")
+    table = Table(title="Clips with a findable offset", title_justify="left")
     for header in ("probability above", "clips", "right", "within one"):
         table.add_column(header, justify="right")
     for one in thresholds:

@@ -1,21 +1,26 @@
-"""The run of an evaluation: from a checkpoint and a configuration to figures."""
+"""An evaluation from a checkpoint and a configuration to figures."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+import torch
 
 from core.errors import CheckpointError
 from core.model.device import choose_device
 from core.model.synchformer.dimensions import WINDOW_SEGMENTS
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor
+from core.timing import VIDEO_FPS
 from training.config import RunConfig, save_config
 from training.config_values import ConfigError
 from training.data.samples import Samples, SynchabilitySamples, SyncSamples
-from training.data.sets.data_set import DataSet, DataSetError
+from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.sets.opening import open_data_set
+from training.data.types import Tensors
+from training.data.window_positions import Cut, synchability_frames
 from training.evaluation.predict import ask_both, ask_samples
 from training.evaluation.report import Evaluation, write_json
-from training.evaluation.trust import LEAST_S, LongClips, MeasuredSamples
 from training.loop.checkpoints import LATEST
 from training.metrics.figures import (
     Answers,
@@ -28,18 +33,23 @@ from training.weights import network_of, read_weights, size_of
 
 RESULT = "evaluation.json"
 
+_LEAST_FRAMES = synchability_frames(WINDOW_SEGMENTS)
+
+LEAST_S = _LEAST_FRAMES / VIDEO_FPS
+"""Shortest clip with a window of 14 segments and audio of another time beside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be evaluated, and how.
+    """Options of an evaluation.
 
     Attributes:
-        checkpoint: A network of stage 2 or 3.
-        split: Which clips: "train", "valid" or "test".
-        n_passes: How often to go through them; 0 leaves it to the recipe.
-        synchability: A network of stage 3 that judges the same windows; None for none.
-        device: Where the networks run, one of `core.model.device.DEVICES`.
-        n_workers: Processes that make samples; 0 makes them here.
+        checkpoint: Network of stage 2 or 3.
+        split: Split of the data set: "train", "valid" or "test".
+        n_passes: Number of passes over the clips; 0 for the number in the recipe.
+        synchability: Network of stage 3 to classify the same windows; None for none.
+        device: Device of the networks, one of `core.model.device.DEVICES`.
+        n_workers: Processes for making samples; 0 for this process.
     """
 
     checkpoint: Path
@@ -50,20 +60,53 @@ class Question:
     n_workers: int = 0
 
 
+class MeasuredSamples(SyncSamples):
+    """Windows with the additional entry n_frames () int64, the length of the clip."""
+
+    _n_frames = 0
+
+    def __getitem__(self, position: int) -> Tensors:
+        """Make the sample of a position; see `SyncSamples`."""
+        sample = super().__getitem__(position)
+        return sample | {"n_frames": torch.tensor(self._n_frames)}
+
+    def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
+        # After unusable clips, the last cut is the one of the sample.
+        self._n_frames = n_frames
+        return super()._cut(rng, item, n_frames)
+
+
+class LongClips:
+    """Collects the clips that are long enough for both networks."""
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+
+    def watch(self, batch: Tensors) -> None:
+        """Add the long clips of a batch of `MeasuredSamples`."""
+        is_long = batch["n_frames"] >= _LEAST_FRAMES
+        self._numbers.update(batch["item"][is_long].tolist())
+
+    def of(self, data_set: DataSet) -> DataSet | None:
+        """Data set of the long clips only; None if there are none."""
+        items = tuple(data_set.items[number] for number in sorted(self._numbers))
+        return replace(data_set, items=items) if items else None
+
+
 def evaluate_checkpoint(
     config: RunConfig, question: Question, folder: Path, monitor: Monitor
 ) -> Evaluation:
-    """Ask a network about the clips of a data set.
+    """Evaluate a network on the clips of a data set.
 
-    The folder gets the configuration, `evaluation.json` and pictures. What another network says
-    about the clips comes into the file when all the rest is in it.
+    Writes the configuration, `evaluation.json` and figures into the folder. The results of a
+    synchronizability network are added to `evaluation.json` at the end.
 
     Args:
-        config: Says which clips, how windows are cut, how many at once, and the seed. The sizes of
-            the network are those of the checkpoint, and are saved so.
-        question: What to evaluate.
-        folder: Made if missing.
-        monitor: Told how far it is, and asked after each batch whether to go on.
+        config: Clips, windows, batch size and seed. The sizes of the network come from the
+            checkpoint and replace those of the saved configuration.
+        question: Options of the evaluation.
+        folder: Created if missing.
+        monitor: Gets the progress; may cancel after each batch.
 
     Raises:
         SyncError: A checkpoint, the clips or the folder cannot be used.
@@ -108,7 +151,7 @@ def _evaluated(
 ) -> Evaluation:
     n_asked = len(data_set.items) * config.samples.n_passes
     if not len(answers.targets):
-        raise DataSetError(f"No clip of {data_set.name} can be used; the warnings say why.")
+        raise DataSetError(f"No clip of {data_set.name} can be used; see the warnings.")
     head = network.transformer.head
     on_windows = data_set.window_notes if head == "sync" else ()
     tables = data_set.fixed if head == "sync" and config.samples.is_by_table else {}
@@ -121,7 +164,7 @@ def _evaluated(
         n_given=n_given,
         n_drawn=len(answers.targets) - n_given,
         figures=figures_of(answers),
-        judge="" if question.synchability is None else str(question.synchability),
+        synchability="" if question.synchability is None else str(question.synchability),
         notes=(*data_set.notes, *on_windows, *_on_left_out(n_asked - len(answers.targets))),
     )
 
@@ -135,14 +178,14 @@ def _with_thresholds(
     question: Question,
     monitor: Monitor,
 ) -> Evaluation:
-    """Add what comes of trusting a network only where the other one does, if clips allow it."""
+    """Add the accuracies on clips with a findable offset, measured on the long clips."""
     clips = long_clips.of(data_set)
     n_items, n_clips = len(data_set.items), 0 if clips is None else len(clips.items)
     notes = list(evaluation.notes)
     if n_clips < n_items:
         notes.append(
-            f"Where to trust the network is told by {n_clips} of {n_items} clips; of the others"
-            f" less than the {LEAST_S:g} s that it takes can be used."
+            f"The thresholds are measured on {n_clips} of {n_items} clips; the others have less"
+            f" than the necessary {LEAST_S:g} s."
         )
     if clips is None:
         return replace(evaluation, notes=tuple(notes))
@@ -158,19 +201,19 @@ def _on_left_out(n_windows: int) -> list[str]:
     if not n_windows:
         return []
     count = "1 window is" if n_windows == 1 else f"{n_windows} windows are"
-    return [f"{count} left out, since the clip cannot be used."]
+    return [f"{count} left out because the clip cannot be used."]
 
 
 def _save_config(config: RunConfig, network: Synchformer, folder: Path) -> None:
-    """Save what was asked of which network: its size is that of the checkpoint, not the preset's.
+    """Save the configuration, with the network size of the checkpoint.
 
     Raises:
         ConfigError: The folder belongs to a training run, or cannot be written to.
     """
     if (folder / LATEST).exists():
         raise ConfigError(
-            f"{folder} holds a training run with a configuration of its own; choose another folder"
-            " with --out.",
+            f"{folder} holds a training run and its configuration; choose another folder with"
+            " --out.",
             path=folder,
         )
     size = size_of(network.state_dict())
@@ -182,8 +225,8 @@ def _network(path: Path, question: Question) -> Synchformer:
     weights = read_weights(path)
     if not any(name.startswith("transformer.") for name in weights):
         raise CheckpointError(
-            f"{path.name} holds towers only, which have no answer to evaluate; choose a result of"
-            " the second or third stage.",
+            f"{path.name} holds towers only and has nothing to evaluate; choose a result of the"
+            " second or third stage.",
             path=path,
         )
     return network_of(weights, path).to(choose_device(question.device))
@@ -196,8 +239,8 @@ def _require_heads(offsets: Synchformer, synchability: Synchformer, question: Qu
     ):
         if network.transformer.head != head:
             raise CheckpointError(
-                f"{path} answers another question; the checkpoint is to be of the second stage and"
-                " --synchability of the third.",
+                f"{path} is of another stage; use a checkpoint of the second stage, and one of the"
+                " third stage with --synchability.",
                 path=path,
             )
 

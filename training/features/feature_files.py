@@ -1,5 +1,6 @@
-"""Segment features of clips, kept on disk so that frozen towers run once and not in every epoch."""
+"""Segment features of clips on disk, so that frozen towers run only once per clip."""
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core.errors import SyncError
+from core.errors import MediaError, SyncError
 from core.model.synchformer.dimensions import (
     FRAME_SIDE_PX,
     SEGMENT_FRAMES,
@@ -22,32 +23,36 @@ from core.model.synchformer.dimensions import (
 )
 from core.model.synchformer.inputs import audio_input, video_input
 from core.model.synchformer.synchformer import Synchformer
-from core.paths import complete_or_absent
-from core.timing import SAMPLES_PER_FRAME
-from training.data.clip import Clip
+from core.paths import complete_or_absent, remove_left_over
+from core.progress import Monitor, Progress
+from core.timing import SAMPLES_PER_FRAME, VIDEO_FPS
+from training.data.clip import Clip, read_clip
+from training.loop.distributed import SINGLE, Ranks
 
 SUFFIX = ".safetensors"
 NOTES = "features.json"
 
 SEGMENTS_AT_ONCE = 8
-"""So many segments go through a tower together; more need more memory and are no faster."""
+"""Segments per batch of a tower; larger batches need more memory and are no faster."""
+
+MOST_S = 120
+"""Longest clip to encode; frames of a longer one would take more than 1 GB, twice."""
 
 
 class FeatureError(SyncError):
-    """Features on disk are missing, damaged, or of other weights."""
+    """Features on disk are missing, damaged, or made with other weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """Which segments of a clip are encoded.
+    """Segments of a clip to encode.
 
     Attributes:
-        n_views: Ways of looking at a clip, each with a place for the square, a direction (mirrored
-            or not) and a first frame of its own; 0 is one plain look: the centre, not mirrored,
-            from frame 0.
-        audio_hop_frames: Frames of 40 ms from one piece of sound to the next.
-        flip: Share of the views that are mirrored.
-        seed: Of what the views are.
+        n_views: Number of random views, each with its own crop, mirroring and first frame; 0 for
+            one plain view: the centre, not mirrored, from frame 0.
+        audio_hop_frames: Frames of 40 ms between the starts of audio segments.
+        flip: Share of mirrored views.
+        seed: Seed of the views.
     """
 
     n_views: int = 4
@@ -58,13 +63,13 @@ class FeaturePlan:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way of looking at a clip.
+    """Crop, mirroring and first frame of a clip.
 
     Attributes:
         first_frame: First frame of the first segment, 0 to 7.
-        top_px: Of the square of 224 px.
-        left_px: Likewise.
-        is_mirrored: Whether left is right.
+        top_px: Top edge of the square of 224 px.
+        left_px: Left edge of the square.
+        is_mirrored: Left and right are swapped.
     """
 
     first_frame: int
@@ -77,9 +82,9 @@ def plan_views(plan: FeaturePlan, size_px: tuple[int, int], name: str) -> tuple[
     """Draw the views of a clip.
 
     Args:
-        plan: How many, and their seed.
-        size_px: Width and height of the pictures.
-        name: Of the clip, so that each has its own, whichever others there are.
+        plan: Number of views and seed.
+        size_px: Width and height of the frames.
+        name: Name of the clip; makes its views independent of other clips.
     """
     width, height = size_px
     if not plan.n_views:
@@ -87,7 +92,7 @@ def plan_views(plan: FeaturePlan, size_px: tuple[int, int], name: str) -> tuple[
         return (View(0, top, left, is_mirrored=False),)
     number = zlib.crc32(name.encode("utf-8", "surrogateescape"))
     rng = np.random.default_rng([plan.seed, 5, number])
-    # No first frame comes again before each has come once.
+    # Every first frame comes once before any comes again.
     firsts = np.concatenate(
         [rng.permutation(SEGMENT_HOP_FRAMES) for _ in range(-(-plan.n_views // SEGMENT_HOP_FRAMES))]
     )
@@ -109,13 +114,13 @@ def clip_features(
     """Encode the segments of a clip.
 
     Args:
-        network: Its towers encode.
-        clip: Pictures and sound.
-        plan: Which segments.
+        network: Network with the towers.
+        clip: Frames and audio.
+        plan: Segments to encode.
         name: As in `plan_views`.
 
     Returns:
-        visual (V, J, 8, D) float16 with J segments every 8 frames from the view's first one on;
+        visual (V, J, 8, D) float16, J segments every 8 frames from the view's first frame on;
         first_frames (V,) int64; audio (A, 6, D) float16, from sample 0 on.
 
     Raises:
@@ -140,7 +145,7 @@ def clip_features(
 def _look(
     network: Synchformer, frames: NDArray[np.uint8], view: View, n_segments: int
 ) -> torch.Tensor:
-    """Return (J, 8, D) float16."""
+    """Visual features of a view: (J, 8, D) float16."""
     top, left = view.top_px, view.left_px
     square = frames[:, top : top + FRAME_SIDE_PX, left : left + FRAME_SIDE_PX]
     if view.is_mirrored:
@@ -157,7 +162,7 @@ def _look(
 def _listen(
     network: Synchformer, waveform: NDArray[np.float32], starts: NDArray[np.int64]
 ) -> torch.Tensor:
-    """Return (A, 6, D) float16."""
+    """Audio features: (A, 6, D) float16."""
     parts = []
     for some in _chunks(starts):
         segments = np.stack([waveform[first : first + SEGMENT_SAMPLES] for first in some])
@@ -175,6 +180,83 @@ def _device(network: Synchformer) -> torch.device:
     return network.vfeat_extractor.cls_token.device
 
 
+def ensure_features(
+    network: Synchformer,
+    folder: Path,
+    clips: Mapping[Path, Path],
+    plan: FeaturePlan,
+    monitor: Monitor,
+    *,
+    longest_s: float | None = None,
+    legacy_priming: bool = False,
+    ranks: Ranks = SINGLE,
+) -> list[str]:
+    """Make missing files of features.
+
+    Args:
+        network: Network with the towers.
+        folder: Folder of the features. Paths below it are the names of the clips.
+        clips: Clip by file of features.
+        plan: Segments to encode.
+        monitor: Gets the progress; may cancel after each clip.
+        longest_s: Length to encode from the begin of each clip, in seconds. None encodes all of it,
+            and leaves out clips longer than `MOST_S`.
+        legacy_priming: As in `read_clip`.
+        ranks: This process; the ranks share the work.
+
+    Returns:
+        A sentence for each clip without features: unreadable, too short or too long.
+
+    Raises:
+        FeatureError: A file cannot be written.
+        Cancelled: The monitor asked to stop.
+    """
+    network.eval()
+    for parent in {target.parent for target in clips} if ranks.is_first else ():
+        remove_left_over(parent)
+    skipped = []
+    for number, (target, path) in enumerate(clips.items()):
+        monitor.check()
+        monitor.report(Progress("Encoding clips", number / len(clips)))
+        if number % ranks.n_ranks != ranks.rank or target.exists():
+            continue
+        try:
+            clip = _read(path, longest_s, legacy_priming=legacy_priming)
+            name = target.relative_to(folder).as_posix()
+            found = clip_features(network, clip, plan, name)
+        except MediaError as error:
+            skipped.append(error.message)
+            continue
+        except ValueError as error:
+            skipped.append(f"{path.name} is too short: {error}.")
+            continue
+        write_features(found, target)
+    monitor.report(Progress("Encoding clips", 1.0))
+    return skipped
+
+
+def _read(path: Path, longest_s: float | None, *, legacy_priming: bool) -> Clip:
+    if longest_s is not None:
+        return read_clip(path, longest_s, legacy_priming=legacy_priming)
+    # One more second shows if the clip is too long; a file may state a wrong duration.
+    clip = read_clip(path, MOST_S + 1, legacy_priming=legacy_priming)
+    if clip.n_frames > MOST_S * VIDEO_FPS:
+        raise MediaError(
+            f"{path.name} is longer than {MOST_S} s; cut it into pieces first.", path=path
+        )
+    return clip
+
+
+def towers_digest(network: Synchformer) -> str:
+    """SHA-256 of the towers' weights, the identity of their features."""
+    digest = hashlib.sha256()
+    for tower in (network.vfeat_extractor, network.afeat_extractor):
+        for name, weight in tower.state_dict().items():
+            digest.update(name.encode())
+            digest.update(weight.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def read_features(path: Path) -> dict[str, torch.Tensor]:
     """Read all features of a clip.
 
@@ -189,7 +271,7 @@ def read_features(path: Path) -> dict[str, torch.Tensor]:
 
 
 def n_frames_of(path: Path) -> int:
-    """Return how many frames the clip behind a file of features has, if its sound is complete.
+    """Number of frames of the clip of a file of features, made with an audio hop of one frame.
 
     Raises:
         FeatureError: The file is missing or damaged.
@@ -202,10 +284,10 @@ def n_frames_of(path: Path) -> int:
 
 
 def write_features(features: dict[str, torch.Tensor], path: Path) -> None:
-    """Write the features of a clip; the file appears when it is complete.
+    """Write the features of a clip atomically.
 
     Raises:
-        FeatureError: It cannot be written.
+        FeatureError: The file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,18 +295,18 @@ def write_features(features: dict[str, torch.Tensor], path: Path) -> None:
             save_file({name: value.contiguous() for name, value in features.items()}, partial)
     except (OSError, safetensors.SafetensorError) as error:
         raise FeatureError(
-            f"{path} cannot be written; check that the disk has room and that you may write there.",
+            f"{path} cannot be written; check the free space and the permissions of the folder.",
             path=path,
             details=str(error),
         ) from error
 
 
 def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
-    """Note what the features of a folder are of, or see that they are of the same.
+    """Record the conditions of the features of a folder, or compare them with the record.
 
     Args:
-        folder: Made if missing.
-        facts: Everything that the features depend on, in plain JSON data.
+        folder: Created if missing.
+        facts: All conditions of the features, as plain JSON data.
 
     Raises:
         FeatureError: The folder holds features of something else, or cannot be used.
@@ -254,10 +336,10 @@ def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
 
 
 def read_claim(folder: Path) -> str:
-    """Return the note about what the features of a folder are of; empty if there is none.
+    """Read the recorded conditions of the features of a folder; empty without a record.
 
     Raises:
-        FeatureError: It cannot be read.
+        FeatureError: The record cannot be read.
     """
     path = folder / NOTES
     try:

@@ -1,7 +1,7 @@
-"""The files that a run leaves and goes on from.
+"""Checkpoint files of a run.
 
-They have the layout that `checkpoints.checkpoint` reads: the weights lie under `model`, the
-configuration under `args`. Everything in them is a tensor or plain data.
+Their layout is that of `core.model.checkpoints.checkpoint`: weights under `model`, configuration
+under `args`. They hold only tensors and plain data.
 """
 
 import json
@@ -21,24 +21,24 @@ LATEST = "latest.pt"
 BEST = "best.pt"
 
 N_LISTED = 3
-"""So many differences between two configurations are named."""
+"""Largest number of differences named in a message."""
 
 _RECIPE = "recipe"
-"""The part of a configuration that holds the values of a run as they were given."""
+"""Key of the values of a run as given by the user."""
 
 About = Mapping[str, object]
-"""What decides what the weights become, as plain data: the configuration of a run."""
+"""Configuration of a run as plain data: everything that the weights depend on."""
 
 
 @dataclass(slots=True)
 class Standing:
-    """Where a run is.
+    """Position of a run.
 
     Attributes:
-        step: Steps that are done.
-        metrics: Of the last validation.
-        best: The best value so far of the metric that is looked at.
-        n_since_best: Validations since then.
+        step: Number of completed steps.
+        metrics: Metrics of the last validation.
+        best: Best value so far of the metric `LoopConfig.best_by`.
+        n_since_best: Number of validations since the best value.
     """
 
     step: int = 0
@@ -57,7 +57,7 @@ class Standing:
 
 
 def write_state(path: Path, state: Mapping[str, object]) -> None:
-    """Write a checkpoint that is there as a whole or not at all, also if the machine stops."""
+    """Write a checkpoint atomically, also against a stop of the machine."""
     with complete_or_absent(path) as partial, partial.open("wb") as file:
         torch.save(dict(state), file)
         file.flush()
@@ -65,10 +65,10 @@ def write_state(path: Path, state: Mapping[str, object]) -> None:
 
 
 def read_state(path: Path, about: About) -> dict[str, Any] | None:
-    """Read the checkpoint of a run of the same configuration; None if there is none.
+    """Read the checkpoint of a run of the same configuration; None without a file.
 
     Raises:
-        CheckpointError: It is damaged, or belongs to a run of another configuration.
+        CheckpointError: The file is damaged, or belongs to a run of another configuration.
     """
     if not path.is_file():
         return None
@@ -83,7 +83,7 @@ def read_state(path: Path, about: About) -> dict[str, Any] | None:
     if differences:
         raise CheckpointError(
             f"{path} belongs to a run with another configuration; choose another folder, or delete"
-            f" that file to begin anew. It had {'; '.join(differences[:N_LISTED])}.",
+            f" that file to start over. It had {'; '.join(differences[:N_LISTED])}.",
             path=path,
             details="; ".join(differences),
         )
@@ -99,39 +99,39 @@ UNFIT = (
     ValueError,
     AttributeError,
 )
-"""What goes wrong when a checkpoint holds something else than it should."""
+"""Errors from a checkpoint with unexpected contents."""
 
 
 def damaged(path: Path, error: Exception) -> CheckpointError:
-    """Return the failure to make anything of a checkpoint."""
+    """Error for an unusable checkpoint."""
     return CheckpointError(
-        f"{path} is damaged or no checkpoint of this program; delete that file to begin anew.",
+        f"{path} is damaged or no checkpoint of this program; delete that file to start over.",
         path=path,
         details=str(error),
     )
 
 
 def standing_fields(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where a run was when it wrote a checkpoint."""
+    """Fields of `Standing` in a checkpoint."""
     return {name: state[name] for name in ("step", "metrics", "best", "n_since_best")}
 
 
 def remove_partial(folder: Path) -> None:
-    """Delete what runs left that ended while they wrote; it is as large as a checkpoint."""
+    """Delete partial files of interrupted runs; each is as large as a checkpoint."""
     for name in (LATEST, BEST):
         for partial in folder.glob(f".{name}.*.partial~"):
             partial.unlink(missing_ok=True)
 
 
 def _plain(about: object) -> object:
-    """Return a configuration as JSON has it, where tuples are lists."""
+    """Convert a configuration to JSON types: tuples become lists."""
     return json.loads(json.dumps(about))
 
 
 def _named_once(differences: Iterable[tuple[str, str]]) -> list[str]:
-    """Return differences in words.
+    """Describe each difference once.
 
-    The loop's values are those of the recipe, so what differs in both is left to the loop.
+    The values of the loop are also part of the recipe; such a difference is named for the loop.
     """
     found = dict(differences)
     of_recipe = {f"{_RECIPE}.{name}" for name in found}
@@ -139,7 +139,7 @@ def _named_once(differences: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _differences(theirs: object, ours: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the names of what differs in two configurations, and how in words."""
+    """Yield name and description of each difference between two configurations."""
     theirs, ours = _opened(theirs), _opened(ours)
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted(theirs.keys() | ours.keys()):
@@ -150,7 +150,7 @@ def _differences(theirs: object, ours: object, name: str = "") -> Iterator[tuple
 
 
 def _opened(value: object) -> object:
-    """Return what a text in JSON holds, with the places of a list as keys; else the value."""
+    """Parse JSON text, with list indices as keys; return any other value unchanged."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""The numbers that decide how a network is trained, whatever it is trained for."""
+"""Configuration of the training loop, the same for all tasks."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,36 +9,36 @@ OptimizerKind = Literal["adamw", "adam"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 _LINEAR_START = 0.01
-"""Share of the learning rate that the rise to a constant one begins with."""
+"""First share of the learning rate in the warm-up of a constant schedule."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopConfig:
-    """How a network is trained.
+    """Optimizer, schedule, validation and checkpoints of a run.
 
     Attributes:
-        n_steps: Updates of the weights.
-        batch_size: Samples that a process takes at once. The task makes the batches.
-        accumulate: Batches whose gradients are added up for one update.
-        learning_rate: At its highest, after the warm-up.
+        n_steps: Number of updates of the weights.
+        batch_size: Samples per batch and process. The task makes the batches.
+        accumulate: Batches per update; their gradients are averaged.
+        learning_rate: Highest learning rate, after the warm-up.
         schedule: "cosine" rises from 0 and falls to 0 as a half cosine; "constant" rises from a
             hundredth and stays.
         warm_up_steps: Steps of linear rise.
         optimizer: "adamw" or "adam".
-        weight_decay: On matrices only.
-        betas: Of the optimizer.
-        eps: Of the optimizer.
-        clip_norm: Gradients are scaled down to this norm.
-        precision: What is multiplied in where PyTorch's autocast deems it safe; gradients of
-            "float16" are scaled, so that small ones survive.
-        compile: Translate the parts of the network to faster code first; takes minutes.
+        weight_decay: Weight decay, on matrices only.
+        betas: Coefficients of the optimizer's running means.
+        eps: Term of the optimizer against division by zero.
+        clip_norm: Largest norm of the gradient; larger gradients are scaled down.
+        precision: Number type in PyTorch's autocast regions; gradients of "float16" are scaled
+            against underflow.
+        compile: Compile the parts of the network first; takes minutes.
         log_every: Steps between lines of the log.
         validate_every: Steps between validations.
-        save_every: Steps between checkpoints; there is one after each validation as well.
-        best_by: The metric of the validations whose best weights are kept; none if empty.
-        best_is: Which value of that metric is the best.
-        patience: Validations without a better one after which training ends; 0 goes on.
-        seed: Of whatever is random inside the network.
+        save_every: Steps between checkpoints; every validation also writes one.
+        best_by: Validation metric for `best.pt`; empty for none.
+        best_is: Direction of this metric, "highest" or "lowest".
+        patience: Validations without improvement before training ends; 0 for no limit.
+        seed: Seed of the random numbers inside the network.
     """
 
     n_steps: int = 0
@@ -73,10 +73,10 @@ class LoopConfig:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is to be more than 0, not {getattr(self, name)}")
         if self.patience and not self.best_by:
-            raise ValueError("patience waits for a better metric; name it with best_by")
+            raise ValueError("patience needs a metric; name it with best_by")
 
     def factor(self, step: int) -> float:
-        """Return the share of the learning rate that a step uses."""
+        """Share of the highest learning rate in a step, 0..1."""
         if self.schedule == "constant":
             share = min(1.0, step / self.warm_up_steps) if self.warm_up_steps else 1.0
             return _LINEAR_START + (1 - _LINEAR_START) * share
@@ -86,7 +86,7 @@ class LoopConfig:
         return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """Tell whether a value of the metric beats the best so far; NaN beats nothing."""
+        """Compare a value of the metric with the best so far; NaN is never better."""
         if math.isnan(value):
             return False
         if best is None:
@@ -96,10 +96,10 @@ class LoopConfig:
 
 @dataclass(frozen=True, slots=True)
 class EpochConfig:
-    """A schedule in passes over the clips, for however many processes: the published recipes.
+    """Schedule in epochs for any number of processes, as in the published recipes.
 
     Attributes:
-        n: Passes instead of `n_steps`, with a validation after each; 0 leaves it to the steps.
+        n: Number of epochs, with a validation after each, instead of `n_steps`; 0 for steps.
         share_warm_up: Divide the steps of the warm-up by the number of processes.
         scale_rate: Multiply the learning rate by the number of processes.
     """
@@ -113,7 +113,7 @@ class EpochConfig:
             raise ValueError(f"n is to be 0 or more, not {self.n}")
 
     def apply(self, loop: LoopConfig, steps_per_epoch: int, n_ranks: int) -> LoopConfig:
-        """Return the schedule of a run on so many processes."""
+        """Schedule of a run in steps, for a number of processes."""
         if self.n:
             loop = replace(loop, n_steps=self.n * steps_per_epoch, validate_every=steps_per_epoch)
         if self.share_warm_up:

@@ -1,7 +1,7 @@
-"""Several processes that train one network: who they are and what they tell each other.
+"""Communication between the processes that train one network.
 
-`torchrun` starts them and says to each which one it is. Without it there is one process, and
-everything here costs nothing.
+`torchrun` starts the processes and numbers them. Without it there is one process, and nothing here
+costs time.
 """
 
 import os
@@ -18,26 +18,26 @@ from core.errors import SyncError
 from core.model.device import choose_device
 
 _LOST_PEER = ("connection closed by peer", "connection reset", "socket", "broken pipe", "timed out")
-"""What the texts of failures contain that are those of another process."""
+"""Parts of error messages caused by the end of another process."""
 
 _LONGEST_WAIT = timedelta(weeks=2)
-"""Processes with parts of their own of a long work meet when the slowest has done its part. One
-that has ended is noticed by its connections, not by the time."""
+"""Time limit for waiting until the slowest process has done its part of a long work. The end of a
+process is noticed by its connections, not by this limit."""
 
 
 class RanksError(SyncError):
-    """The processes of a run do not work together."""
+    """The processes of a run cannot work together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """One process among those that train together.
+    """One process of a run.
 
     Attributes:
-        rank: Number of this process, from 0 on.
+        rank: Number of this process, from 0.
         n_ranks: Number of processes on all machines.
-        device: What this process computes on.
-        meeting: The connections for what may be waited for long; None where there is one process.
+        device: Device of this process.
+        meeting: Process group for long waits; None for a single process.
     """
 
     rank: int = 0
@@ -47,19 +47,19 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes."""
+        """This process writes the files."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Wait until all processes are here, however long one of them takes."""
+        """Wait for all processes, without a time limit."""
         if self.n_ranks > 1:
             distributed.barrier(self.meeting)
 
     def require_same(self, value: object, message: str) -> None:
-        """Wait for all processes, however long one of them takes, and compare what they hold.
+        """Wait for all processes, without a time limit, and compare their values.
 
         Raises:
-            RanksError: They differ; has the message.
+            RanksError: The values differ; has the message.
         """
         if self.n_ranks == 1:
             return
@@ -70,7 +70,7 @@ class Ranks:
             raise RanksError(message, details=f"by rank: {listed}")
 
     def mean(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Return the mean of the processes' numbers, which have the same names in each."""
+        """Mean of the numbers over all processes; names must be equal in all of them."""
         if self.n_ranks == 1:
             return dict(numbers)
         names = sorted(numbers)
@@ -85,14 +85,14 @@ SINGLE = Ranks()
 
 @contextmanager
 def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
-    """Join the other processes of the run, if `torchrun` has started several, for the block.
+    """Connect to the other processes of the run, if any, for the duration of the block.
 
     Args:
         device: One of `core.model.device.DEVICES`.
 
     Raises:
-        DeviceError: There is no such device.
-        RanksError: The device is a single one of several processes, or another process has ended.
+        DeviceError: The device does not exist.
+        RanksError: Several processes cannot share the device, or another process has ended.
     """
     if not _is_started_by_torchrun():
         yield Ranks(device=_device(device, 0))
@@ -101,7 +101,7 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    # All are members, for whom it is never the number that stands for no group.
+    # For a member, and all processes are members, new_group never returns a number.
     meeting = cast(
         "distributed.ProcessGroup", distributed.new_group(timeout=_LONGEST_WAIT, backend="gloo")
     )
@@ -110,7 +110,7 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
     except RuntimeError as error:
         if _is_lost_peer(error):
             raise RanksError(
-                "Another process of the run has ended; its own message says why.",
+                "Another process of the run has ended; see its own message.",
                 details=str(error),
             ) from error
         raise
@@ -119,15 +119,15 @@ def joined_ranks(device: str = "auto") -> Iterator[Ranks]:
 
 
 def is_first_process() -> bool:
-    """Tell whether this is the process that speaks, also before it has joined the others."""
+    """Decide if this process writes messages, also before it has joined the others."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def gather_rows(rows: torch.Tensor) -> torch.Tensor:
-    """Return the rows of all processes, in the order of the processes; each row once.
+    """Concatenate the rows of all processes in the order of their ranks.
 
     Args:
-        rows: (N, ...) of this process; N may differ from process to process and be 0.
+        rows: (N, ...) of this process; N may differ between processes and may be 0.
 
     Returns:
         (sum of all N, ...) on the device of `rows`, the same in all processes.
@@ -138,7 +138,7 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
     own = torch.tensor([len(rows)], device=transport)
     counts = [torch.zeros_like(own) for _ in range(n_ranks)]
     distributed.all_gather(counts, own)
-    # What is sent is of one size; what fills it up is cut off again.
+    # All processes must send the same size: pad, then cut off the padding.
     longest = max(int(count) for count in counts)
     padded = torch.zeros(longest, *rows.shape[1:], dtype=rows.dtype, device=transport)
     padded[: len(rows)] = rows.detach()
@@ -149,7 +149,7 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
 
 
 def _device(name: str, local_rank: int) -> torch.device:
-    """Return the device of a process: where there are several, each has a GPU of its own."""
+    """Device of a process; each of several processes has its own GPU."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return choose_device(f"cuda:{local_rank}")
     if not _is_started_by_torchrun():
@@ -167,7 +167,7 @@ def _is_started_by_torchrun() -> bool:
 
 
 def _transport() -> torch.device:
-    """Return where tensors have to be to be sent."""
+    """Device for tensors to send."""
     if distributed.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")

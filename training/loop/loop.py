@@ -1,8 +1,8 @@
-"""The one loop that trains every network here.
+"""The training loop of all networks.
 
-Whatever is random in a run is a function of its seed and the position in it, so a run that is
-stopped and goes on becomes what it would have become without the stop. `updating` does a single
-step, `checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
+All random numbers of a run are functions of its seed and of the position in it, so a stopped and
+resumed run gives the same weights as an unstopped one. `optimizer_step` does a single step;
+`checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
 """
 
 import logging
@@ -42,25 +42,25 @@ log = logging.getLogger(__name__)
 
 
 class Task(Protocol):
-    """What is learned from what."""
+    """Batches, loss and validation of a kind of training."""
 
     def batches(self, first: int, end: int) -> Iterator[Tensors]:
-        """Yield this process's batches of the steps from `first` until before `end`, in order.
+        """Yield this process's batches of the steps from `first` to `end` - 1, in order.
 
-        Each batch is a function of its position alone, so that runs can resume. There are as many
-        for each step as the configuration accumulates. What they may have under `skipped`, (B,)
-        numbers of clips that could not be used, is added up for the log.
+        Each batch is a function of its position alone, so runs can resume. Each step has
+        `LoopConfig.accumulate` batches. The optional entry `skipped`, (B,) numbers of unusable
+        clips, is added up for the log.
         """
         ...
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Numbers]:
-        """Return the loss of a batch, a mean over its samples, and numbers to log."""
+        """Loss of a batch, a mean over its samples, and numbers to log."""
         ...
 
     def validate(self, network: nn.Module, show: Show) -> Metrics:
-        """Measure on clips that are not trained on, and show what is to be looked at.
+        """Measure on clips outside of training, and show figures.
 
-        All processes return the same numbers; what the first one shows is kept.
+        All processes return the same numbers; only the figures of the first one are kept.
         """
         ...
 
@@ -76,26 +76,26 @@ def train(
     ranks: Ranks = SINGLE,
     wandb_project: str = "",
 ) -> Metrics:
-    """Train a network in place, going on from the folder's checkpoint if there is one.
+    """Train a network in place; resume from the folder's checkpoint, if there is one.
 
     Args:
-        network: Its weights are changed where they require gradients; moved to the device.
+        network: Network to train; moved to the device. Weights without gradients stay unchanged.
         task: Batches, loss and validation.
         config: The schedule.
-        folder: Gets `latest.pt`, `best.pt` and the log; the same for all processes.
-        monitor: Told about the progress and asked whether to go on.
-        recipe: What else decides what the weights become; a run only goes on under the same. A text
-            in JSON is compared part by part.
-        ranks: This process among those that train together.
+        folder: Folder of `latest.pt`, `best.pt` and the log; the same for all processes.
+        monitor: Gets the progress; may cancel.
+        recipe: All other conditions of the run; a run resumes only under the same. JSON text is
+            compared part by part.
+        ranks: This process among all of the run.
         wandb_project: As in `RunLog`.
 
     Returns:
-        The last validation's metrics.
+        Metrics of the last validation.
 
     Raises:
         CheckpointError: The folder holds a run of another configuration, or a damaged checkpoint.
         RanksError: The processes do not see the same folder.
-        RunLogError: A log cannot be kept as asked for.
+        RunLogError: Weights & Biases is not installed.
         Cancelled: The monitor asked to stop.
     """
     run = _Run(network, task, config, folder, ranks, recipe)
@@ -110,7 +110,7 @@ def train(
                 RunLog(folder, run.standing.step, wandb_project, run.about)
             )
         batches = task.batches(run.standing.step, config.n_steps)
-        # A batch that is still being made is waited for also when the run ends early.
+        # Also when the run ends early, wait for a batch in the making.
         open_until_end.callback(getattr(batches, "close", lambda: None))
         run.go_on(batches, monitor)
     network.eval()
@@ -143,7 +143,7 @@ class _Run:
         return self.standing.step >= self._config.n_steps or has_lost_patience
 
     def resume(self) -> None:
-        """Take over what the folder's checkpoint says, in all processes."""
+        """Load the folder's checkpoint in all processes."""
         path = self._folder / LATEST
         state = read_state(path, self.about)
         if state is not None:
@@ -155,7 +155,7 @@ class _Run:
                 raise damaged(path, error) from error
         self._ranks.require_same(
             self.standing.step,
-            f"The processes do not see the same checkpoint in {self._folder}; all machines have to"
+            f"The processes do not see the same checkpoint in {self._folder}; all machines must"
             " share this folder.",
         )
         if self._ranks.is_first:
@@ -163,17 +163,17 @@ class _Run:
             remove_partial(self._folder)
 
     def tell_where(self) -> None:
-        """Say of a run that was begun before where it is."""
+        """Log the step of a resumed run."""
         step = self.standing.step
         if not step or not self._ranks.is_first:
             return
         if self.has_ended:
             log.info("This run has ended at step %d.", step)
         else:
-            log.info("Goes on at step %d of %d.", step, self._config.n_steps)
+            log.info("Resuming at step %d of %d.", step, self._config.n_steps)
 
     def go_on(self, batches: Iterator[Tensors], monitor: Monitor) -> None:
-        """Take the steps that are left."""
+        """Do the remaining steps."""
         config, clock = self._config, _Clock()
         for step in range(self.standing.step, config.n_steps):
             if self.has_ended:
@@ -207,7 +207,7 @@ class _Run:
         monitor.report(Progress(stage, self.standing.step / self._config.n_steps))
 
     def _validate(self) -> None:
-        """Measure, and keep the weights if they are the best so far."""
+        """Validate; save the weights if they are the best so far."""
         self._network.eval()
         metrics = self._task.validate(self._network, self._show)
         self._write({"validation": metrics})
@@ -241,10 +241,10 @@ class _Run:
 
 
 class _Clock:
-    """Measures the time of steps, the part of it that is spent waiting for data, and samples.
+    """Counts samples, the time of steps, and the part of it spent waiting for data.
 
     Attributes:
-        n_skipped: Clips that could not be used, since the last reading.
+        n_skipped: Number of unusable clips since the last reading.
     """
 
     def __init__(self) -> None:
@@ -256,14 +256,14 @@ class _Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count the time of the block; validations and checkpoints are left out."""
+        """Add the time of the block; validations and checkpoints do not count."""
         started_s = time.monotonic()
         yield
         self._busy_s += time.monotonic() - started_s
         self._n_steps += 1
 
     def waiting(self, batches: Iterator[Tensors]) -> Iterator[Tensors]:
-        """Yield the batches and measure how long each lets itself be waited for."""
+        """Yield the batches; add the waiting time for each."""
         while True:
             started_s = time.monotonic()
             batch = next(batches, None)
@@ -276,7 +276,7 @@ class _Clock:
             yield batch
 
     def read(self, n_ranks: int) -> Metrics:
-        """Return the speed since the last reading and begin anew."""
+        """Speed since the last reading; resets the counts."""
         found = {
             "seconds_per_step": self._busy_s / self._n_steps,
             "samples_per_s": self._n_samples * n_ranks / self._busy_s,

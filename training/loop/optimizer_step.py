@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 Batch = dict[str, torch.Tensor]
 Numbers = Mapping[str, float | torch.Tensor]
-"""What a loss has to say besides: floats, or tensors of one number that may be on a GPU."""
+"""Numbers to log: floats, or tensors with one element on any device."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _RANDOM_STREAM = 4
-"""Tells the randomness inside the network from that of the samples, which has 1 to 3."""
+"""Random stream of the network; the samples use streams 1 to 3."""
 
 
 class Loss(Protocol):
-    """What is to become small."""
+    """Loss of a batch."""
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, Numbers]: ...
 
@@ -35,10 +35,10 @@ class Updater:
     """Changes the weights of a network step by step.
 
     Args:
-        network: Those of its weights that require gradients are changed in place.
-        task: Has the loss.
-        config: The schedule and all that belongs to the optimizer.
-        ranks: Whose gradients are averaged.
+        network: Network to train in place. Weights without gradients stay unchanged.
+        task: Source of the loss.
+        config: The schedule and the options of the optimizer.
+        ranks: This process; gradients are averaged over all ranks.
     """
 
     def __init__(self, network: nn.Module, task: Loss, config: LoopConfig, ranks: Ranks) -> None:
@@ -49,26 +49,26 @@ class Updater:
         self._loss = _LossOf(network, task)
         self._spread: DistributedDataParallel | None = None
         if ranks.n_ranks > 1:
-            # Published networks carry weights that take no part, so they have to be looked for.
+            # Published networks carry weights without any effect on the loss.
             self._spread = DistributedDataParallel(self._loss, find_unused_parameters=True)
         self._optimizer = _optimizer(network, config)
         is_scaled = config.precision == "float16"
         self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=is_scaled)
 
     def step(self, step: int, batches: Iterable[Batch]) -> dict[str, float]:
-        """Update the weights by the gradients of some batches.
+        """Update the weights by the mean gradient of some batches.
 
-        Everything random inside the network is a function of seed, step, batch and rank.
+        Random numbers inside the network are a function of seed, step, batch and rank.
 
         Args:
             step: Number of the step.
-            batches: As many as `accumulate` says.
+            batches: `accumulate` batches.
 
         Returns:
-            The loss, the norm of its gradient and what the task says of them, mean over batches.
+            Loss, norm of its gradient and the numbers of the task, means over the batches.
 
         Raises:
-            ValueError: The task made fewer batches.
+            ValueError: The task made too few batches.
         """
         self._network.train()
         for group in self._optimizer.param_groups:
@@ -85,11 +85,11 @@ class Updater:
         return {"loss": means.pop("loss"), "norm": self._apply(step), **means}
 
     def state(self) -> dict[str, object]:
-        """Return what the next steps depend on besides the weights."""
+        """State besides the weights, for resuming."""
         return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
 
     def load_state(self, state: Mapping[str, dict[str, object]]) -> None:
-        """Go on from what `state` returned."""
+        """Restore a result of `state`."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
 
@@ -107,11 +107,11 @@ class Updater:
         return {"loss": float(loss.detach()), **{k: float(v) for k, v in numbers.items()}}
 
     def _apply(self, step: int) -> float:
-        """Clip the gradients and follow them; returns the norm they had."""
+        """Clip the gradients and update the weights; returns the norm before clipping."""
         self._scaler.unscale_(self._optimizer)
         norm = float(nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm))
         if math.isfinite(norm) or self._scaler.is_enabled():
-            # The scaler leaves out steps whose gradients are not finite, and scales less from then.
+            # The scaler skips steps with infinite gradients and lowers its scale.
             self._scaler.step(self._optimizer)
             self._scaler.update()
         else:
@@ -120,7 +120,7 @@ class Updater:
 
 
 class _LossOf(nn.Module):
-    """The loss of a network as a module of its own, which is what can be spread over processes."""
+    """The loss of a network as a module, the form required by DistributedDataParallel."""
 
     def __init__(self, network: nn.Module, task: Loss) -> None:
         super().__init__()

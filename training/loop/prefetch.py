@@ -1,4 +1,4 @@
-"""Makes batches ahead of their use, in a thread of the process that trains."""
+"""Making batches ahead of their use, in a thread of the training process."""
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,10 +10,9 @@ _Made = TypeVar("_Made")
 def made_ahead(
     make: Callable[[int], _Made], first: int, end: int, n_ahead: int = 3
 ) -> Generator[_Made, None, None]:
-    """Yield what is made of each number from `first` until before `end`.
+    """Yield the results of `make` for the numbers from `first` to `end` - 1.
 
-    Closing the generator waits for what is still being made. A failure to make something comes
-    when its turn does.
+    Closing the generator waits for results in the making. An error of `make` is raised in its turn.
     """
     with ThreadPoolExecutor(1) as executor:
         waiting: dict[int, Future[_Made]] = {}

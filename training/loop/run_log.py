@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes: `log.jsonl`, TensorBoard and, if asked for, W&B."""
+"""Log of a run: `log.jsonl`, TensorBoard and, as an option, Weights & Biases."""
 
 import json
 import math
@@ -23,24 +23,25 @@ _WANDB_ID = "wandb.txt"
 
 Values = Mapping[str, float | Mapping[str, float]]
 Show = Callable[[str, "Figure"], None]
-"""Takes the name of a picture and the picture."""
+"""Takes the name of a figure and the figure."""
 
 
 class RunLogError(SyncError):
-    """A log cannot be kept as asked for."""
+    """The requested log is not possible."""
 
 
 class RunLog:
-    """Keeps the log of one run in its folder; as a context it closes what it opened.
+    """Writes the log of one run into its folder; a context manager, closes its files.
 
     Args:
-        folder: Of the run.
-        first_step: What the log says of later steps is dropped: they are done again.
-        wandb_project: Send everything to this project of Weights & Biases as well; empty for not.
-        about: The configuration, to be shown there.
+        folder: Folder of the run.
+        first_step: Last completed step. Later entries of the log are dropped: these steps are
+            repeated.
+        wandb_project: Also send everything to this project of Weights & Biases; empty for none.
+        about: Configuration to show in Weights & Biases.
 
     Raises:
-        RunLogError: Weights & Biases is asked for but not installed.
+        RunLogError: Weights & Biases is not installed.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RunLog:
         wandb_project: str = "",
         about: Mapping[str, object] | None = None,
     ) -> None:
-        # It takes a third of a second to import, which commands without a run need not wait for.
+        # The import takes a third of a second; commands without a run do not need it.
         from torch.utils.tensorboard import SummaryWriter
 
         self._wandb = _start_wandb(folder, wandb_project, about or {}) if wandb_project else None
@@ -72,7 +73,7 @@ class RunLog:
             self._wandb.finish(exit_code=0 if kind is None else 1)
 
     def write(self, step: int, values: Values) -> None:
-        """Write the numbers of a step; those inside a mapping belong to its name."""
+        """Write the numbers of a step; a mapping groups numbers under its name."""
         with self._path.open("a") as file:
             file.write(json.dumps({"step": step, **_finite(values)}) + "\n")
         flat = dict(_flat(values))
@@ -82,7 +83,7 @@ class RunLog:
             self._wandb.log(flat, step=step)
 
     def show(self, step: int, name: str, figure: "Figure") -> None:
-        """Add a picture to the curves; the latest is also a PNG file of that name."""
+        """Add a figure to the curves; the latest is also a PNG file of that name."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from training.metrics.plots import save_figure
@@ -95,7 +96,7 @@ class RunLog:
 
 
 def _start_wandb(folder: Path, project: str, about: Mapping[str, object]) -> Any:
-    """Begin a run of Weights & Biases, or go on with the one that the folder names."""
+    """Start a run of Weights & Biases, or resume the run named in the folder."""
     try:
         wandb = import_module("wandb")
     except ImportError as error:
@@ -117,7 +118,7 @@ def _start_wandb(folder: Path, project: str, about: Mapping[str, object]) -> Any
 
 
 def _flat(values: Values) -> dict[str, float]:
-    """Return the numbers as they are called in curves: training/loss, validation/accuracy."""
+    """Numbers under the names of their curves: training/loss, validation/accuracy."""
     flat = dict[str, float]()
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -128,7 +129,7 @@ def _flat(values: Values) -> dict[str, float]:
 
 
 def _finite(values: Values) -> dict[str, object]:
-    """Return the values with None for what JSON cannot hold."""
+    """Replace infinite values and NaN by None, for JSON."""
     return {
         key: _finite(value)
         if isinstance(value, Mapping)
@@ -138,7 +139,7 @@ def _finite(values: Values) -> dict[str, object]:
 
 
 def _forget_after(path: Path, step: int) -> None:
-    """Drop the lines of steps that are done again, and one that was cut off."""
+    """Drop the lines of later steps, and an incomplete last line."""
     if not path.is_file():
         return
     lines = path.read_text().splitlines(keepends=True)

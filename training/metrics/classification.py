@@ -1,4 +1,4 @@
-"""Figures of merit of classifiers from their logits, as the published evaluation defines them."""
+"""Figures of merit of classifiers from their logits, defined as in the published evaluation."""
 
 import math
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ N_CONFIDENCE_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far stated confidences are from how often the answers are right.
+    """Stated confidence against the share of right answers.
 
     Attributes:
-        error: Expected calibration error: mean distance of the two, weighted by bin.
-        stated: Mean confidence of each bin; NaN where it is empty.
-        right: Share of right answers of each bin; NaN where it is empty.
-        n_answers: Answers in each bin.
+        error: Expected calibration error: mean distance of both, weighted by answers per bin.
+        stated: Mean confidence of each bin; NaN if empty.
+        right: Share of right answers of each bin; NaN if empty.
+        n_answers: Number of answers in each bin.
     """
 
     error: float
@@ -32,33 +32,33 @@ class Calibration:
 
 
 def accuracy(logits: torch.Tensor, targets: torch.Tensor, k: int = 1) -> float:
-    """Return the share of targets (N,) among the k best of (N, K) logits; NaN without any."""
+    """Share of targets (N,) among the k best of (N, K) logits; NaN without targets."""
     hits = logits.topk(k, dim=1).indices == targets[:, None]
     return float(hits.any(dim=1).double().mean())
 
 
 def accuracy_within_one(logits: torch.Tensor, targets: torch.Tensor, k: int = 1) -> float:
-    """Return the share of targets (N,) at most one class from one of the k best; NaN without any.
+    """Share of targets (N,) at most one class from one of the k best; NaN without targets.
 
-    The published code divides by a little more than N; that differs in the tenth digit.
+    The published code divides by a little more than N, a difference in the tenth digit.
     """
     distances = (logits.topk(k, dim=1).indices - targets[:, None]).abs()
     return float((distances <= 1).any(dim=1).double().mean())
 
 
 def mean_average_precision(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the mean over classes of the average precision, one class against the others.
+    """Mean over classes of the average precision, one class against the others.
 
-    It is 0 if a class has no target, as in the published code.
+    0 if a class has no target, as in the published code.
     """
     found = _one_against_rest(logits, targets)
     return 0.0 if found is None else float(np.mean([_average_precision(*pair) for pair in found]))
 
 
 def mean_roc_auc(logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the mean over classes of the area under the ROC curve, one against the others.
+    """Mean over classes of the area under the ROC curve, one class against the others.
 
-    It is 0.5 if a class has no target, as in the published code.
+    0.5 if a class has no target, as in the published code.
     """
     found = _one_against_rest(logits, targets)
     if found is None:
@@ -68,14 +68,14 @@ def mean_roc_auc(logits: torch.Tensor, targets: torch.Tensor) -> float:
 
 
 def d_prime(area: float) -> float:
-    """Return the distance of two normal distributions that would give this area under the ROC."""
+    """Distance of two normal distributions with this area under the ROC curve."""
     return float(math.sqrt(2) * norm.ppf(area))
 
 
 def calibration_of(
     logits: torch.Tensor, targets: torch.Tensor, n_bins: int = N_CONFIDENCE_BINS
 ) -> Calibration:
-    """Compare the probability of the best class with how often it is right, in equal bins."""
+    """Compare the probability of the best class with its share of right answers, in equal bins."""
     probabilities = special.softmax(logits.double().numpy(), axis=1)
     stated = probabilities.max(axis=1)
     is_right = probabilities.argmax(axis=1) == targets.numpy()
@@ -96,7 +96,7 @@ def calibration_of(
 def _one_against_rest(
     logits: torch.Tensor, targets: torch.Tensor
 ) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]] | None:
-    """Return for each class its probabilities and who belongs to it; None if one has no target."""
+    """Probabilities and members of each class; None if a class has no target."""
     probabilities = special.softmax(logits.double().numpy(), axis=1)
     true = targets.numpy()
     members = [true == k for k in range(probabilities.shape[1])]

@@ -1,4 +1,4 @@
-"""What an evaluation says about a network, computed from its answers to all questions."""
+"""Figures of an evaluation from the answers of a network to all questions."""
 
 import math
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from training.metrics.classification import (
 )
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-"""Least probabilities of "can be found" at which the published evaluation looks."""
+"""Probabilities of a findable offset in the published evaluation."""
 
 _FAR_CLASSES = 5
-"""By how much a target is moved away so that no answer to it is right or nearly so."""
+"""Shift of a target, in classes, that makes every answer to it wrong by more than one class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What a network said to the questions of an evaluation.
+    """Answers of a network to the questions of an evaluation.
 
     Attributes:
         logits: (N, K) float32.
-        targets: (N,) int64 true classes.
-        items: (N,) int64 which clip each question was about.
+        targets: (N,) int64, true classes.
+        items: (N,) int64, number of each question's clip.
     """
 
     logits: torch.Tensor
@@ -41,7 +41,7 @@ class Answers:
 
     @classmethod
     def pooled(cls, parts: Sequence["Answers"]) -> "Answers":
-        """Return the answers of several passes or batches as those of one."""
+        """Join the answers of several passes or batches."""
         return cls(
             torch.cat([part.logits for part in parts]),
             torch.cat([part.targets for part in parts]),
@@ -51,14 +51,14 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How the questions of one class were answered; NaN where there was none.
+    """Figures of one true class; NaN without answers.
 
     Attributes:
-        label: The class in words or seconds.
-        n_answers: Questions with this target.
+        label: Class in words or seconds.
+        n_answers: Number of answers with this true class.
         accuracy: Share of right answers.
         within_one: Share of answers at most one class away.
-        error_ms: Mean absolute error; NaN for classes that are no offsets.
+        error_ms: Mean absolute error; NaN for classes without offsets.
     """
 
     label: str
@@ -70,21 +70,21 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How well a network classifies.
+    """Figures of a classifier.
 
     Attributes:
-        n_answers: Questions asked.
-        n_clips: Different clips among them.
+        n_answers: Number of answers.
+        n_clips: Number of different clips.
         loss: Mean cross-entropy in nats.
         accuracy: Share of right answers (Acc@1).
         accuracy_5: Share of targets among the five best; NaN for less than five classes.
         within_one: Share of answers at most one class away (Acc@1 +-1 class).
-        error_ms: Mean absolute error of the best class; NaN for classes that are no offsets.
-        mean_average_precision: Mean over classes, 0 if one of them was never asked for.
-        roc_auc: Mean over classes of the area under the ROC curve, 0.5 likewise.
+        error_ms: Mean absolute error of the best class; NaN for classes without offsets.
+        mean_average_precision: Mean over classes; 0 if a class has no question.
+        roc_auc: Mean area under the ROC curve over classes; 0.5 if a class has no question.
         d_prime: The same area as a distance in standard deviations.
         calibration: Stated confidence against the share of right answers.
-        classes: The same by true class.
+        classes: Figures by true class.
     """
 
     n_answers: int
@@ -103,13 +103,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdFigures:
-    """Accuracy where only clips count that are said to have an offset which can be found.
+    """Accuracy on clips with a findable offset according to the synchronizability network.
 
     Attributes:
-        threshold: Clips with a probability above it count.
-        kept: Their share.
-        accuracy: Among them; a clip that has no offset to be found counts as wrong.
-        within_one: Likewise, at most one class away.
+        threshold: Least probability of a findable offset.
+        kept: Share of clips above the threshold.
+        accuracy: Share of right answers among these; clips without a findable offset count as
+            wrong.
+        within_one: Share of answers at most one class away, counted in the same way.
     """
 
     threshold: float
@@ -119,7 +120,7 @@ class ThresholdFigures:
 
 
 def figures_of(answers: Answers) -> Figures:
-    """Compute all figures of offset classes (21) or of whether there is an offset to find (2).
+    """Compute all figures for offsets (21 classes) or synchronizability (2 classes).
 
     Raises:
         ValueError: There are no answers.
@@ -146,23 +147,23 @@ def figures_of(answers: Answers) -> Figures:
 
 
 def sweep_thresholds(offsets: Answers, synchability: Answers) -> tuple[ThresholdFigures, ...]:
-    """Ask for the offset only where the other network says that it can be found.
+    """Accuracy of the offsets at several thresholds of synchronizability.
 
     Args:
         offsets: Answers of the offset network.
         synchability: Answers of the synchronizability network to the same questions, in the same
-            order; class 1 means that there is an offset to be found.
+            order; class 1 is a findable offset.
 
     Raises:
-        ValueError: The questions are not the same.
+        ValueError: The questions differ.
     """
     if not offsets.items.equal(synchability.items):
         raise ValueError("expected answers to the same questions, got different clips")
     probability = synchability.logits.float().softmax(1)[:, 1]
-    is_misjudged = synchability.logits.argmax(1) != synchability.targets
-    # Whoever misjudges has no true class that an answer could meet.
+    is_misclassified = synchability.logits.argmax(1) != synchability.targets
+    # A wrong synchronizability makes any answer about the offset wrong.
     away = (offsets.logits.argmax(1) + _FAR_CLASSES) % N_CLASSES
-    targets = torch.where(is_misjudged, away, offsets.targets)
+    targets = torch.where(is_misclassified, away, offsets.targets)
     found = []
     for threshold in THRESHOLDS:
         kept = probability > threshold
@@ -179,14 +180,14 @@ def sweep_thresholds(offsets: Answers, synchability: Answers) -> tuple[Threshold
 
 
 def confusion(answers: Answers) -> torch.Tensor:
-    """Return (K, K) counts: true class by answered class."""
+    """Confusion matrix: (K, K) counts, true class by answered class."""
     n_classes = answers.logits.shape[1]
     pairs = answers.targets * n_classes + answers.logits.argmax(1)
     return torch.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
 def class_labels(n_classes: int) -> tuple[str, ...]:
-    """Return what the classes mean, in words or signed seconds."""
+    """Names of the classes, in words or signed seconds."""
     if n_classes == N_CLASSES:
         return tuple(f"{offset_s:+.1f} s" for offset_s in OFFSET_GRID_S)
     return ("no offset to find", "can be found")

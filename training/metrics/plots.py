@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, as PNG files."""
+"""Figures of an evaluation, as PNG files."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _NEVER_ASKED = "0.85"
 
 
 def save_reliability(calibration: Calibration, path: Path) -> None:
-    """Draw how often answers of a stated confidence are right.
+    """Draw the share of right answers by stated confidence.
 
     Raises:
         OSError: The file cannot be written.
@@ -50,9 +50,9 @@ def save_reliability(calibration: Calibration, path: Path) -> None:
 
 
 def save_confusion(counts: torch.Tensor, path: Path) -> None:
-    """Draw (K, K) counts of true against answered classes, each row by its sum.
+    """Draw a confusion matrix, (K, K) counts by true and answered class, normalized by row.
 
-    Rows of classes that were never asked for are grey.
+    Rows of classes without a question are grey.
 
     Raises:
         OSError: The file cannot be written.
@@ -67,7 +67,7 @@ def save_confusion(counts: torch.Tensor, path: Path) -> None:
     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.set(xlabel="answered", ylabel="true")
-    grey = "" if bool((n_asked > 0).all()) else " (grey: never asked for)"
+    grey = "" if bool((n_asked > 0).all()) else " (grey: no question)"
     figure.colorbar(image, ax=axes, label=f"share of the true class{grey}")
     save_figure(figure, path)
 
@@ -78,10 +78,10 @@ def similarity_figure(
     """Draw (W, W) similarities of clips, all on the scale from -1 to 1.
 
     Args:
-        matrices: One for each clip; the rows are from top to bottom.
-        titles: Of the clips.
-        rows: What has a row, such as "picture".
-        columns: What has a column.
+        matrices: One matrix for each clip, rows from top to bottom.
+        titles: Titles of the clips.
+        rows: Kind of the segments in rows, such as "video".
+        columns: Kind of the segments in columns.
     """
     n_columns = min(4, len(matrices))
     n_rows = math.ceil(len(matrices) / n_columns)
@@ -91,7 +91,7 @@ def similarity_figure(
     for axes in places[len(matrices) :]:
         axes.set_axis_off()
     for axes, matrix, title in zip(places, matrices, titles, strict=False):
-        # A scale of its own would show the least differences of an untrained network as structure.
+        # A scale for each matrix would show tiny differences of an untrained network as structure.
         axes.imshow(matrix.float().numpy(), vmin=-1, vmax=1, cmap=_SIMILARITY)
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=7)

@@ -1,4 +1,4 @@
-"""Figures of merit of answers whose truth is known; pure functions, offsets in seconds."""
+"""Figures of merit of answers with known truth; pure functions, offsets in seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ WRONG_S = 0.1
 """An answer farther than this from the truth is wrong."""
 
 BIN_EDGES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.97, 1.0)
-"""Borders of the bins of stated confidence; the threshold of a confident answer is one of them."""
+"""Borders of the bins of stated confidence; include the threshold of a confident answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class ReliabilityBin:
     """Answers of about the same stated confidence.
 
     Attributes:
-        low: Least confidence, included.
-        high: Border above, included only where it is 1.
-        n_answers: How many answers there are.
+        low: Lower border, included.
+        high: Upper border, excluded unless it is 1.
+        n_answers: Number of answers.
         stated: Mean confidence; None without answers.
-        right: Share of answers that are right; None without answers.
+        right: Share of right answers; None without answers.
     """
 
     low: float
@@ -34,13 +34,13 @@ class ReliabilityBin:
 
 
 def share(is_so: ArrayLike) -> float | None:
-    """Return the share of true values; None without values."""
+    """Share of true values; None without values."""
     values = np.asarray(is_so, np.bool_)
     return float(values.mean()) if values.size else None
 
 
 def class_accuracy(distances: ArrayLike, within: int = 0) -> float | None:
-    """Return the share of decisions at most `within` classes from the truth; None without any.
+    """Share of decisions at most `within` classes from the truth; None without decisions.
 
     Args:
         distances: Decided minus true class, each an integer.
@@ -50,7 +50,7 @@ def class_accuracy(distances: ArrayLike, within: int = 0) -> float | None:
 
 
 def error_quantile_ms(errors_s: ArrayLike, quantile: float) -> float | None:
-    """Return a quantile of the absolute errors in milliseconds; None without errors.
+    """Quantile of the absolute errors in milliseconds; None without errors.
 
     Args:
         errors_s: Answer minus truth.
@@ -61,22 +61,22 @@ def error_quantile_ms(errors_s: ArrayLike, quantile: float) -> float | None:
 
 
 def bias_ms(errors_s: ArrayLike) -> float | None:
-    """Return the median of the signed errors in milliseconds; None without errors."""
+    """Median of the signed errors in milliseconds; None without errors."""
     errors = np.asarray(errors_s, np.float64)
     return float(1000 * np.median(errors)) if errors.size else None
 
 
 def coverage(intervals_s: Sequence[tuple[float, float]], truths_s: Sequence[float]) -> float | None:
-    """Return the share of intervals, borders included, that hold the truth; None without any."""
+    """Share of intervals, borders included, that hold the truth; None without intervals."""
     pairs = zip(intervals_s, truths_s, strict=True)
     return share([low <= truth <= high for (low, high), truth in pairs])
 
 
 def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float | None:
-    """Return the area under the ROC curve; None if either side is empty.
+    """Area under the ROC curve; None if either side is empty.
 
-    It is the probability that a positive scores above a negative, a tie counting half
-    (the Mann-Whitney statistic).
+    Probability of a positive to score above a negative, ties counting half (the Mann-Whitney
+    statistic).
     """
     above = np.asarray(positives, np.float64)
     below = np.sort(np.asarray(negatives, np.float64))
@@ -88,10 +88,10 @@ def roc_auc(positives: ArrayLike, negatives: ArrayLike) -> float | None:
 
 
 def reliability(confidences: ArrayLike, is_right: ArrayLike) -> tuple[ReliabilityBin, ...]:
-    """Compare stated confidence, 0..1, with how often the answers are right, bin by bin."""
+    """Compare stated confidence, 0..1, with the share of right answers, bin by bin."""
     stated = np.asarray(confidences, np.float64)
     right: NDArray[np.bool_] = np.asarray(is_right, np.bool_)
-    # Confidence is a sum of probabilities, which rounding may carry past 1.
+    # Confidence is a sum of probabilities; rounding may carry it past 1.
     index = np.clip(np.digitize(stated, BIN_EDGES) - 1, 0, len(BIN_EDGES) - 2)
     bins = []
     for i, (low, high) in enumerate(pairwise(BIN_EDGES)):

@@ -1,3 +1,3 @@
-"""Types that metrics are passed around in."""
+"""Type of metrics."""
 
 Metrics = dict[str, float]

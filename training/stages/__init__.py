@@ -1,1 +1,1 @@
-"""The three stages of training: what each learns, from which samples, and how it is watched."""
+"""The three stages of training: tasks, samples and validations."""

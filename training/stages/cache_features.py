@@ -1,4 +1,4 @@
-"""From a data set to features on the disk, for the stages whose towers are frozen."""
+"""Caching the features of a data set on disk, for stages with frozen towers."""
 
 import hashlib
 import logging
@@ -12,13 +12,14 @@ from core.progress import Monitor
 from training.data.sample_config import SampleRecipe
 from training.data.samples import Samples
 from training.data.sets.data_set import DataSet
-from training.features.command import ensure_features, towers_digest
 from training.features.feature_files import (
     FeatureError,
     FeaturePlan,
     claim_folder,
+    ensure_features,
     n_frames_of,
     read_claim,
+    towers_digest,
 )
 from training.loop.distributed import Ranks
 from training.stages.cached_windows import (
@@ -41,23 +42,23 @@ def cache_clips(
     ranks: Ranks,
     monitor: Monitor,
 ) -> list[Path]:
-    """Make the features of the clips of a data set as far as they are missing.
+    """Make the missing features of a data set.
 
     Args:
-        network: Its towers encode.
+        network: Network with the towers.
         data_set: The clips.
-        recipe: How they are read.
-        plan: Which segments.
-        folder: Gets a file for each clip.
-        ranks: This process among those that share the work.
-        monitor: Told how far it is, and asked after each clip whether to go on.
+        recipe: Options for reading the clips.
+        plan: Segments to encode.
+        folder: Folder of the features, one file for each clip.
+        ranks: This process; the ranks share the work.
+        monitor: Gets the progress; may cancel after each clip.
 
     Returns:
-        The files of the clips that can be used, in order.
+        Files of the usable clips, in order.
 
     Raises:
-        FeatureError: The recipe changes clips in a way that features cannot have, the folder holds
-            features of something else, or it cannot be used.
+        FeatureError: The recipe has augmentations that features cannot have, or the folder holds
+            features of something else or cannot be used.
         RanksError: The processes do not share the folder.
         Cancelled: The monitor asked to stop.
     """
@@ -97,27 +98,26 @@ def cache_clips(
 def cached_training(
     paths: list[Path], stage: Head, recipe: SampleRecipe, seed: int, n_used: int, n_easy: int
 ) -> CachedSamples:
-    """Return training windows of the clips that are long enough.
+    """Training windows from the features of all clips of sufficient length.
 
     Args:
         paths: Features of clips.
-        stage: What is asked of a window.
-        recipe: How windows are drawn, as far as features allow.
-        seed: Of order, offsets and places.
-        n_used: Clips of an epoch, if there are as many.
+        stage: Head to train.
+        recipe: Options for drawing windows; features support only the jitter.
+        seed: Seed of order, offsets and places.
+        n_used: Clips per epoch, at most the number of long enough clips.
         n_easy: As in `CacheConfig`.
 
     Raises:
-        FeatureError: None is.
+        FeatureError: All clips are too short.
     """
     needed = enough_frames(stage)
     usable = [path for path in paths if n_frames_of(path) >= needed]
     if len(usable) < len(paths):
-        log.warning("%d clips are too short and left out.", len(paths) - len(usable))
+        log.warning("%d clips are left out because they are too short.", len(paths) - len(usable))
     if not usable:
         raise FeatureError(
-            f"None of the clips has the {needed / 25:.2f} s that every offset needs; use longer"
-            " clips."
+            f"All clips are too short: offsets need {needed / 25:.2f} s; use longer clips."
         )
     n_used = min(n_used, len(usable))
     return CachedSamples(usable, stage, seed, n_used=n_used, n_easy=n_easy, jitter=recipe.jitter)
@@ -133,17 +133,17 @@ def cached_questions(
     ranks: Ranks,
     monitor: Monitor,
 ) -> StoredSamples:
-    """Store the features of fixed samples as far as they are missing.
+    """Store the missing features of fixed samples.
 
     Args:
-        network: Its towers encode.
-        samples: The questions of a validation.
-        asked: The clips that they are about.
-        about: What else decides on the questions, in plain data.
-        folder: Gets a file for each.
-        n_workers: Processes that make samples; 0 makes them here.
-        ranks: This process among those that share the work.
-        monitor: Told how far it is, and asked after each question whether to go on.
+        network: Network with the towers.
+        samples: Samples of a validation.
+        asked: Clips of the samples.
+        about: All other conditions of the samples, as plain data.
+        folder: Folder of the features, one file for each sample.
+        n_workers: Processes for making samples; 0 for this process.
+        ranks: This process; the ranks share the work.
+        monitor: Gets the progress; may cancel after each sample.
 
     Raises:
         FeatureError: The folder holds features of something else, or it cannot be used.
@@ -164,13 +164,13 @@ def cached_questions(
 
 
 def _require_claimed(ranks: Ranks, folder: Path) -> None:
-    """Wait for the first process's claim: nothing is written into a folder that it refuses."""
+    """Wait for the first process's claim, so that nothing is written into a refused folder."""
     ranks.wait()
     ranks.require_same(read_claim(folder), _not_shared(folder))
 
 
 def _require_same_files(ranks: Ranks, folder: Path, paths: Iterable[Path]) -> None:
-    """See that each process has the parts of all and not just its own."""
+    """Check that each process sees the files of all processes."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{path.relative_to(folder).as_posix()}\n".encode("utf-8", "surrogateescape"))
@@ -179,6 +179,6 @@ def _require_same_files(ranks: Ranks, folder: Path, paths: Iterable[Path]) -> No
 
 def _not_shared(folder: Path) -> str:
     return (
-        f"The processes do not see the same features in {folder}; all machines have to share this"
+        f"The processes do not see the same features in {folder}; all machines must share this"
         " folder."
     )

@@ -1,9 +1,8 @@
-"""Windows of features that lie on the disk, for the stages whose towers are frozen.
+"""Windows of cached features, for stages with frozen towers.
 
-A training window begins where one of the clip's views has a segment, and sound is moved in whole
-frames of 40 ms. Otherwise it is drawn like a window of pictures: the offset evenly among the
-classes, the place evenly among those that the offset leaves, and the sound up to 40 ms to either
-side.
+A training window begins at a segment of one of the clip's views, and audio is moved in whole frames
+of 40 ms. All else is drawn as for windows of frames: the offset evenly among the classes, the place
+evenly among all possible places at this offset, and a jitter of the audio of up to 40 ms.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,18 +29,18 @@ from training.data.types import Tensors
 from training.features.feature_files import SUFFIX, read_features, write_features
 
 FOREIGN_OFFSET_FRAMES = 112
-"""An offset of a whole window of 13 segments: nothing is heard of what is seen."""
+"""Offset of a whole window of 13 segments: video and audio have no common content."""
 
 _JITTER_FRAMES = 1
 _STEP_FRAMES = round(VIDEO_FPS * float(OFFSET_GRID_S[-1]) / (N_CLASSES // 2))
 
 
 class CachedSamples(Dataset[Tensors]):
-    """Windows of features, drawn anew at every position.
+    """Random windows of features, one for each position.
 
     Attributes:
         n_items: Number of clips.
-        stage: What is asked of a window.
+        stage: Head to train.
     """
 
     def __init__(
@@ -60,11 +59,12 @@ class CachedSamples(Dataset[Tensors]):
             paths: One file of features for each clip.
             stage: "sync" draws one of 21 offsets; "synchability" draws windows without common
                 content half of the time.
-            seed: Of order, offsets and places.
-            n_used: Clips of an epoch; all of them if 0.
-            n_easy: Positions over which windows spread from the middle of the clip to all of it.
-                Where all clips have an event there, the sound alone tells the offset at first.
-            jitter: Move the sound by up to 40 ms besides its offset.
+            seed: Seed of order, offsets and places.
+            n_used: Clips per epoch; 0 for all.
+            n_easy: Number of positions over which windows spread from the middle of the clip to
+                all of it. In clips with an event in the middle, audio alone shows the offset of
+                the first windows.
+            jitter: Move the audio by up to 40 ms besides its offset.
         """
         self._paths, self._seed = tuple(paths), seed
         self.stage: Head = stage
@@ -99,17 +99,17 @@ def draw_cached_window(
     *,
     jitter: bool = True,
 ) -> Tensors:
-    """Cut a window at an offset that is drawn, as `CachedSamples.__getitem__` describes.
+    """Cut a window at a random offset; see `CachedSamples.__getitem__`.
 
     Args:
-        rng: Draws offset, view and place.
-        features: Of the clip.
-        stage: What is asked.
-        spread: Share of the way from the middle to the ends that a window may be away from it.
-        jitter: Move the sound by up to 40 ms besides its offset.
+        rng: Source of offset, view and place.
+        features: Features of the clip.
+        stage: Head to train.
+        spread: Largest distance of the window from the middle of the clip, 0..1; 1 is at its ends.
+        jitter: Move the audio by up to 40 ms besides its offset.
 
     Raises:
-        ValueError: The clip is too short for that offset.
+        ValueError: The clip is too short for the offset.
     """
     n_segments = WINDOW_SEGMENTS if stage == "sync" else SYNC_SEGMENTS
     offset_frames, label = _draw_offset(rng, stage)
@@ -138,7 +138,7 @@ def draw_cached_window(
 
 
 def _draw_offset(rng: np.random.Generator, stage: Head) -> tuple[int, int]:
-    """Return the offset in frames and the label."""
+    """Draw an offset in frames and its label."""
     offset_s = float(rng.choice(OFFSET_GRID_S))
     offset_frames = _STEP_FRAMES * (class_of(offset_s) - N_CLASSES // 2)
     if stage == "sync":
@@ -149,7 +149,7 @@ def _draw_offset(rng: np.random.Generator, stage: Head) -> tuple[int, int]:
 
 
 def enough_frames(stage: Head) -> int:
-    """Return how long a clip has to be for a window at any offset, whatever the view."""
+    """Shortest clip, in frames, with a window at any offset in any view."""
     if stage == "sync":
         n_segments, furthest = WINDOW_SEGMENTS, _STEP_FRAMES * (N_CLASSES // 2)
     else:
@@ -159,7 +159,7 @@ def enough_frames(stage: Head) -> int:
 
 
 class StoredSamples(Dataset[Tensors]):
-    """Fixed samples, such as the questions of a validation, by their features."""
+    """Features of fixed samples, such as those of a validation."""
 
     def __init__(self, folder: Path, n_items: int) -> None:
         self._folder, self.n_items = folder, n_items
@@ -171,7 +171,7 @@ class StoredSamples(Dataset[Tensors]):
         return read_features(self.path(position))
 
     def path(self, index: int) -> Path:
-        """Return the file of a sample."""
+        """File of a sample."""
         return self._folder / f"{index:06d}{SUFFIX}"
 
 
@@ -184,15 +184,15 @@ def store_samples(
     n_workers: int,
     monitor: Monitor,
 ) -> None:
-    """Encode fixed samples whose files are missing.
+    """Encode fixed samples without a file.
 
     Args:
-        network: Its towers encode.
-        samples: Pictures and spectrograms of windows.
-        stored: Where their features are to be.
-        indices: Which of them.
-        n_workers: Processes that make samples; 0 makes them here.
-        monitor: Told how far it is, and asked after each sample whether to go on.
+        network: Network with the towers.
+        samples: Frames and spectrograms of windows.
+        stored: Files of the features.
+        indices: Numbers of the samples.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each sample.
     """
     network.eval()
     device = network.vfeat_extractor.cls_token.device

@@ -1,4 +1,4 @@
-"""Which clips a run learns from and is asked about, and which ones a folder has features of."""
+"""Identity of lists of clips, for resuming runs and for folders of features."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ _N_DIGITS = 12
 
 
 def clips_digest(data_set: DataSet, *, with_sizes: bool = False) -> str:
-    """Return what tells one list of clips from another, to show: their number and a digest.
+    """Number of clips and digest of a list, as text to show.
 
     Args:
-        data_set: Names, order and fixed windows count; places do not.
-        with_sizes: The bytes of the clips count too, which have to be asked for one by one.
+        data_set: The clips. The digest depends on names, order and fixed windows, not on folders.
+        with_sizes: Include file sizes; each takes a request to the file system.
     """
     digest = hashlib.sha256()
     for item in data_set.items:
@@ -30,28 +30,28 @@ def clips_digest(data_set: DataSet, *, with_sizes: bool = False) -> str:
 
 
 def feature_paths(folder: Path, data_set: DataSet) -> dict[Path, Path]:
-    """Return the clip behind each file of features, in order."""
+    """Clip by file of features, in order."""
     return {folder / f"{item.key}{SUFFIX}": item.path for item in data_set.items}
 
 
 def claim_clips(folder: Path, data_set: DataSet) -> None:
-    """Note which clips a folder gets features of, and see that those there are of the same.
+    """Record the clips of a folder of features, and check existing features against the record.
 
-    A clip is known by its name and its size, so the clips may be moved, and others may join them.
+    A clip is identified by name and size, so clips may be moved or added.
 
     Args:
-        folder: Exists. Notes are written before features are, so features of what is not noted are
-            of something else.
+        folder: Existing folder. The record is written before any features, so features of an
+            unrecorded clip belong to something else.
         data_set: The clips.
 
     Raises:
-        FeatureError: There are features of another clip, or the notes cannot be used.
+        FeatureError: There are features of another clip, or the record cannot be used.
     """
     path = folder / CLIPS
     noted = _read_notes(path)
     sizes = {item.key: _size_of(item) for item in data_set.items}
-    # The folder is listed once: asking for each of a million files takes minutes on a network
-    # drive, which may also remember for a while that there was none.
+    # The folder is listed once: a request for each of a million files takes minutes on a network
+    # drive, and the drive may cache the absence of a file.
     made = set(folder.rglob(f"*{SUFFIX}"))
     for target, (key, size) in zip(feature_paths(folder, data_set), sizes.items(), strict=True):
         if target in made and noted.get(key) != size:

@@ -27,7 +27,7 @@ CacheOption = Annotated[
     typer.Option(
         "--cache-features",
         metavar="DIR",
-        help="Keep what the towers see and hear here, and learn from that: many times as fast.",
+        help="Keep the features of the towers here and train on them: many times as fast.",
     ),
 ]
 
@@ -40,7 +40,7 @@ def contrastive(
     n_workers: WorkersOption = 0,
     wandb_project: WandbOption = "",
 ) -> None:
-    """Stage 1: teach the towers which segments of picture and sound belong together."""
+    """Stage 1: train the towers to match video and audio segments."""
     config = read_stage("contrastive", preset, overrides or [])
     with joined_ranks(device) as ranks, _monitor_of(ranks) as monitor:
         metrics = run_contrastive(config, out, ranks, monitor, n_workers, wandb_project)
@@ -56,7 +56,7 @@ def sync(
     n_workers: WorkersOption = 0,
     wandb_project: WandbOption = "",
 ) -> None:
-    """Stage 2: teach the synchronization module by how much the sound is early."""
+    """Stage 2: train the synchronization module to classify offsets."""
     config = read_stage("sync", preset, overrides or [])
     _teach_windows(config, "sync", out, cache, device, n_workers, wandb_project)
 
@@ -70,7 +70,7 @@ def synchability(
     n_workers: WorkersOption = 0,
     wandb_project: WandbOption = "",
 ) -> None:
-    """Stage 3: teach the synchronization module whether there is an offset to be found."""
+    """Stage 3: train the synchronization module to classify synchronizability."""
     config = read_stage("synchability", preset, overrides or [])
     _teach_windows(config, "synchability", out, cache, device, n_workers, wandb_project)
 
@@ -90,7 +90,7 @@ def _teach_windows(
 
 
 def _monitor_of(ranks: Ranks) -> AbstractContextManager[Monitor]:
-    """Return what shows the progress; the processes are at the same step, so the first tells it."""
+    """Monitor of a process; only the first one reports, as all are at the same step."""
     return TerminalMonitor() if ranks.is_first else nullcontext(SILENT)
 
 
@@ -98,4 +98,4 @@ def _tell(metrics: Metrics, out: Path, ranks: Ranks) -> None:
     if not ranks.is_first:
         return
     figures = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-    typer.echo(f"{figures}; the checkpoints are in {out}")
+    typer.echo(f"{figures}; checkpoints: {out}")

@@ -1,7 +1,7 @@
-"""Stage 1: towers learn which picture and which sound belong to the same segment.
+"""Stage 1: training the towers to match video and audio segments.
 
-Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. Written anew;
-parameter names are those of the published checkpoints.
+Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. Reimplemented, with
+the parameter names of the published checkpoints.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ TEMPERATURE_RANGE = (0.001, 0.5)
 
 N_SHOWN = 8
 
-_KINDS = {"v": "picture", "a": "sound"}
+_KINDS = {"v": "video", "a": "audio"}
 
 Similarities = dict[str, torch.Tensor]
 
 VALIDATION_WINDOW_SEGMENTS = 8
-"""Segments in a row that are looked for among the other runs of a clip."""
+"""Length of the runs of segments compared in validations."""
 
 
 class ContrastiveModel(nn.Module):
@@ -53,15 +53,15 @@ class ContrastiveModel(nn.Module):
         super().__init__()
         self.v_encoder = VisualTower(width=width, depth=depth, stochastic_depth=stochastic_depth)
         self.a_encoder = AudioTower(width=width, depth=depth)
-        # Called a scale in the published files, but similarities are divided by it.
+        # Named a scale in the published files, but similarities are divided by it.
         self.logit_scale = nn.Parameter(torch.tensor(START_TEMPERATURE))
 
     def forward(self, video: torch.Tensor, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Embed each segment by itself.
 
         Args:
-            video: (B, S, 16, 3, 224, 224), as `inputs.video_input` returns it.
-            mel: (B, S, 1, 128, 66), as `core.model.synchformer.inputs.audio_input` returns it.
+            video: (B, S, 16, 3, 224, 224) from `core.model.synchformer.inputs.video_input`.
+            mel: (B, S, 1, 128, 66) from `core.model.synchformer.inputs.audio_input`.
 
         Returns:
             Visual and audio unit vectors, (B, S, D) float32 each.
@@ -86,14 +86,14 @@ def contrastive_loss(
     *,
     gather_negatives: bool = False,
 ) -> torch.Tensor:
-    """Ask of each segment which of all sounds is its own, and the other way round (InfoNCE).
+    """Classify the audio of each segment among all others, and vice versa (InfoNCE).
 
     Args:
         visual: (N, D) unit vectors of all segments of the batch.
         audio: (N, D) unit vectors of the same segments.
-        temperature: () that similarities are divided by.
-        gather_negatives: Compare with the segments of all ranks and not just with one's own, as
-            one rank with all the clips would; the published training does not.
+        temperature: () divisor of the similarities.
+        gather_negatives: Compare with the segments of all ranks, not only of this one, for the
+            same loss as on one rank with all clips; the published training does not.
 
     Returns:
         () mean of both directions.
@@ -112,7 +112,7 @@ def contrastive_loss(
 
 
 class ContrastiveTask:
-    """Tells segments apart; what it has learned shows in which windows find their own."""
+    """Matching of video and audio segments; validations match runs of segments."""
 
     def __init__(
         self,
@@ -126,10 +126,10 @@ class ContrastiveTask:
         """Take the samples.
 
         Args:
-            train: Drawn by position.
-            validation: The same clips every time.
-            share: Which of both this process takes.
-            n_workers: Processes that make samples; 0 makes them here.
+            train: Random samples by position.
+            validation: Fixed samples.
+            share: This process's share of both.
+            n_workers: Processes for making samples; 0 for this process.
             gather_negatives: As in `contrastive_loss`.
         """
         self._train, self._validation = train, validation
@@ -141,7 +141,7 @@ class ContrastiveTask:
         return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
-        """Return the loss over all segments of the batch."""
+        """Contrastive loss over all segments of the batch."""
         visual, audio = network(batch["video"], batch["mel"])
         temperature = network.get_parameter("logit_scale")
         loss = contrastive_loss(
@@ -154,11 +154,11 @@ class ContrastiveTask:
 
     @torch.no_grad()
     def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
-        """Compare windows and segments within each clip; the numbers are those of all ranks.
+        """Compare windows and segments within each clip; the metrics are of all ranks together.
 
         Args:
             network: A `ContrastiveModel`.
-            show: Gets pictures of the `similarities` within this rank's first clips.
+            show: Gets figures of the `similarities` within this rank's first clips.
         """
         network.eval()
         device = next(network.parameters()).device
@@ -201,12 +201,12 @@ def similarities(visual: torch.Tensor, audio: torch.Tensor) -> Similarities:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShiftedWindows:
-    """For every window of a clip, which window of the other kind is the most similar.
+    """Most similar window of the other kind for every window of a clip.
 
     Attributes:
-        audio_of_visual: (B, W) for each visual window the index of the audio window.
-        visual_of_audio: (B, W) for each audio window the index of the visual window.
-        precision: (B,) share of windows that find their own, mean of both directions.
+        audio_of_visual: (B, W) index of the audio window for each visual window.
+        visual_of_audio: (B, W) index of the visual window for each audio window.
+        precision: (B,) share of windows matched with their own, mean of both directions.
     """
 
     audio_of_visual: torch.Tensor
@@ -217,11 +217,11 @@ class ShiftedWindows:
 def compare_windows(
     visual: torch.Tensor, audio: torch.Tensor, window: int = VALIDATION_WINDOW_SEGMENTS
 ) -> ShiftedWindows:
-    """Look for each run of segments among all runs of the same clip, without any training for it.
+    """Match each run of segments with all runs of the same clip, without training for runs.
 
     Args:
-        visual: (B, S, D) unit vectors of segments that do not overlap.
-        audio: (B, S, D) likewise.
+        visual: (B, S, D) unit vectors of segments without overlap.
+        audio: (B, S, D) unit vectors of the same segments.
         window: Segments in a run; runs begin at every segment.
 
     Raises:
@@ -237,7 +237,7 @@ def compare_windows(
 
 
 def window_similarity(visual: torch.Tensor, audio: torch.Tensor, window: int) -> torch.Tensor:
-    """Return (B, W, W) similarities of audio windows (rows) with visual windows (columns)."""
+    """Similarities (B, W, W) of audio windows (rows) with visual windows (columns)."""
     runs_of_visual, runs_of_audio = (
         rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
     )

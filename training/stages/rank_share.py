@@ -1,4 +1,4 @@
-"""Which samples a rank learns from in which step, and how it goes through those it is asked."""
+"""Distribution of samples over ranks and steps."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from training.data.types import Tensors
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of every step that one rank takes.
+    """Part of one rank in every step.
 
-    A run is a sequence of positions 0, 1, 2 …; a step uses the next `global_batch` of them. What a
-    position stands for is the samples' matter, so that a run can go on anywhere, on any number of
+    A run is a sequence of positions 0, 1, 2 …; a step uses the next `global_batch` positions. The
+    samples are a function of the position, so a run can resume anywhere, on any number of
     processes.
 
     Attributes:
-        batch_size: Samples that a rank takes at once.
-        accumulate: Micro batches whose gradients are added up in a step.
+        batch_size: Samples per batch and rank.
+        accumulate: Micro batches per step; their gradients are averaged.
         rank: Number of this process.
         n_ranks: Number of processes.
     """
@@ -28,7 +28,7 @@ class Share:
 
     @property
     def global_batch(self) -> int:
-        """Samples of a step, over all ranks and micro batches."""
+        """Samples per step, over all ranks and micro batches."""
         return self.batch_size * self.n_ranks * self.accumulate
 
     def micro_batches(self, first_step: int, end_step: int) -> Iterator[list[int]]:
@@ -39,14 +39,14 @@ class Share:
             yield list(range(first, first + self.batch_size))
 
     def questions(self, n_questions: int) -> Iterator[list[int]]:
-        """Yield the batches of this rank's questions of an evaluation: every n-th one."""
+        """Yield batches of this rank's questions in an evaluation: every n-th question."""
         own = range(self.rank, n_questions, self.n_ranks)
         for first in range(0, len(own), self.batch_size):
             yield list(own[first : first + self.batch_size])
 
 
 def own_questions(batches: Iterable[Tensors]) -> Iterator[Tensors]:
-    """Leave out what stands for a clip that cannot be used, which would be asked about twice."""
+    """Leave out replacements of unusable clips, as each replacement is also a question itself."""
     for batch in batches:
         is_own = batch["skipped"] == 0
         if is_own.any():

@@ -1,4 +1,4 @@
-"""The runs of the three stages: from a configuration to a trained network."""
+"""Runs of the three stages, from a configuration to a trained network."""
 
 import json
 import logging
@@ -14,8 +14,7 @@ from training.config import RunConfig, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
 from training.data.sets.opening import open_data_set
-from training.features.command import towers_digest
-from training.features.feature_files import FeaturePlan
+from training.features.feature_files import FeaturePlan, towers_digest
 from training.loop.checkpoints import LATEST
 from training.loop.config import LoopConfig
 from training.loop.distributed import Ranks
@@ -25,10 +24,14 @@ from training.stages.cache_features import cache_clips, cached_questions, cached
 from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.rank_share import Share
-from training.stages.small_init import begin_small
 from training.stages.sync import WindowTask, build_learner
-from training.stages.synchability import start_from_sync
-from training.start_weights import start_audio_tower, start_towers, start_visual_tower
+from training.start_weights import (
+    begin_small,
+    start_audio_tower,
+    start_from_sync,
+    start_towers,
+    start_visual_tower,
+)
 from training.weights import load_matching, read_weights
 
 log = logging.getLogger(__name__)
@@ -42,14 +45,14 @@ def run_contrastive(
     n_workers: int,
     wandb_project: str = "",
 ) -> Metrics:
-    """Train the towers; the folder gets checkpoints, log and pictures of similarities.
+    """Train the towers; writes checkpoints, log and figures of similarities.
 
     Args:
-        config: Of stage 1.
-        folder: Gets the results.
-        ranks: This process among those that train together.
-        monitor: Told about the progress and asked whether to go on.
-        n_workers: Processes that make samples.
+        config: Configuration of stage 1.
+        folder: Folder for the results.
+        ranks: This process among all of the run.
+        monitor: Gets the progress; may cancel.
+        n_workers: Processes for making samples.
         wandb_project: As in `RunLog`.
 
     Raises:
@@ -104,16 +107,16 @@ def run_windows(
     cache: Path | None = None,
     wandb_project: str = "",
 ) -> Metrics:
-    """Train the synchronization module for the offset, or for whether there is one to find.
+    """Train the synchronization module for offsets or synchronizability.
 
     Args:
-        config: Of stage 2 or 3.
-        head: What is asked.
-        folder: Gets checkpoints and log.
-        ranks: This process among those that train together.
-        monitor: Told about the progress and asked whether to go on.
-        n_workers: Processes that make samples.
-        cache: Folder for features; without one the towers encode every window anew.
+        config: Configuration of stage 2 or 3.
+        head: Head to train.
+        folder: Folder for checkpoints and log.
+        ranks: This process among all of the run.
+        monitor: Gets the progress; may cancel.
+        n_workers: Processes for making samples.
+        cache: Folder for features; None to encode every window in each use.
         wandb_project: As in `RunLog`.
 
     Raises:
@@ -124,7 +127,7 @@ def run_windows(
     learned, asked = _open_sets(config, ranks)
     _save_config(config, folder, ranks)
     model = config.model
-    # Also the processes of one run begin with the same weights.
+    # All processes of a run start with the same weights.
     torch.manual_seed(config.loop.seed)
     network = build_learner(head, width=model.width, depth=model.depth, dropout=model.dropout)
     _start(network, config)
@@ -161,13 +164,13 @@ def run_windows(
 def _conditions(
     config: RunConfig, learned: DataSet, asked: DataSet, cached: Synchformer | None = None
 ) -> str:
-    """Return, as JSON, what a run has to be under to go on.
+    """Conditions for resuming a run, as JSON.
 
     Args:
-        config: Of the run.
-        learned: The clips of the training.
-        asked: The clips of the validation.
-        cached: The network whose towers made the features on the disk, if they are used.
+        config: Configuration of the run.
+        learned: Clips of the training.
+        asked: Clips of the validation.
+        cached: Network of the cached features, if any are used.
     """
     values = json.loads(resolved(config))
     values["clips"] = {"train": clips_digest(learned), "valid": clips_digest(asked)}
@@ -178,18 +181,18 @@ def _conditions(
 
 
 def _save_config(config: RunConfig, folder: Path, ranks: Ranks) -> None:
-    """Save what decides a new run; one that goes on has the same, or is refused."""
+    """Save the configuration of a new run; a resumed run has the same, or is refused."""
     if ranks.is_first and not (folder / LATEST).is_file():
         save_config(config, folder)
 
 
 def _start(network: Synchformer, config: RunConfig) -> None:
-    """Give a network the weights that its run begins with."""
+    """Load the initial weights of a run."""
     path = config.start.checkpoint
     if config.start.small:
         begin_small(network)
     if path is None:
-        log.warning("The towers are not trained: no checkpoint of the stage before is named.")
+        log.warning("The towers are not trained; set start.checkpoint to use a previous stage.")
         return
     weights = read_weights(path)
     parts = {name.split(".")[1] for name in weights if name.startswith("transformer.")}
@@ -203,7 +206,7 @@ def _start(network: Synchformer, config: RunConfig) -> None:
 
 
 def _open_sets(config: RunConfig, ranks: Ranks) -> tuple[DataSet, DataSet]:
-    """Return what is learned from and what is asked in validations."""
+    """Open the clips of the training and of the validation."""
     sets = [open_data_set(config.data.kind, split, config.data) for split in ("train", "valid")]
     notes = [note for data_set in sets for note in data_set.notes]
     if config.stage == "sync":
@@ -219,11 +222,11 @@ def _share(config: RunConfig, ranks: Ranks) -> Share:
 
 
 def _schedule(config: RunConfig, n_used: int, share: Share) -> LoopConfig:
-    """Return what the recipe says for so many clips an epoch and so many processes."""
+    """Schedule for a number of clips per epoch and of processes."""
     steps_per_epoch = max(1, n_used // share.global_batch)
     return config.epochs.apply(config.loop, steps_per_epoch, share.n_ranks)
 
 
 def _n_used(n_items: int, share: Share) -> int:
-    """Return the clips of an epoch: whole steps, as far as there are as many clips."""
+    """Clips per epoch: whole steps, or all clips if fewer than one step."""
     return n_items // share.global_batch * share.global_batch or n_items

@@ -1,7 +1,7 @@
-"""Stage 2: the synchronization module learns by how much the sound of a window is early.
+"""Stage 2: training the synchronization module to classify offsets.
 
-The towers stay as the first stage left them. The third stage learns in the same way another thing;
-`synchability` has what is its own.
+The towers keep their weights from the first stage. The third stage trains in the same way;
+`synchability` has its differences.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from training.stages.rank_share import Share, own_questions
 def build_learner(
     head: Head, *, width: int = WIDTH, depth: int = 12, dropout: float = 0.1
 ) -> Synchformer:
-    """Return a network of which all but the towers learns."""
+    """Build a network with frozen towers."""
     network = Synchformer(head=head, width=width, depth=depth, dropout=dropout)
     for tower in (network.vfeat_extractor, network.afeat_extractor):
         tower.requires_grad_(False)
@@ -34,7 +34,7 @@ def build_learner(
 
 
 class WindowTask:
-    """Classifies windows: by how much their sound is early, or whether that can be found."""
+    """Classification of windows by offset or by synchronizability."""
 
     def __init__(
         self, train: Samples, validation: Samples, share: Share, *, n_workers: int = 0
@@ -42,10 +42,10 @@ class WindowTask:
         """Take the samples.
 
         Args:
-            train: Drawn by position.
-            validation: The same questions every time.
-            share: Which of both this process takes.
-            n_workers: Processes that make samples; 0 makes them here.
+            train: Random samples by position.
+            validation: Fixed samples.
+            share: This process's share of both.
+            n_workers: Processes for making samples; 0 for this process.
         """
         self._train, self._validation = train, validation
         self._share, self._n_workers = share, n_workers
@@ -55,29 +55,29 @@ class WindowTask:
         return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
-        """Return the cross-entropy, mean over the batch."""
+        """Cross-entropy, mean over the batch."""
         logits = answer(network, batch)
         return F.cross_entropy(logits, batch["label"]), {
             "accuracy": accuracy(logits.detach(), batch["label"])
         }
 
     def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
-        """Ask everything once; the numbers are those of all ranks together."""
+        """Run on all validation samples; the metrics are of all ranks together."""
         questions = self._share.questions(len(self._validation))
         answers = ask(network, loader(self._validation, questions, self._n_workers))
         return summary(gathered(answers))
 
 
 def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
-    """Return the logits of windows, which are pictures and spectrograms or features of them.
+    """Logits of windows of frames and spectrograms, or of their features.
 
-    Nothing reaches the towers' weights, and nothing in them depends on whether they train: they
-    have neither dropout nor running statistics here.
+    The towers get no gradients. They behave alike in training and evaluation, since they have
+    neither dropout nor running statistics here.
 
     Args:
         network: A `Synchformer`.
-        batch: video and mel as the network takes them, or visual (B, S, 8, D) and audio
-            (B, S, 6, D) as its towers make them, of any floating type.
+        batch: video and mel as inputs of the network, or visual (B, S, 8, D) and audio
+            (B, S, 6, D) as outputs of its towers, of any floating type.
     """
     if not isinstance(network, Synchformer):
         raise TypeError(f"expected Synchformer, got {type(network).__name__}")
@@ -90,7 +90,7 @@ def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
 
 @torch.no_grad()
 def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
-    """Collect the answers to batches of questions about usable clips, on the CPU."""
+    """Run a network on batches; collect the answers for usable clips on the CPU."""
     network.eval()
     device = next(network.parameters()).device
     parts = [Answers(torch.zeros(0, n_classes_of(network)), *(2 * [torch.zeros(0).long()]))]
@@ -102,7 +102,7 @@ def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
 
 
 def n_classes_of(network: nn.Module) -> int:
-    """Return the number of classes of a network's head."""
+    """Number of classes of a network's head."""
     if not isinstance(network, Synchformer):
         raise TypeError(f"expected Synchformer, got {type(network).__name__}")
     fusion = network.transformer
@@ -111,12 +111,12 @@ def n_classes_of(network: nn.Module) -> int:
 
 
 def gathered(answers: Answers) -> Answers:
-    """Return the answers of all ranks."""
+    """Collect the answers of all ranks."""
     return Answers(*map(gather_rows, (answers.logits, answers.targets, answers.items)))
 
 
 def summary(answers: Answers) -> Metrics:
-    """Return what a validation logs."""
+    """Metrics of a validation."""
     logits, targets = answers.logits, answers.targets
     found = {
         "loss": float(F.cross_entropy(logits, targets)),

@@ -1,1 +1,1 @@
-"""What was found out about clips before, on the disk."""
+"""Detections and visual features kept on the disk."""

@@ -1,7 +1,4 @@
-"""Bytes by name in one SQLite file of limited size, from which the longest unused goes first.
-
-Knows nothing of what the bytes mean.
-"""
+"""Named bytes in one SQLite file of limited size; the longest unused are dropped first."""
 
 import logging
 import shutil
@@ -19,10 +16,10 @@ from core.errors import SyncError
 log = logging.getLogger(__name__)
 
 BUSY_S = 10.0
-"""Longest wait for another process that writes."""
+"""Longest wait for another process to finish writing, in seconds."""
 
 TEMPORARY_BYTES = 2_000_000_000
-"""What a temporary store may hold."""
+"""Size limit of a temporary store."""
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SCHEMA = (
@@ -39,7 +36,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a store holds.
+    """Content of a store.
 
     Attributes:
         n_items: Number of items.
@@ -53,19 +50,19 @@ class Usage:
 class BlobStore:
     """Items of one or more parts each, safe for several processes and threads at once.
 
-    Reading and writing never fail: a damaged file is set aside and begun anew; one that cannot be
-    used, on a full or read-only disk for instance, holds nothing. Both are logged.
+    Reading and writing never fail. A damaged file is set aside and begun anew. A file that cannot
+    be used, on a full or read-only disk for instance, counts as empty. Both are logged.
 
     Args:
-        path: The file; made with the first item.
-        limit_bytes: Sum over the values of all items; 0 keeps and finds nothing.
+        path: The file; created with the first item.
+        limit_bytes: Largest sum over the values of all items; 0 keeps and finds nothing.
     """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         self.path, self.limit_bytes = path, limit_bytes
 
     def read(self, name: str, parts: Sequence[str]) -> dict[str, bytes]:
-        """Return those of the parts of an item that are kept; the item counts as used."""
+        """Read parts of an item, as far as they are kept; the item counts as used."""
 
         def found(base: sqlite3.Connection) -> dict[str, bytes]:
             marks = ", ".join("?" * len(parts))
@@ -81,9 +78,9 @@ class BlobStore:
         return self._attempt(found, {}) if is_any else {}
 
     def write(self, name: str, parts: Mapping[str, bytes]) -> None:
-        """Keep parts of an item, all of them or none; what exceeds the limit goes.
+        """Write parts of an item, all or none, and drop items beyond the limit.
 
-        An item that alone exceeds the limit keeps the parts that it has.
+        An item larger than the limit keeps its present parts.
         """
 
         def keep(base: sqlite3.Connection) -> None:
@@ -106,11 +103,11 @@ class BlobStore:
             self._attempt(keep, None)
 
     def forget(self, name: str) -> None:
-        """Drop an item, if it is there."""
+        """Drop an item, if kept."""
         self._attempt(lambda base: _drop(base, name), None)
 
     def clear(self) -> None:
-        """Drop everything, what was set aside as damaged included; the disk gets its space back.
+        """Drop everything, including a damaged file set aside, and free the disk space.
 
         Raises:
             SyncError: Not everything can be dropped.
@@ -128,12 +125,12 @@ class BlobStore:
             ) from error
 
     def shrink(self) -> None:
-        """Drop what exceeds the limit."""
+        """Drop items beyond the limit."""
         if self.path.exists():
             self._attempt(self._evict, None)
 
     def usage(self) -> Usage:
-        """Return what there is."""
+        """Number of items and size of the files."""
         if not self.path.exists():
             n_items = 0
         else:
@@ -169,7 +166,7 @@ class BlobStore:
             return otherwise
 
     def _run(self, action: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do something as one transaction."""
+        """Run an action as one transaction."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as base:
             # Gives freed pages back at once; has an effect on an empty file only.
@@ -179,8 +176,8 @@ class BlobStore:
             base.execute("PRAGMA synchronous = NORMAL")
             with base:
                 base.execute("BEGIN IMMEDIATE")
-                for vote in _SCHEMA:
-                    base.execute(vote)
+                for statement in _SCHEMA:
+                    base.execute(statement)
                 return action(base)
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
@@ -196,7 +193,7 @@ class BlobStore:
 
 
 def temporary_store() -> BlobStore:
-    """Return a store whose file goes when nobody holds the store any more."""
+    """Create a store with a temporary file, deleted with the last reference to the store."""
     try:
         folder = tempfile.mkdtemp(prefix="synchformer-")
     except OSError as error:

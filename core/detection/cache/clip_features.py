@@ -1,6 +1,6 @@
-"""What a network made of the segments of a clip's picture, kept on the disk.
+"""Visual features of a clip's segments on the disk.
 
-Kept for good they serve another day; in a temporary store, other runs over the same clip.
+A permanent store serves later detections, a temporary one other runs over the same clip.
 """
 
 from fractions import Fraction
@@ -18,7 +18,7 @@ from core.model.synchformer.dimensions import SEGMENT_HOP_FRAMES
 from core.timing import VIDEO_FPS
 
 _BATCH = 64
-"""Segments that are read or written together: about 20 s of picture, 1.6 MB."""
+"""Segments read or written together: about 20 s of video, 1.6 MB."""
 
 _SQUARES_AT_ONCE = 4
 
@@ -26,8 +26,8 @@ _SQUARES_AT_ONCE = 4
 class ClipFeatures:
     """`VisualFeatures` on the disk, of one clip and one network.
 
-    They are kept in float32, as they come, so that no answer depends on what is kept. What was put
-    is written in batches and at the end of the `with` block, each batch completely or not at all.
+    Features stay in float32, as encoded, so answers do not depend on the cache. They are written in
+    batches and at the end of the `with` block, each batch completely or not at all.
     """
 
     def __init__(self, store: BlobStore, name: str) -> None:
@@ -47,7 +47,7 @@ class ClipFeatures:
         self._flush()
 
     def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        """Return the (8, D) float32 features of a segment, None if they are not kept."""
+        """(8, D) float32 features of a segment; None if not kept."""
         part = _part(first_frame, square)
         values = self._put.get(part)
         if values is None:
@@ -63,7 +63,7 @@ class ClipFeatures:
             self._flush()
 
     def _read_from(self, first_frame: int, square: Square | None) -> None:
-        """Read ahead, for runs that go through the clip with a few squares side by side."""
+        """Read ahead, for runs through the clip with a few squares side by side."""
         self._read.pop(square, None)
         while len(self._read) >= _SQUARES_AT_ONCE:
             del self._read[next(iter(self._read))]
@@ -74,25 +74,25 @@ class ClipFeatures:
     def _flush(self) -> None:
         if self._put:
             self._store.write(self._name, self._put)
-            # What was not there when it was read may be now.
+            # Parts missing at the last read may be kept by now.
             self._put, self._read = {}, {}
 
 
 def temporary_features() -> ClipFeatures:
-    """Return a place for the features of one clip that goes when nobody holds it any more."""
+    """Create a temporary store for the features of one clip."""
     return ClipFeatures(temporary_store(), "clip")
 
 
 class FromFirstFrame:
-    """Shows a store whose frames count from the first picture to a run that counts clip time.
+    """Adapter from frames in clip time to features counted from the first frame of the video.
 
-    Clip time begins with the sound where that is earlier, so its frames are not the same with
-    every audio stream; the pictures are.
+    Clip time begins with the audio if that is earlier, so frame numbers depend on the audio stream.
+    Numbers counted from the first frame of the video do not.
 
     Args:
-        store: Counts from the first picture.
-        video: The picture.
-        audio: The sound that is judged.
+        store: Features counted from the first frame of the video.
+        video: The video stream.
+        audio: The analyzed audio stream.
     """
 
     def __init__(self, store: VisualFeatures, video: VideoStream, audio: AudioStream) -> None:

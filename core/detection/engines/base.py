@@ -1,7 +1,7 @@
-"""The seam between whatever judges a clip and the detection around it.
+"""Interface between engines and detection.
 
-An engine holds what is expensive to load and serves any number of clips, one run each. A run is fed
-the decoded clip piece by piece and answers with evidence as soon as a window is complete.
+An engine holds the weights and serves any number of clips, one run each. A run consumes the decoded
+clip piece by piece and yields evidence once a window is complete.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ STAGE = "Analysing picture and sound"
 
 
 def analysis_progress(n_done: int, n_frames: int) -> Progress:
-    """Return the progress after `n_done` of about `n_frames` analysis frames."""
+    """Progress after `n_done` of about `n_frames` analysis frames."""
     return Progress(STAGE, min(1.0, n_done / n_frames))
 
 
 class VisualFeatures(Protocol):
-    """Keeps what a network made of the picture's segments, so that none is encoded twice.
+    """Store of encoded segments of the video, so none is encoded twice.
 
-    Keys are the analysis frame at which a segment begins and the square that was looked at.
+    Keys are the first analysis frame of a segment and its square.
     """
 
     def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        """Return the (8, D) features of a segment, None if they are not kept."""
+        """(8, D) features of a segment; None if not kept."""
         ...
 
     def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
@@ -43,7 +43,7 @@ class VisualFeatures(Protocol):
 
 
 class NothingKept:
-    """Keeps nothing: each run encodes for itself."""
+    """Store without content: each run encodes for itself."""
 
     def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
         return None
@@ -55,21 +55,21 @@ class NothingKept:
 NOTHING_KEPT = NothingKept()
 
 
-class WindowAnswers:
-    """Keeps what runs side by side said of windows, so that none asks again about equal squares.
+class SharedEvidence:
+    """Evidence shared by runs side by side, so windows with equal squares are analyzed once.
 
-    Keys are the analysis frames from the first to before the second, and the squares there.
+    Keys are the first analysis frame, the one after the last, and the squares between them.
     """
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int, CropPlan], OffsetEvidence] = {}
 
     def get(self, window: Window, crops: CropPlan) -> OffsetEvidence | None:
-        """Return the evidence of a window, None if no run has judged it with these squares."""
+        """Evidence of a window with these squares; None if no run has analyzed it."""
         return self._kept.get(_seen(window, crops))
 
     def put(self, evidence: OffsetEvidence, crops: CropPlan) -> None:
-        """Keep the evidence of a window that was seen through these squares."""
+        """Keep the evidence of a window with these squares."""
         self._kept[_seen(evidence.window, crops)] = evidence
 
 
@@ -80,26 +80,26 @@ def _seen(window: Window, crops: CropPlan) -> tuple[int, int, CropPlan]:
 
 @dataclass(frozen=True, slots=True)
 class ClipContext:
-    """What a run is told about the clip beforehand.
+    """Facts about a clip known before its run.
 
     Attributes:
-        n_frames: About how many analysis frames will come, at least 1.
-        crops: Where engines that see a square look.
-        features: What other runs over the same picture have encoded already.
-        answers: What other runs over the same picture and sound have answered already.
+        n_frames: Expected number of analysis frames, at least 1.
+        crops: Crop plan of an engine with a square view.
+        features: Segments encoded by other runs over the same video.
+        evidence: Evidence of other runs over the same video and audio.
     """
 
     n_frames: int
     crops: CropPlan = CENTRE
     features: VisualFeatures = NOTHING_KEPT
-    answers: WindowAnswers = field(default_factory=WindowAnswers)
+    evidence: SharedEvidence = field(default_factory=SharedEvidence)
 
 
 class EngineRun(Protocol):
-    """The judgement of one clip."""
+    """Analysis of one clip."""
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
-        """Take the next piece of the clip; return evidence of the windows it completed.
+        """Analyze the next piece of the clip; return the evidence of the completed windows.
 
         Raises:
             Cancelled: The monitor of the run asked to stop.
@@ -107,22 +107,20 @@ class EngineRun(Protocol):
         ...
 
     def finish(self) -> Sequence[OffsetEvidence]:
-        """Return the evidence of the remaining windows, none if the clip is too short."""
+        """Evidence of the remaining windows; empty if the clip is too short."""
         ...
 
 
 class Engine(Protocol):
-    """What answers.
+    """Engine: turns clips into evidence.
 
     Attributes:
-        name: What users read, e.g. "Synchformer (AudioSet)" or "built-in model".
-        id: What JSON and reports carry: the catalogue's id, the file's name, "builtin" or
-            "classical".
-        max_range_s: Largest offset, either way, that it can find.
-        sees_square: Whether it looks at a square of the picture only, not at all of it.
-        is_slow: Whether it takes longer to judge a clip than the clip plays.
-        confidence_rule: How its answers and the second opinion make a confidence, where that was
-            fitted.
+        name: Name shown to users, e.g. "Synchformer (AudioSet)" or "built-in model".
+        id: Name in JSON and reports: the catalogue's id, the file's name, "builtin" or "classical".
+        max_range_s: Largest offset it can find, either way.
+        sees_square: Analyzes a square of the frame instead of the whole frame.
+        is_slow: Slower than the clip plays.
+        confidence_rule: Fitted rule for a confidence from evidence and second opinion, if any.
     """
 
     @property
@@ -144,11 +142,11 @@ class Engine(Protocol):
     def confidence_rule(self) -> ConfidenceRule | None: ...
 
     def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> EngineRun:
-        """Begin with a new clip.
+        """Begin the run of a new clip.
 
         Args:
-            config: The options.
-            monitor: Told which share of the clip is judged, and asked whether to go on.
-            clip: What is known of it.
+            config: Options of the detection.
+            monitor: Receives the analyzed share of the clip; may cancel.
+            clip: Facts about the clip.
         """
         ...

@@ -1,4 +1,4 @@
-"""Any engine with what `calibrate` measured of it: its bias taken off, its resolution set."""
+"""Engine corrected by its user calibration: bias subtracted, resolution set."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from core.progress import Monitor
 
 
 def bias_text(bias_s: float) -> str:
-    """Say what a calibration does: "its bias of 12 ms towards early audio is taken off"."""
+    """Sentence part such as "calibrated: its bias of 12 ms towards early audio is taken off"."""
     bias_ms = round(1000 * bias_s)
     if not bias_ms:
         return "calibrated, without bias"
@@ -22,10 +22,10 @@ def bias_text(bias_s: float) -> str:
 
 
 class CalibratedEngine:
-    """Lets another engine answer; intervals go down to the resolution that was measured.
+    """Wraps an engine; intervals go down to the measured resolution.
 
     Attributes:
-        engine: The other one.
+        engine: The wrapped engine.
     """
 
     def __init__(self, engine: Engine, calibration: UserCalibration) -> None:

@@ -20,7 +20,7 @@ from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
 from core.model.builtin.file import BuiltinModel
 from core.model.builtin.inputs import grey_half, log_mel
-from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, Seen
+from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, TOKENS_PER_FRAME, EncodedVideo
 from core.model.synchformer.offset_classes import OFFSET_GRID_S, STEP_S
 from core.progress import Monitor
 from core.timing import SAMPLES_PER_FRAME
@@ -148,7 +148,7 @@ class LagRun:
         samples, has_audio = self._surrounding_audio(*span)
         network = self._model.network
         heard = network.encode_audio(log_mel(samples), has_audio)
-        seen = Seen(cells, motion, self._scales)
+        seen = EncodedVideo(cells, motion, self._scales)
         logits = network.compare(seen, heard, is_valid, has_audio)[0]
         curve = logits.double().numpy() / self._model.calibration.temperature
         return self._evidence(window, curve)

@@ -1,4 +1,4 @@
-"""Opens what answers: built-in or installed network, file of weights, or classical estimate."""
+"""Opens engines: built-in or installed network, file of weights, or classical estimate."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from core.detection.engines.user_calibration import (
 )
 from core.errors import CheckpointError
 from core.model.checkpoints.kind import CheckpointKind
-from core.model.device_fingerprint import machine_facts
+from core.model.device_fingerprint import machine_fingerprint
 from core.model.hashing import hash_file
 from core.model.store.catalog import (
     AUTO,
@@ -32,30 +32,30 @@ from core.progress import SILENT, Monitor, Progress, Unreported
 log = logging.getLogger(__name__)
 
 PREFERRED = "audioset"
-"""The published model that "auto" takes where it is installed."""
+"""Published model chosen by "auto" if it is installed."""
 
 _KINDS = {
-    CheckpointKind.SYNCHABILITY: "a synchronizability model, which tells whether an offset can be"
-    " found but not which",
-    CheckpointKind.EXTRACTORS: "feature extractors of the first training stage, which alone cannot"
-    " tell an offset",
+    CheckpointKind.SYNCHABILITY: "a synchronizability model, which predicts if an"
+    " offset can be found, not the offset",
+    CheckpointKind.EXTRACTORS: "feature extractors of the first training stage, which alone give"
+    " no offsets",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine, and how it is to calculate.
+    """Choice of engine, device and arithmetic.
 
     Attributes:
         model: "auto", "builtin", "classical", an installed model's id or alias, or the path of a
             file.
-        device: As `core.model.device.choose_device` takes it; the built-in model is small and
-            always runs on the CPU, in float32, as it was calibrated.
-        precision: As `core.model.device.choose_precision` takes it.
-        compile_model: Let `torch.compile` translate the network first.
-        legacy_alignment: Where the sound of a model's training clips was early by what their
-            decoder dropped, make the sound that it judges early by as much.
-        calibrated: Use what `calibrate` measured of the model.
+        device: Device of `core.model.device.choose_device`. The built-in model is small and always
+            runs on the CPU, in float32, as it was calibrated.
+        precision: Precision of `core.model.device.choose_precision`.
+        compile_model: Compile the network with `torch.compile` first.
+        legacy_alignment: Make the audio as early as it was in the training clips of the model, due
+            to samples dropped by their decoder.
+        calibrated: Apply the user calibration of the model.
     """
 
     model: str = AUTO
@@ -67,14 +67,14 @@ class EngineChoice:
 
 
 def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
-    """Load an engine; torch is imported only if a network is wanted.
+    """Load an engine; torch is imported only for a network.
 
     "auto" is the published AudioSet model if it is installed, else the built-in model.
 
     Raises:
-        CheckpointError: There is no such model, its file is damaged, or it cannot tell offsets.
-        SyncError: The device or precision asked for is not there.
-        ValueError: No such name of a device or precision.
+        CheckpointError: There is no such model, its file is damaged, or it gives no offsets.
+        SyncError: The device or precision is not available.
+        ValueError: Unknown name of a device or precision.
     """
     store = ModelStore(models_dir())
     name = _resolve(choice.model, store)
@@ -86,14 +86,14 @@ def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
 
 
 def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
-    """Return who would answer, with which weights and calibration, and how it would calculate.
+    """Key of engine, weights, calibration and arithmetic, without loading a network.
 
-    No network is loaded, and torch is not imported: where the machine decides about device or
-    precision, it is described instead.
+    Torch is not imported. If device or precision depend on the machine, the machine is part of the
+    key instead.
 
     Raises:
         CheckpointError: There is no such model, or its file cannot be read.
-        Cancelled: The work is no longer wanted.
+        Cancelled: The monitor asked to stop.
     """
     store = ModelStore(models_dir())
     name = _resolve(choice.model, store)
@@ -101,14 +101,14 @@ def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
     if name == CLASSICAL:
         return " ".join([CLASSICAL, *_hashes([calibration])])
     path = _builtin_path() if name == BUILTIN else Path(name).expanduser()
-    machine = machine_facts() if AUTO in (choice.device, choice.precision) else ""
+    machine = machine_fingerprint() if AUTO in (choice.device, choice.precision) else ""
     try:
         if path.is_file():
             sha256 = hash_file(path, Unreported(monitor)).sha256
             also = _hashes([calibration]) if name == BUILTIN else [machine]
             return " ".join([path.name, sha256, *also])
         installed = store.find(name)
-        # What lies beside the weights, such as a calibration, has its say in the answer.
+        # Files beside the weights, such as a calibration, change the answer.
         facts = _hashes(sorted(installed.folder.glob("*.json")))
     except OSError as error:
         raise CheckpointError.unreadable(path, error) from error
@@ -116,17 +116,17 @@ def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
 
 
 def _hashes(paths: Sequence[Path]) -> list[str]:
-    """Return the fingerprints of those files that exist."""
+    """SHA-256 of the existing files."""
     return [hash_file(path).sha256 for path in paths if path.is_file()]
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPlace:
-    """Where the calibration of a model belongs, and by which weights it is known again.
+    """Place of a model's calibration.
 
     Attributes:
-        path: The file, whether it exists or not.
-        weights_sha256: Empty for the classical estimate.
+        path: Path of the file, existing or not.
+        weights_sha256: SHA-256 of the model's weights; empty for the classical estimate.
     """
 
     path: Path
@@ -134,10 +134,10 @@ class CalibrationPlace:
 
 
 def calibration_place(choice: EngineChoice) -> CalibrationPlace:
-    """Return where the calibration of the model that is meant belongs.
+    """Place of the calibration of the chosen model.
 
     Raises:
-        CheckpointError: There is no such model, or it is a file that is not installed.
+        CheckpointError: There is no such model, or it is a file and not installed.
     """
     store = ModelStore(models_dir())
     name = _resolve(choice.model, store)
@@ -157,7 +157,7 @@ def calibration_place(choice: EngineChoice) -> CalibrationPlace:
 
 
 def _stored_calibration(choice: EngineChoice) -> tuple[UserCalibration | None, str]:
-    """Return the calibration to use, and words on one that is not used."""
+    """Calibration to use, and a remark about an unused one."""
     if not choice.calibrated or Path(choice.model).expanduser().is_file():
         return None, ""
     place = calibration_place(choice)
@@ -176,7 +176,7 @@ def _calibrated(engine: Engine, choice: EngineChoice) -> Engine:
 
 
 def _resolve(name: str, store: ModelStore) -> str:
-    """Return which model "auto" stands for, any other name as it is."""
+    """Model chosen by "auto"; any other name unchanged."""
     if name != AUTO:
         return name
     published = entry(PREFERRED).id
@@ -249,7 +249,7 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """Weights that a user named: their file, its names, and which published model it is."""
+    """Weights chosen by the user: file, names, and id of the published model, if it is one."""
 
     path: Path
     title: str

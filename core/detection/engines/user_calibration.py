@@ -1,4 +1,4 @@
-"""What `calibrate` measured of a model on the user's own clips, kept as JSON."""
+"""Calibration of an engine on the user's own clips, kept as JSON."""
 
 import json
 import math
@@ -14,26 +14,28 @@ FILE_NAME = "calibration.json"
 RESPONSE_POINTS = 61
 
 MOST_BIAS_S = 4.0
-"""No larger bias, either way, can be measured: known offsets and answers lie within 2 s each."""
+"""Largest bias, either way: known offsets and estimates lie within 2 s each."""
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class UserCalibration:
-    """What was measured on clips in sync.
+    """Calibration measured on clips in sync.
+
+    `response`, `floor`, `n_draws` and `lapse` are fields of
+    `core.detection.engines.synchformer.class_response.ClassResponse`.
 
     Attributes:
-        n_clips: How many of them were of use.
-        bias_s: What the model says of a clip in sync, in seconds: to be taken off its answers.
-        bias_error_s: Standard error of that.
-        resolution_s: Half-width below which no interval goes.
-        weights_sha256: SHA-256 of the weights that this was measured with; empty for none.
-        response: (61,) what a class gets, by the distance of the truth from its centre, as in
-            `core.detection.engines.synchformer.class_response`; empty for a model without classes.
-        floor: As there.
-        n_draws: As there.
-        lapse: As there.
+        n_clips: Number of usable clips.
+        bias_s: Mean offset found in clips in sync, in seconds; subtracted from estimates.
+        bias_error_s: Standard error of the bias.
+        resolution_s: Smallest half-width of an interval.
+        weights_sha256: SHA-256 of the weights measured; empty for an engine without weights.
+        response: (61,) response curve; empty for an engine without classes.
+        floor: Share of an answer spread over all classes.
+        n_draws: Worth of the answers of one window, in draws.
+        lapse: Probability of a misleading window.
     """
 
     n_clips: int
@@ -67,7 +69,7 @@ class UserCalibration:
 
 
 def calibration_path(model_id: str) -> Path:
-    """Return where the calibration of a model lies: beside its weights if it is installed."""
+    """Path of the calibration of a model: beside its weights if the model is installed."""
     folder = models_dir() / model_id
     if folder.is_dir():
         return folder / FILE_NAME
@@ -75,7 +77,7 @@ def calibration_path(model_id: str) -> Path:
 
 
 def read_calibration(path: Path) -> UserCalibration | None:
-    """Read what `write_calibration` wrote; None if there is nothing.
+    """Read the file of `write_calibration`; None if there is no file.
 
     Raises:
         CheckpointError: The file is damaged, or was written by another version.
@@ -97,7 +99,7 @@ def write_calibration(path: Path, calibration: UserCalibration) -> None:
     """Write a calibration; the file is complete or absent.
 
     Raises:
-        CheckpointError: It cannot be written.
+        CheckpointError: The file cannot be written.
     """
     text = json.dumps({"format": _FORMAT, **asdict(calibration)}, indent=2, allow_nan=False)
     try:
@@ -113,10 +115,10 @@ def write_calibration(path: Path, calibration: UserCalibration) -> None:
 
 
 def forget_calibration(path: Path) -> bool:
-    """Delete a calibration; return whether there was one.
+    """Delete a calibration; True if there was one.
 
     Raises:
-        CheckpointError: It cannot be deleted.
+        CheckpointError: The file cannot be deleted.
     """
     try:
         path.unlink()

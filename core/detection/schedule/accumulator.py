@@ -1,4 +1,4 @@
-"""What a clip says, gathered stretch by stretch: from the engine, a second opinion and meters."""
+"""Evidence of a clip, accumulated chunk by chunk: from engine, second opinion and meters."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +15,8 @@ from core.detection.engines.base import (
     ClipContext,
     Engine,
     EngineRun,
+    SharedEvidence,
     VisualFeatures,
-    WindowAnswers,
 )
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import OffsetEvidence, joined
@@ -32,7 +32,7 @@ from core.timing import TimeSpan
 
 @dataclass(slots=True)
 class _Gathered:
-    """What was found in a stretch, or in all of them."""
+    """Evidence and meters of a chunk, or of all chunks."""
 
     evidence: list[OffsetEvidence] = field(default_factory=list)
     second: list[OffsetEvidence] = field(default_factory=list)
@@ -41,24 +41,24 @@ class _Gathered:
     def add(self, other: "_Gathered") -> None:
         self.evidence = _in_order([*self.evidence, *other.evidence])
         self.second = _in_order([*self.second, *other.second])
-        # Two meters, since what lies between two stretches is no motion.
+        # Each chunk has its own meter, since the step from one chunk to another is no motion.
         meter, found = self.activity, other.activity
         meter.peak_motion = max(meter.peak_motion, found.peak_motion)
         meter.peak_level_dbfs = max(meter.peak_level_dbfs, found.peak_level_dbfs)
 
 
 class EvidenceAccumulator:
-    """Feeds what is decoded to whoever has a say, and draws the conclusion.
+    """Runs engine and second opinion over decoded chunks and estimates the offset.
 
     Args:
-        engine: What answers.
-        config: The options.
-        on_evidence: Called with the evidence of each window as soon as there is some.
-        features: What is known of the picture.
+        engine: Turns chunks into evidence.
+        config: Options of the detection.
+        on_evidence: Called with the evidence of each window once available.
+        features: Visual features of the clip encoded before.
 
     Attributes:
-        n_usable: Analysis frames so far that have both picture and sound.
-        is_cut: Whether the time was over within a stretch.
+        n_usable: Number of analysis frames so far with both video and audio.
+        is_cut: The time budget ended within a chunk.
     """
 
     def __init__(
@@ -75,18 +75,18 @@ class EvidenceAccumulator:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no window was judged yet."""
+        """Whether there is no evidence yet."""
         return not self._all.evidence
 
     @property
     def first_window_frame(self) -> int | None:
-        """Analysis frame at which the first whole window begins; None while there is none."""
+        """First analysis frame of the first whole window; None if there is none yet."""
         whole = (e.window for e in self._all.evidence if not e.window.is_padded)
         return next((window.first_frame for window in whole), None)
 
     @property
     def spans(self) -> tuple[TimeSpan, ...]:
-        """The clip time that windows cover, without overlap."""
+        """Clip time covered by windows, without overlap."""
         spans: list[TimeSpan] = []
         for item in self._all.evidence:
             span = item.window.span
@@ -103,20 +103,20 @@ class EvidenceAccumulator:
         budget: TimeBudget,
         plans: Sequence[CropPlan] = (CENTRE,),
     ) -> OffsetEstimate | None:
-        """Judge a stretch; return what it says by itself, None if it is too short for a window.
+        """Analyze a chunk; return its own estimate, None if it is too short for a window.
 
         Args:
-            chunks: The stretch, with the sound around it.
-            n_frames: About how many analysis frames that is.
-            monitor: Of this stretch.
-            budget: Once it is over and anything is judged, the stretch ends.
-            plans: Where engines that see a square look; with several, each window is judged in all.
+            chunks: Decoded pieces of the chunk, with the audio around it.
+            n_frames: Length in analysis frames, approximate.
+            monitor: Monitor of this chunk.
+            budget: Ends the chunk once it is over and there is evidence.
+            plans: Crop plans of an engine with a square view; each window is analyzed with all.
 
         Raises:
             Cancelled: The monitor asked to stop.
         """
-        found, answers = _Gathered(), WindowAnswers()
-        contexts = [ClipContext(n_frames, plan, self._features, answers) for plan in plans]
+        found, shared = _Gathered(), SharedEvidence()
+        contexts = [ClipContext(n_frames, plan, self._features, shared) for plan in plans]
         runs = [self._engine.start(self._config, monitor, context) for context in contexts]
         second: EngineRun | None = None
         if self._engine.id != ClassicalEngine().id:
@@ -140,11 +140,11 @@ class EvidenceAccumulator:
         return self._estimate(found) if found.evidence else None
 
     def estimate(self) -> OffsetEstimate:
-        """Return the answer of the engine over everything so far, which is not empty."""
+        """Estimate of the engine over all evidence so far; there must be some."""
         return self._estimate(self._all)
 
     def evidence(self) -> tuple[OffsetEvidence, ...]:
-        """Return everything so far in order of time, with the say of the second opinion."""
+        """All evidence so far in order of time, joined with the second opinion."""
         numbered = []
         for index, item in enumerate(self._joined(self._all)):
             if item.window.index != index:
@@ -155,7 +155,7 @@ class EvidenceAccumulator:
         return tuple(numbered)
 
     def sync_map(self) -> SyncMap | None:
-        """Return what the offset does over time, None where nothing stands out."""
+        """Sync map; None if the evidence supports none."""
         return find_sync_map(
             self.evidence(),
             self._config,
@@ -164,7 +164,7 @@ class EvidenceAccumulator:
         )
 
     def opinions(self) -> tuple[Opinion, Opinion | None]:
-        """Return the answer and the second opinion, which may have its say in the evidence."""
+        """Estimate of the engine, and the second opinion if there is one."""
         opinion = Opinion(self._engine.name, self._engine.id, self.estimate())
         if not self._all.second:
             return opinion, None
@@ -174,7 +174,7 @@ class EvidenceAccumulator:
         return opinion, Opinion(classical.name, classical.id, estimate)
 
     def warnings(self) -> list[str]:
-        """Return sentences about what limits the answer."""
+        """Sentences about limits of the answer."""
         windows = [item.window for item in self._all.evidence]
         if not all(window.is_padded for window in windows):
             return []
@@ -190,7 +190,7 @@ class EvidenceAccumulator:
         waiting: Sequence[list[OffsetEvidence]],
         answers: Sequence[Sequence[OffsetEvidence]],
     ) -> None:
-        """Take the answers of each plan; windows wait until there is one of every plan."""
+        """Take the evidence of each plan; a window waits for the evidence of every plan."""
         for queue, new in zip(waiting, answers, strict=True):
             queue += new
         n_ready = min(map(len, waiting))
@@ -219,6 +219,6 @@ class EvidenceAccumulator:
 
 
 def _in_order(evidence: Iterable[OffsetEvidence]) -> list[OffsetEvidence]:
-    """Sort by time; of the same window the later evidence is kept."""
+    """Sort by time; later evidence replaces earlier evidence of the same window."""
     by_window = {item.window.first_frame: item for item in evidence}
     return [by_window[first_frame] for first_frame in sorted(by_window)]

@@ -1,4 +1,4 @@
-"""How much time a detection takes and which share of its progress a piece of it is."""
+"""Time budget, early stop, and progress of parts of a detection."""
 
 import time
 from dataclasses import replace
@@ -8,21 +8,21 @@ from core.detection.engines.base import Engine
 from core.progress import Monitor, Progress
 
 USUAL_UNTIL_S = 0.04
-"""Margin at which hasty detections leave long clips: a frame at 25 fps."""
+"""Half-width of the interval for an early stop in long clips: one frame at 25 fps."""
 
 LONG_S = 120.0
-"""What slow engines judge as a whole; longer clips are left as soon as the margin is narrow."""
+"""Longest clip without early stop for slow engines, in seconds."""
 
 LONG_FOR_FAST_S = 1200.0
-"""Likewise for fast engines."""
+"""Longest clip without early stop for fast engines, in seconds."""
 
 
 def with_early_stop(config: DetectionConfig, engine: Engine, duration_s: float) -> DetectionConfig:
-    """Return the options with the margin at which a hasty detection leaves a long clip.
+    """Add the margin of an early stop to the options, if they allow it and the clip is long.
 
     Args:
-        config: The options.
-        engine: What answers.
+        config: Options of the detection.
+        engine: Slow engines stop early in shorter clips.
         duration_s: Length of the clip.
     """
     if not config.stops_early or config.is_anytime or config.window_start_s is not None:
@@ -33,10 +33,10 @@ def with_early_stop(config: DetectionConfig, engine: Engine, duration_s: float) 
 
 
 class TimeBudget:
-    """Tells whether the time to spend is spent.
+    """Time budget, starting with its creation.
 
     Args:
-        budget_s: That time, from now on; None is without end.
+        budget_s: Length in seconds; None is unlimited.
     """
 
     def __init__(self, budget_s: float | None) -> None:
@@ -52,19 +52,19 @@ class TimeBudget:
 
     @property
     def share(self) -> float:
-        """Share of the time that is spent, 0..1; 0 without end."""
+        """Spent share of the time, 0..1; 0 if unlimited."""
         return min(1.0, self.elapsed_s / self._budget_s) if self._budget_s else 0.0
 
 
 class SubProgress:
-    """The monitor of one of several equal pieces of work.
+    """Monitor of one of several equal parts of the work.
 
     Args:
-        whole: The monitor of all of them.
-        index: Position of this piece.
-        n_parts: Number of pieces, at least 1.
-        budget: The work ends when it is over, however many pieces are left.
-        stage: What to say in place of what the piece says is being done.
+        whole: Monitor of the whole work.
+        index: Position of this part.
+        n_parts: Number of parts, at least 1.
+        budget: Ends the work early, so its spent share is the least progress.
+        stage: Replaces the stage reported by the part.
     """
 
     def __init__(

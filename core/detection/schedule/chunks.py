@@ -1,4 +1,4 @@
-"""In which pieces, and in which order, a clip is judged that need not be judged as a whole."""
+"""Chunks of a clip and the order of their analysis, for detections with an early stop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,25 +15,25 @@ from core.model.synchformer.dimensions import (
 from core.timing import VIDEO_FPS
 
 CHUNK_S = 20.0
-"""Most that a stretch is long, but for the last one and for hops that are longer."""
+"""Longest chunk in seconds, except for the last one and for longer hops."""
 
 LEAST_CHUNKS = 3
-"""Beginning, end and middle are judged before a narrow interval ends the work: what drifts or
-jumps looks constant in any one place."""
+"""Least number of chunks before an early stop: beginning, end and middle. An offset that drifts or
+jumps looks constant in a single place."""
 
 DOUBT_WEIGHT = 4
-"""A gap between stretches that leave doubt counts as so many times its length."""
+"""Weight of a gap between chunks with uncertain or contradicting estimates."""
 
 _LEAD_FRAMES = CROP_FIRST_FRAME + WINDOW_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a clip that is decoded and judged in one go.
+    """Part of a clip decoded and analyzed in one go.
 
     Attributes:
-        first_frame: Analysis frame at which it begins.
-        n_frames: Its length; None goes on to the end of the clip.
+        first_frame: First analysis frame.
+        n_frames: Length in analysis frames; None reaches to the end of the clip.
     """
 
     first_frame: int
@@ -41,14 +41,14 @@ class Chunk:
 
 
 def plan_chunks(whole: Chunk, n_expected: int, hop_segments: int) -> tuple[Chunk, ...]:
-    """Cut a clip into stretches whose windows are those of one pass over the whole, each once.
+    """Cut a clip into chunks with the same windows as a single pass, each window once.
 
-    A stretch ends with a window, and the next one begins a hop after the start of that window. The
-    last one takes what is left: half to one and a half times the usual length.
+    A chunk ends with a window, and the next chunk begins a hop after the start of that window. The
+    last chunk takes the rest: half to one and a half times the usual length.
 
     Args:
-        whole: What is to be judged.
-        n_expected: About how many analysis frames that is.
+        whole: Part of the clip to analyze.
+        n_expected: Length in analysis frames, approximate.
         hop_segments: Distance of neighbouring windows in segments of 0.32 s.
     """
     hop = hop_segments * SEGMENT_HOP_FRAMES
@@ -64,15 +64,15 @@ def plan_chunks(whole: Chunk, n_expected: int, hop_segments: int) -> tuple[Chunk
 def aligned(
     chunks: tuple[Chunk, ...], first_window_frame: int, hop_segments: int
 ) -> tuple[Chunk, ...]:
-    """Lay the stretches behind the first one on the grid of the windows that were found.
+    """Align the chunks after the first one with the grid of the analyzed windows.
 
-    Picture and sound begin to run together some frames into the first stretch, or into one behind
-    it, and there the grid begins.
+    The grid begins with the first frame with both video and audio, which may lie some frames into
+    the first chunk, or in a later one.
 
     Args:
-        chunks: As planned.
-        first_window_frame: Analysis frame at which the first window begins that was judged.
-        hop_segments: As in the plan.
+        chunks: Result of `plan_chunks`.
+        first_window_frame: First analysis frame of the first analyzed window.
+        hop_segments: As in `plan_chunks`.
     """
     if len(chunks) == 1:
         return chunks
@@ -85,15 +85,15 @@ def aligned(
 
 
 def next_chunk(found: Mapping[int, OffsetEstimate | None], n_chunks: int) -> int | None:
-    """Return which stretch to judge next; None if all are.
+    """Index of the next chunk to analyze; None if all are analyzed.
 
-    First comes the first one, then the last one. From then on it is the middle of the widest gap
-    between judged ones. A gap counts `DOUBT_WEIGHT` times as wide if the answer at one of its ends
-    is not confident or the intervals at its ends do not meet.
+    The first chunk comes first, then the last one, then always the middle of the widest gap between
+    analyzed chunks. A gap counts `DOUBT_WEIGHT` times as wide if the estimate at one of its ends is
+    not confident, or if the intervals at its ends do not overlap.
 
     Args:
-        found: What the judged stretches say by themselves; None where there was nothing to judge.
-        n_chunks: How many there are.
+        found: Estimates of the analyzed chunks; None for a chunk without evidence.
+        n_chunks: Number of chunks.
     """
     for end in (0, n_chunks - 1):
         if end not in found:
@@ -118,17 +118,16 @@ def is_settled(
     n_chunks: int,
     until_s: float,
 ) -> bool:
-    """Tell whether more stretches are not needed.
+    """Whether the estimate is good enough for an early stop.
 
-    The estimate is confident and its interval reaches no farther than asked for, or than it
-    ever can; the clip has been looked at in three places; and nothing lies
-    unjudged between stretches that contradict each other.
+    This takes a confident estimate, an interval as narrow as asked for or possible, chunks from
+    three places of the clip, and no gap between chunks that contradict each other.
 
     Args:
-        estimate: Over all evidence so far.
+        estimate: Estimate over all evidence so far.
         found: As in `next_chunk`.
-        n_chunks: How many stretches there are.
-        until_s: Margin that is narrow enough.
+        n_chunks: Number of chunks.
+        until_s: Half-width of an interval that is narrow enough.
     """
     low, high = estimate.interval_s
     margin_s = max(high - estimate.offset_s, estimate.offset_s - low)
@@ -146,7 +145,7 @@ def _open_gaps(found: Mapping[int, OffsetEstimate | None]) -> list[tuple[int, in
 
 
 def _contradict(one: OffsetEstimate | None, other: OffsetEstimate | None) -> bool:
-    """Tell whether two answers are both confident and have no offset in common."""
+    """Whether two confident estimates have no offset in common."""
     if one is None or other is None or not (one.is_confident and other.is_confident):
         return False
     return one.interval_s[1] < other.interval_s[0] or other.interval_s[1] < one.interval_s[0]

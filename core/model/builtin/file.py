@@ -1,4 +1,4 @@
-"""The file of the built-in network: weights as safetensors, all else as JSON in its header."""
+"""File of the built-in network: weights as safetensors, everything else as JSON in the header."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -14,17 +14,17 @@ from core.paths import complete_or_absent
 FORMAT = "synchformer-gui lag network 1"
 
 N_CONFIDENCE_WEIGHTS = 7
-"""As many as `core.detection.answer.confidence.ConfidenceRule` has."""
+"""Number of weights of `core.detection.answer.confidence.ConfidenceRule`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns the network's curves into probabilities; fitted on clips not trained on.
+    """Parameters that turn the network's curves into probabilities; fitted on unseen clips.
 
     Attributes:
-        temperature: Logits are divided by it.
-        resolution_s: Half-width below which no interval goes.
-        confidence: The numbers of `confidence.ConfidenceRule`; empty for none.
+        temperature: Divisor of the logits.
+        resolution_s: Smallest half-width of an interval, in seconds.
+        confidence: Weights of `confidence.ConfidenceRule`; empty for none.
     """
 
     temperature: float = 1.0
@@ -42,12 +42,12 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Where the weights come from.
+    """Origin of the weights.
 
     Attributes:
-        commit: Of the code that trained them.
-        seed: Of that run.
-        recipe: Its name and numbers, in plain text.
+        commit: Commit of the training code.
+        seed: Seed of the training run.
+        recipe: Name and settings of the training run, in plain text.
     """
 
     commit: str
@@ -57,7 +57,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BuiltinModel:
-    """A network that is ready to use."""
+    """The built-in network, ready to use."""
 
     network: LagNet
     calibration: Calibration
@@ -65,10 +65,10 @@ class BuiltinModel:
 
 
 def write_builtin(path: Path, model: BuiltinModel) -> None:
-    """Write weights and facts; the file is complete or absent.
+    """Write weights, calibration and origin; the file is complete or absent.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     facts = {
         "format": FORMAT,
@@ -83,10 +83,10 @@ def write_builtin(path: Path, model: BuiltinModel) -> None:
 
 
 def read_builtin(path: Path) -> BuiltinModel:
-    """Read what `write_builtin` wrote, onto the CPU.
+    """Read a file written by `write_builtin`, onto the CPU.
 
     Raises:
-        CheckpointError: The file is missing, damaged or something else.
+        CheckpointError: The file is missing, damaged or of another format.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:

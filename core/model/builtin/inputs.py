@@ -1,21 +1,20 @@
-"""What enters the lag network: grey pictures at half size, and log-mel spectra every 10 ms."""
-
-import functools
-import math
+"""Inputs of the lag network: grey frames at half size, and log-mel spectra every 10 ms."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from core.model.mel import mel_filters
 from core.timing import AUDIO_RATE_HZ
 
 TICK_SAMPLES = AUDIO_RATE_HZ // 100
-"""Distance of the columns of a spectrogram: 10 ms."""
+"""Hop of the spectrogram: 10 ms."""
 
 MEL_BANDS = 64
 FFT_SAMPLES = 512
 WINDOW_SAMPLES = 400
+LOWEST_BAND_HZ = 60
 
 POWER_FLOOR = 1e-6
 """Added to the power of a band before the logarithm; full scale is a power of about 100."""
@@ -24,7 +23,7 @@ _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def grey_half(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average the luma (ITU-R BT.601) of RGB pictures over squares of 2 x 2 pixels.
+    """Average the luma (ITU-R BT.601) of RGB frames over squares of 2 x 2 pixels.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
@@ -41,7 +40,7 @@ def grey_half(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def log_mel(waveform: torch.Tensor) -> torch.Tensor:
-    """Compute the log-mel spectrogram of a stretch of sound, one column centred on each tick.
+    """Compute the log-mel spectrogram of audio, one column centred on each 10 ms tick.
 
     Args:
         waveform: (B, N) float32 mono at 16 kHz, N a multiple of 160.
@@ -61,17 +60,6 @@ def log_mel(waveform: torch.Tensor) -> torch.Tensor:
     )
     power = torch.view_as_real(spectrum).square().sum(dim=-1)  # (B, 257, N // 160 + 1)
     n_ticks = waveform.shape[-1] // TICK_SAMPLES
-    filters = mel_filters().to(waveform.device)
+    filters = mel_filters(n_fft=FFT_SAMPLES, n_bands=MEL_BANDS, low_hz=LOWEST_BAND_HZ)
+    filters = filters.to(waveform.device)
     return torch.log(filters.T @ power[..., :n_ticks] + POWER_FLOOR)
-
-
-@functools.cache
-def mel_filters() -> torch.Tensor:
-    """Return the (257, 64) float32 triangular filters on the HTK mel scale, 60 to 8000 Hz."""
-    bins_hz = torch.linspace(0, AUDIO_RATE_HZ / 2, FFT_SAMPLES // 2 + 1)
-    low_mel, top_mel = (2595 * math.log10(1 + hz / 700) for hz in (60, AUDIO_RATE_HZ / 2))
-    edges_hz = 700 * (10 ** (torch.linspace(low_mel, top_mel, MEL_BANDS + 2) / 2595) - 1)
-    widths_hz = edges_hz.diff()
-    rising = (bins_hz[:, None] - edges_hz[:-2]) / widths_hz[:-1]
-    falling = (edges_hz[2:] - bins_hz[:, None]) / widths_hz[1:]
-    return torch.minimum(rising, falling).clamp(min=0)

@@ -1,9 +1,9 @@
-"""The small built-in network: which cells of the picture move as the sound does, and at what lag.
+"""The built-in lag network: correlates the motion in cells of the frame with the audio.
 
-The picture is cut into cells of several sizes. Each cell's movement, embedded by short
-convolutions over time, is correlated with the embedded sound at every lag; so are three classical
-signals. A small network over lags turns the correlations of the most promising cells into one
-curve. It commutes with shifts, so the range of lags is free.
+Frames are cut into cells of several sizes. The motion of each cell, embedded by short convolutions
+over time, is correlated with the embedded audio at every lag, and so are three classical signals. A
+small network over lags turns the correlations of the most promising cells into one curve. The
+network commutes with shifts, so the range of lags is free.
 """
 
 from dataclasses import dataclass
@@ -15,31 +15,32 @@ from torch.nn import functional as F
 from core.model.builtin.inputs import MEL_BANDS
 
 LAG_STEP_S = 0.02
-"""Distance of the lags, and of the tokens of the sound."""
+"""Step of the lags and of the audio tokens."""
 
 TOKENS_PER_FRAME = 2
-"""Tokens of the sound per picture (25 fps)."""
+"""Audio tokens per frame (25 fps)."""
 
 CELL_PX = 8
-"""Side of the smallest cells, of a picture with a short side of 128 px."""
+"""Side of the smallest cells, in frames with a short side of 128 px."""
 
 PATCH_PX = 4
-"""Side of the squares whose pixels are embedded at once."""
+"""Side of the square patches embedded at once."""
 
 N_SCALES = 4
 N_SIGNALS = 3
-"""Classical signals of the sound: onsets, level, rise of the level."""
+"""Classical signals of the audio: onsets, level, rise of the level."""
 
 N_MOTIONS = 2
-"""Classical signals of a cell: how much brightness changes, and how much the change changes."""
+"""Classical signals of a cell: first and second difference of brightness over time."""
 
 LEAD_FRAMES = 2
-"""Pictures before the first one that is described."""
+"""Frames needed before the first encoded frame."""
 
 STRONGEST_SHARE = 16
-"""The motion of the whole picture is the mean of this part (1/16) of its smallest cells."""
+"""The motion of the whole frame is the mean of the strongest 1/16 of its smallest cells."""
+
 TREND_COLUMNS = 200
-"""Slower changes of the level (10 ms a column) say nothing about sync."""
+"""Slower changes of the level (in columns of 10 ms) carry no information about sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,13 @@ class LagSizes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What the picture gives, per cell: features (B, T, width, C), motion (B, T, 2, C).
+class EncodedVideo:
+    """Encoded video, C being the number of cells.
 
-    `scales` (C,) int64 says which scale a cell belongs to, 0 for the smallest.
+    Attributes:
+        features: (B, T, width, C) embedded changes of brightness.
+        motion: (B, T, 2, C) classical signals.
+        scales: (C,) int64 index of a cell's scale, 0 for the smallest cells.
     """
 
     features: torch.Tensor
@@ -69,15 +73,20 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What the sound gives: tokens (B, N, heads * head_width), signals (B, N, 3), every 20 ms."""
+class EncodedAudio:
+    """Encoded audio, one token every 20 ms.
+
+    Attributes:
+        tokens: (B, N, heads * head_width) embedded spectra.
+        signals: (B, N, 3) classical signals.
+    """
 
     tokens: torch.Tensor
     signals: torch.Tensor
 
 
 class LagNet(nn.Module):
-    """Curve over lags of how well the sound goes with the picture."""
+    """Scores the agreement of audio and video at every lag."""
 
     def __init__(self, sizes: LagSizes) -> None:
         super().__init__()
@@ -86,49 +95,53 @@ class LagNet(nn.Module):
         self.audio = AudioTokens(sizes)
         self.scorer = CurveScorer(sizes)
 
-    def encode_video(self, grey: torch.Tensor) -> Seen:
-        """Describe the changes from picture to picture, cell by cell.
+    def encode_video(self, grey: torch.Tensor) -> EncodedVideo:
+        """Encode the changes from frame to frame, cell by cell.
 
         Args:
-            grey: (B, T + 2, H, W) uint8; the first two pictures only serve to describe the third.
+            grey: (B, T + 2, H, W) uint8; the first two frames serve as reference of the third.
         """
-        seen: Seen = self.visual(grey)
-        return seen
+        video: EncodedVideo = self.visual(grey)
+        return video
 
-    def encode_audio(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
-        """Embed sound.
+    def encode_audio(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        """Encode audio.
 
         Args:
             log_mel: (B, 64, 2 N), a column every 10 ms; token k is centred on column 2 k.
-            is_heard: (B, N) bool, whether there is sound.
+            has_audio: (B, N) bool, True where the stream has audio.
         """
-        heard: Heard = self.audio(log_mel, is_heard)
-        return heard
+        audio: EncodedAudio = self.audio(log_mel, has_audio)
+        return audio
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
         """Score every lag of a window.
 
         Args:
-            seen: Of the T frames of a window.
-            heard: Of 2 (T - 1) + 1 + 2 R tokens, from R tokens before the first frame on.
-            is_seen: (B, T) bool, whether there is picture.
-            is_heard: (B, N) bool, whether there is sound.
+            video: T frames of a window.
+            audio: 2 (T - 1) + 1 + 2 R tokens, from R tokens before the first frame on.
+            has_video: (B, T) bool, True where the stream has video.
+            has_audio: (B, N) bool, True where the stream has audio.
 
         Returns:
             (B, 2 R + 1) logits from lag -R to +R (positive: audio early), against 0 for
-            "picture and sound are unrelated".
+            "audio and video are unrelated".
         """
-        logits: torch.Tensor = self.scorer(seen, heard, is_seen, is_heard)
+        logits: torch.Tensor = self.scorer(video, audio, has_video, has_audio)
         return logits
 
 
 class VisualCells(nn.Module):
-    """Describes what changes in each cell of one picture against the one before.
+    """Encodes the change of each cell from one frame to the next.
 
-    It sees changes of brightness only, not the picture itself: what things look like does not
-    carry over from drawings to film, how they move does.
+    Only changes of brightness enter. The look of things does not carry over from the drawn training
+    clips to real video; their motion does.
     """
 
     def __init__(self, sizes: LagSizes) -> None:
@@ -140,7 +153,7 @@ class VisualCells(nn.Module):
         self.coarse = nn.Conv2d(width, width, 3, 2, 1)
         self.whole = nn.Linear(2 * width, width)
 
-    def forward(self, grey: torch.Tensor) -> Seen:
+    def forward(self, grey: torch.Tensor) -> EncodedVideo:
         n_batch, n_frames = grey.shape[0], grey.shape[1] - LEAD_FRAMES
         levels = grey.float()
         change = levels[:, 1:] - levels[:, :-1]
@@ -148,7 +161,7 @@ class VisualCells(nn.Module):
         jolt = (change[:, 1:] - change[:, :-1]).flatten(0, 1).abs()
         change = change[:, 1:].flatten(0, 1)  # (B T, H, W)
         size = change.abs()
-        # Keeps a mouth's few grey levels beside a hand's hundred.
+        # Compresses the range: a mouth changes by a few grey levels, a hand by a hundred.
         planes = torch.stack([change / (4 + size), size / (4 + size), jolt / (4 + jolt)], dim=1)
         fine = F.relu(self.fine(F.relu(self.patches(planes))))
         medium = F.relu(self.medium(fine))
@@ -158,7 +171,7 @@ class VisualCells(nn.Module):
         features = torch.cat([m.flatten(2) for m in maps], dim=2)  # (B T, width, C)
         motion = torch.stack([_cell_motion(size, maps), _cell_motion(jolt, maps)], dim=1)
         scales = torch.cat([torch.full((m.shape[2] * m.shape[3],), i) for i, m in enumerate(maps)])
-        return Seen(
+        return EncodedVideo(
             features.reshape(n_batch, n_frames, *features.shape[1:]),
             motion.reshape(n_batch, n_frames, *motion.shape[1:]),
             scales.to(grey.device),
@@ -166,7 +179,7 @@ class VisualCells(nn.Module):
 
 
 def _cell_motion(size: torch.Tensor, maps: list[torch.Tensor]) -> torch.Tensor:
-    """Return (B T, C): the root of the strongest change of each cell, averaged for larger ones."""
+    """Compute (B T, C): root of the strongest change in each cell, averaged for larger cells."""
     cells = F.max_pool2d(F.avg_pool2d(size, 2), CELL_PX // 2, ceil_mode=True)[:, None]
     pooled = [F.adaptive_avg_pool2d(cells, (m.shape[2], m.shape[3])).flatten(1) for m in maps[:-1]]
     n_strongest = max(1, pooled[0].shape[1] // STRONGEST_SHARE)
@@ -191,12 +204,12 @@ class AudioTokens(nn.Module):
         self.temporal = nn.Sequential(*(_TemporalBlock(sizes.audio_width) for _ in range(3)))
         self.out = nn.Linear(sizes.audio_width, sizes.heads * sizes.head_width)
 
-    def forward(self, log_mel: torch.Tensor, is_heard: torch.Tensor) -> Heard:
-        there = is_heard.repeat_interleave(2, dim=1)[:, None].float()  # (B, 1, 2 N)
+    def forward(self, log_mel: torch.Tensor, has_audio: torch.Tensor) -> EncodedAudio:
+        there = has_audio.repeat_interleave(2, dim=1)[:, None].float()  # (B, 1, 2 N)
         n_there = there.sum(2, keepdim=True).clamp(min=1)
         mean = (log_mel * there).sum(2, keepdim=True).mean(1, keepdim=True) / n_there
         contrast = (log_mel - mean) * there / 4
-        # Where sound begins or ends for want of data is no onset.
+        # Borders of missing data are no onsets.
         inside = F.pad(there[..., 2:] * there[..., 1:-1] * there[..., :-2], (1, 1))
         rise = F.pad(log_mel[..., 2:] - log_mel[..., :-2], (1, 1)) * inside / 2
         features = self.spectral(torch.stack([contrast, rise], dim=1)).flatten(1, 2)
@@ -205,11 +218,11 @@ class AudioTokens(nn.Module):
         flux = _detrended(rise.clamp(min=0).mean(1, keepdim=True), there)
         rising = F.pad(level[..., 2:] - level[..., :-2], (1, 1)).clamp(min=0) * inside
         signals = F.avg_pool1d(torch.cat([flux, level, rising], dim=1), 3, 2, 1)
-        return Heard(tokens, signals.transpose(1, 2))
+        return EncodedAudio(tokens, signals.transpose(1, 2))
 
 
 class CurveScorer(nn.Module):
-    """From correlations per cell and head to one curve over lags."""
+    """Combines the correlations per cell and head into one curve over lags."""
 
     def __init__(self, sizes: LagSizes) -> None:
         super().__init__()
@@ -236,34 +249,38 @@ class CurveScorer(nn.Module):
         self.level = nn.Parameter(torch.tensor(-4.0))
 
     def forward(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        motion = _unit(seen.motion.flatten(2), is_seen).transpose(1, 2)  # (B, 2 C, T)
-        signals = _standardised(heard.signals, is_heard)
+        motion = _unit(video.motion.flatten(2), has_video).transpose(1, 2)  # (B, 2 C, T)
+        signals = _standardised(audio.signals, has_audio)
         classical = _correlate(motion[:, None], signals.transpose(1, 2)[:, :, None])
-        n_cells = len(seen.scales)
+        n_cells = len(video.scales)
         of_change, of_jolt = classical[:, :, :n_cells], classical[:, :, n_cells:]
         classical = torch.cat([of_change, of_jolt], dim=1)  # (B, 2 S, C, L)
         kept = self._most_promising(classical)  # (B, M)
         index = kept[:, None, :, None].expand(-1, classical.shape[1], -1, classical.shape[-1])
         classical = classical.gather(2, index)
-        tokens, norms = self._tokens(seen, is_seen, kept)
-        sounds = _standardised(heard.tokens, is_heard).transpose(1, 2)
+        tokens, norms = self._tokens(video, has_video, kept)
+        sounds = _standardised(audio.tokens, has_audio).transpose(1, 2)
         sounds = sounds.reshape(
             len(sounds), self.sizes.heads, self.sizes.head_width, sounds.shape[-1]
         )
         curves = torch.cat([_correlate(tokens, sounds), classical], dim=1)  # (B, h + S, M, L)
         spread = curves.std(dim=-1, keepdim=True) + 1e-4
-        covered = _covered(is_seen, is_heard)[:, None, None].expand(-1, 1, curves.shape[2], -1)
+        covered = _covered(has_video, has_audio)[:, None, None].expand(-1, 1, curves.shape[2], -1)
         stacked = torch.cat([curves, curves / spread, covered], dim=1).transpose(1, 2)
-        n_seen = is_seen.sum(1).clamp(min=1)[:, None, None]
-        energy = (seen.motion * is_seen[..., None, None]).sum(1) / n_seen  # (B, 2, C)
+        n_present = has_video.sum(1).clamp(min=1)[:, None, None]
+        energy = (video.motion * has_video[..., None, None]).sum(1) / n_present  # (B, 2, C)
         energy = energy.gather(2, kept[:, None].expand(-1, N_MOTIONS, -1)).transpose(1, 2)
         facts = torch.cat([torch.log(energy + 0.1), norms], dim=-1)
-        return self._pool(stacked, facts, seen.scales[kept])
+        return self._pool(stacked, facts, video.scales[kept])
 
     def _most_promising(self, classical: torch.Tensor) -> torch.Tensor:
-        """Return the (B, M) cells in which a classical curve stands out most."""
+        """Select (B, M) cells by the prominence of their classical curves."""
         with torch.no_grad():
             height = classical.amax(-1)
             contrast = height / (classical.std(-1) + 1e-4)  # (B, S, C)
@@ -271,19 +288,19 @@ class CurveScorer(nn.Module):
             return (contrast * height).amax(1).topk(n_kept, dim=1).indices
 
     def _tokens(
-        self, seen: Seen, is_seen: torch.Tensor, kept: torch.Tensor
+        self, video: EncodedVideo, has_video: torch.Tensor, kept: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Embed the kept cells: (B, h, M, d T) of unit length, and log lengths (B, M, h)."""
-        n_frames, width = seen.features.shape[1:3]
+        n_frames, width = video.features.shape[1:3]
         index = kept[:, None, None].expand(-1, n_frames, width, -1)
-        cells = seen.features.gather(3, index).permute(0, 3, 1, 2)  # (B, M, T, width)
-        values = self.token_in(cells) + self.token_scale(seen.scales[kept])[:, :, None]
-        values = values * is_seen[:, None, :, None]
+        cells = video.features.gather(3, index).permute(0, 3, 1, 2)  # (B, M, T, width)
+        values = self.token_in(cells) + self.token_scale(video.scales[kept])[:, :, None]
+        values = values * has_video[:, None, :, None]
         values = self.temporal(values.flatten(0, 1).transpose(1, 2)).transpose(1, 2)
         tokens = self.token_out(values).reshape(*kept.shape, n_frames, -1)
-        there = is_seen[:, None, :, None].float()
-        n_seen = there.sum(2, keepdim=True).clamp(min=1)
-        tokens = (tokens - (tokens * there).sum(2, keepdim=True) / n_seen) * there
+        there = has_video[:, None, :, None].float()
+        n_present = there.sum(2, keepdim=True).clamp(min=1)
+        tokens = (tokens - (tokens * there).sum(2, keepdim=True) / n_present) * there
         tokens = tokens.unflatten(-1, (self.sizes.heads, self.sizes.head_width))
         tokens = tokens.permute(0, 3, 1, 4, 2).flatten(3)  # (B, h, M, d T)
         lengths = tokens.square().sum(-1, keepdim=True).add(1e-6).sqrt()
@@ -308,32 +325,32 @@ class CurveScorer(nn.Module):
         return curve
 
 
-def _correlate(seen: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
-    """Sum products over time and width at every lag.
+def _correlate(video: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+    """Correlate over time and width at every lag.
 
     Args:
-        seen: (B, h, M, d T), width before time; h may be 1 for all.
-        heard: (B, h, d, N) or, for one signal each, (B, h, 1, N).
+        video: (B, h, M, d T), width before time; h may be 1 to serve all heads.
+        audio: (B, h, d, N), or (B, h, 1, N) for scalar signals.
 
     Returns:
         (B, h, M, L) with L = N - 2 (T - 1), from the lowest lag to the highest.
     """
-    n_frames = seen.shape[-1] // heard.shape[2]
+    n_frames = video.shape[-1] // audio.shape[2]
     span = TOKENS_PER_FRAME * (n_frames - 1) + 1
-    pieces = heard.unfold(-1, span, 1)[..., ::TOKENS_PER_FRAME]  # (B, h, d, L, T)
+    pieces = audio.unfold(-1, span, 1)[..., ::TOKENS_PER_FRAME]  # (B, h, d, L, T)
     shifted = pieces.permute(0, 1, 2, 4, 3).flatten(2, 3)  # (B, h, d T, L), lags falling
-    return (seen.expand(-1, heard.shape[1], -1, -1) @ shifted).flip(-1)
+    return (video.expand(-1, audio.shape[1], -1, -1) @ shifted).flip(-1)
 
 
-def _covered(is_seen: torch.Tensor, is_heard: torch.Tensor) -> torch.Tensor:
-    """Return (B, L): which share of the seen frames has sound at each lag."""
-    seen = is_seen.float()
-    seen = seen / seen.sum(1, keepdim=True).clamp(min=1)
-    return _correlate(seen[:, None, None], is_heard.float()[:, None, None])[:, 0, 0]
+def _covered(has_video: torch.Tensor, has_audio: torch.Tensor) -> torch.Tensor:
+    """Compute (B, L): share of the present frames with audio at each lag."""
+    video = has_video.float()
+    video = video / video.sum(1, keepdim=True).clamp(min=1)
+    return _correlate(video[:, None, None], has_audio.float()[:, None, None])[:, 0, 0]
 
 
 def _standardised(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """Centre and scale (B, N, K) to unit power over the times (B, N) that are there; else 0."""
+    """Centre and scale (B, N, K) to unit power over the present times (B, N); 0 elsewhere."""
     mask = there[..., None].float()
     n = mask.sum(1, keepdim=True).clamp(min=1)
     centred = (values - (values * mask).sum(1, keepdim=True) / n) * mask
@@ -342,7 +359,7 @@ def _standardised(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
 
 
 def _unit(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """Centre (B, T, C) over the times that are there and scale to unit length."""
+    """Centre (B, T, C) over the present times and scale to unit length."""
     mask = there[..., None].float()
     n = mask.sum(1, keepdim=True).clamp(min=1)
     centred = (values - (values * mask).sum(1, keepdim=True) / n) * mask
@@ -350,14 +367,14 @@ def _unit(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
 
 
 def _detrended(signal: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """Subtract the mean over the known values within a second of each, (B, 1, N)."""
+    """Subtract from (B, 1, N) the mean of the known values within one second."""
     half = TREND_COLUMNS // 2
     sums = F.avg_pool1d(torch.cat([signal * there, there], dim=1), 2 * half + 1, 1, half)
     return (signal - sums[:, :1] / sums[:, 1:].clamp(min=1e-3)) * there
 
 
 class _TemporalBlock(nn.Module):
-    """A residual pair of a convolution over time per channel and one over channels."""
+    """Residual block of a convolution over time per channel and one over channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From a checkpoint to a network that is ready to answer."""
+"""Building a network from a checkpoint."""
 
 from collections.abc import Mapping
 
@@ -25,15 +25,15 @@ def build_synchformer(
 ) -> Synchformer:
     """Build a network in evaluation mode.
 
-    It takes over the checkpoint's tensors instead of copying them, where device and type allow; the
-    others can be freed by letting go of the checkpoint.
+    The network shares the tensors of the checkpoint where device and type allow. The others are
+    freed with the checkpoint.
 
     Args:
         checkpoint: Weights of a synchronization or synchronizability model.
-        device: Where the network is to run.
+        device: Device of the network.
         dtype: Type of the towers; the synchronization module is always float32.
-        compile_blocks: Let `torch.compile` translate the visual blocks, which takes a minute when
-            they first run.
+        compile_blocks: Compile the visual blocks with `torch.compile`. Their first run then takes a
+            minute.
 
     Raises:
         CheckpointError: The checkpoint holds feature extractors only.
@@ -41,8 +41,8 @@ def build_synchformer(
     head = _HEADS.get(checkpoint.kind)
     if head is None:
         raise CheckpointError(
-            f"{checkpoint.path} holds feature extractors only, which cannot tell an offset; choose"
-            " a synchronization model.",
+            f"{checkpoint.path} holds feature extractors only and cannot detect an offset;"
+            " choose a synchronization model.",
             path=checkpoint.path,
         )
     # On "meta" nothing is allocated or initialised before the weights take their places.
@@ -61,7 +61,7 @@ def build_synchformer(
 
 
 def tower_weights(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the towers' parameters of any kind of checkpoint, named as in `Synchformer`."""
+    """Parameters of both towers from any kind of checkpoint, named as in `Synchformer`."""
     named = {}
     for name, tensor in weights.items():
         for stage_1, tower in STAGE_1_TOWERS.items():

@@ -1,14 +1,13 @@
-"""Reads weights from files of all the layouts in use, and writes our own.
+"""Reading checkpoints of every layout, and writing them as safetensors with a model card.
 
-Files are told apart by content, never by suffix. Building a network from the weights is left to
-`build`, keeping installed models to `store`.
+Layouts are identified by content, never by suffix. Unusable files are refused in `refusals` and
+`safe_pickle`, networks are built in `build`, installed models are kept in `core.model.store`.
 """
 
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import safetensors
@@ -16,40 +15,33 @@ import safetensors.torch
 import torch
 
 from core.errors import CheckpointError
-from core.model.checkpoints.kind import (
-    STAGE_1_TOWERS,
-    CheckpointKind,
-    identify,
-    missing_parts,
-    nearest_kind,
-    present_parts,
-)
+from core.model.checkpoints.kind import CheckpointKind
 from core.model.checkpoints.model_card import CARD_NAME, WEIGHTS_NAME, ModelCard, write_card
+from core.model.checkpoints.refusals import (
+    kind_or_refuse,
+    layout_or_refuse,
+    refuse_unless_matching,
+    refuse_unless_ordinary,
+)
 from core.model.checkpoints.safe_pickle import load_pickled, plain_data
 from core.model.hashing import hash_file
-from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT, Monitor, Progress
 
-N_LISTED = 5
-"""So many differences are named before the rest is counted."""
-
 _INFO_KEYS = {"args": "config", "epoch": "epoch", "metrics": "metrics", "loss": "loss"}
-"""What is kept of a training checkpoint beside the weights: key in the file, key of ours."""
-
-_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+"""Entries kept of a training checkpoint beside the weights: key in the file, key in `info`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights with what is known about them.
+    """Weights and their description.
 
     Attributes:
-        kind: What the weights are good for.
+        kind: Kind of the model.
         weights: Tensors on the CPU by name, complete and of the published shapes; float32,
-            float16 or bfloat16. They may be backed by the file, which is then to stay.
-        info: Plain JSON data: `precision` and, if the file has it, `config`, `epoch`, `metrics`
-            and `loss` of the training.
-        path: The file they came from.
+            float16 or bfloat16. They may be mapped from the file, so keep the file while in use.
+        info: Plain JSON data: `precision` and, if present in the file, `config`, `epoch`,
+            `metrics` and `loss` of the training.
+        path: The source file.
     """
 
     kind: CheckpointKind
@@ -58,36 +50,16 @@ class Checkpoint:
     path: Path
 
 
-@cache
-def expected_shapes(kind: CheckpointKind) -> Mapping[str, tuple[int, ...]]:
-    """Return names and shapes of all weights of a kind, as the network itself has them."""
-    with torch.device("meta"):
-        network = Synchformer(
-            head="synchability" if kind is CheckpointKind.SYNCHABILITY else "sync"
-        )
-    shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
-    if kind is not CheckpointKind.EXTRACTORS:
-        return shapes
-    renamed = {
-        stage_1 + name.removeprefix(tower): shape
-        for stage_1, tower in STAGE_1_TOWERS.items()
-        for name, shape in shapes.items()
-        if name.startswith(tower)
-    }
-    # The temperature of the contrastive loss.
-    return renamed | {"logit_scale": ()}
-
-
 def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
     """Read weights of any kind: a published file, a plain state dict or safetensors.
 
     Args:
-        path: The file; its content tells what it is.
-        monitor: Told about the check of the file; the tensors themselves are read when used.
+        path: The file; its layout is identified by content.
+        monitor: Receives the progress of the file check. Tensors are read on first use.
 
     Raises:
         CheckpointError: The file is missing, damaged, refused, incomplete or not of Synchformer.
-        Cancelled: The work is no longer wanted.
+        Cancelled: The monitor cancelled the work.
     """
     try:
         contents = _read_contents(path, monitor)
@@ -96,8 +68,8 @@ def read_checkpoint(path: Path, monitor: Monitor = SILENT) -> Checkpoint:
     top = contents if isinstance(contents, Mapping) else {}
     nested = next((top[key] for key in ("model", "state_dict") if key in top), top)
     weights = _tensors(nested, path)
-    kind = _kind_of(weights, path)
-    _check_shapes(weights, kind, path)
+    kind = kind_or_refuse(weights, path)
+    refuse_unless_matching(weights, kind, path)
     precisions = sorted({str(weight.dtype).removeprefix("torch.") for weight in weights.values()})
     info: dict[str, object] = {"precision": ", ".join(precisions)}
     if nested is not top:
@@ -113,21 +85,21 @@ def save_checkpoint(
     source_sha256: str = "",
     published_id: str = "",
 ) -> None:
-    """Write `model.safetensors` and `model.json` into a new folder that appears when complete.
+    """Write `model.safetensors` and `model.json` into a new folder, complete or absent.
 
     Args:
-        checkpoint: What to write.
+        checkpoint: Weights and their description.
         folder: The model's own folder; its last part is the model's name.
         title: Name to show; the name of the folder if empty.
-        source_sha256: SHA-256 of the file that the weights came from, if they came from one.
-        published_id: Id of the published model that this is, if it is one.
+        source_sha256: SHA-256 of the imported file, if any.
+        published_id: Id of the published model, if any.
 
     Raises:
-        CheckpointError: The folder is there already or cannot be written.
+        CheckpointError: The folder exists already or cannot be written.
     """
     if folder.exists():
         raise CheckpointError(
-            f"The folder {folder} is there already; remove it or choose another name.", path=folder
+            f"The folder {folder} exists already; remove it or choose another name.", path=folder
         )
     partial = folder.with_name(f".{folder.name}.partial~")
     try:
@@ -146,7 +118,7 @@ def save_checkpoint(
             info=checkpoint.info,
         )
         write_card(card, partial)
-        # safetensors leaves its file readable to the owner alone.
+        # safetensors makes its file readable to the owner alone.
         shutil.copymode(partial / CARD_NAME, partial / WEIGHTS_NAME)
         partial.rename(folder)
     except (OSError, safetensors.SafetensorError) as error:
@@ -168,31 +140,8 @@ def _write_weights(weights: Mapping[str, torch.Tensor], target: Path) -> None:
 
 
 def _read_contents(path: Path, monitor: Monitor) -> object:
-    """Open the file as what its first bytes say it is."""
-    if path.is_dir():
-        raise CheckpointError(
-            f"{path.name} is a folder; choose the file of weights inside it.", path=path
-        )
-    with path.open("rb") as stream:
-        start = stream.read(512)
-    if not start:
-        raise CheckpointError(f"{path.name} is empty; download or copy it again.", path=path)
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        raise CheckpointError(
-            f"{path.name} is a web page and not a model; the download was answered with a page, "
-            "try it again.",
-            path=path,
-        )
-    if start.startswith((b"PK", b"\x80")):
-        return load_pickled(path, monitor)
-    # Eight bytes of header length, then the header in JSON.
-    if start[8:9] == b"{":
-        return _read_safetensors(path, monitor)
-    raise CheckpointError(
-        f"{path.name} is not a file of model weights; choose a .pt, .pth or .safetensors file of "
-        "Synchformer.",
-        path=path,
-    )
+    layout = layout_or_refuse(path)
+    return load_pickled(path, monitor) if layout == "pickle" else _read_safetensors(path, monitor)
 
 
 def _read_safetensors(path: Path, monitor: Monitor) -> dict[str, torch.Tensor]:
@@ -209,13 +158,12 @@ def _read_safetensors(path: Path, monitor: Monitor) -> dict[str, torch.Tensor]:
 
 
 def _tensors(contents: object, path: Path) -> dict[str, torch.Tensor]:
-    """Take a state dict as it is, without the prefix that distributed training adds."""
+    """Collect the tensors of a state dict, without the prefix added by distributed training."""
     weights: dict[str, torch.Tensor] = {}
     for name, weight in contents.items() if isinstance(contents, Mapping) else ():
         if not isinstance(name, str) or not isinstance(weight, torch.Tensor):
             continue
-        if weight.layout is not torch.strided or weight.device.type != "cpu":
-            raise _incompatible(path, f"{name} is not an ordinary tensor")
+        refuse_unless_ordinary(name, weight, path)
         weights[name] = weight.detach()
     if weights and all(name.startswith("module.") for name in weights):
         return {name.removeprefix("module."): weight for name, weight in weights.items()}
@@ -233,62 +181,3 @@ def _training_info(contents: Mapping[object, object], path: Path) -> dict[str, o
             " a source you trust.",
             path=path,
         ) from error
-
-
-def _kind_of(weights: Mapping[str, torch.Tensor], path: Path) -> CheckpointKind:
-    kind = identify(weights)
-    if kind is not None:
-        return kind
-    nearest = nearest_kind(weights)
-    present = present_parts(weights, nearest)
-    missing = missing_parts(weights, nearest)
-    if not present:
-        found = ", ".join(list(weights)[:N_LISTED]) or "no tensors"
-        raise CheckpointError(
-            f"{path.name} does not hold weights of Synchformer; choose another file.",
-            path=path,
-            details=f"found {found}",
-        )
-    raise CheckpointError(
-        f"{path.name} holds only {_listing(present)} of Synchformer, {_listing(missing)} "
-        f"{'is' if len(missing) == 1 else 'are'} missing; use the complete model.",
-        path=path,
-    )
-
-
-def _check_shapes(weights: Mapping[str, torch.Tensor], kind: CheckpointKind, path: Path) -> None:
-    """Compare with the network.
-
-    Raises:
-        CheckpointError: Names or shapes differ; the details list the first differences.
-    """
-    expected = expected_shapes(kind)
-    differences = [f"{name} is missing" for name in expected if name not in weights]
-    differences += [f"{name} is unknown" for name in weights if name not in expected]
-    differences += [
-        f"{name} has shape {tuple(weight.shape)} instead of {expected[name]}"
-        for name, weight in weights.items()
-        if name in expected and tuple(weight.shape) != expected[name]
-    ]
-    differences += [
-        f"{name} has type {weight.dtype}"
-        for name, weight in weights.items()
-        if weight.dtype not in _DTYPES
-    ]
-    if not differences:
-        return
-    more = len(differences) - N_LISTED
-    listed = "; ".join(differences[:N_LISTED]) + (f"; and {more} more" if more > 0 else "")
-    raise _incompatible(path, listed)
-
-
-def _incompatible(path: Path, differences: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path.name} does not fit the published network, use an unchanged checkpoint: "
-        f"{differences}.",
-        path=path,
-    )
-
-
-def _listing(words: tuple[str, ...]) -> str:
-    return " and ".join(", ".join(words).rsplit(", ", 1))

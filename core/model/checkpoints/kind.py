@@ -1,11 +1,11 @@
-"""Tells what a checkpoint is by the names of its weights; leaves their shapes to `checkpoint`."""
+"""Kind of a checkpoint, identified by the names of its weights; `refusals` checks the shapes."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class CheckpointKind(StrEnum):
-    """What a set of weights is good for; the three stages of training."""
+    """Kinds of weights, one per stage of training."""
 
     SYNC = "sync"
     SYNCHABILITY = "synchability"
@@ -13,7 +13,7 @@ class CheckpointKind(StrEnum):
 
 
 STAGE_1_TOWERS = {"v_encoder.": "vfeat_extractor.", "a_encoder.": "afeat_extractor."}
-"""How the names of a tower's weights begin in files of the first training stage, and elsewhere."""
+"""Prefixes of a tower's weights: in files of the first training stage, and in all others."""
 
 _TOWERS = {"the visual tower": "vfeat_extractor.", "the audio tower": "afeat_extractor."}
 _OFFSET_HEAD = {"the offset head": "transformer.off_head."}
@@ -30,29 +30,29 @@ _PARTS = {
         if tower == start
     },
 }
-"""What each kind cannot do without: the part in words and how the names of its weights begin."""
+"""Required parts of each kind: description of the part, and prefix of its weights."""
 
 
 def identify(names: Iterable[str]) -> CheckpointKind | None:
-    """Return the kind of which every part is there, None if there is no such kind."""
+    """Find the kind with all parts present, None if there is none."""
     known = tuple(names)
     return next((kind for kind in CheckpointKind if not missing_parts(known, kind)), None)
 
 
 def nearest_kind(names: Iterable[str]) -> CheckpointKind:
-    """Return the kind of which the most parts are there; the first one of a tie."""
+    """Find the kind with the most parts present; the first of a tie."""
     known = tuple(names)
     return max(CheckpointKind, key=lambda kind: len(present_parts(known, kind)))
 
 
 def present_parts(names: Iterable[str], kind: CheckpointKind) -> tuple[str, ...]:
-    """Return the parts of a kind that are there, in words."""
+    """Descriptions of the parts present, for a kind."""
     known = tuple(names)
     return tuple(words for words, start in _PARTS[kind].items() if _any_begins(known, start))
 
 
 def missing_parts(names: Iterable[str], kind: CheckpointKind) -> tuple[str, ...]:
-    """Return the parts of a kind that are not there, in words."""
+    """Descriptions of the parts missing, for a kind."""
     present = present_parts(names, kind)
     return tuple(words for words in _PARTS[kind] if words not in present)
 

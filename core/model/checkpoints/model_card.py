@@ -1,8 +1,10 @@
-"""The description (`model.json`) that lies beside the weights of an installed model."""
+"""Model card: the description (`model.json`) beside the weights of an installed model."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import msgspec
 
 from core.errors import CheckpointError
 from core.model.checkpoints.kind import CheckpointKind
@@ -15,16 +17,16 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What is known of an installed model.
+    """Description of an installed model.
 
     Attributes:
-        kind: What the weights are good for.
+        kind: Kind of the model.
         title: Name to show.
         sha256: SHA-256 of the weights file.
         n_bytes: Size of the weights file.
-        source_sha256: SHA-256 of the file that was imported; empty if there was none.
-        published_id: Id of the published model that the file was; empty if it was another one.
-        info: Plain JSON data that came with the weights, such as the training configuration.
+        source_sha256: SHA-256 of the imported file; empty for none.
+        published_id: Id of the published model; empty for other models.
+        info: Plain JSON data stored with the weights, such as the training configuration.
     """
 
     kind: CheckpointKind
@@ -37,7 +39,7 @@ class ModelCard:
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write the description into the folder of its model.
+    """Write a model card into the folder of its model.
 
     Raises:
         OSError: The file cannot be written.
@@ -47,11 +49,11 @@ def write_card(card: ModelCard, folder: Path) -> None:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read the description of an installed model and see that its weights have the right size.
+    """Read the card of an installed model and check the size of its weights.
 
     Raises:
-        CheckpointError: The description or the weights are missing or damaged, or were written by
-            a later version of this application.
+        CheckpointError: The card or the weights are missing, damaged, or of another version of
+            this application.
     """
     try:
         data = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
@@ -61,16 +63,8 @@ def read_card(folder: Path) -> ModelCard:
                 "remove it and install it again.",
                 path=folder,
             )
-        card = ModelCard(
-            kind=CheckpointKind(data["kind"]),
-            title=str(data["title"]),
-            sha256=str(data["sha256"]),
-            n_bytes=int(data["n_bytes"]),
-            source_sha256=str(data["source_sha256"]),
-            # A card that does not say is that of a model called as it was published, if it was.
-            published_id=str(data.get("published_id", folder.name)),
-            info=dict(data["info"]),
-        )
+        # A card without `published_id` is that of a model named as it was published, if it was.
+        card = msgspec.convert({"published_id": folder.name, **data}, ModelCard)
         n_bytes = (folder / WEIGHTS_NAME).stat().st_size
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(

@@ -1,8 +1,9 @@
-"""Opens PyTorch's pickled files without running anything that they name.
+"""Loading pickled PyTorch files without running their code.
 
 The restricted unpickler of PyTorch (`weights_only=True`) admits tensors and plain containers. The
-configuration objects inside published checkpoints become inert stand-ins, so that neither
-OmegaConf nor any code of the file takes part. What the contents mean is left to `checkpoint`.
+configuration objects inside published checkpoints become inert stand-ins, so neither OmegaConf nor
+code of the file takes part. Damaged files and pickles that ask for code are refused here; the
+contents are interpreted in `checkpoint`.
 """
 
 import math
@@ -24,11 +25,11 @@ from core.progress import Monitor, Progress
 
 
 class StandIn:
-    """Takes the place of a foreign class: keeps what the pickle hands it and does nothing.
+    """Inert replacement of a foreign class: stores its arguments and its state.
 
     Attributes:
-        arguments: What the object was to be made from.
-        state: What the object was to be filled with.
+        arguments: Arguments of the constructor.
+        state: State passed to `__setstate__`.
     """
 
     arguments: tuple[object, ...]
@@ -45,7 +46,7 @@ class StandIn:
 
 
 def _empty_dict(*_: object) -> dict[object, object]:
-    """Stand in for `collections.defaultdict`; the restricted unpickler fills plain ones only."""
+    """Stand in for `collections.defaultdict`; the restricted unpickler fills plain dicts only."""
     return {}
 
 
@@ -73,9 +74,9 @@ _STAND_INS: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
 ]
 
 _PROTOCOL = 2
-"""The only pickle protocol that the restricted unpickler understands."""
+"""The only pickle protocol of the restricted unpickler."""
 
-# A damaged pickle is a program gone astray: any of these can come out of its interpreter.
+# A damaged pickle is a damaged program; its interpreter can raise any of these.
 _BROKEN = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -93,13 +94,13 @@ _BROKEN = (
 
 
 def load_pickled(path: Path, monitor: Monitor) -> object:
-    """Read what `torch.save` wrote, in its present or its older layout.
+    """Load a file written by `torch.save`, in the archive layout or the older one.
 
-    Tensors of the present layout stay in the file and are paged in when they are used.
+    Tensors of the archive layout are mapped from the file and paged in on first use.
 
     Raises:
-        CheckpointError: The file is damaged, or it asks for anything but weights and plain data.
-        Cancelled: The work is no longer wanted.
+        CheckpointError: The file is damaged, or asks for anything but weights and plain data.
+        Cancelled: The monitor cancelled the work.
         OSError: The file cannot be read.
     """
     with path.open("rb") as stream:
@@ -120,9 +121,10 @@ def load_pickled(path: Path, monitor: Monitor) -> object:
 
 
 def plain_data(value: object) -> object:
-    """Turn what a pickle held into plain JSON data as far as it goes.
+    """Convert the content of a pickle to plain JSON data.
 
-    References inside a configuration stay text; what is no data is named by its type.
+    References inside a configuration stay text; other objects are replaced by the name of their
+    type.
     """
     if isinstance(value, StandIn):
         state = value.state if isinstance(value.state, dict) else {}
@@ -153,9 +155,9 @@ def _number(scalar: StandIn) -> object:
 
 
 def _check_archive(path: Path, monitor: Monitor) -> None:
-    """See that the archive is one of `torch.save` and that its checksums hold.
+    """Refuse an archive not written by `torch.save`, a compressed one, and wrong checksums.
 
-    PyTorch itself looks at no checksum, and a mapped tensor must lie in the file uncompressed.
+    PyTorch checks no checksums, and tensors can be mapped from uncompressed members only.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -192,7 +194,7 @@ def _check_members(archive: zipfile.ZipFile, monitor: Monitor) -> None:
 
 
 def _check_protocol(path: Path, stream: IO[bytes]) -> None:
-    """Refuse pickles that PyTorch would not understand, naming what they ask for."""
+    """Refuse pickles of other protocols, naming the first foreign class or function."""
     start = stream.read(2)
     if start == bytes((pickle.PROTO[0], _PROTOCOL)):
         return
@@ -209,7 +211,7 @@ def _check_protocol(path: Path, stream: IO[bytes]) -> None:
 
 
 def _names_in(stream: IO[bytes]) -> list[str]:
-    """List the functions and classes a pickle asks for, without following it."""
+    """List the functions and classes named in a pickle, without running the pickle."""
     names: list[str] = []
     texts: list[str] = []
     try:
@@ -221,15 +223,15 @@ def _names_in(stream: IO[bytes]) -> list[str]:
             elif isinstance(argument, str):
                 texts.append(argument)
     except (ValueError, struct.error):
-        # Not a pickle from here on; the caller refuses the file in any case.
+        # Not a pickle beyond this point; the caller refuses the file in any case.
         return names
     return names
 
 
 def _refusal(path: Path, name: str) -> CheckpointError:
     return CheckpointError(
-        f"{path.name} was refused because it asks for {name}, which weights do not need; nothing "
-        "in it was run, get the model from a source you trust.",
+        f"{path.name} was refused because it asks for {name}, and weights need no code; nothing "
+        "in it was run. Get the model from a source you trust.",
         path=path,
     )
 

@@ -1,4 +1,4 @@
-"""The published checkpoints: what they are, where they lie and how they are recognised.
+"""Catalogue of the published checkpoints: description, addresses and hashes.
 
 Facts from the README of github.com/v-iashin/Synchformer and from github.com/hkchengrex/MMAudio.
 """
@@ -10,10 +10,10 @@ from core.errors import CheckpointError
 from core.model.checkpoints.kind import CheckpointKind
 
 PUBLISHED_AT = "https://a3s.fi/swift/v1/AUTH_a235c0f452d648828f745589cde1219a/sync/sync_models/"
-"""Where the authors of Synchformer keep their files."""
+"""Address of the files of the authors of Synchformer."""
 
 MMAUDIO_RELEASE = "https://github.com/hkchengrex/MMAudio/releases/download/v0.1/"
-"""Where a plain copy of the AudioSet weights is kept."""
+"""Address of a plain copy of the AudioSet weights."""
 
 LICENCE = (
     "Published with the Synchformer code under the MIT licence; the clips that a model was trained "
@@ -21,23 +21,23 @@ LICENCE = (
 )
 
 DROPPED_PRIMING_S = 1024 / 16_000
-"""Sound lost at the start of a training clip where the decoder skipped AAC priming twice."""
+"""Audio lost at the start of a training clip if the decoder skipped AAC priming twice."""
 
 _SYNC_N_BYTES = 1_130_000_000
-"""About: all weights and two optimizer moments for the 22.6 million trained ones, in float32."""
+"""Approximate: all weights, and two optimizer moments of the 22.6 million trained, in float32."""
 
 _EXTRACTORS_N_BYTES = 2_580_000_000
-"""About: 214.8 million weights and two optimizer moments for each, in float32."""
+"""Approximate: 214.8 million weights and two optimizer moments of each, in float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place to get a checkpoint from.
+    """One address of a checkpoint.
 
     Attributes:
-        url: HTTPS; plain HTTP is taken from this computer itself only.
-        md5_prefix: How the MD5 of the file begins, as far as it is published; lower case.
-        size_hint: About how many bytes to expect.
+        url: HTTPS address; plain HTTP is accepted from this computer only.
+        md5_prefix: Published prefix of the MD5 of the file, lower case.
+        size_hint: Approximate size in bytes.
     """
 
     url: str
@@ -54,19 +54,19 @@ class CatalogEntry:
     """A published checkpoint.
 
     Attributes:
-        id: Name of the training run, which is the name of the installed model too.
-        alias: A short name for people.
-        kind: What the weights are good for.
+        id: Name of the training run and of the installed model.
+        alias: Short name for users.
+        kind: Kind of the model.
         title: Name to show.
         trained_on: Data set of the training.
         tested_on: Data set of the published result; empty if there is none.
         result: Published result in words; empty if there is none.
-        sources: Where to get it, the preferred place first.
-        training_audio_early_s: By how much the sound of the training clips was early, because
-            their decoder dropped the AAC priming twice. Such a model calls a clip in sync whose
-            audio is early by this much: add it to what the model says. Concluded from the
-            published tables of fixed offsets, not verified by running that decoder.
-        licence: Terms of use as far as they are stated.
+        sources: Addresses, the preferred one first.
+        training_audio_early_s: Lead of the audio in the training clips, in seconds, caused by a
+            decoder that dropped AAC priming twice. The model reports 0 for audio this early, so
+            add the lead to its offsets. Inferred from the published tables of fixed offsets, not
+            verified by running that decoder.
+        licence: Terms of use, as stated by the publisher.
     """
 
     id: str
@@ -82,7 +82,7 @@ class CatalogEntry:
 
 
 def is_trusted(url: str) -> bool:
-    """Tell whether nobody on the way can change what this address delivers."""
+    """Check that a download from an address cannot be altered on the way."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (
         parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
@@ -90,10 +90,10 @@ def is_trusted(url: str) -> bool:
 
 
 def entry(name: str) -> CatalogEntry:
-    """Return the published checkpoint with this id or alias.
+    """Find a published checkpoint by id or alias.
 
     Raises:
-        CheckpointError: There is none; the message lists those that there are.
+        CheckpointError: The name is unknown; the message lists the known aliases.
     """
     for candidate in CATALOG:
         if name in {candidate.id, candidate.alias}:
@@ -103,7 +103,7 @@ def entry(name: str) -> CatalogEntry:
 
 
 def entry_for_md5(md5: str) -> CatalogEntry | None:
-    """Return the published checkpoint that has a file with this MD5, None if there is none."""
+    """Find a published checkpoint by the MD5 of one of its files, None if there is none."""
     for candidate in CATALOG:
         if any(md5.startswith(source.md5_prefix) for source in candidate.sources):
             return candidate
@@ -111,7 +111,7 @@ def entry_for_md5(md5: str) -> CatalogEntry | None:
 
 
 def training_audio_early_s(model_id: str) -> float:
-    """Return by how much the sound of a model's training clips was early, 0 if nothing is known."""
+    """Lead of the audio in the training clips of a model, in seconds; 0 if unknown."""
     return next((one.training_audio_early_s for one in CATALOG if one.id == model_id), 0.0)
 
 
@@ -205,7 +205,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
         sources=(_extractors_source("23-12-22T16-04-18", "20b6e55"),),
     ),
 )
-"""All published checkpoints; within a kind the one of widest use first."""
+"""All published checkpoints; within a kind the most widely usable first."""
 
 AUTO, BUILTIN, CLASSICAL = "auto", "builtin", "classical"
-"""What else can be named where a model is; no installed model is called so."""
+"""Names accepted in place of a model; no installed model can have them."""

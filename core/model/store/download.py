@@ -1,6 +1,6 @@
-"""Fetches one file from one place: resumable, verified, and complete or not there at all.
+"""Download of one file from one address: resumable, verified, complete or absent.
 
-Which places are tried, and what becomes of the file, is decided in `store`.
+`store` chooses the addresses and installs the file.
 """
 
 import json
@@ -21,24 +21,24 @@ from core.progress import SILENT, Monitor, Progress
 log = logging.getLogger(__name__)
 
 TIMEOUTS_S = (10.0, 30.0)
-"""How long to wait for the connection and for the next bytes."""
+"""Timeouts of the connection and of the next bytes."""
 
 _CHUNK_BYTES = 1 << 16
 _BYTES_PER_MB = 1_000_000
 
 
 class SourceError(CheckpointError):
-    """One place could not deliver the file; another one may."""
+    """An address could not deliver the file; another may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What has arrived of a file, and how to ask its server for the rest.
+    """Partial file of a download, with the data needed to resume it.
 
     Attributes:
-        path: The bytes so far.
-        validator: ETag or date by which the server knows this version of the file; may be empty.
-        n_total: Size of the complete file; None if the server did not say.
+        path: The partial file.
+        validator: ETag or date that identifies the version on the server; may be empty.
+        n_total: Size of the complete file; None if the server does not state it.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Download:
         return self.n_total is not None and self.n_bytes == self.n_total
 
     def discard(self) -> None:
-        """Delete what has arrived and the notes about it."""
+        """Delete the partial file and its notes."""
         self.path.unlink(missing_ok=True)
         _notes_of(self.path).unlink(missing_ok=True)
 
@@ -62,26 +62,25 @@ class Download:
 def fetch(
     source: Source, folder: Path, name: str, monitor: Monitor = SILENT
 ) -> tuple[Download, FileHash]:
-    """Download a file and verify it, going on where an earlier attempt stopped.
+    """Download a file and verify it, resuming an earlier attempt.
 
-    What has arrived stays in the folder, also after `Cancelled`; to discard it is left to the
-    caller once the file has been used.
+    The partial file stays in the folder, also after `Cancelled`. The caller discards it after use.
 
     Args:
-        source: Where the file is and how its MD5 begins.
-        folder: Where downloads lie; made if need be.
-        name: What to call the file there.
-        monitor: Told about bytes and asked between chunks.
+        source: Address and MD5 prefix of the file.
+        folder: Folder of downloads; created if missing.
+        name: Stem of the partial file.
+        monitor: Receives the progress in bytes; can cancel between chunks.
 
     Returns:
-        The complete download and its fingerprints.
+        The complete download and its hashes.
 
     Raises:
-        SourceError: This place cannot deliver the file.
-        CheckpointError: The file cannot be kept here, for instance because the disk is full.
-        Cancelled: The work is no longer wanted.
+        SourceError: The address cannot deliver the file.
+        CheckpointError: The file cannot be kept, for instance because the disk is full.
+        Cancelled: The monitor cancelled the work.
     """
-    # The hash in the name keeps apart the different files that two places may have.
+    # Two addresses may have different files; the hash in the name keeps them apart.
     path = folder / f"{name}.{source.md5_prefix[:7]}.partial~"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,7 @@ def fetch(
             download.discard()
             raise _failure(
                 source,
-                "what arrived is not the published file",
+                "the downloaded file is not the published one",
                 f"MD5 {hashes.md5} instead of {source.md5_prefix}",
             )
     except OSError as error:
@@ -106,7 +105,7 @@ def fetch(
 
 
 def _transfer_all(source: Source, path: Path, monitor: Monitor) -> None:
-    """Transfer until the file is complete; a broken connection is renewed while that helps."""
+    """Transfer until the file is complete; reconnect as long as bytes arrive."""
     while not (download := _download_at(path)).is_complete:
         n_before = download.n_bytes
         try:
@@ -126,9 +125,9 @@ def _transfer_all(source: Source, path: Path, monitor: Monitor) -> None:
 
 
 def _transfer(source: Source, download: Download, monitor: Monitor) -> None:
-    """Ask for what is missing and write it down as it comes."""
+    """Request the missing bytes and append them to the partial file."""
     n_before = download.n_bytes
-    # Byte positions mean nothing in a compressed transfer.
+    # Byte ranges are meaningless in a compressed transfer.
     headers = {"Accept-Encoding": "identity"}
     if n_before:
         headers["Range"] = f"bytes={n_before}-"
@@ -154,7 +153,7 @@ def _transfer(source: Source, download: Download, monitor: Monitor) -> None:
 
 
 def _continues(response: requests.Response, download: Download) -> bool:
-    """Tell whether the answer holds just the bytes that are missing of the same file."""
+    """Check that a response holds exactly the missing bytes of the same file."""
     if response.status_code != HTTPStatus.PARTIAL_CONTENT:
         return False
     first, n_total = _content_range(response)
@@ -191,19 +190,19 @@ def _progress(n_done: int, n_total: int | None) -> Progress:
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """Return the first position and the size of the whole file as far as they are given."""
+    """Parse first position and total size from Content-Range; None if absent."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     return (int(found[1]), int(found[2])) if found else (None, None)
 
 
 def _validator(response: requests.Response) -> str:
-    """Return what If-Range takes; a weak ETag (W/...) is not allowed there (RFC 9110, 13.1.5)."""
+    """Validator for If-Range; excludes weak ETags (W/...), see RFC 9110, 13.1.5."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def _require_room(folder: Path, n_done: int, n_total: int) -> None:
-    """See that the rest of the file and the converted copy, as large again, fit on the disk."""
+    """Require space for the rest of the file and for the converted copy of the same size."""
     n_needed = 2 * n_total - n_done
     n_free = shutil.disk_usage(folder).free
     if n_free < n_needed:
@@ -215,7 +214,7 @@ def _require_room(folder: Path, n_done: int, n_total: int) -> None:
 
 
 def _download_at(path: Path) -> Download:
-    """Take up an earlier download; one without readable notes starts anew."""
+    """Resume an earlier download; without readable notes, start anew."""
     download = Download(path)
     if not download.n_bytes:
         return download

@@ -1,6 +1,6 @@
-"""Keeps installed models, one folder each, and brings new ones in.
+"""Store of installed models, one folder each: import, download, verification, removal.
 
-Listing imports neither torch nor anything of the network; what needs them imports them late.
+Listing needs neither torch nor the network, so these are imported late.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 DOWNLOADS_NAME = ".downloads"
 """Folder of incomplete downloads; no model's name begins with a dot."""
 
-_TAKEN = frozenset({AUTO, BUILTIN, CLASSICAL})
+_RESERVED = frozenset({AUTO, BUILTIN, CLASSICAL})
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
@@ -35,13 +35,13 @@ class InstalledModel:
     """A model on the disk.
 
     Attributes:
-        id: Name of its folder; for a published model the name of the training run.
-        kind: What it is good for.
+        id: Name of the folder; for a published model the name of the training run.
+        kind: Kind of the model.
         title: Name to show.
-        folder: Where it lies.
-        sha256: SHA-256 that the weights had when they were written.
+        folder: Folder of the model.
+        sha256: SHA-256 of the weights at the time of installation.
         n_bytes: Size of the weights.
-        published_id: Id in the catalogue of what was installed, under whatever name; else empty.
+        published_id: Id in the catalogue, independent of the name; empty for other models.
     """
 
     id: str
@@ -61,14 +61,14 @@ class ModelStore:
     """The folder of installed models.
 
     Args:
-        folder: Holds one folder per model; made with the first one.
+        folder: Parent of one folder per model; created with the first model.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def installed(self) -> tuple[InstalledModel, ...]:
-        """Return what is installed, by name; damaged ones are left out with a warning."""
+        """List the installed models by name; damaged ones are skipped with a warning."""
         models = []
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if not folder.is_dir() or not _is_id(folder.name):
@@ -80,10 +80,10 @@ class ModelStore:
         return tuple(models)
 
     def find(self, name: str) -> InstalledModel:
-        """Return the installed model with this id, or with this alias in the catalogue.
+        """Find an installed model by its id or by its alias in the catalogue.
 
         Raises:
-            CheckpointError: It is not installed, or it is damaged; the message lists what there is.
+            CheckpointError: The model is not installed or damaged; the message lists the others.
         """
         model_id = _id_of(name)
         if _is_id(model_id) and (self.folder / model_id).is_dir():
@@ -97,23 +97,23 @@ class ModelStore:
             )
         known = ", ".join(entry.alias for entry in CATALOG)
         raise CheckpointError(
-            f"No model is called {name}; installed: {installed}; to be downloaded: {known}."
+            f"No model is called {name}; installed: {installed}; for download: {known}."
         )
 
     def import_file(
         self, path: Path, *, model_id: str | None = None, monitor: Monitor = SILENT
     ) -> InstalledModel:
-        """Convert a file of weights and install it; the file stays as it is.
+        """Convert a file of weights and install it; the file itself is not changed.
 
         Args:
             path: A published file, a plain state dict or safetensors.
-            model_id: Name for the model; else a published file gets its own and any other one a
-                name made from that of the file.
-            monitor: Told about the steps.
+            model_id: Name of the model. By default the id of a published file, or a name made
+                from the file name.
+            monitor: Receives the progress.
 
         Raises:
-            CheckpointError: The file cannot be used, or the name is taken or not allowed.
-            Cancelled: The work is no longer wanted.
+            CheckpointError: The file is refused, or the name is taken or not allowed.
+            Cancelled: The monitor cancelled the work.
         """
         from core.model.checkpoints.checkpoint import read_checkpoint
 
@@ -128,14 +128,14 @@ class ModelStore:
         return self._install(checkpoint, hashes, model_id, entry, monitor)
 
     def download(self, entry: CatalogEntry, monitor: Monitor = SILENT) -> InstalledModel:
-        """Fetch a published model from the first place that delivers it, and install it.
+        """Download a published model from the first working address, and install it.
 
-        Does nothing if it is installed; a damaged one is replaced.
+        Does nothing if the model is installed; a damaged one is replaced.
 
         Raises:
-            CheckpointError: No place delivered it (the details have the failure of each), or it
-                cannot be kept here.
-            Cancelled: The work is no longer wanted; what has arrived is kept for the next time.
+            CheckpointError: No address delivered the file (the details list every failure), or the
+                file cannot be kept.
+            Cancelled: The monitor cancelled the work; the partial file is kept for the next time.
         """
         from core.model.checkpoints.checkpoint import read_checkpoint
         from core.model.store.download import SourceError, fetch
@@ -164,7 +164,7 @@ class ModelStore:
                 download.discard()
                 continue
             model = self._install(checkpoint, hashes, entry.id, entry, monitor)
-            # Windows deletes no file that tensors are mapped to.
+            # Windows cannot delete a file with tensors mapped to it.
             del checkpoint
             for leftover in downloads.glob(f"{entry.id}.*"):
                 leftover.unlink()
@@ -177,11 +177,11 @@ class ModelStore:
         )
 
     def verify(self, name: str, monitor: Monitor = SILENT) -> None:
-        """Compare the weights with the SHA-256 that they had when they were written.
+        """Compare the weights with their SHA-256 at the time of installation.
 
         Raises:
             CheckpointError: The model is not installed, or its weights have changed.
-            Cancelled: The work is no longer wanted.
+            Cancelled: The monitor cancelled the work.
         """
         model = self.find(name)
         found = _hash(model.weights_path, monitor).sha256
@@ -197,13 +197,13 @@ class ModelStore:
         """Delete an installed model, damaged or not.
 
         Raises:
-            CheckpointError: It is not installed or cannot be deleted.
+            CheckpointError: The model is not installed or cannot be deleted.
         """
         model_id = _id_of(name)
         folder = self.folder / model_id
         if not _is_id(model_id) or not folder.is_dir():
             raise CheckpointError(f"No model called {name} is installed in {self.folder}.")
-        # What is deleted in part is never seen under the model's name.
+        # A partly deleted folder never has the name of the model.
         doomed = self.folder / f".{model_id}.removed~"
         try:
             if doomed.exists():
@@ -213,7 +213,7 @@ class ModelStore:
         except OSError as error:
             raise CheckpointError(
                 f"The model {model_id} could not be removed completely from {self.folder}; close "
-                "what uses it and check that you may write there.",
+                "programs that use it and check that you may write there.",
                 path=folder,
                 details=str(error),
             ) from error
@@ -247,10 +247,9 @@ class ModelStore:
                 f"{model_id!r} cannot be the name of a model; use up to 64 letters, digits, dots, "
                 "hyphens and underscores, with a letter or digit at both ends."
             )
-        if model_id in _TAKEN:
+        if model_id in _RESERVED:
             raise CheckpointError(
-                f"{model_id} stands for something else wherever a model is named; choose another"
-                " name."
+                f"{model_id} is a reserved name; choose another name for the model."
             )
         if (self.folder / model_id).exists():
             raise CheckpointError(
@@ -260,9 +259,9 @@ class ModelStore:
             )
 
     def _free_id(self, stem: str) -> str:
-        """Make a name from that of a file, never one that stands for a published model."""
+        """Make a free name from a file name; ids and aliases of published models are reserved."""
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:58].strip("._-") or "model"
-        reserved = _TAKEN.union(*((entry.id, entry.alias) for entry in CATALOG))
+        reserved = _RESERVED.union(*((entry.id, entry.alias) for entry in CATALOG))
         candidates = (plain if n == 1 else f"{plain}-{n}" for n in count(1))
         return next(
             name
@@ -272,12 +271,12 @@ class ModelStore:
 
 
 def _id_of(name: str) -> str:
-    """Return the id that an alias of the catalogue stands for, anything else as it is."""
+    """Resolve an alias of the catalogue to its id; other names pass unchanged."""
     return next((entry.id for entry in CATALOG if entry.alias == name), name)
 
 
 def _is_id(name: str) -> bool:
-    """Tell whether a name is safe as that of a folder."""
+    """Check that a name is safe as the name of a folder."""
     return _ID.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Building blocks that the two towers and the synchronization module share."""
+"""Building blocks shared by the two towers and the synchronization module."""
 
 import torch
 from einops import rearrange
@@ -9,14 +9,14 @@ from torch.nn import functional as F
 def attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, n_heads: int, dropout: float = 0.0
 ) -> torch.Tensor:
-    """Let every query token look at every key token.
+    """Multi-head attention of query tokens over key tokens.
 
     Args:
         query: (B, N, D), channels ordered (head, channel of the head).
         key: (B, M, D).
         value: (B, M, D).
         n_heads: Number of heads, a divisor of D.
-        dropout: Share of the attention weights that is dropped, 0..1.
+        dropout: Drop rate of the attention weights, 0..1.
 
     Returns:
         (B, N, D), before the output projection.
@@ -27,7 +27,7 @@ def attend(
 
 
 class StochasticDepth(nn.Module):
-    """Drops a residual branch for whole items of the batch while training (Huang et al., 2016)."""
+    """Drops a residual branch for whole batch items during training (Huang et al., 2016)."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -42,10 +42,9 @@ class StochasticDepth(nn.Module):
 
 
 class ClassAggregator(nn.Module):
-    """Sums up a set of tokens in one: a pre-norm encoder layer with a class token of its own.
+    """Aggregates tokens into one: a pre-norm encoder layer with its own class token.
 
-    Only the class row of the layer is ever used, so queries and feed-forward of the other rows are
-    not computed.
+    Only the class row is used, so queries and feed-forward of the other rows are not computed.
     """
 
     def __init__(self, *, width: int, n_heads: int) -> None:
@@ -59,7 +58,7 @@ class ClassAggregator(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Aggregate (B, N, D) tokens to (B, D)."""
-        # Tokens come first: what the attention would otherwise copy, slowly, for each projection.
+        # Tokens come first: the attention would otherwise make a slow copy for each projection.
         cls = self.cls_token.expand(-1, len(tokens), -1)  # (1, B, D)
         normed = self.norm1(torch.cat([cls, rearrange(tokens, "b n d -> n b d")]))  # (1 + N, B, D)
         attended, _ = self.self_attn(normed[:1], normed, normed, need_weights=False)

@@ -121,7 +121,7 @@ class SpectrogramTransformer(nn.Module):
 
 
 class AudioTower(nn.Module):
-    """Turns a segment's log-mel spectrogram into six feature vectors.
+    """Encodes the log-mel spectrogram of a segment as six feature vectors.
 
     Args:
         width: Width of the tokens.

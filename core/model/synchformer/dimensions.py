@@ -1,7 +1,4 @@
-"""Sizes that the published networks share (Iashin et al., ICASSP 2024).
-
-Checkpoints carry no sizes of their own: all published files have these.
-"""
+"""Sizes of the published networks (Iashin et al., ICASSP 2024), the same in all checkpoints."""
 
 SEGMENT_FRAMES = 16
 """Video frames in a segment (0.64 s at 25 fps)."""
@@ -13,22 +10,22 @@ SEGMENT_HOP_FRAMES = 8
 """Video frames from one segment to the next (half overlap)."""
 
 WINDOW_SEGMENTS = 14
-"""Segments that the offset classifier sees at once."""
+"""Segments in a window, the input of the offset classifier."""
 
 WINDOW_FRAMES = SEGMENT_FRAMES + (WINDOW_SEGMENTS - 1) * SEGMENT_HOP_FRAMES
 """Frames covered by a window: 120, which is 4.8 s."""
 
 CROP_FRAMES = 125
-"""Frames of the 5 s crop from which a window is taken."""
+"""Frames of a 5 s crop; the window lies within the crop."""
 
 CROP_FIRST_FRAME = (CROP_FRAMES - WINDOW_FRAMES) // 2
 """First frame of the window inside its crop at test time: 2."""
 
 SYNC_SEGMENTS = 13
-"""Segments that the synchronizability head sees: the first 13 of a window."""
+"""Segments in the input of the synchronizability head: the first 13 of a window."""
 
 FRAME_SIDE_PX = 224
-"""Side of the square that the visual tower sees."""
+"""Side of the square input of the visual tower."""
 
 WIDTH = 768
 """Width of every token."""
@@ -40,7 +37,7 @@ AUDIO_STEPS = 6
 """Time steps of a segment's audio features: one per 0.1 s."""
 
 MEL_BANDS = 128
-"""Frequency bands that the audio tower sees."""
+"""Frequency bands in the input of the audio tower."""
 
 MEL_COLUMNS = 66
-"""Spectrogram columns that the audio tower sees per segment; the last one is padding."""
+"""Spectrogram columns per segment in the input of the audio tower; the last one is padding."""

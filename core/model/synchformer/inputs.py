@@ -1,10 +1,7 @@
-"""What enters the networks: normalised pixels and log-mel spectrograms of segments.
+"""Inputs of Synchformer: normalised pixels and log-mel spectrograms of segments.
 
 Follows the evaluation transforms of github.com/v-iashin/Synchformer at b66668a; written anew.
 """
-
-import functools
-import math
 
 import numpy as np
 import torch
@@ -12,6 +9,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from core.model.mel import mel_filters
 from core.model.synchformer.dimensions import (
     FRAME_SIDE_PX,
     MEL_BANDS,
@@ -19,7 +17,6 @@ from core.model.synchformer.dimensions import (
     SEGMENT_FRAMES,
     SEGMENT_SAMPLES,
 )
-from core.timing import AUDIO_RATE_HZ
 
 FFT_SAMPLES = 1024
 STFT_WINDOW_SAMPLES = 400
@@ -31,7 +28,7 @@ LOG_MEL_STD = 4.5689974
 
 
 def centre_crop(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut (T, H, W, 3) frames to the (T, 224, 224, 3) in their middle; a view.
+    """Crop (T, H, W, 3) frames to a view of their central (T, 224, 224, 3).
 
     Raises:
         ValueError: The frames are smaller than 224 pixels.
@@ -51,11 +48,11 @@ def video_input(frames: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
         frames: (..., 16, 224, 224, 3) uint8 RGB.
 
     Returns:
-        (..., 16, 3, 224, 224) float32 on the device of the frames, with the rounding of the
-        published pipeline, which works in float16.
+        (..., 16, 3, 224, 224) float32 on the device of the frames. Values have the float16 rounding
+        of the published pipeline.
 
     Raises:
-        ValueError: The shape or type is another.
+        ValueError: Shape or type differ from the above.
     """
     pixels = torch.as_tensor(frames)
     expected = (SEGMENT_FRAMES, FRAME_SIDE_PX, FRAME_SIDE_PX, 3)
@@ -66,7 +63,7 @@ def video_input(frames: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
 
 
 def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
-    """Compute the normalised log-mel spectrogram of segments, each by itself.
+    """Compute the normalised log-mel spectrogram of each segment.
 
     Args:
         samples: (..., 10240) float32 mono at 16 kHz.
@@ -75,7 +72,7 @@ def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
         (..., 1, 128, 66) float32 on the device of the samples.
 
     Raises:
-        ValueError: The shape or type is another.
+        ValueError: Shape or type differ from the above.
     """
     waveform = torch.as_tensor(samples)
     if waveform.shape[-1] != SEGMENT_SAMPLES or waveform.dtype != torch.float32:
@@ -92,24 +89,9 @@ def audio_input(samples: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
         return_complex=True,
     )  # (B, 513, 65)
     power = torch.view_as_real(spectrum).square().sum(dim=-1)
-    log_mel = torch.log(mel_filters().to(waveform.device).T @ power + 1e-6)  # (B, 128, 65)
+    filters = mel_filters(n_fft=FFT_SAMPLES, n_bands=MEL_BANDS, low_hz=0).to(waveform.device)
+    log_mel = torch.log(filters.T @ power + 1e-6)  # (B, 128, 65)
     # The missing column is zero before the normalisation, not silent.
     log_mel = F.pad(log_mel, (0, MEL_COLUMNS - log_mel.shape[-1]))
     normalised = (log_mel - LOG_MEL_MEAN) / (2 * LOG_MEL_STD)
     return normalised.reshape(*waveform.shape[:-1], 1, MEL_BANDS, MEL_COLUMNS)
-
-
-@functools.cache
-def mel_filters() -> torch.Tensor:
-    """Return the (513, 128) float32 triangular filters on the HTK mel scale, 0 to 8000 Hz.
-
-    Computed in float32 like those of torchaudio, which the published networks were trained with.
-    """
-    nyquist_hz = AUDIO_RATE_HZ / 2
-    bins_hz = torch.linspace(0, nyquist_hz, FFT_SAMPLES // 2 + 1)
-    top_mel = 2595 * math.log10(1 + nyquist_hz / 700)
-    edges_hz = 700 * (10 ** (torch.linspace(0, top_mel, MEL_BANDS + 2) / 2595) - 1)
-    widths_hz = edges_hz.diff()
-    rising = (bins_hz[:, None] - edges_hz[:-2]) / widths_hz[:-1]
-    falling = (edges_hz[2:] - bins_hz[:, None]) / widths_hz[1:]
-    return torch.minimum(rising, falling).clamp(min=0)

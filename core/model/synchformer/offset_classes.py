@@ -14,5 +14,5 @@ OFFSET_GRID_S: NDArray[np.float32] = np.linspace(-MAX_OFFSET_S, MAX_OFFSET_S, N_
 
 
 def class_of(offset_s: float) -> int:
-    """Return the class nearest to an offset in seconds; the first one of a tie."""
+    """Class nearest to an offset in seconds; the first of a tie."""
     return int(np.abs(OFFSET_GRID_S - np.float32(offset_s)).argmin())

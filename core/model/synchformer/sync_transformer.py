@@ -20,7 +20,7 @@ from core.model.synchformer.dimensions import (
 from core.model.synchformer.offset_classes import N_CLASSES
 
 Head = Literal["sync", "synchability"]
-"""What is asked: the offset (21 classes), or whether it can be found at all (2 classes)."""
+"""Task of the head: offset (21 classes) or synchronizability (2 classes)."""
 
 
 class FusionAttention(nn.Module):
@@ -37,7 +37,7 @@ class FusionAttention(nn.Module):
         self.proj_drop = nn.Dropout(dropout)
 
     def forward(self, query: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """Let (B, N, D) query tokens look at (B, M, D) context tokens; returns (B, N, D)."""
+        """Attend from (B, N, D) query tokens to (B, M, D) context tokens; returns (B, N, D)."""
         dropout = self.dropout if self.training else 0.0
         q, k, v = self.query(query), self.key(context), self.value(context)
         attended = attend(q, k, v, self.n_heads, dropout)
@@ -61,7 +61,7 @@ class FusionBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor, n_rows: int | None = None) -> torch.Tensor:
-        """Transform (B, N, D) tokens; with `n_rows`, compute only that many of the first rows."""
+        """Transform (B, N, D) tokens; with `n_rows`, compute the first rows only."""
         context = self.ln1(x)
         x = x[:, :n_rows] + self.attn(context[:, :n_rows], context)
         hidden: torch.Tensor = self.mlp(self.ln2(x))
@@ -78,11 +78,11 @@ class FusionTransformer(nn.Module):
     """Classifies a window from projected features.
 
     Args:
-        head: What is asked; decides on the number of segments and classes.
+        head: Task of the head; determines the numbers of segments and classes.
         width: Width of the tokens.
         depth: Number of blocks.
         n_heads: Heads of every attention.
-        dropout: Drop rate of tokens, attention weights and branches while training.
+        dropout: Drop rate of tokens, attention weights and branches during training.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class FusionTransformer(nn.Module):
             (B, K) logits.
 
         Raises:
-            ValueError: The number of tokens is not what the head was made for.
+            ValueError: The number of tokens does not match the head.
         """
         n_batch = len(visual)
         tokens = torch.cat(

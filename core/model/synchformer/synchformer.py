@@ -12,17 +12,17 @@ from core.model.synchformer.visual_tower import VisualTower
 
 
 class Synchformer(nn.Module):
-    """Finds by how much the audio of a window is early, or whether that can be found.
+    """Classifies the offset of a window, or its synchronizability.
 
-    The towers may hold weights of a reduced type; features always come out in float32, and what
-    follows them runs in float32. Parameter names are those of the published checkpoints.
+    The towers may have weights of a reduced type. Features are float32, and everything after the
+    towers runs in float32. Parameter names are those of the published checkpoints.
 
     Args:
-        head: "sync" asks for the offset, "synchability" whether there is one to be found.
+        head: "sync" for the offset, "synchability" for the presence of a measurable offset.
         width: Width of the tokens, a multiple of 24.
         depth: Blocks of each tower.
-        dropout: Drop rate of the synchronization module while training.
-        stochastic_depth: Drop rate of the last visual block while training.
+        dropout: Drop rate of the synchronization module during training.
+        stochastic_depth: Drop rate of the last visual block during training.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Synchformer(nn.Module):
         self.transformer = FusionTransformer(head, width=width, dropout=dropout)
 
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
-        """Encode each segment by itself.
+        """Encode segments independently.
 
         Args:
-            video: (B, S, 16, 3, 224, 224), as `inputs.video_input` returns it.
+            video: (B, S, 16, 3, 224, 224) from `inputs.video_input`.
 
         Returns:
             (B, S, 8, D) float32
@@ -59,10 +59,10 @@ class Synchformer(nn.Module):
         return rearrange(features.float(), "(b s) t d -> b s t d", b=len(video))
 
     def encode_audio(self, mel: torch.Tensor) -> torch.Tensor:
-        """Encode each segment by itself.
+        """Encode segments independently.
 
         Args:
-            mel: (B, S, 1, 128, 66), as `core.model.synchformer.inputs.audio_input` returns it.
+            mel: (B, S, 1, 128, 66) from `inputs.audio_input`.
 
         Returns:
             (B, S, 6, D) float32
@@ -74,15 +74,15 @@ class Synchformer(nn.Module):
         return rearrange(features.float(), "(b s) t d -> b s t d", b=len(mel))
 
     def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
-        """Answer from the features of a window, each made by the encoder of its kind.
+        """Classify a window from its visual and audio features.
 
         Args:
             visual: (B, S, 8, D) float32, with S = 14 for "sync" and 13 for "synchability".
             audio: (B, S, 6, D) float32.
 
         Returns:
-            Logits: (B, 21) over `offset_classes.OFFSET_GRID_S`, or (B, 2) with index 1 meaning
-            that the offset can be found.
+            Logits: (B, 21) over `offset_classes.OFFSET_GRID_S`, or (B, 2) with index 1 for a
+            measurable offset.
         """
         logits: torch.Tensor = self.transformer(
             rearrange(self.vproj(visual), "b s t d -> b (s t) d"),
@@ -91,10 +91,10 @@ class Synchformer(nn.Module):
         return logits
 
     def forward(self, video: torch.Tensor, mel: torch.Tensor) -> torch.Tensor:
-        """Return the logits of `fuse` for inputs of `encode_video` and `encode_audio`."""
+        """Encode and classify a window; arguments and logits as for the methods above."""
         return self.fuse(self.encode_video(video), self.encode_audio(mel))
 
 
 def segment_embeddings(features: torch.Tensor) -> torch.Tensor:
-    """Reduce (..., T, D) features to (..., D) unit vectors, which contrastive training compares."""
+    """Reduce (..., T, D) features to the (..., D) unit vectors of contrastive training."""
     return F.normalize(features.mean(dim=-2), dim=-1)

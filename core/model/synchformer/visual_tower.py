@@ -18,7 +18,7 @@ from core.model.synchformer.dimensions import FRAME_SIDE_PX, SEGMENT_FRAMES, VIS
 PATCH_PX = 16
 LAYER_NORM_EPS = 1e-6
 
-# What a patch may look at besides the class token: its own place over time, or its own time step.
+# Tokens attended to besides the class token: the same patch over time, or the same time step.
 _GROUPS = {
     "time": ("b h (t p) d -> (b p) h t d", "(b p) h t d -> b (t p) (h d)"),
     "space": ("b h (t p) d -> (b t) h p d", "(b t) h p d -> b (t p) (h d)"),
@@ -26,7 +26,7 @@ _GROUPS = {
 
 
 class DividedAttention(nn.Module):
-    """Attention within groups of patches; the class token sees all and is seen by all."""
+    """Attention within groups of patches; the class token attends to all and is attended by all."""
 
     def __init__(self, axis: Literal["time", "space"], *, width: int, n_heads: int) -> None:
         super().__init__()
@@ -103,13 +103,13 @@ class _Embedding(nn.Module):
 
 
 class VisualTower(nn.Module):
-    """Turns a segment's frames into eight feature vectors.
+    """Encodes the frames of a segment as eight feature vectors.
 
     Args:
         width: Width of the tokens.
         depth: Number of blocks.
         n_heads: Heads of every attention.
-        stochastic_depth: Drop rate of the last block while training; it grows linearly from 0.
+        stochastic_depth: Drop rate of the last block during training; grows linearly from 0.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class VisualTower(nn.Module):
         self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + n_patches, width))
         self.temp_embed = nn.Parameter(0.02 * torch.randn(1, VISUAL_STEPS, width))
-        # Published checkpoints carry the embedding of single images, which nothing uses.
+        # Published checkpoints carry an unused embedding of single images.
         self.patch_embed = _Embedding(nn.Conv2d(3, width, PATCH_PX, PATCH_PX)).requires_grad_(False)
         tubelet = (SEGMENT_FRAMES // VISUAL_STEPS, PATCH_PX, PATCH_PX)
         self.patch_embed_3d = _Embedding(nn.Conv3d(3, width, tubelet, tubelet))

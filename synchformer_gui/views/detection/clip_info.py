@@ -1,4 +1,4 @@
-"""The facts of a clip in one line."""
+"""Duration, size and streams of a clip in one line."""
 
 from pathlib import Path
 
@@ -13,26 +13,26 @@ _NAME_PX = 360
 _NO_CLIP = "No clip is open."
 
 
-class FactsLabel(QLabel):
-    """Shows which clip is open and what it contains; long names are shortened."""
+class ClipInfoLabel(QLabel):
+    """Name and contents of the open clip; long names are shortened."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(_NO_CLIP, parent)
 
-    def show_facts(self, path: Path, facts: str) -> None:
+    def show_clip(self, path: Path, info: str) -> None:
         self.setToolTip(str(path))
         name = self.fontMetrics().elidedText(path.name, Qt.TextElideMode.ElideMiddle, _NAME_PX)
-        self.setText(f"{name}   ·   {facts}")
+        self.setText(f"{name}   ·   {info}")
 
     def show_nothing(self) -> None:
         self.setToolTip("")
         self.setText(_NO_CLIP)
 
 
-def facts_text(info: MediaInfo) -> str:
-    """Write what a file contains: "0:10 · 2.3 MB · H.264 340×256, 25 fps · audio: AAC 16 kHz"."""
+def clip_info_text(info: MediaInfo) -> str:
+    """Contents of a file: "0:10 · 2.3 MB · H.264 340×256, 25 fps · audio: AAC 16 kHz"."""
     parts = [duration_text(info.duration_s), size_text(info.size_bytes)]
-    parts.append(_picture_text(info.video) if info.video else "no picture")
+    parts.append(_video_text(info.video) if info.video else "no picture")
     if not info.audios:
         parts.append("no audio")
     elif len(info.audios) == 1:
@@ -44,12 +44,12 @@ def facts_text(info: MediaInfo) -> str:
 
 
 def audio_title(number: int, audio: AudioStream) -> str:
-    """Write which stream one is, counted from 1: "2: AAC, 6 ch, eng"."""
+    """Number, codec, channels and language of an audio stream: "2: AAC, 6 ch, eng"."""
     language = f", {audio.language}" if audio.language else ""
     return f"{number}: {codec_name(audio.codec)}, {audio.n_channels} ch{language}"
 
 
-def _picture_text(video: VideoStream) -> str:
+def _video_text(video: VideoStream) -> str:
     text = f"{codec_name(video.codec)} {video.width_px}×{video.height_px}"
     if video.frame_rate:
         text += f", {rate_text(video.frame_rate)}"

@@ -1,16 +1,18 @@
-"""The limits of a tolerance of the user's own."""
+"""Input of a custom tolerance."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from core.timing import LARGEST_TOLERANCE_MS, Tolerance, custom_tolerance
 
+_PADDING_PX = 6
+
 
 class CustomTolerance(QWidget):
-    """Two numbers: how early and how late sound may be, in milliseconds."""
+    """Two numbers: maximum audio lead and maximum audio lag in milliseconds."""
 
     edited = Signal(str)
-    """Carries the name of the tolerance, as `core.timing.tolerance_named` knows it."""
+    """Carries the name of the tolerance, for `core.timing.tolerance_named`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -18,20 +20,25 @@ class CustomTolerance(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for spin, way in ((self.early_spin, "early"), (self.late_spin, "late")):
+        for spin, way, limit in (
+            (self.early_spin, "early", "lead"),
+            (self.late_spin, "late", "lag"),
+        ):
             spin.setRange(1, LARGEST_TOLERANCE_MS)
             spin.setSingleStep(5)
             spin.setSuffix(f" ms {way}")
-            spin.setToolTip(f"Sound may be at most so {way}")
-            spin.setAccessibleName(f"Largest accepted {way} sound")
-            # Numbers half typed are no tolerance.
+            # The style sheet cannot pad the text of a spin box.
+            spin.lineEdit().setTextMargins(_PADDING_PX, 0, _PADDING_PX, 0)
+            spin.setToolTip(f"Maximum accepted audio {limit}, in ms")
+            spin.setAccessibleName(f"Maximum accepted audio {limit}")
+            # Without this, every typed digit would emit a tolerance.
             spin.setKeyboardTracking(False)
             spin.valueChanged.connect(self._on_edited)
             layout.addWidget(spin)
 
     @property
     def name(self) -> str:
-        """The tolerance that the numbers make."""
+        """Name of the tolerance with these limits."""
         return custom_tolerance(self.early_spin.value(), self.late_spin.value()).name
 
     def show_limits(self, tolerance: Tolerance) -> None:

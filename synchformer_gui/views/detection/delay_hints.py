@@ -1,4 +1,4 @@
-"""Delays that a clip itself states, those that nothing applies to be taken into an export."""
+"""Delays stated by the file's name or timestamps, offered for export."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.media.delay_hints import DelayHint
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.export import hint_action
+from synchformer_gui.wording.line_breaks import breakable, unbroken
 
 
-class ClipHints(QWidget):
-    """Shows a sentence per hint, and offers what is not applied yet; hidden without hints."""
+class DelayHints(QWidget):
+    """One sentence per hint, and a button if its delay is not applied yet; hidden without hints."""
 
-    taken = Signal(object)
+    chosen = Signal(object)
     """Carries a DelayHint."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -28,7 +28,7 @@ class ClipHints(QWidget):
         self.hide()
 
     def show_hints(self, hints: Sequence[DelayHint]) -> None:
-        """Show the hints of a clip in place of those of the one before."""
+        """Show the hints of a clip in place of the previous ones."""
         rows = QWidget(self)
         layout = QVBoxLayout(rows)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -36,15 +36,15 @@ class ClipHints(QWidget):
         buttons: list[QPushButton] = []
         for hint in hints:
             label = text_label(rows, "muted")
-            label.setText(offset_wording.breakable(offset_wording.unbroken(hint.sentence)))
+            label.setText(breakable(unbroken(hint.sentence)))
             layout.addWidget(label)
-            # Start times, the hints about one stream, are honoured by players and measured with: to
-            # move the sound by them would undo what they do.
+            # Hints about one stream are start times. Players and detection already apply them, so a
+            # second move would undo them.
             if hint.audio_stream_index is not None:
                 continue
-            button = QPushButton(export_wording.hint_action(hint.delay_s), rows)
-            button.setToolTip("Begin an export with this delay; nothing is written yet")
-            button.clicked.connect(partial(self._on_taken, hint))
+            button = QPushButton(hint_action(hint.delay_s), rows)
+            button.setToolTip("Open the export with this delay; nothing is written yet")
+            button.clicked.connect(partial(self._on_chosen, hint))
             layout.addWidget(button)
             buttons.append(button)
         self._layout.replaceWidget(self._rows, rows)
@@ -52,5 +52,5 @@ class ClipHints(QWidget):
         self._rows, self.buttons = rows, tuple(buttons)
         self.setVisible(bool(hints))
 
-    def _on_taken(self, hint: DelayHint) -> None:
-        self.taken.emit(hint)
+    def _on_chosen(self, hint: DelayHint) -> None:
+        self.chosen.emit(hint)

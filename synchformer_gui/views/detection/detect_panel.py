@@ -1,4 +1,4 @@
-"""What is judged, how, and the button that starts it."""
+"""Settings of a detection, and the button that starts it."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,30 @@ from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.clip_info import audio_title
 from synchformer_gui.views.detection.custom_tolerance import CustomTolerance
-from synchformer_gui.views.progress_bar import ProgressStrip
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.views.progress_bar import ProgressBar
 from synchformer_gui.wording.coverage import region_text
+from synchformer_gui.wording.engines import (
+    ABOUT_BUILTIN,
+    AUTOMATIC,
+    BEST_FOR,
+    BUILTIN_TITLE,
+    CLASSICAL_TITLE,
+)
+from synchformer_gui.wording.line_breaks import unbroken
+from synchformer_gui.wording.offset import tolerance_name, tolerance_text
+from synchformer_gui.wording.verdict import NO_CLIP
 
 _CUSTOM = "custom"
 _MORE_MODELS = "more"
 
 
 class DetectPanel(QFrame):
-    """Choices and progress of a detection. It shows state and emits wishes."""
+    """Choices and progress of a detection. It shows state and emits the requests of the user."""
 
     detect_requested = Signal()
     cancel_requested = Signal()
     audio_chosen = Signal(int)
-    """Carries the index of a stream in the container."""
+    """Carries the index of an audio stream in the container."""
     tolerance_chosen = Signal(str)
     model_chosen = Signal(str)
     models_requested = Signal()
@@ -42,20 +50,18 @@ class DetectPanel(QFrame):
         tolerance_label, self.tolerance_combo = self._row("Tolerance")
         model_label, self.model_combo = self._row("Model")
         for tolerance in TOLERANCES:
-            name = offset_wording.tolerance_name(tolerance)
-            _add_item(
-                self.tolerance_combo, name, tolerance.name, offset_wording.tolerance_text(tolerance)
-            )
+            name = tolerance_name(tolerance)
+            _add_item(self.tolerance_combo, name, tolerance.name, tolerance_text(tolerance))
         self.tolerance_combo.addItem("Custom…", _CUSTOM)
         self.custom_tolerance = CustomTolerance(self)
         self.custom_tolerance.hide()
         self.region_button = QPushButton(self)
-        self.region_button.setToolTip("Judge the whole clip again (X)")
+        self.region_button.setToolTip("Analyze the whole clip again (X)")
         self.note_label = QLabel(self)
         self.note_label.setObjectName("muted")
         self.note_label.setWordWrap(True)
         self.button = QPushButton("Detect offset", self)
-        self.progress = ProgressStrip(self)
+        self.progress = ProgressBar(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 8)
         layout.setSpacing(5)
@@ -82,10 +88,10 @@ class DetectPanel(QFrame):
         self.set_audios(())
         self.set_region(None)
         self.set_note("")
-        self.set_idle(obstacle=offset_wording.NO_CLIP, is_answered=False)
+        self.set_idle(obstacle=NO_CLIP, is_answered=False)
 
     def set_audios(self, audios: Sequence[AudioStream]) -> None:
-        """Offer the audio streams of a clip; hidden unless there is a choice."""
+        """Offer the audio streams of a clip; hidden if there is only one."""
         self.audio_combo.clear()
         for number, audio in enumerate(audios, start=1):
             self.audio_combo.addItem(audio_title(number, audio), audio.index)
@@ -93,18 +99,18 @@ class DetectPanel(QFrame):
             widget.setVisible(len(audios) > 1)
 
     def set_region(self, span: TimeSpan | None) -> None:
-        """Show which part is judged, and offer to judge the whole; None hides that."""
+        """Show the part to analyze, with a button to reset it; None for the whole clip."""
         if span is not None:
             self.region_button.setText(f"✕  Only {region_text(span.start_s, span.end_s)}")
         self.region_button.setVisible(span is not None)
 
     def set_note(self, text: str) -> None:
-        """Say how much was judged; hidden if that goes without saying."""
-        self.note_label.setText(offset_wording.unbroken(text))
+        """Show how much was analyzed; hidden if the text is empty."""
+        self.note_label.setText(unbroken(text))
         self.note_label.setVisible(bool(text))
 
     def set_tolerance(self, name: str) -> None:
-        """Show which tolerance is chosen, one of the user's own with its limits."""
+        """Show the chosen tolerance; a custom tolerance with its limits."""
         index = self.tolerance_combo.findData(name)
         self.custom_tolerance.setVisible(index < 0)
         self.custom_tolerance.show_limits(tolerance_named(name))
@@ -116,16 +122,14 @@ class DetectPanel(QFrame):
         """Offer models.
 
         Args:
-            installed: Those that can answer.
-            chosen: Id of the model to show as chosen.
+            installed: Installed models that can detect.
+            chosen: Id of the chosen model.
         """
-        best_for = {one.id: engine_wording.BEST_FOR.get(one.alias, "") for one in CATALOG}
+        best_for = {one.id: BEST_FOR.get(one.alias, "") for one in CATALOG}
         self.model_combo.clear()
-        _add_item(self.model_combo, "Automatic", AUTO, engine_wording.AUTOMATIC)
-        _add_item(
-            self.model_combo, engine_wording.BUILTIN_TITLE, BUILTIN, engine_wording.ABOUT_BUILTIN
-        )
-        self.model_combo.addItem(engine_wording.CLASSICAL_TITLE, CLASSICAL)
+        _add_item(self.model_combo, "Automatic", AUTO, AUTOMATIC)
+        _add_item(self.model_combo, BUILTIN_TITLE, BUILTIN, ABOUT_BUILTIN)
+        self.model_combo.addItem(CLASSICAL_TITLE, CLASSICAL)
         for model in installed:
             hint = best_for.get(model.id)
             _add_item(self.model_combo, model.title, model.id, f"Best for {hint}" if hint else "")
@@ -135,7 +139,7 @@ class DetectPanel(QFrame):
         self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(chosen)))
 
     def set_idle(self, *, obstacle: str, is_answered: bool) -> None:
-        """Offer to detect, less loudly once there is an answer, unless something is in the way."""
+        """Offer detection, less prominent once there is an answer; disabled by an obstacle."""
         self._is_busy = False
         self._show_button("Detect offset", "secondary" if is_answered else "primary")
         self.button.setToolTip(obstacle or "Find by how much the sound is early or late (D)")
@@ -143,10 +147,10 @@ class DetectPanel(QFrame):
         self.progress.hide()
 
     def set_busy(self, stage: str) -> None:
-        """Show that something is being done, and offer to cancel it."""
+        """Show work in progress, and offer to cancel it."""
         self._is_busy = True
         self._show_button("Cancel", "secondary")
-        self.button.setToolTip("Stop; nothing is left half done (Esc)")
+        self.button.setToolTip("Stop; no partial file is left behind (Esc)")
         self.button.setEnabled(True)
         self.progress.begin(stage)
 
@@ -174,7 +178,7 @@ class DetectPanel(QFrame):
     def _on_tolerance(self) -> None:
         chosen = self.tolerance_combo.currentData()
         if chosen == _CUSTOM:
-            # It starts from the limits of the one chosen before.
+            # A custom tolerance starts from the limits of the previous choice.
             chosen = self.custom_tolerance.name
         self.set_tolerance(chosen)
         self.tolerance_chosen.emit(chosen)

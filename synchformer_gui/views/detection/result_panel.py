@@ -1,4 +1,4 @@
-"""The answer in words, who gave it, and what was written."""
+"""The answer in words, its engine, and the report on an export."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,24 +15,37 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.detection.result import Detection, Reason, Verdict
+from core.detection.result import Detection, Verdict
 from core.media.delay_hints import DelayHint
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
-from synchformer_gui.views.detection.delay_hints import ClipHints
+from synchformer_gui.views.detection.delay_hints import DelayHints
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import engines as engine_wording
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.engines import better_model
+from synchformer_gui.wording.export import exported_lines
+from synchformer_gui.wording.line_breaks import breakable, unbroken
+from synchformer_gui.wording.offset import confidence_text, interval_text
+from synchformer_gui.wording.verdict import (
+    NO_CLIP,
+    NO_EVIDENCE,
+    NO_OFFSET,
+    answer_sentence,
+    belonging_text,
+    correction_sentence,
+    headline,
+    is_known_to_change,
+    recheck_sentence,
+    second_opinion_sentence,
+    verdict_title,
+)
 
-_EARLIER = "Judged earlier with the same options. Press Detect offset to judge anew."
+_EARLIER = "From an earlier detection with the same options. Press Detect offset to repeat it."
 _HINT_NO_ANSWER = "Press Detect offset to find out whether the sound is early or late."
-_HINT_DETECTING = "Comparing picture and sound. The map below fills as windows are judged."
+_HINT_DETECTING = "Comparing picture and sound. The sync map fills as windows are analyzed."
 
 
 class ResultPanel(QScrollArea):
-    """Shows one detection, and what became of it."""
+    """Shows one detection and the export made from it."""
 
     models_requested = Signal()
 
@@ -55,7 +68,7 @@ class ResultPanel(QScrollArea):
         self.answer_label = text_label(card)
         self.correction_label = text_label(card)
         self.correction_label.setFont(theme.scaled_font(self.font(), 1.0, bold=True))
-        self.facts = _Facts(card)
+        self.facts = _Details(card)
         self.second_label = text_label(card, "muted")
         self.warning_label = text_label(card, "warning")
         self.offer_label = text_label(card, "muted")
@@ -63,33 +76,33 @@ class ResultPanel(QScrollArea):
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
         self.exported.hide()
-        self.clip_hints = ClipHints(card)
+        self.delay_hints = DelayHints(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
-        # What was just done stands where nobody has to scroll for it.
+        # The report on an export is at the top, visible without scrolling.
         layout.addWidget(self.exported)
         layout.addWidget(self.hint_label, 100)
         for widget in self._answer_widgets():
             layout.addWidget(widget)
         layout.addStretch(1)
-        layout.addWidget(self.clip_hints)
-        self.show_no_answer(offset_wording.NO_CLIP)
+        layout.addWidget(self.delay_hints)
+        self.show_no_answer(NO_CLIP)
 
     def show_clip(self, hints: Sequence[DelayHint]) -> None:
-        """Show what a clip states itself, and nothing of the one before."""
+        """Show the delay hints of a clip; remove the report on the previous clip."""
         self.clear_exported()
-        self.clip_hints.show_hints(hints)
+        self.delay_hints.show_hints(hints)
 
     def show_hint(self, text: str) -> None:
-        """Show what to do next in place of an answer."""
+        """Show advice in place of an answer."""
         for widget in self._answer_widgets():
             widget.hide()
         self.hint_label.setText(text)
         self.hint_label.show()
 
     def show_no_answer(self, obstacle: str = "") -> None:
-        """Say how to get an answer, or why there cannot be one."""
+        """Show how to get an answer, or the obstacle."""
         self.show_hint(obstacle or _HINT_NO_ANSWER)
 
     def show_detecting(self) -> None:
@@ -97,43 +110,39 @@ class ResultPanel(QScrollArea):
         self.show_hint(_HINT_DETECTING)
 
     def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
-        """Show the answer, and whether it was found earlier."""
+        """Show the answer, with a note if it comes from the cache."""
         estimate = detection.estimate
         colour = theme.VERDICT_COLOURS[estimate.verdict]
-        self.verdict_label.setText(f"●  {offset_wording.verdict_title(estimate).upper()}")
+        self.verdict_label.setText(f"●  {verdict_title(estimate).upper()}")
         self.verdict_label.setStyleSheet(f"color: {colour};")
-        self.headline_label.setText(map_wording.headline(detection))
-        self.answer_label.setText(offset_wording.unbroken(map_wording.answer_sentence(detection)))
-        self.correction_label.setText(
-            offset_wording.unbroken(map_wording.correction_sentence(detection))
-        )
+        self.headline_label.setText(headline(detection))
+        self.answer_label.setText(unbroken(answer_sentence(detection)))
+        self.correction_label.setText(unbroken(correction_sentence(detection)))
         self.facts.show_detection(detection)
-        self.second_label.setText(
-            offset_wording.unbroken(map_wording.second_opinion_sentence(detection))
-        )
+        self.second_label.setText(unbroken(second_opinion_sentence(detection)))
         self.warning_label.setText("\n".join(f"⚠ {text}" for text in detection.warnings))
         self.hint_label.hide()
         for widget in self._answer_widgets():
             widget.show()
         self.headline_label.setVisible(bool(self.headline_label.text()))
         self.correction_label.setVisible(estimate.verdict is Verdict.OUT_OF_SYNC)
-        self.facts.setHidden(estimate.reason in (Reason.NO_MOTION, Reason.SILENCE))
+        self.facts.setHidden(estimate.reason in NO_EVIDENCE)
         self.earlier_label.setVisible(is_earlier)
         self.second_label.setVisible(bool(self.second_label.text()))
         self.warning_label.setVisible(bool(detection.warnings))
-        is_changing = map_wording.is_known_to_change(detection)
-        self.offer_label.setText("" if is_changing else engine_wording.offer(detection.opinion))
+        is_changing = is_known_to_change(detection)
+        self.offer_label.setText("" if is_changing else better_model(detection.opinion))
         for widget in (self.offer_label, self.models_button):
             widget.setVisible(bool(self.offer_label.text()))
 
     def show_exported(self, exported: Exported) -> None:
-        """Show what was written and whether it is what was asked for."""
+        """Show the report on a written file."""
         self.exported.show_exported(exported)
         self.exported.show()
         self.verticalScrollBar().setValue(0)
 
     def clear_exported(self) -> None:
-        """Forget what was written; something else is about to be."""
+        """Remove the report on the last export."""
         self.exported.hide()
 
     def _answer_widgets(self) -> tuple[QWidget, ...]:
@@ -151,7 +160,9 @@ class ResultPanel(QScrollArea):
         )
 
 
-class _Facts(QWidget):
+class _Details(QWidget):
+    _TITLES = ("Interval", "Confidence", "Matching sound", "Windows", "Answered by")
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._grid = QGridLayout(self)
@@ -161,25 +172,23 @@ class _Facts(QWidget):
         self._grid.setColumnStretch(1, 1)
         self._rows = [self._row(i, title) for i, title in enumerate(self._TITLES)]
 
-    _TITLES = ("Interval", "Confidence", "Belong together", "Windows", "Answered by")
-
     def show_detection(self, detection: Detection) -> None:
         estimate = detection.estimate
-        interval = f"{offset_wording.interval_text(estimate)} ({100 * estimate.level:.0f} %)"
-        confidence = offset_wording.unbroken(offset_wording.confidence_text(estimate))
+        interval = f"{interval_text(estimate)} ({100 * estimate.level:.0f} %)"
+        confidence = unbroken(confidence_text(estimate))
         if detection.changing_map:
             interval, confidence = "changes over the clip", ""
-        elif estimate.reason in offset_wording.NO_OFFSET:
+        elif estimate.reason in NO_OFFSET:
             interval = "none stands out"
         texts = (
             interval,
             confidence,
-            offset_wording.belonging_text(estimate),
+            belonging_text(estimate),
             str(estimate.windows_used),
             detection.opinion.engine_name,
         )
         for (name, value), text in zip(self._rows, texts, strict=True):
-            value.setText(offset_wording.breakable(text))
+            value.setText(breakable(text))
             name.setVisible(bool(text))
             value.setVisible(bool(text))
 
@@ -215,16 +224,14 @@ class _ExportedNote(QFrame):
         problems = [*exported.notes, exported.certificate_problem]
         problems = [f"⚠ {problem}" for problem in problems if problem]
         good = replace(exported, detected=None, notes=(), certificate_problem="")
-        text = "✔ " + " ".join(export_wording.exported_lines(good, exported.path.name))
-        self.label.setText(offset_wording.breakable(offset_wording.unbroken(text)))
-        self.problem_label.setText(
-            offset_wording.breakable(offset_wording.unbroken("\n".join(problems)))
-        )
+        text = "✔ " + " ".join(exported_lines(good, exported.path.name))
+        self.label.setText(breakable(unbroken(text)))
+        self.problem_label.setText(breakable(unbroken("\n".join(problems))))
         self.problem_label.setVisible(bool(problems))
         self.again_label.setVisible(again is not None)
         if again is not None:
-            said = map_wording.recheck_sentence(again)
-            self.again_label.setText(offset_wording.unbroken(said))
+            said = recheck_sentence(again)
+            self.again_label.setText(unbroken(said))
             colour = theme.VERDICT_COLOURS[again.estimate.verdict]
             self.again_label.setStyleSheet(f"color: {colour};")
         self._path_url = QUrl.fromLocalFile(str(exported.path.absolute().parent))

@@ -1,4 +1,4 @@
-"""The column beside the picture: from choosing a clip to exporting it, top down."""
+"""The column beside the video: open a clip, detect, export, from top to bottom."""
 
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -8,16 +8,16 @@ from synchformer_gui.session import Activity
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.detect_panel import DetectPanel
 from synchformer_gui.views.detection.result_panel import ResultPanel
-from synchformer_gui.wording.offset import NO_CLIP, detection_obstacle
+from synchformer_gui.wording.verdict import NO_CLIP, detection_obstacle
 
 _WIDTH_PX = 356
-_EXPORT = "Write a copy with the sound moved (E)"
-_BUSY = "Something else is being done; wait for it or cancel it (Esc)"
+_EXPORT = "Write a corrected copy (E)"
+_BUSY = "Busy; wait, or cancel (Esc)"
 _STAGES = {
     Activity.OPENING: "Reading the file",
     Activity.DETECTING: "Starting",
     Activity.EXPORTING: "Writing",
-    Activity.DETECTING_COPY: "Measuring the new file",
+    Activity.DETECTING_COPY: "Analyzing the new file",
 }
 
 
@@ -43,10 +43,10 @@ class SidePanel(QWidget):
     def show_activity(
         self, activity: Activity, info: MediaInfo | None, detection: Detection | None
     ) -> None:
-        """Offer what can be done now, the most likely next step most visibly.
+        """Enable the possible actions, and make the likely next step prominent.
 
         Args:
-            activity: What is being done.
+            activity: Present work of the session.
             info: The open clip, if there is one.
             detection: Its answer, if there is one.
         """
@@ -54,7 +54,7 @@ class SidePanel(QWidget):
         obstacle = NO_CLIP if info is None else detection_obstacle(info)
         self.export_button.setEnabled(is_idle and not obstacle)
         self.export_button.setToolTip((obstacle or _EXPORT) if is_idle else _BUSY)
-        self.result_panel.clip_hints.setEnabled(is_idle)
+        self.result_panel.delay_hints.setEnabled(is_idle)
         if not is_idle:
             self.detect_panel.set_busy(_STAGES[activity])
             if activity is Activity.DETECTING:
@@ -65,12 +65,12 @@ class SidePanel(QWidget):
             self.show_no_answer(obstacle)
 
     def show_no_answer(self, obstacle: str = "") -> None:
-        """Say how to get an answer, or why there cannot be one."""
+        """Show how to get an answer, or the obstacle."""
         theme.rename(self.export_button, "secondary")
         self.result_panel.show_no_answer(obstacle)
 
     def show_detection(self, detection: Detection, *, is_earlier: bool = False) -> None:
-        """Show the answer, whether it was found earlier, and what it suggests to do."""
+        """Show the answer; if out of sync, make export the prominent step."""
         is_wrong = detection.estimate.verdict is Verdict.OUT_OF_SYNC
         theme.rename(self.export_button, "primary" if is_wrong else "secondary")
         self.result_panel.show_detection(detection, is_earlier=is_earlier)

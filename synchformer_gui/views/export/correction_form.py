@@ -13,7 +13,7 @@ from synchformer_gui.views.export.initial_values import ExportProposal
 from synchformer_gui.views.export.retiming_chooser import RetimingChooser
 from synchformer_gui.views.export.stream_list import StreamList
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.offset import delay_sentence
 
 _UNITS = "160ms, 0.16s, 4f (frames), 7680sa (samples); negative moves it earlier"
 
@@ -119,7 +119,7 @@ class CorrectionForm(QWidget):
             return f"{error}."
         if not delay_s:
             return "A delay of 0 changes nothing."
-        self.sentence_label.setText(offset_wording.correction_sentence(delay_s))
+        self.sentence_label.setText(delay_sentence(delay_s))
         self.sentence_label.show()
         return ""
 

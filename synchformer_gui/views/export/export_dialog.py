@@ -33,8 +33,8 @@ from synchformer_gui.views.export.preview import PreviewView
 from synchformer_gui.views.export.preview_job import PreviewJob
 from synchformer_gui.views.export.target_chooser import TargetChooser
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.export import command_sentence, problem_text
+from synchformer_gui.wording.line_breaks import breakable
 
 _MIN_WIDTH_PX = 600
 _FRAME_PX = 60
@@ -252,7 +252,7 @@ class ExportDialog(QDialog):
 
     def _on_previewed(self, planned: ExportPreview) -> None:
         self._preview = planned
-        self._problem = export_wording.problem_text(planned)
+        self._problem = problem_text(planned)
         self.target_chooser.offer_replacing(target_exists=planned.taken is not None)
         self.preview_view.show_preview(planned)
         self.correction_form.show_plan(planned.plan)
@@ -263,7 +263,7 @@ class ExportDialog(QDialog):
         self._show_problem(_LOOKING)
 
     def _show_problem(self, problem: str) -> None:
-        self.problem_label.setText(offset_wording.breakable(problem))
+        self.problem_label.setText(breakable(problem))
         self.problem_label.setVisible(bool(problem))
         is_advice = problem in {self.correction_form.advice, _LOOKING}
         theme.rename(self.problem_label, "muted" if is_advice else "error")
@@ -289,8 +289,8 @@ class ExportDialog(QDialog):
     def _on_command(self) -> None:
         if self._preview is not None and self._preview.command is not None:
             QGuiApplication.clipboard().setText(self._preview.command)
-        sentence = export_wording.command_sentence(self._preview, self._problem)
-        self.command_label.setText(offset_wording.breakable(sentence))
+        sentence = command_sentence(self._preview, self._problem)
+        self.command_label.setText(breakable(sentence))
         self.command_label.show()
         self._fitting.start()
 

@@ -14,8 +14,13 @@ from core.correction.correction import Inexact
 from core.correction.plan.plan import CorrectionPlan
 from core.workflow.export import ExportPreview
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording.offset import breakable
+from synchformer_gui.wording.export import (
+    choice_text,
+    choices_sentence,
+    note_sentences,
+    promise_sentence,
+)
+from synchformer_gui.wording.line_breaks import breakable
 
 _MAX_NOTES_PX = 150
 
@@ -65,10 +70,10 @@ class PreviewView(QWidget):
             self.hide()
             return
         self._show_choices(plan)
-        notes = export_wording.note_sentences(plan)
+        notes = note_sentences(plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
         self.notes_area.setVisible(bool(notes))
-        self.promise_label.setText(export_wording.promise_sentence(plan))
+        self.promise_label.setText(promise_sentence(plan))
         self.promise_label.setVisible(plan.is_possible)
         self.setVisible(not plan.streams.refused)
         self._fit()
@@ -78,8 +83,8 @@ class PreviewView(QWidget):
         self._fit()
 
     def _show_choices(self, plan: CorrectionPlan) -> None:
-        words = {one.inexact: export_wording.choice_text(one) for one in plan.choices}
-        self.choices_label.setText(export_wording.choices_sentence(plan.target))
+        words = {one.inexact: choice_text(one) for one in plan.choices}
+        self.choices_label.setText(choices_sentence(plan.target))
         self.choices_label.setVisible(bool(words))
         # An exclusive group cannot release the button that was pressed last.
         self._group.setExclusive(False)

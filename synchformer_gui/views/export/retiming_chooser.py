@@ -9,9 +9,9 @@ from core.detection.result import Detection
 from core.errors import ExportError
 from core.workflow.from_detection import retiming_correction
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import export as export_wording
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.export import correction_text, encoded_again_sentence, retiming_title
+from synchformer_gui.wording.line_breaks import breakable, unbroken
+from synchformer_gui.wording.verdict import correction_sentence
 
 
 class RetimingChooser(QWidget):
@@ -29,8 +29,8 @@ class RetimingChooser(QWidget):
     ) -> None:
         super().__init__(parent)
         self._detection = detection
-        self.retime_button = QRadioButton(export_wording.retiming_title(detection), self)
-        self.retime_button.setToolTip(map_wording.correction_sentence(detection))
+        self.retime_button = QRadioButton(retiming_title(detection), self)
+        self.retime_button.setToolTip(correction_sentence(detection))
         body = QWidget(self)
         self.what_label = text_label(body, "muted")
         self.coding_label = text_label(body, "warning")
@@ -71,20 +71,20 @@ class RetimingChooser(QWidget):
 
     def show_plan(self, plan: CorrectionPlan | None) -> None:
         """Show the coding of the audio, as far as it is known."""
-        self.coding_label.setText(export_wording.encoded_again_sentence(plan))
+        self.coding_label.setText(encoded_again_sentence(plan))
 
     def _show_correction(self) -> bool:
         """Show the effect of retiming; False if it cannot be done."""
         try:
             correction = self.correction((self._detection.audio_stream_index,))
         except ExportError as error:
-            self.what_label.setText(offset_wording.breakable(error.message))
+            self.what_label.setText(breakable(error.message))
             self.retime_button.setEnabled(False)
             self.coding_label.hide()
             self.pitch_box.hide()
             return False
-        said = map_wording.retiming_text(correction)
-        self.what_label.setText(offset_wording.unbroken(f"The sound is {said}."))
+        said = correction_text(correction)
+        self.what_label.setText(unbroken(f"The sound is {said}."))
         self.pitch_box.setVisible(
             correction.retiming is not None and correction.retiming.is_stretched
         )

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.line_breaks import breakable
 
 
 class TargetChooser(QWidget):
@@ -86,7 +86,7 @@ class TargetChooser(QWidget):
             self.replace_box.setChecked(False)
         self.replace_box.hide()
         folder = (self.target or Path()).absolute().parent
-        self.folder_label.setText(offset_wording.breakable(f"In the folder {folder}"))
+        self.folder_label.setText(breakable(f"In the folder {folder}"))
         self.edited.emit()
 
     def _on_browse(self) -> None:

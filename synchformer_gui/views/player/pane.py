@@ -1,4 +1,4 @@
-"""Picture and transport bar around a player."""
+"""Video view and transport bar around a player."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ _SEEK_S = 1.0
 
 
 class PlaybackPane(QWidget):
-    """Plays the open clip and offers every way to move in it."""
+    """Plays the open clip: play, pause, step and seek, by buttons and by commands."""
 
-    told = Signal(str)
-    """Carries a sentence for the user."""
+    message = Signal(str)
+    """Carries a sentence for the status bar."""
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,12 +43,12 @@ class PlaybackPane(QWidget):
         player.playing_changed.connect(self.transport.set_playing)
 
     def follow(self, session: Session) -> None:
-        """Show on the picture where the engine looked, as long as its answer stands."""
+        """Show the squares that the engine analyzed, as long as its answer stands."""
         session.detected.connect(self._on_detected)
         session.detection_dropped.connect(self._on_detection_dropped)
 
     def show_opening(self, path: Path) -> None:
-        """Say that the first clip is being read."""
+        """Show that the first clip is being read."""
         self.video.clear(note=f"Opening {path.name}…")
 
     def show_nothing(self) -> None:
@@ -56,7 +56,7 @@ class PlaybackPane(QWidget):
         self.video.clear(note=None)
 
     def open(self, info: MediaInfo) -> None:
-        """Show the first frame of a clip in place of the clip before."""
+        """Show the first frame of a clip in place of the previous clip."""
         self._release()
         self.video.clear(note="" if info.video else "This file has no picture.")
         self.transport.set_clip(info.duration_s, info.frame_rate)
@@ -64,7 +64,7 @@ class PlaybackPane(QWidget):
         self._player.open(info)
 
     def commands(self) -> tuple[Command, ...]:
-        """Return what the menu offers."""
+        """Commands for the menu."""
         return (
             Command("&Play or pause", ("Space", "K"), self.toggle),
             Command("One frame &back", (",",), self.frame_back),
@@ -72,7 +72,7 @@ class PlaybackPane(QWidget):
             Command("One second back", ("Left",), self.second_back),
             Command("One second forward", ("Right",), self.second_forward),
             Command("To the &start", ("Home",), self.to_start),
-            Command("Show or hide the s&quare that was judged", ("Q",), self.toggle_squares),
+            Command("Show or hide the analyzed s&quare", ("Q",), self.toggle_squares),
         )
 
     def toggle(self) -> None:
@@ -105,16 +105,18 @@ class PlaybackPane(QWidget):
         self.seek(0.0)
 
     def toggle_squares(self) -> None:
-        """Show or hide the squares that were judged, and say which, or why there are none."""
+        """Show or hide the analyzed squares, with a message."""
         if self._detection is None:
-            self.told.emit("There is no answer yet, so no square was judged.")
+            self.message.emit("There is no answer yet, so there is no square to show.")
         elif not self._detection.crops:
             engine = self._detection.opinion.engine_name
-            self.told.emit(f"The {engine} saw the whole picture, so there is no square to show.")
+            self.message.emit(
+                f"The {engine} used the whole picture, so there is no square to show."
+            )
         else:
             self.video.toggle_squares()
-            shown = "shown" if self.video.is_framed else "hidden"
-            self.told.emit(f"The square that was judged is {shown}.")
+            shown = "shown" if self.video.shows_squares else "hidden"
+            self.message.emit(f"The analyzed square is {shown}.")
 
     def _on_detected(self, detection: Detection) -> None:
         self._detection = detection

@@ -1,4 +1,4 @@
-"""The bar below the picture: play, step, seek, and where the clip stands."""
+"""The bar below the video: play, step, seek, position."""
 
 from fractions import Fraction
 
@@ -23,7 +23,7 @@ _SLIDER_STEPS = 10_000
 
 
 class TransportBar(QWidget):
-    """Shows the position and turns clicks into wishes."""
+    """Shows the position and emits the requests of the user."""
 
     play_toggled = Signal()
     step_requested = Signal(int)
@@ -66,14 +66,14 @@ class TransportBar(QWidget):
         self.forward_button.clicked.connect(self._on_forward)
         self.play_button.clicked.connect(self.play_toggled)
         self.slider.valueChanged.connect(self._on_slider)
-        # Qt does not fade icons of one file itself.
+        # Qt does not fade SVG icons of disabled buttons.
         self._fading = QGraphicsOpacityEffect(self)
         self._fading.setOpacity(_DISABLED_OPACITY)
         self.setGraphicsEffect(self._fading)
         self.set_clip(0.0, None)
 
     def set_clip(self, duration_s: float, frame_rate: Fraction | None) -> None:
-        """Show another clip from its start; a duration of 0 means that there is none."""
+        """Show another clip from its start; 0 s means that no clip is open."""
         self._duration_s = duration_s
         self._frame_rate = frame_rate
         self.setEnabled(duration_s > 0)
@@ -81,7 +81,7 @@ class TransportBar(QWidget):
         self.set_position(0.0)
 
     def set_position(self, position_s: float) -> None:
-        """Show where the clip stands."""
+        """Show a position in seconds."""
         if not self.slider.isSliderDown():
             share = position_s / self._duration_s if self._duration_s else 0.0
             self.slider.blockSignals(True)
@@ -95,7 +95,7 @@ class TransportBar(QWidget):
             self.frame_label.setText(f"frame {number:>{width}}")
 
     def set_playing(self, playing: bool) -> None:
-        """Show whether the clip plays."""
+        """Show the pause icon while the clip plays, else the play icon."""
         self.play_button.setIcon(self._pause_icon if playing else self._play_icon)
 
     def _button(self, icon: str, tip: str) -> QToolButton:
@@ -118,7 +118,7 @@ class TransportBar(QWidget):
 
 
 class _SeekSlider(QSlider):
-    """A slider whose handle goes where the groove is clicked, as in every player."""
+    """Slider with a handle jumping to clicks on the groove, as in every player."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         handle_px = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, None, self)
@@ -134,6 +134,6 @@ class _SeekSlider(QSlider):
 
 
 def frame_number(position_s: float, frame_rate: Fraction) -> int:
-    """Return the number, from 0, of the frame that is visible at a position."""
+    """Number, from 0, of the visible frame at a position."""
     # Positions come rounded to the millisecond, so a frame's start may lie just before it.
     return int((position_s + 0.001) * frame_rate)

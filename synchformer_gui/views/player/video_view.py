@@ -1,4 +1,4 @@
-"""The picture, letterboxed, and the friendly place where it will be."""
+"""Frames of the player, letterboxed, or an invitation to open a clip."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,13 @@ _ICON_PX = 72
 
 
 class VideoView(QStackedWidget):
-    """Shows frames of the player, or an invitation while no clip is open."""
+    """Shows frames of the player; an invitation while no clip is open."""
 
     open_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._video = _Picture(self)
+        self._video = _FrameView(self)
         self._invitation = _DropArea(self)
         self._invitation.open_button.clicked.connect(self.open_requested)
         self.addWidget(self._invitation)
@@ -31,7 +31,7 @@ class VideoView(QStackedWidget):
 
     @property
     def image(self) -> QImage:
-        """What is shown; null while there is nothing."""
+        """Shown frame; null if there is none."""
         return self._video.image
 
     @property
@@ -39,43 +39,43 @@ class VideoView(QStackedWidget):
         return self.currentWidget() is self._invitation
 
     @property
-    def is_framed(self) -> bool:
-        """Whether squares are shown, if there are any."""
-        return self._video.is_framed
+    def shows_squares(self) -> bool:
+        """True if squares are drawn when there are any."""
+        return self._video.shows_squares
 
     def show_frame(self, frame: QVideoFrame) -> None:
         """Show a frame at the next repaint."""
         self._video.show_frame(frame)
 
     def set_position(self, position_s: float) -> None:
-        """Show the squares of the shot that is seen at this clip time."""
+        """Show the squares of the shot at this clip time."""
         self._video.set_position(position_s)
 
     def show_squares(self, crops: Sequence[CropPlan]) -> None:
-        """Frame the squares that were judged, shot by shot; none if all of the picture was."""
+        """Draw the analyzed squares, shot by shot; none if whole frames were analyzed."""
         self._video.crops = tuple(crops)
         self._video.update()
 
     def hide_squares(self) -> None:
-        """Forget the squares: no answer belongs to them any more."""
+        """Remove the squares, because their answer is gone."""
         self.show_squares(())
 
     def toggle_squares(self) -> None:
-        """Hide the frames around squares, or show them again."""
-        self._video.is_framed = not self._video.is_framed
+        """Hide the squares, or show them again."""
+        self._video.shows_squares = not self._video.shows_squares
         self._video.update()
 
     def squares(self) -> list[QRectF]:
-        """Return the squares that are framed now, in shares of the picture's width and height."""
+        """Squares drawn at present, in shares of the frame's width and height."""
         return self._video.squares()
 
     def clear(self, *, note: str | None) -> None:
-        """Forget the picture; show a note in its place, or the invitation if there is none."""
+        """Remove the frame; show a note in its place, or without a note the invitation."""
         self._video.clear(note or "")
         self.setCurrentWidget(self._invitation if note is None else self._video)
 
 
-class _Picture(QWidget):
+class _FrameView(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._frame: QVideoFrame | None = None
@@ -83,11 +83,11 @@ class _Picture(QWidget):
         self._note = ""
         self._position_s = 0.0
         self.crops: tuple[CropPlan, ...] = ()
-        self.is_framed = True
+        self.shows_squares = True
 
     @property
     def image(self) -> QImage:
-        # Converting costs tens of milliseconds at 1080p, so only frames that are painted pay.
+        # A conversion takes tens of milliseconds at 1080p, so only painted frames are converted.
         if self._frame is not None:
             self._image = self._frame.toImage()
             self._frame = None
@@ -104,7 +104,7 @@ class _Picture(QWidget):
 
     def squares(self) -> list[QRectF]:
         image = self.image
-        if image.isNull() or not self.is_framed:
+        if image.isNull() or not self.shows_squares:
             return []
         frame = int(self._position_s * VIDEO_FPS)
         found = [_shares(plan, frame, image.size()) for plan in self.crops]
@@ -130,9 +130,9 @@ class _Picture(QWidget):
             target.moveCenter(self.rect().center())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(target, image)
-            self._frame_squares(painter, target)
+            self._draw_squares(painter, target)
 
-    def _frame_squares(self, painter: QPainter, target: QRect) -> None:
+    def _draw_squares(self, painter: QPainter, target: QRect) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for share in self.squares():
             square = QRectF(
@@ -141,16 +141,16 @@ class _Picture(QWidget):
                 share.width() * target.width(),
                 share.height() * target.height(),
             ).adjusted(1, 1, -1, -1)
-            # Dark around bright is seen on any picture.
+            # A bright line with dark edges is visible on any frame.
             for colour, width_px in ((theme.BASE, 3), (theme.ACCENT, 1)):
                 painter.setPen(QPen(QColor(colour), width_px))
                 painter.drawRect(square)
 
 
 def _shares(plan: CropPlan, frame: int, size: QSize) -> QRectF:
-    """Return the square of an analysis frame in shares of a picture of any size.
+    """Square of an analysis frame, in shares of a frame of any size.
 
-    Analysis pictures have a short side of 256 px; of a very long side they keep the middle.
+    Analysis frames have a short side of 256 px. A very long side is cut to its middle.
     """
     scale = min(size.width(), size.height()) / SHORT_SIDE_PX
     whole = size.width() / scale, size.height() / scale

@@ -1,4 +1,4 @@
-"""Turning evidence, window by window, into a picture over time."""
+"""Evidence of all windows as an image over time."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ MIN_COLUMN_S = 0.04
 
 
 class HeatMap:
-    """Collects evidence as columns over time, each that of the window with the nearest centre.
+    """Columns over time, each filled by the window with the nearest centre.
 
-    Brightness is the probability of an offset relative to the likeliest offset of all windows,
-    under a square root so that weak windows remain visible.
+    Brightness is the square root of the probability of an offset relative to the largest
+    probability of all windows. The square root keeps weak windows visible.
 
     Args:
-        duration_s: Length of the clip.
+        duration_s: Duration of the clip in seconds.
     """
 
     def __init__(self, duration_s: float) -> None:
@@ -31,25 +31,25 @@ class HeatMap:
         self.axis_s: NDArray[np.float64] = np.zeros(0)
 
     def add(self, evidence: Sequence[OffsetEvidence]) -> None:
-        """Take more windows, in any order."""
+        """Add windows, in any order."""
         for one in evidence:
             if not len(self.axis_s):
                 self.axis_s = one.axis_s
                 self._columns = np.full((len(one.axis_s), len(self._times_s)), np.nan, np.float32)
             span = one.window.span
             distances_s = np.abs(self._times_s - span.centre_s)
-            # Columns that no window covers stay unknown.
+            # Columns outside of all windows stay unknown.
             is_nearest = distances_s < np.minimum(self._distances_s, span.duration_s / 2)
             self._distances_s[is_nearest] = distances_s[is_nearest]
             self._columns[:, is_nearest] = one.probabilities[:, None]
             self._last_centre_s = max(self._last_centre_s, span.centre_s)
 
     def image(self, *, is_complete: bool) -> NDArray[np.float32]:
-        """Return (M, T) brightness 0..1 over offsets and time; NaN where nothing is known.
+        """Brightness (M, T) in 0..1 over offsets and time; NaN where nothing is known.
 
         Args:
-            is_complete: Whether all windows have come; otherwise the picture ends with the centre
-                of the last one instead of its end.
+            is_complete: All windows were added. Otherwise the image ends at the centre of the last
+                window instead of its end.
         """
         image = self._columns.copy()
         if not is_complete:

@@ -1,4 +1,4 @@
-"""The part of the clip that is judged: chosen in the timeline, shown shaded, cleared again."""
+"""The part of the clip to analyze: chosen in the timeline, shown as a shaded band."""
 
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseDragEvent
@@ -11,17 +11,17 @@ from synchformer_gui.views import theme
 from synchformer_gui.views.menus import Command
 
 LEAST_S = 0.64
-"""A shorter part cannot be judged: a segment."""
+"""Shortest part to analyze: a segment, in seconds."""
 
 _ALPHA = 50
 _EDGE_PX = 2
 
 
 class TimeBox(pg.ViewBox):  # type: ignore[misc]
-    """The inside of a plot over time, in which dragging with the shift key marks a part."""
+    """View box of a plot over time. Dragging with the shift key marks a part."""
 
     marked = Signal(float, float)
-    """Carries where the drag began and where it is, in plot units."""
+    """Carries start and present position of the drag in plot units."""
     mark_ended = Signal()
 
     def mouseDragEvent(self, ev: MouseDragEvent, axis: int | None = None) -> None:
@@ -36,15 +36,15 @@ class TimeBox(pg.ViewBox):  # type: ignore[misc]
 
 
 class RegionPicker(QObject):
-    """Shows the part as a shaded band whose edges can be dragged.
+    """Shaded band over the chosen part. Its edges can be dragged.
 
     Args:
-        box: The inside of the plot.
+        box: View box of the plot.
         parent: Owner.
     """
 
     chosen = Signal(object)
-    """Carries a TimeSpan, or None for the whole clip."""
+    """Carries the chosen TimeSpan; None for the whole clip."""
 
     def __init__(self, box: TimeBox, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -57,28 +57,28 @@ class RegionPicker(QObject):
             brush=colour, hoverBrush=colour, pen=pen, hoverPen=pen, swapMode="sort"
         )
         self.item.setVisible(False)
-        # Clicks and drags inside the band belong to the plot below; only its edges move.
+        # Clicks and drags inside the band go to the plot; only the edges of the band can be moved.
         self.item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
-        self.item.mouseDragEvent = _leave
+        self.item.mouseDragEvent = _ignore
         box.marked.connect(self._on_marked)
         box.mark_ended.connect(self._on_ended)
         self.item.sigRegionChangeFinished.connect(self._on_ended)
 
     @property
     def span(self) -> TimeSpan | None:
-        """The chosen part, None for the whole clip."""
+        """Chosen part; None for the whole clip."""
         return self._span
 
     def set_clip(self, duration_s: float) -> None:
-        """Begin with the whole of another clip."""
+        """Start with the whole of another clip."""
         self._duration_s = duration_s
         self.item.setBounds((0, duration_s))
         self._show(None)
 
     def choose(self, start_s: float, end_s: float) -> None:
-        """Choose the part between two moments, in either order, as far as the clip goes.
+        """Choose the part between two positions in seconds, in either order.
 
-        What is shorter than a segment is the whole clip.
+        The part is cut to the clip. A part shorter than a segment selects the whole clip.
         """
         low, high = sorted((start_s, end_s))
         low, high = max(0.0, low), min(self._duration_s, high)
@@ -114,11 +114,11 @@ class RegionPicker(QObject):
 
 
 class RegionKeys(QObject):
-    """Chooses the part by where the clip stands.
+    """Commands that choose the part by the playhead.
 
     Args:
-        picker: Shows it.
-        player: Tells where the clip stands.
+        picker: Shows the part.
+        player: Gives the position of the playhead.
         parent: Owner.
     """
 
@@ -127,25 +127,25 @@ class RegionKeys(QObject):
         self._picker, self._player = picker, player
 
     def commands(self) -> tuple[Command, ...]:
-        """Return what the menu offers."""
+        """Commands for the menu."""
         return (
-            Command("Judge from &here on", ("I",), self.start_here),
-            Command("Judge up t&o here", ("O",), self.end_here),
-            Command("Judge the &whole clip", ("X",), self._picker.clear),
+            Command("Analyze from &here on", ("I",), self.start_here),
+            Command("Analyze up t&o here", ("O",), self.end_here),
+            Command("Analyze the &whole clip", ("X",), self._picker.clear),
         )
 
     def start_here(self) -> None:
-        """Let the part begin at the playhead; it ends where it did if that is later."""
+        """Start the part at the playhead. Keep a later end, else take the clip's."""
         span, here_s = self._picker.span, self._player.position_s
         end_s = span.end_s if span is not None and span.end_s > here_s else float("inf")
         self._picker.choose(here_s, end_s)
 
     def end_here(self) -> None:
-        """Let the part end at the playhead; it begins where it did if that is earlier."""
+        """End the part at the playhead. Keep an earlier start, else take the clip's."""
         span, here_s = self._picker.span, self._player.position_s
         start_s = span.start_s if span is not None and span.start_s < here_s else 0.0
         self._picker.choose(start_s, here_s)
 
 
-def _leave(event: MouseDragEvent) -> None:
+def _ignore(event: MouseDragEvent) -> None:
     event.ignore()

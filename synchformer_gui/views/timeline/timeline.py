@@ -1,7 +1,7 @@
-"""The sync map: probability of each offset over time, with the playhead.
+"""The sync map in the window: probability of each offset over time, with the playhead.
 
-A click seeks; a drag with the shift key chooses the part that is judged. With the answer, the
-offsets around it are shown close up; a button, or `toggle_close_up`, goes to all of them and back.
+A click seeks. A drag with the shift key chooses the part to analyze. Once there is an answer, the
+map zooms to the offsets around it; a button and `toggle_close_up` switch to all offsets and back.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,12 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.detection.evidence import OffsetEvidence
-from core.detection.result import Detection, Reason
+from core.detection.result import Detection
+from core.units import clock_text
 from synchformer_gui.views import theme
-from synchformer_gui.views.timeline.axes import ClockAxis, OffsetAxis
 from synchformer_gui.views.timeline.heat_map import HeatMap
 from synchformer_gui.views.timeline.region import RegionPicker, TimeBox
-from synchformer_gui.wording.offset import NO_OFFSET
-from synchformer_gui.wording.sync_map import map_label
+from synchformer_gui.wording.verdict import NO_EVIDENCE, NO_OFFSET, map_label
 from synchformer_gui.zoom import close_up_s
 
 _RANGE_S = 2.0
@@ -33,12 +32,12 @@ _LABEL_GAP_PX = 3
 _BUTTON_GAP_PX = 8
 _TO_ALL, _TO_CLOSE_UP = "All offsets", "Close-up"
 _COLOURS = (theme.BASE, "#16345c", "#2f7fe0", "#8fd0ff", "#fff6d8")
-_IDLE = "The sync map appears here: for every moment, which offsets explain picture and sound."
+_IDLE = "The sync map appears here: the likely offsets at every moment of the clip."
 _WAITING = "Waiting for the first window…"
 
 
 class Timeline(QWidget):
-    """Plots evidence as it arrives. Offsets above the zero line mean that the audio is early."""
+    """Plot of the evidence, drawn as it arrives. Above the zero line the audio is early."""
 
     seek_requested = Signal(float)
     """Carries a position in seconds."""
@@ -53,7 +52,7 @@ class Timeline(QWidget):
         self.plot = pg.PlotWidget(
             self,
             viewBox=self._box,
-            axisItems={"bottom": ClockAxis("bottom"), "left": OffsetAxis("left")},
+            axisItems={"bottom": _ClockAxis("bottom"), "left": _OffsetAxis("left")},
         )
         self._item = self.plot.getPlotItem()
         self.region = RegionPicker(self._box, self)
@@ -96,7 +95,7 @@ class Timeline(QWidget):
 
     @property
     def brightness(self) -> NDArray[np.float32] | None:
-        """The (M, T) picture as it is shown; None while there is nothing."""
+        """Shown image (M, T) over offsets and time; None while there is none."""
         image: NDArray[np.float32] | None = self._image.image
         return image
 
@@ -106,11 +105,11 @@ class Timeline(QWidget):
 
     @property
     def note(self) -> str:
-        """What is said in place of a picture."""
+        """Text shown in place of a map; empty if there is none."""
         return str(self._note.toPlainText()) if self._note.isVisible() else ""
 
     def set_clip(self, duration_s: float) -> None:
-        """Show the empty axes of another clip; a duration of 0 means that there is none."""
+        """Show the empty axes of another clip; 0 s means that no clip is open."""
         self._duration_s = duration_s
         length_s = duration_s or 10.0
         self._box.setLimits(
@@ -126,7 +125,7 @@ class Timeline(QWidget):
         self.clear()
 
     def clear(self, *, is_detecting: bool = False) -> None:
-        """Forget the evidence and the estimate."""
+        """Remove the evidence and the answer."""
         self._map = HeatMap(self._duration_s) if self._duration_s else None
         self._image.clear()
         for item in (
@@ -142,13 +141,13 @@ class Timeline(QWidget):
         self._show_note(_WAITING if is_detecting else _IDLE if self._duration_s else "")
 
     def add_evidence(self, evidence: Sequence[OffsetEvidence]) -> None:
-        """Show more windows."""
+        """Draw more windows."""
         if self._map is not None:
             self._map.add(evidence)
             self._draw(is_complete=False)
 
     def show_answer(self, detection: Detection) -> None:
-        """Show answer and tolerance across the evidence, of which no more will come."""
+        """Draw answer and tolerance over the evidence, now complete."""
         estimate, tolerance = detection.estimate, detection.config.tolerance
         self._draw(is_complete=True)
         for limit, border_s in zip(
@@ -158,7 +157,7 @@ class Timeline(QWidget):
             limit.setVisible(True)
         self._close_up_s = close_up_s(detection)
         self._show_offsets()
-        if estimate.reason in (Reason.NO_MOTION, Reason.SILENCE):
+        if estimate.reason in NO_EVIDENCE:
             return
         colour = QColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._estimate.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
@@ -169,7 +168,7 @@ class Timeline(QWidget):
         self._band.setRegion(estimate.interval_s)
         self._answer_label.setColor(theme.VERDICT_COLOURS[estimate.verdict])
         self._answer_label.setText(map_label(detection))
-        # An interval that spans nearly everything would only veil the map.
+        # A band over nearly all offsets would only hide the map.
         self._band.setVisible(estimate.reason not in NO_OFFSET and found is None)
         if found is not None:
             self._line.setPen(pg.mkPen(theme.VERDICT_COLOURS[estimate.verdict], width=2))
@@ -180,7 +179,7 @@ class Timeline(QWidget):
         self._answer_label.setVisible(True)
 
     def toggle_close_up(self) -> None:
-        """Show the offsets around the answer if all are shown, else all; also next time."""
+        """Switch between the offsets around the answer and all offsets, also for later answers."""
         if self._close_up_s is not None:
             self._is_close = not self._is_close
             self._show_offsets()
@@ -192,14 +191,14 @@ class Timeline(QWidget):
 
     def _arrange_plot(self) -> None:
         self._item.hideButtons()
-        # Half a line of text, so that the outermost numbers of the axes fit.
+        # Room for half a line of text, so that the outermost numbers of the axes fit.
         self._item.layout.setContentsMargins(4, 10, 14, 2)
         self._item.setMenuEnabled(False)
         self._box.setMouseEnabled(x=True, y=False)
         left = self._item.getAxis("left")
         left.setWidth(_LEFT_AXIS_PX)
         left.setLabel("offset, ms")
-        # Else a narrow range changes the label, as if the numbers were scaled.
+        # An SI prefix would change the label of a narrow range, although the numbers are in ms.
         left.enableAutoSIPrefix(False)
         self._item.getAxis("bottom").setHeight(_BOTTOM_AXIS_PX)
         for line in self._band.lines:
@@ -238,7 +237,7 @@ class Timeline(QWidget):
         self._show_note("")
 
     def _show_offsets(self) -> None:
-        """Show those that are wanted, and offer the others."""
+        """Show the close-up or all offsets; offer the other on the button."""
         axis_s = self._map.axis_s if self._map is not None else np.zeros(0)
         shown_s = (float(axis_s[0]), float(axis_s[-1])) if len(axis_s) else (-_RANGE_S, _RANGE_S)
         if self._close_up_s is not None and self._is_close:
@@ -253,7 +252,7 @@ class Timeline(QWidget):
         self._place_button()
 
     def _place_button(self) -> None:
-        """Lay the button into the lower right corner of the map; the answer's label lies higher."""
+        """Put the button into the lower right corner of the map, below the label of the answer."""
         button = self.close_up_button
         button.adjustSize()
         corner = self.plot.mapFromScene(self._box.sceneBoundingRect().bottomRight())
@@ -275,7 +274,7 @@ class Timeline(QWidget):
             _, offsets_s = self._line.getData()
             borders_s = (offsets_s.min(), offsets_s.max())
         low_y, high_y = (self._box.mapFromView(QPointF(0, one)).y() for one in borders_s)
-        # Beside the band, where there is the least to see; within it, if it fills the map.
+        # Above or below the band, where the map shows least; within a band that fills the map.
         height = self._answer_label.boundingRect().height()
         above_y, below_y = high_y - _LABEL_GAP_PX - height, low_y + _LABEL_GAP_PX
         fits_below = below_y + height <= size.height()
@@ -292,3 +291,18 @@ class Timeline(QWidget):
 
     def _on_dragged(self) -> None:
         self.seek_requested.emit(self.playhead_s)
+
+
+class _ClockAxis(pg.AxisItem):  # type: ignore[misc]
+    """Clip times."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        texts = [clock_text(max(0.0, value)) for value in values]
+        return texts if spacing < 1 else [text.split(".")[0] for text in texts]
+
+
+class _OffsetAxis(pg.AxisItem):  # type: ignore[misc]
+    """Offsets in ms. Above the zero line the audio is early, below it is late."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{abs(value) * 1000:.0f}" for value in values]

@@ -11,7 +11,9 @@ from core.detection.cached_detector import Cache, CacheLimits
 from core.detection.config import DetectionConfig
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.open import EngineChoice
+from core.detection.schedule.scope import read_scope, scope_of
 from core.detection.serialize import detection_to_json
+from core.media.probe import probe
 from core.timing import Tolerance
 
 CLASSICAL = EngineChoice("classical")
@@ -28,13 +30,18 @@ def clip(make_clip):
     return make_clip(duration_s=2.0, offset_s=0.2)
 
 
+def detected(cache, clip, engine=None, choice=CLASSICAL, config=DEFAULTS, **options):
+    scope = read_scope(clip, config)
+    return cache.cached_detector(choice).detect(scope, engine or ClassicalEngine(), **options)
+
+
 @pytest.fixture
 def judged(cache, clip):
-    return cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, ClassicalEngine())
+    return detected(cache, clip)
 
 
 def earlier(cache, path, choice=CLASSICAL, config=DEFAULTS):
-    return cache.cached_detector(choice, config).earlier(path)
+    return cache.cached_detector(choice).earlier(path, config)
 
 
 def text(detection):
@@ -99,7 +106,7 @@ def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, mo
     weights.write_bytes(b"some")
     monkeypatch.setattr("core.detection.engines.open.builtin_weights", lambda: weights)
     for choice in (EngineChoice("builtin"), EngineChoice(str(weights))):
-        cache.cached_detector(choice, DEFAULTS).detect(clip, ClassicalEngine())
+        detected(cache, clip, choice=choice)
         assert earlier(cache, clip, choice)
         weights.write_bytes(weights.read_bytes() + b" more")
         assert earlier(cache, clip, choice) is None
@@ -114,9 +121,20 @@ def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
     def on_evidence(_):
         os.utime(clip)
 
-    cache.cached_detector(CLASSICAL, DEFAULTS).detect(
-        clip, ClassicalEngine(), on_evidence=on_evidence
-    )
+    detected(cache, clip, on_evidence=on_evidence)
+    assert cache.usage().answers.n_items == 0
+
+
+def test_a_file_that_changes_after_the_probe_leaves_no_answer(cache, clip):
+    scope = read_scope(clip, DEFAULTS)
+    os.utime(clip)
+    cache.cached_detector(CLASSICAL).detect(scope, ClassicalEngine())
+    assert cache.usage().answers.n_items == 0
+
+
+def test_a_scope_without_identity_leaves_no_answer(cache, clip):
+    scope = scope_of(probe(clip), DEFAULTS)
+    cache.cached_detector(CLASSICAL).detect(scope, ClassicalEngine())
     assert cache.usage().answers.n_items == 0
 
 
@@ -138,7 +156,7 @@ def test_clearing_forgets(cache, clip, judged):
 
 def test_nothing_is_kept_where_nothing_may_be(tmp_path, clip):
     cache = Cache(tmp_path / "cache", "1.0", CacheLimits(0, 0))
-    cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, ClassicalEngine())
+    detected(cache, clip)
     assert earlier(cache, clip) is None
     assert not cache.folder.exists()
 
@@ -166,9 +184,9 @@ class FeatureEngine:
 
 def test_an_engine_that_sees_a_square_gets_the_features_of_earlier_runs(cache, clip):
     engine = FeatureEngine()
-    cache.cached_detector(CLASSICAL, DEFAULTS).detect(clip, engine)
+    detected(cache, clip, engine)
     assert engine.known == [False, False, False]
     # With other options, to which there is no earlier answer.
-    cache.cached_detector(CLASSICAL, DetectionConfig(hop_s=0.64)).detect(clip, engine)
+    detected(cache, clip, engine, config=DetectionConfig(hop_s=0.64))
     assert engine.known == [True, True, False]
     assert cache.usage().features.n_items == 1

@@ -12,6 +12,7 @@ from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.open import EngineChoice
 from core.detection.engines.synchformer.engine import SynchformerEngine
+from core.detection.schedule.scope import read_scope, stream_scopes
 from core.model.synchformer.synchformer import Synchformer
 
 CLASSICAL = EngineChoice("classical")
@@ -68,17 +69,19 @@ def two_tracks(make_clip, tmp_path):
     return path
 
 
-def detect_each(inquiries, path, engine):
-    return tuple(cached_detector.detect(path, engine) for cached_detector in inquiries)
+def detected(cached_detector, scopes, engine):
+    sharing = cached_detector.sharing_features(len(scopes))
+    return tuple(sharing.detect(scope, engine) for scope in scopes)
 
 
-def test_every_audio_stream_is_judged_and_known_again(cache, two_tracks):
-    inquiries = cache.cached_detector(CLASSICAL, DetectionConfig()).per_stream(two_tracks)
-    first, second = detect_each(inquiries, two_tracks, ClassicalEngine())
+def test_every_audio_stream_is_detected_and_known_again(cache, two_tracks):
+    cached_detector = cache.cached_detector(CLASSICAL)
+    scopes = stream_scopes(read_scope(two_tracks, DetectionConfig()))
+    first, second = detected(cached_detector, scopes, ClassicalEngine())
     assert (first.audio_stream_index, second.audio_stream_index) == (1, 2)
     assert first.estimate.offset_s == pytest.approx(0.3, abs=NEAR_S)
     assert second.estimate.offset_s == pytest.approx(-0.2, abs=NEAR_S)
-    found = [cached_detector.earlier(two_tracks) for cached_detector in inquiries]
+    found = [cached_detector.earlier(two_tracks, scope.config) for scope in scopes]
     if cache.limits.answers_mb:
         assert [one.estimate for one in found] == [first.estimate, second.estimate]
     else:
@@ -89,24 +92,23 @@ def test_every_audio_stream_is_judged_and_known_again(cache, two_tracks):
 def test_the_picture_is_encoded_once_for_all_audio_streams(cache, two_tracks):
     alone, engine = class_engine(), class_engine()
     detect(two_tracks, alone, ONE_PASS)
-    inquiries = cache.cached_detector(CLASSICAL, ONE_PASS).per_stream(two_tracks)
-    first, second = detect_each(inquiries, two_tracks, engine)
+    scopes = stream_scopes(read_scope(two_tracks, ONE_PASS))
+    first, second = detected(cache.cached_detector(CLASSICAL), scopes, engine)
     assert engine.n_visual_encoded == alone.n_visual_encoded
     assert engine.n_audio_encoded == 2 * alone.n_audio_encoded
     assert [e.window for e in first.evidence] == [e.window for e in second.evidence]
 
 
 def test_an_answer_about_a_clip_is_one_about_its_first_audio_stream(tmp_path, two_tracks):
-    cached_detector = Cache(tmp_path / "cache", "1.0", CacheLimits()).cached_detector(
-        CLASSICAL, DetectionConfig()
-    )
-    cached_detector.detect(two_tracks, ClassicalEngine())
-    first, second = cached_detector.per_stream(two_tracks)
-    assert first.earlier(two_tracks)
-    assert second.earlier(two_tracks) is None
+    cached_detector = Cache(tmp_path / "cache", "1.0", CacheLimits()).cached_detector(CLASSICAL)
+    scope = read_scope(two_tracks, DetectionConfig())
+    cached_detector.detect(scope, ClassicalEngine())
+    first, second = stream_scopes(scope)
+    assert cached_detector.earlier(two_tracks, first.config)
+    assert cached_detector.earlier(two_tracks, second.config) is None
 
 
-def test_a_single_audio_stream_is_asked_about_alone(cache, make_clip):
-    clip = make_clip(duration_s=2.0)
-    (only,) = cache.cached_detector(CLASSICAL, DetectionConfig()).per_stream(clip)
-    assert only.detect(clip, ClassicalEngine()).audio_stream_index == 1
+def test_a_single_audio_stream_has_one_scope(make_clip):
+    scope = read_scope(make_clip(duration_s=2.0), DetectionConfig())
+    assert stream_scopes(scope) == (scope,)
+    assert scope.audio.index == 1

@@ -169,6 +169,19 @@ def test_incomplete_document_is_refused() -> None:
         detection_from_json(document)
 
 
+def test_a_value_of_another_type_is_named() -> None:
+    document = detection_to_json(_with_classes(DetectionConfig()))
+    with pytest.raises(ValueError, match=r"damaged: Expected `float`.*interval_s\[1\]"):
+        detection_from_json({**document, "interval_s": [0.1, "wide"]})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    detection = _with_classes(DetectionConfig())
+    estimate = replace(detection.estimate, offset_s=np.float64(0.25))
+    document = detection_to_json(replace(detection, opinion=Opinion("a", "b", estimate)))
+    assert json.dumps(document["offset_s"]) == "0.25"
+
+
 def test_unknown_options_are_refused_with_the_known_ones() -> None:
     document = detection_to_json(_with_classes(DetectionConfig()))
     config = {**asdict(DetectionConfig()), "colour": "red"}

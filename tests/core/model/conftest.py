@@ -71,7 +71,7 @@ def synchability_fusion() -> Synchformer:
 
 
 def stand_in_model(head: Head, *prefixes: str) -> Synchformer:
-    """Return a network in which the parts under the prefixes work and nothing else takes memory."""
+    """A network with memory for the parts under the prefixes only."""
     with torch.device("meta"):
         model = Synchformer(head=head)
     shapes = published_shapes(head)

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from core.model import device_fingerprint
-from core.model.device_fingerprint import machine_facts
+from core.model.device_fingerprint import machine_fingerprint
 
 
 def test_the_facts_stay_until_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = machine_facts()
-    assert machine_facts() == before
+    before = machine_fingerprint()
+    assert machine_fingerprint() == before
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "none of them")
-    assert machine_facts() != before
+    assert machine_fingerprint() != before
     monkeypatch.undo()
     monkeypatch.setattr("core.model.device_fingerprint.version", lambda _: "0.1")
-    assert machine_facts() != before
+    assert machine_fingerprint() != before
 
 
 def test_a_cpu_is_known_by_what_it_can_do_with_short_numbers(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_gpu_is_known_by_what_its_driver_shows(tmp_path: Path) -> None:
 
 def test_finding_out_takes_no_torch() -> None:
     code = (
-        "import sys; from core.model.device_fingerprint import machine_facts;"
-        "machine_facts(); sys.exit('torch' in sys.modules)"
+        "import sys; from core.model.device_fingerprint import machine_fingerprint;"
+        "machine_fingerprint(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

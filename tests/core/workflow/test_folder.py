@@ -39,12 +39,15 @@ class BrokenEngine:
 
 
 @pytest.fixture
-def inquire(tmp_path):
-    def inquire(*limits_mb):
-        cache = Cache(tmp_path / "cache", "1.0", CacheLimits(*limits_mb))
-        return cache.cached_detector(EngineChoice("classical"), DetectionConfig())
+def check(tmp_path):
+    """Checks clips with a cache of its own."""
 
-    return inquire
+    def check(paths, open_engine, monitor=SILENT, limits_mb=()):
+        cache = Cache(tmp_path / "cache", "1.0", CacheLimits(*limits_mb))
+        cached_detector = cache.cached_detector(EngineChoice("classical"))
+        return check_clips(paths, open_engine, cached_detector, DetectionConfig(), monitor)
+
+    return check
 
 
 @pytest.fixture
@@ -76,11 +79,11 @@ def test_a_folder_without_clips_is_no_success(tmp_path):
         find_clips(tmp_path, recursive=True)
 
 
-def test_one_bad_file_does_not_stop_the_others(folder, make_clip, inquire):
+def test_one_bad_file_does_not_stop_the_others(folder, make_clip, check):
     good = make_clip("good.mp4", offset_s=0.3, duration_s=6.0)
     paths = [folder / "a.mp4", good, folder / "missing.mp4"]
 
-    bad, judged, missing = check_clips(paths, ClassicalEngine, inquire())
+    bad, judged, missing = check(paths, ClassicalEngine)
 
     assert bad.detection is None
     assert "a.mp4" in bad.error
@@ -90,20 +93,20 @@ def test_one_bad_file_does_not_stop_the_others(folder, make_clip, inquire):
     assert "missing.mp4" in missing.error
 
 
-def test_an_unforeseen_failure_stays_with_its_file_and_is_logged(make_clip, caplog, inquire):
+def test_an_unforeseen_failure_stays_with_its_file_and_is_logged(make_clip, caplog, check):
     clip = make_clip(duration_s=2.0)
 
-    results = list(check_clips([clip, clip], BrokenEngine, inquire(), SILENT))
+    results = list(check([clip, clip], BrokenEngine))
 
     assert len(results) == 2
     assert "ZeroDivisionError" in results[0].error
     assert caplog.records[0].exc_info
 
 
-def test_progress_is_that_of_the_whole_run(make_clip, inquire):
+def test_progress_is_that_of_the_whole_run(make_clip, check):
     clip = make_clip(duration_s=3.0)
     recorder = Recorder()
-    list(check_clips([clip, clip], ClassicalEngine, inquire(0, 0), recorder))
+    list(check([clip, clip], ClassicalEngine, recorder, limits_mb=(0, 0)))
 
     fractions = [r.fraction for r in recorder.reports]
     assert fractions == sorted(fractions)
@@ -111,14 +114,14 @@ def test_progress_is_that_of_the_whole_run(make_clip, inquire):
     assert {r.stage for r in recorder.reports} == {"clip.mp4 (1 of 2)", "clip.mp4 (2 of 2)"}
 
 
-def test_cancelling_ends_the_run(make_clip, inquire):
+def test_cancelling_ends_the_run(make_clip, check):
     clip = make_clip(duration_s=3.0)
 
     with pytest.raises(Cancelled):
-        list(check_clips([clip], ClassicalEngine, inquire(), Recorder(cancel_after=1)))
+        list(check([clip], ClassicalEngine, Recorder(cancel_after=1)))
 
 
-def test_a_run_goes_on_where_an_earlier_one_ended_and_opens_no_engine_in_vain(make_clip, inquire):
+def test_a_run_goes_on_where_an_earlier_one_ended_and_opens_no_engine_in_vain(make_clip, check):
     old, new = make_clip("old.mp4", duration_s=3.0), make_clip("new.mp4", duration_s=3.0, seed=1)
     opened = []
 
@@ -126,11 +129,11 @@ def test_a_run_goes_on_where_an_earlier_one_ended_and_opens_no_engine_in_vain(ma
         opened.append("engine")
         return ClassicalEngine()
 
-    (first,) = check_clips([old], open_engine, inquire())
+    (first,) = check([old], open_engine)
     assert not first.is_earlier
-    assert [r.is_earlier for r in check_clips([old, new], open_engine, inquire())] == [True, False]
+    assert [r.is_earlier for r in check([old, new], open_engine)] == [True, False]
     assert len(opened) == 2
-    assert [r.is_earlier for r in check_clips([old, new], open_engine, inquire())] == [True, True]
+    assert [r.is_earlier for r in check([old, new], open_engine)] == [True, True]
     assert len(opened) == 2
 
 

@@ -9,7 +9,7 @@ from synchformer_gui.cache_settings import open_cache, read_limits
 from synchformer_gui.cli.main import main
 
 CLASSICAL = ("--model", "classical")
-FROM_CACHE = "--no-cache judges anew"
+FROM_CACHE = "--no-cache repeats the detection"
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,7 @@ def test_a_folder_is_judged_once(make_clip, tmp_path, capsys, no_engine):
     assert main(argv) == 1
     out = capsys.readouterr().out
     assert "2 of 2: Answer from the cache" in out
-    assert "Judged by: classical estimate." in out
+    assert "Engine: classical estimate." in out
     with report.open(encoding="utf-8", newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == ["a.mp4", "b.mp4"]
     assert main([*argv, "--no-cache"]) == 3

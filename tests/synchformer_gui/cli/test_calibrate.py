@@ -24,7 +24,7 @@ def one_offset(monkeypatch):
     monkeypatch.setattr("core.detection.calibration.trials.OFFSETS_S", (0.63,))
 
 
-def test_calibrated_used_listed_and_forgotten(make_clip, tmp_path, capsys):
+def test_calibrated_used_listed_and_deleted(make_clip, tmp_path, capsys):
     for number in range(5):
         make_clip(f"{number}.mp4", seed=number, offset_s=0.06, duration_s=6)
     make_clip("silent.mp4", silent=True, duration_s=6)
@@ -32,7 +32,7 @@ def test_calibrated_used_listed_and_forgotten(make_clip, tmp_path, capsys):
     assert main(["calibrate", str(tmp_path), "--model", "classical"]) == 0
     out = capsys.readouterr().out
     assert "silent.mp4  not used: " in out
-    assert "Measured on 5 clips" in out
+    assert "Bias on 5 clips" in out
     assert "5 clips are few" in out
     found = read_calibration(calibration_place(PLACE).path)
     assert found is not None
@@ -42,7 +42,7 @@ def test_calibrated_used_listed_and_forgotten(make_clip, tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"its bias of {1000 * found.bias_s:.0f} ms towards early audio is taken off" in out
     assert main(["calibrate", "--reset", "--model", "classical"]) == 0
-    assert "forgotten" in capsys.readouterr().out
+    assert "Calibration deleted" in capsys.readouterr().out
     assert read_calibration(calibration_place(PLACE).path) is None
     assert main(["calibrate", "--reset", "--model", "classical"]) == 0
     assert "no calibration" in capsys.readouterr().out
@@ -51,7 +51,7 @@ def test_calibrated_used_listed_and_forgotten(make_clip, tmp_path, capsys):
 def test_too_few_clips_are_refused_and_nothing_is_written(make_clip, tmp_path, capsys):
     make_clip("one.mp4", duration_s=6)
     assert main(["calibrate", str(tmp_path), "--model", "classical"]) == 3
-    assert "needs 5 or more clips" in capsys.readouterr().err
+    assert "needs at least 5 clips" in capsys.readouterr().err
     assert not calibration_place(PLACE).path.exists()
 
 

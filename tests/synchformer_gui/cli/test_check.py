@@ -62,7 +62,7 @@ def test_the_built_in_model_judges_unless_told_otherwise(make_clip, tmp_path, ca
 
     assert main(["check", str(folder), "--report", str(report)]) == 2
     out = capsys.readouterr().out
-    assert "Judged by: built-in model." in out
+    assert "Engine: built-in model." in out
     assert out.count("trained on generated clips only") == 1
     assert {row["model"] for row in read(report).values()} == {"builtin"}
 
@@ -80,14 +80,14 @@ def test_how_much_of_the_files_was_judged_is_told(make_clip, tmp_path, capsys):
     argv = ["check", str(tmp_path), "--model", "classical", "--start", "1"]
     main([*argv, "--budget", "1:00"])
     out = capsys.readouterr().out
-    assert "Judged only the part from 00:01.000 to the end." in out
+    assert "Analyzed only the part from 00:01.000 to the end." in out
     assert "in part only" not in out
 
 
 def test_files_that_were_left_early_are_counted(long_clip, tmp_path, capsys):
     shutil.copy(long_clip, tmp_path)
     main(["check", str(tmp_path), "--model", "classical", "--budget", "0.01"])
-    assert "1 of 1 judged in part only: the time for each was spent." in capsys.readouterr().out
+    assert "1 of 1 analyzed in part: the time budget was spent." in capsys.readouterr().out
 
 
 def test_sub_folders_wait_to_be_asked_for(make_clip, tmp_path, capsys):
@@ -156,6 +156,15 @@ def test_ctrl_c_leaves_no_half_report(make_clip, tmp_path, monkeypatch, capsys):
     assert main(argv) == 130
     assert capsys.readouterr().out == ""
     assert not report.exists()
+
+
+def test_each_clip_is_probed_once_and_an_answered_one_not_at_all(make_clip, probed):
+    clips = [make_clip(name, duration_s=2.0) for name in ("a.mp4", "b.mp4")]
+    argv = ["check", str(clips[0].parent), "--model", "classical"]
+    assert main(argv) in (0, 1, 2)
+    assert probed == clips
+    assert main(argv) in (0, 1, 2)
+    assert probed == clips
 
 
 @pytest.mark.parametrize(

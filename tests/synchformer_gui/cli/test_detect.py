@@ -216,3 +216,19 @@ def test_json_states_no_single_offset_where_it_changes(make_clip):
     assert (document["offset_s"], document["interval_s"]) == (None, None)
     assert document["sync_map"] == detection_to_json(changing)["sync_map"]
     assert _document(found, None)["offset_s"] == found.estimate.offset_s
+
+
+@pytest.mark.parametrize("words", [[], ["--audio-stream", "all"], ["--no-cache"]])
+def test_a_clip_is_probed_once(make_clip, probed, words):
+    clip = make_clip(duration_s=2.0)
+    assert main(["detect", str(clip), *CLASSICAL, *words]) in (0, 1, 2)
+    assert probed == [clip]
+
+
+def test_the_clip_that_correct_has_probed_is_not_probed_for_detection(make_clip, monkeypatch):
+    def fail(*_):
+        raise AssertionError("probed again")
+
+    clip = make_clip(duration_s=6.0, silent=True)
+    monkeypatch.setattr("core.detection.schedule.scope.probe", fail)
+    assert main(["correct", str(clip), "--detect", *CLASSICAL]) == 2

@@ -13,7 +13,8 @@ from core.detection.sync_map import MapKind, Piece, SyncMap
 from core.errors import Cancelled, SyncError
 from core.media.probe import probe
 from core.timing import TimeSpan
-from synchformer_gui.cli import detect_options, shared_options
+from synchformer_gui.cli import shared_options
+from synchformer_gui.cli.detect_options import DetectCommand
 from synchformer_gui.cli.main import main
 
 CLASSICAL = ("--model", "classical", "--tolerance", "bt1359-accept")
@@ -107,7 +108,7 @@ def test_pieces_that_cannot_be_moved_are_no_failure_without_retime(make_clip, mo
         for span, s in zip(spans, offsets, strict=True)
     )
     found = found_in(clip, SyncMap(MapKind.JUMPS, pieces))
-    monkeypatch.setattr(detect_options, "detect_clip", lambda *_, **__: found)
+    monkeypatch.setattr(DetectCommand, "detect", lambda *_, **__: found)
     assert main(["correct", str(clip), "--detect"]) == 1
     out = capsys.readouterr().out
     assert "--retime cannot correct this: The pieces of clip.mp4 between jumps are too short" in out
@@ -143,7 +144,7 @@ def test_retiming_is_offered_only_where_it_would_be_done(
 ):
     clip = make_clip(duration_s=3.0)
     found = found_in(clip, DRIFT, verdict)
-    monkeypatch.setattr(detect_options, "detect_clip", lambda *_, **__: found)
+    monkeypatch.setattr(DetectCommand, "detect", lambda *_, **__: found)
     assert main(["correct", str(clip), "--detect", *words]) == code
     out = capsys.readouterr().out
     assert said in out
@@ -163,7 +164,7 @@ def test_retiming_is_offered_only_where_it_would_be_done(
 def test_a_wish_without_use_is_told(make_clip, monkeypatch, capsys, sync_map, words, phrases):
     clip = make_clip(duration_s=3.0)
     found = found_in(clip, sync_map)
-    monkeypatch.setattr(detect_options, "detect_clip", lambda *_, **__: found)
+    monkeypatch.setattr(DetectCommand, "detect", lambda *_, **__: found)
     argv = ["correct", str(clip), "--detect", "--retime", "--dry-run", *words]
     assert main(argv) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "changes nothing" in line]
@@ -223,7 +224,7 @@ def test_the_new_file_is_judged_again_on_request(make_clip, capsys):
     argv = ["correct", str(clip), "--detect", "--detect-again", "--certificate", *CLASSICAL]
     assert main(argv) == 0
     out = capsys.readouterr().out
-    said = re.search(r"^Judged again: Audio is .* In sync by .* 90 % interval: .*", out, re.M)
+    said = re.search(r"^Analyzed again: Audio is .* In sync by .* 90 % interval: .*", out, re.M)
     assert said
     target = default_target(probe(clip))
     certificate = json.loads((target.parent / f"{target.name}.certificate.json").read_text())
@@ -238,14 +239,16 @@ def test_a_wrong_delay_is_found_by_judging_again(make_clip, capsys):
     argv = ["correct", str(clip), "--delay", "-400", "--audio-stream", "2", "--detect-again"]
     assert main([*argv, *CLASSICAL]) == 1
     # The second sound was 100 ms early, and is so by 500 ms now.
-    assert re.search(r"Judged again: Audio is (4[5-9]|5[0-4])\d ms early", capsys.readouterr().out)
+    assert re.search(
+        r"Analyzed again: Audio is (4[5-9]|5[0-4])\d ms early", capsys.readouterr().out
+    )
     assert default_target(probe(clip)).is_file()
 
 
 def test_an_answer_that_cannot_tell_is_no_failure_but_none_is(make_clip, capsys):
     clip = make_clip(silent=True, duration_s=6.0)
     assert main(["correct", str(clip), "--delay", "40", "--detect-again", *CLASSICAL]) == 0
-    assert "cannot tell (silence), which says nothing against" in capsys.readouterr().out
+    assert "cannot tell (silence); the new file may be correct" in capsys.readouterr().out
     short = make_clip("short.mp4", duration_s=0.4)
     assert main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL]) == 4
     assert default_target(probe(short)).is_file()
@@ -257,7 +260,7 @@ def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeyp
         raise SyncError("The model is ill.")
 
     clip = make_clip(duration_s=2.0)
-    monkeypatch.setattr(detect_options, "detect_clip", fail)
+    monkeypatch.setattr(DetectCommand, "detect_clip", fail)
     argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
     assert main(argv) == 4
     out = capsys.readouterr().out
@@ -271,7 +274,7 @@ def test_a_fault_of_the_program_does_not_hide_the_file(make_clip, monkeypatch, c
         raise RuntimeError("CUDA out of memory")
 
     clip = make_clip(duration_s=2.0)
-    monkeypatch.setattr(detect_options, "detect_clip", fail)
+    monkeypatch.setattr(DetectCommand, "detect_clip", fail)
     argv = ["correct", str(clip), "--delay", "40", "--detect-again", "--certificate", *CLASSICAL]
     assert main(argv) == 3
     shown = capsys.readouterr()
@@ -287,7 +290,7 @@ def test_a_missing_certificate_outweighs_what_judging_again_finds(make_clip, mon
     target = default_target(probe(clip))
     target.with_name(f"{target.name}.certificate.json").mkdir()
     found = found_in(clip)
-    monkeypatch.setattr(detect_options, "detect_clip", lambda *_, **__: found)
+    monkeypatch.setattr(DetectCommand, "detect_clip", lambda *_, **__: found)
     argv = ["correct", str(clip), "--delay", "40", "--detect-again"]
     assert main(argv) == 1
     assert main([*argv, "--certificate", "--overwrite"]) == 4
@@ -298,7 +301,7 @@ def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, mo
         raise Cancelled
 
     clip = make_clip(duration_s=2.0)
-    monkeypatch.setattr(detect_options, "detect_clip", stop)
+    monkeypatch.setattr(DetectCommand, "detect_clip", stop)
     assert main(["correct", str(clip), "--delay", "40", "--detect-again", *CLASSICAL]) == 130
     target = default_target(probe(clip))
     assert f"{target} is complete" in capsys.readouterr().out

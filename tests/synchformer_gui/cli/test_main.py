@@ -50,7 +50,7 @@ def test_limits_in_the_help_are_those_that_are_kept(capsys):
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
 
     assert "0.2 to 30" in text
-    assert "at least 0.32" in text
+    assert "a multiple of 0.32" in text
     for range_s, hop_s in ((0.2, 0.32), (30.0, 0.32)):
         DetectionConfig(range_s=range_s, hop_s=hop_s)
     for range_s, hop_s in ((0.19, 0.32), (30.1, 0.32), (2.0, 0.31)):
@@ -124,10 +124,10 @@ def test_ctrl_c_is_130_and_no_failure(make_clip, capsys, monkeypatch):
 
 
 def test_the_unforeseen_is_a_sentence_that_names_the_log(capsys, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise ZeroDivisionError("one by nothing")
 
-    monkeypatch.setattr(detect_options, "probe", fail)
+    monkeypatch.setattr(detect_options, "read_scope", fail)
     assert main(["detect", "a.mp4"]) == 3
 
     sentence = capsys.readouterr().err

@@ -7,7 +7,7 @@ import typer
 from core.detection.config import DetectionConfig
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.main import main
-from synchformer_gui.cli.scope_options import Extent, seconds
+from synchformer_gui.cli.scope_options import ScopeOptions, seconds
 
 CLASSICAL = ("--model", "classical", "--no-cache")
 
@@ -28,12 +28,12 @@ def test_what_is_no_time_is_wrong_usage(text):
 
 @pytest.mark.parametrize(("text", "until_s"), [("20ms", 0.02), ("0.02s", 0.02), ("0", None)])
 def test_a_margin_ends_haste(text, until_s):
-    config = shared_options.detection_config("bt1359", 0.32, 2.0, extent=Extent(until=text))
+    config = shared_options.detection_config("bt1359", 0.32, 2.0, scope=ScopeOptions(until=text))
     assert (config.until_s, config.stops_early) == (until_s, False)
 
 
 def test_without_a_word_long_clips_are_left_early_and_the_core_judges_everything():
-    assert shared_options.detection_config("bt1359", 0.32, 2.0, extent=Extent()).stops_early
+    assert shared_options.detection_config("bt1359", 0.32, 2.0, scope=ScopeOptions()).stops_early
     assert not DetectionConfig().stops_early
 
 
@@ -71,13 +71,13 @@ def test_a_part_is_judged_and_named(make_clip, capsys):
     assert main(["detect", clip, *CLASSICAL, "--start", "0:01", "--end", "8"]) == 1
 
     out = capsys.readouterr().out
-    assert "Judged only the part from 00:01.000 to 00:08.000." in out
+    assert "Analyzed only the part from 00:01.000 to 00:08.000." in out
     assert "ms early" in out
 
 
 def test_a_spent_time_is_told(long_clip, capsys):
     main(["detect", str(long_clip), *CLASSICAL, "--budget", "0.01s"])
-    assert "of 1:00; stopped because the time was spent." in capsys.readouterr().out
+    assert "of 1:00; stopped at the time limit." in capsys.readouterr().out
 
 
 def test_all_audio_streams_are_a_list(make_clip, capsys):

@@ -139,14 +139,14 @@ def test_the_stream_that_was_moved_is_judged(
     assert detected.audio_stream_index == detected.info.audios[1].index
 
 
-@pytest.mark.parametrize("judged_by", [CLASSICAL, None])
+@pytest.mark.parametrize("recheck_with", [CLASSICAL, None])
 def test_what_breaks_off_after_writing_leaves_the_file_and_is_told(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],
     heard: list[Exported],
     monkeypatch: pytest.MonkeyPatch,
-    judged_by: Preferences | None,
+    recheck_with: Preferences | None,
 ) -> None:
     def break_off(*_: object, **__: object) -> None:
         raise RuntimeError("out of memory")
@@ -155,11 +155,11 @@ def test_what_breaks_off_after_writing_leaves_the_file_and_is_told(
     monkeypatch.setattr(session._detector, "detect", break_off)
     monkeypatch.setattr(export, "write_certificate", break_off)
     with qtbot.waitSignal(session.failed, timeout=20_000):
-        session.export(preview(request), judged_by)
+        session.export(preview(request), recheck_with)
 
     assert session.activity is Activity.NONE
     assert request.target.is_file()
-    assert heard[-1].notes == (("Analyzing it again ended unexpectedly.",) if judged_by else ())
+    assert heard[-1].notes == (("Analyzing it again ended unexpectedly.",) if recheck_with else ())
     assert heard[-1].certificate_problem == "No certificate was written."
 
 

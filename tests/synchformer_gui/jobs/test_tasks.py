@@ -6,7 +6,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.errors import CheckpointError, DetectionError, MediaError
 from core.progress import SILENT
-from synchformer_gui.jobs.tasks import Detector, DetectRequest
+from synchformer_gui.jobs.tasks import Detector, DetectRequest, earlier_detection
 
 MakeClip = Callable[..., Path]
 
@@ -32,3 +32,13 @@ def test_clips_are_looked_at_before_a_model_is_loaded(make_clip: MakeClip, tmp_p
         detector.detect(request_for(clip, DetectionConfig(start_s=60.0)), SILENT, ignore)
     with pytest.raises(CheckpointError):
         detector.detect(request_for(clip), SILENT, ignore)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_clip_is_probed_once(make_clip: MakeClip, probed: list[Path]) -> None:
+    clip = make_clip(duration_s=2.0)
+    request = DetectRequest(clip, DetectionConfig(), "classical", "cpu", "float32")
+    Detector().detect(request, SILENT, ignore)
+    assert probed == [clip]
+    assert earlier_detection(request, SILENT) is not None
+    assert probed == [clip]

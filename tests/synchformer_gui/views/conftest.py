@@ -100,8 +100,8 @@ def clip(make_clip: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def judged(qtbot: QtBot, window: MainWindow, clip: Path) -> MainWindow:
-    """A window in which the clip has been judged by the classical estimate."""
+def analyzed(qtbot: QtBot, window: MainWindow, clip: Path) -> MainWindow:
+    """A window in which the clip has been analyzed by the classical estimate."""
     combo = window.detect_panel.model_combo
     combo.setCurrentIndex(combo.findData("classical"))
     combo.activated.emit(combo.currentIndex())

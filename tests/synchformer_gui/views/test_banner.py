@@ -52,7 +52,7 @@ def test_long_paths_do_not_widen_it(banner: Banner) -> None:
 def test_news_of_a_clip_before_has_no_details_and_errors_have_them_again(banner: Banner) -> None:
     banner.show_abandoned(Path("/clips/out.mp4"))
     said = banner.message_label.text()
-    assert said.startswith("Writing out.mp4 was cancelled, since another clip was opened")
+    assert said.startswith("out.mp4 was not written because another clip was opened")
     assert not banner.details_button.isVisible()
 
     banner.show_error(MediaError("broken.mp4 is damaged."))

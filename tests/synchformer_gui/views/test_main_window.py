@@ -14,7 +14,7 @@ from synchformer_gui.session import Activity
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.main_window import MainWindow
 from synchformer_gui.views.models_dialog import ModelsDialog
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.verdict import answer_sentence
 
 pytestmark = pytest.mark.gui
 
@@ -49,7 +49,7 @@ def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, c
     qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
 
     assert "talk.mp4" in window.windowTitle()
-    assert "H.264 320×256, 25 fps" in window.facts_label.text()
+    assert "H.264 320×256, 25 fps" in window.clip_info_label.text()
     assert window.detect_panel.button.isEnabled()
     assert window.detect_panel.audio_combo.isHidden()
     video = window.playback.video.grab().toImage()
@@ -83,19 +83,19 @@ def test_dropped_clip_is_opened(qtbot: QtBot, window: MainWindow, clip: Path) ->
     assert window.session.info.path == clip
 
 
-def test_answer_is_given_in_words_with_a_map(judged: MainWindow) -> None:
-    detection = judged.session.detection
+def test_answer_is_given_in_words_with_a_map(analyzed: MainWindow) -> None:
+    detection = analyzed.session.detection
     assert detection is not None
     assert detection.estimate.verdict is Verdict.OUT_OF_SYNC
     assert detection.estimate.offset_s == pytest.approx(OFFSET_S, abs=0.06)
-    panel = judged.result_panel
+    panel = analyzed.result_panel
     said = panel.answer_label.text().replace("\N{NO-BREAK SPACE}", " ")
-    assert said == offset_wording.answer_sentence(detection)
+    assert said == answer_sentence(detection)
     assert "OUT OF SYNC" in panel.verdict_label.text()
-    assert judged.timeline.brightness is not None
-    assert np.isfinite(judged.timeline.brightness).mean() > 0.8
-    assert judged.side.export_button.isEnabled()
-    assert judged.detect_panel.button.text() == "Detect offset"
+    assert analyzed.timeline.brightness is not None
+    assert np.isfinite(analyzed.timeline.brightness).mean() > 0.8
+    assert analyzed.side.export_button.isEnabled()
+    assert analyzed.detect_panel.button.text() == "Detect offset"
 
 
 def test_click_in_the_map_seeks(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
@@ -141,13 +141,13 @@ def test_cancel_leaves_a_usable_window(
     assert window.session.detection is not None
 
 
-def test_next_clip_drops_the_answer(qtbot: QtBot, judged: MainWindow, make_clip: MakeClip) -> None:
-    open_clip(qtbot, judged, make_clip("next.mp4", duration_s=2.0))
+def test_next_clip_drops_answer(qtbot: QtBot, analyzed: MainWindow, make_clip: MakeClip) -> None:
+    open_clip(qtbot, analyzed, make_clip("next.mp4", duration_s=2.0))
 
-    assert judged.session.detection is None
-    assert judged.timeline.brightness is None
-    assert judged.side.export_button.objectName() == "secondary"
-    assert judged.result_panel.hint_label.isVisible()
+    assert analyzed.session.detection is None
+    assert analyzed.timeline.brightness is None
+    assert analyzed.side.export_button.objectName() == "secondary"
+    assert analyzed.result_panel.hint_label.isVisible()
 
 
 def test_choices_are_remembered(qtbot: QtBot, window: MainWindow) -> None:
@@ -177,20 +177,20 @@ def test_the_built_in_model_answers_in_the_window(
 
 
 def test_tolerance_changes_the_verdict_without_another_detection(
-    qtbot: QtBot, judged: MainWindow
+    qtbot: QtBot, analyzed: MainWindow
 ) -> None:
-    brightness = judged.timeline.brightness
-    said = judged.result_panel.answer_label.text()
-    combo = judged.detect_panel.tolerance_combo
+    brightness = analyzed.timeline.brightness
+    said = analyzed.result_panel.answer_label.text()
+    combo = analyzed.detect_panel.tolerance_combo
     combo.setCurrentIndex(combo.findData("film"))
-    with qtbot.waitSignal(judged.session.detected, timeout=5000):
+    with qtbot.waitSignal(analyzed.session.detected, timeout=5000):
         combo.activated.emit(combo.currentIndex())
 
-    assert judged.session.activity is Activity.NONE
-    assert judged.result_panel.answer_label.text() != said
-    assert "Film" in judged.result_panel.answer_label.text()
-    assert judged.timeline.brightness is not None
-    np.testing.assert_array_equal(judged.timeline.brightness, brightness)
+    assert analyzed.session.activity is Activity.NONE
+    assert analyzed.result_panel.answer_label.text() != said
+    assert "Film" in analyzed.result_panel.answer_label.text()
+    assert analyzed.timeline.brightness is not None
+    np.testing.assert_array_equal(analyzed.timeline.brightness, brightness)
 
 
 def test_waiting_for_the_first_window_is_said(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
@@ -217,8 +217,8 @@ def test_everything_fits_whatever_the_clip_is_called(
     window.resize(*size)
     open_clip(qtbot, window, make_clip("x" * 240 + ".mp4", duration_s=1.0))
 
-    assert window.facts_label.text().endswith("mono")
-    assert window.facts_label.sizeHint().width() < size[0]
+    assert window.clip_info_label.text().endswith("mono")
+    assert window.clip_info_label.sizeHint().width() < size[0]
     assert (window.width(), window.height()) == size
 
 
@@ -254,9 +254,9 @@ def test_closing_during_a_detection_waits_for_it(
     assert not decoders
 
 
-def test_a_key_goes_from_the_close_up_to_all_offsets(qtbot: QtBot, judged: MainWindow) -> None:
-    close_s = judged.timeline._box.viewRange()[1]
-    qtbot.keyClick(judged, Qt.Key.Key_Z)
-    assert judged.timeline._box.viewRange()[1] == pytest.approx([-2.0, 2.0])
-    qtbot.keyClick(judged, Qt.Key.Key_Z)
-    assert judged.timeline._box.viewRange()[1] == close_s
+def test_a_key_goes_from_the_close_up_to_all_offsets(qtbot: QtBot, analyzed: MainWindow) -> None:
+    close_s = analyzed.timeline._box.viewRange()[1]
+    qtbot.keyClick(analyzed, Qt.Key.Key_Z)
+    assert analyzed.timeline._box.viewRange()[1] == pytest.approx([-2.0, 2.0])
+    qtbot.keyClick(analyzed, Qt.Key.Key_Z)
+    assert analyzed.timeline._box.viewRange()[1] == close_s

@@ -38,11 +38,11 @@ def is_seen(widget: QWidget) -> bool:
 
 
 def test_export_writes_a_verified_file_beside_the_source(
-    qtbot: QtBot, judged: MainWindow, clip: Path
+    qtbot: QtBot, analyzed: MainWindow, clip: Path
 ) -> None:
     before = clip.read_bytes()
-    dialog = ready_dialog(qtbot, judged)
-    with qtbot.waitSignal(judged.session.exported, timeout=10_000) as blocker:
+    dialog = ready_dialog(qtbot, analyzed)
+    with qtbot.waitSignal(analyzed.session.exported, timeout=10_000) as blocker:
         dialog.export_button.click()
 
     assert blocker.args is not None
@@ -50,24 +50,24 @@ def test_export_writes_a_verified_file_beside_the_source(
     assert exported.path == clip.with_name("talk.synced.mp4")
     assert exported.verification.passed
     assert clip.read_bytes() == before
-    assert "Verified" in judged.result_panel.exported.label.text()
-    assert judged.result_panel.exported.isVisible()
-    assert is_seen(judged.result_panel.exported.folder_button)
+    assert "Verified" in analyzed.result_panel.exported.label.text()
+    assert analyzed.result_panel.exported.isVisible()
+    assert is_seen(analyzed.result_panel.exported.folder_button)
 
-    again = ready_dialog(qtbot, judged, clip.with_name("again.mp4"))
-    with qtbot.waitSignal(judged.session.failed, timeout=10_000):
+    again = ready_dialog(qtbot, analyzed, clip.with_name("again.mp4"))
+    with qtbot.waitSignal(analyzed.session.failed, timeout=10_000):
         clip.unlink()
         again.export_button.click()
-    assert not judged.result_panel.exported.isVisible()
+    assert not analyzed.result_panel.exported.isVisible()
 
 
 def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip
 ) -> None:
     open_clip(qtbot, window, make_clip("talk DELAY -33ms.mp4", duration_s=2.0))
-    (button,) = window.result_panel.clip_hints.buttons
+    (button,) = window.result_panel.delay_hints.buttons
     assert button.isVisible()
-    assert button.text() == "Move the sound 33 ms earlier…"
+    assert button.text() == "Move the audio 33 ms earlier…"
     plain = ready_dialog(qtbot, window, is_ready=False)
     assert plain.correction_form.delay_field.text() == ""
     plain.reject()
@@ -78,14 +78,14 @@ def test_a_hint_of_the_name_is_taken_into_the_export_only_when_asked(
     dialog.reject()
 
     open_clip(qtbot, window, make_clip("plain.mp4", duration_s=2.0))
-    assert not window.result_panel.clip_hints.isVisible()
+    assert not window.result_panel.delay_hints.isVisible()
 
 
 def test_start_times_that_players_honour_are_told_but_not_offered(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip
 ) -> None:
     open_clip(qtbot, window, make_clip("talk.mkv", duration_s=2.0, audio_start_s=0.3))
-    hints = window.result_panel.clip_hints
+    hints = window.result_panel.delay_hints
     said = [label.text().replace("\N{NO-BREAK SPACE}", " ") for label in hints.findChildren(QLabel)]
 
     assert hints.isVisible()
@@ -114,45 +114,45 @@ def test_how_files_are_written_is_remembered(
     again.reject()
 
 
-def test_the_new_file_is_judged_when_asked(qtbot: QtBot, judged: MainWindow, clip: Path) -> None:
-    dialog = ready_dialog(qtbot, judged)
+def test_new_file_is_analyzed_when_asked(qtbot: QtBot, analyzed: MainWindow, clip: Path) -> None:
+    dialog = ready_dialog(qtbot, analyzed)
     assert not dialog.options.detects_again
     dialog.options.detect_box.setChecked(True)
-    note = judged.result_panel.exported
+    note = analyzed.result_panel.exported
     dialog.export_button.click()
-    qtbot.waitUntil(lambda: judged.session.activity is Activity.DETECTING_COPY, timeout=10_000)
+    qtbot.waitUntil(lambda: analyzed.session.activity is Activity.DETECTING_COPY, timeout=10_000)
     assert "Wrote talk.synced.mp4" in note.label.text()
     assert note.again_label.isHidden()
-    assert judged.detect_panel.button.text() == "Cancel"
-    qtbot.waitUntil(lambda: judged.session.activity is Activity.NONE, timeout=40_000)
+    assert analyzed.detect_panel.button.text() == "Cancel"
+    qtbot.waitUntil(lambda: analyzed.session.activity is Activity.NONE, timeout=40_000)
 
     said = note.again_label.text().replace("\N{NO-BREAK SPACE}", " ")
-    assert said.startswith("Judged again: Audio is ")
+    assert said.startswith("Analyzed again: Audio is ")
     assert "± " in said
-    assert judged.session.detection is not None, "the answer about the clip stays"
+    assert analyzed.session.detection is not None, "the answer about the clip stays"
     assert is_seen(note.folder_button)
-    dialog = ready_dialog(qtbot, judged, clip.with_name("next.mp4"))
+    dialog = ready_dialog(qtbot, analyzed, clip.with_name("next.mp4"))
     assert not dialog.options.detects_again, "it is chosen anew each time"
     dialog.reject()
 
 
-def test_another_clip_leaves_word_of_a_file_that_was_not_judged(
-    qtbot: QtBot, judged: MainWindow, make_clip: MakeClip
+def test_another_clip_leaves_word_of_a_file_that_was_not_analyzed(
+    qtbot: QtBot, analyzed: MainWindow, make_clip: MakeClip
 ) -> None:
-    dialog = ready_dialog(qtbot, judged)
+    dialog = ready_dialog(qtbot, analyzed)
     dialog.options.detect_box.setChecked(True)
     dialog.options.certificate_box.setChecked(True)
     dialog.export_button.click()
-    qtbot.waitUntil(lambda: judged.session.activity is Activity.DETECTING_COPY, timeout=10_000)
-    open_clip(qtbot, judged, make_clip("plain.mp4", duration_s=2.0))
+    qtbot.waitUntil(lambda: analyzed.session.activity is Activity.DETECTING_COPY, timeout=10_000)
+    open_clip(qtbot, analyzed, make_clip("plain.mp4", duration_s=2.0))
 
-    assert judged.banner.isVisible()
-    said = judged.banner.message_label.text().replace("\N{ZERO WIDTH SPACE}", "")
+    assert analyzed.banner.isVisible()
+    said = analyzed.banner.message_label.text().replace("\N{ZERO WIDTH SPACE}", "")
     assert said.startswith("Wrote talk.synced.mp4")
     assert "Judging it again was cancelled." in said
     assert said.endswith("No certificate was written.")
-    assert not judged.banner.details_button.isVisible()
-    assert not judged.result_panel.exported.isVisible()
+    assert not analyzed.banner.details_button.isVisible()
+    assert not analyzed.result_panel.exported.isVisible()
 
 
 def test_what_was_written_stays_in_view_when_a_broken_file_is_opened(

@@ -30,24 +30,24 @@ def test_broken_or_missing_file_is_one_sentence(
 
 
 def test_bad_file_leaves_the_open_clip_and_its_answer(
-    qtbot: QtBot, judged: MainWindow, tmp_path: Path
+    qtbot: QtBot, analyzed: MainWindow, tmp_path: Path
 ) -> None:
-    detection, facts = judged.session.detection, judged.facts_label.text()
+    detection, facts = analyzed.session.detection, analyzed.clip_info_label.text()
     bad = tmp_path / "bad.mp4"
     bad.write_text("no clip")
-    with qtbot.waitSignal(judged.session.failed, timeout=5000):
-        judged.open_clip(bad)
+    with qtbot.waitSignal(analyzed.session.failed, timeout=5000):
+        analyzed.open_clip(bad)
 
-    assert "bad.mp4" in judged.banner.message_label.text()
-    assert judged.session.detection is detection
-    assert judged.timeline.brightness is not None
-    assert judged.facts_label.text() == facts
-    assert judged.result_panel.verdict_label.isVisible()
-    assert judged.side.export_button.isEnabled()
-    assert judged.detect_panel.button.isEnabled()
-    assert judged.playback.transport.isEnabled()
-    qtbot.keyClick(judged, Qt.Key.Key_Period)
-    assert judged.player.position_s == pytest.approx(0.04)
+    assert "bad.mp4" in analyzed.banner.message_label.text()
+    assert analyzed.session.detection is detection
+    assert analyzed.timeline.brightness is not None
+    assert analyzed.clip_info_label.text() == facts
+    assert analyzed.result_panel.verdict_label.isVisible()
+    assert analyzed.side.export_button.isEnabled()
+    assert analyzed.detect_panel.button.isEnabled()
+    assert analyzed.playback.transport.isEnabled()
+    qtbot.keyClick(analyzed, Qt.Key.Key_Period)
+    assert analyzed.player.position_s == pytest.approx(0.04)
 
 
 def test_escape_closes_the_banner_while_nothing_is_done(qtbot: QtBot, window: MainWindow) -> None:
@@ -58,7 +58,7 @@ def test_escape_closes_the_banner_while_nothing_is_done(qtbot: QtBot, window: Ma
 
 
 @pytest.mark.parametrize(("missing", "phrase"), [("audio", "sound"), ("video", "picture")])
-def test_clip_without_sound_or_picture_says_why_it_cannot_be_judged(
+def test_clip_without_sound_or_picture_says_why_it_cannot_be_analyzed(
     qtbot: QtBot, window: MainWindow, make_clip: MakeClip, missing: str, phrase: str
 ) -> None:
     half = make_clip("half.mkv", duration_s=2.0, **{missing: False})

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.detection.crop_plan import CENTRE
 from synchformer_gui.views.main_window import MainWindow
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.verdict import NO_CLIP
 
 pytestmark = pytest.mark.gui
 
@@ -33,29 +33,29 @@ def test_buttons_that_are_off_say_why(
         qtbot.wait(50)
         qtbot.mouseMove(window, place + QPoint(2, 1))
         qtbot.waitUntil(QToolTip.isVisible, timeout=5000)
-        assert QToolTip.text() == offset_wording.NO_CLIP
+        assert QToolTip.text() == NO_CLIP
         QToolTip.hideText()
     open_clip(qtbot, window, make_clip("mute.mp4", duration_s=1.0, audio=False))
     assert all("no sound" in button.toolTip() for button in buttons)
     open_clip(qtbot, window, make_clip("long.mp4", duration_s=20.0))
     window.detect()
-    assert "cancel it" in window.side.export_button.toolTip()
+    assert "cancel (Esc)" in window.side.export_button.toolTip()
     window.session.cancel()
     assert "(E)" in window.side.export_button.toolTip()
 
 
-def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, judged: MainWindow) -> None:
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    told = judged.statusBar().currentMessage()
-    assert told == "The classical estimate saw the whole picture, so there is no square to show."
+def test_key_of_squares_says_what_there_is_to_show(qtbot: QtBot, analyzed: MainWindow) -> None:
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    told = analyzed.statusBar().currentMessage()
+    assert told == "The classical estimate used the whole picture, so there is no square to show."
 
-    detection = judged.session.detection
+    detection = analyzed.session.detection
     assert detection is not None
-    judged.session.detected.emit(replace(detection, crops=(CENTRE,)))
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The square that was judged is hidden."
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert judged.statusBar().currentMessage() == "The square that was judged is shown."
-    judged.session.choose_audio(99)
-    qtbot.keyClick(judged, Qt.Key.Key_Q)
-    assert "no answer yet" in judged.statusBar().currentMessage()
+    analyzed.session.detected.emit(replace(detection, crops=(CENTRE,)))
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert analyzed.statusBar().currentMessage() == "The analyzed square is hidden."
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert analyzed.statusBar().currentMessage() == "The analyzed square is shown."
+    analyzed.session.choose_audio(99)
+    qtbot.keyClick(analyzed, Qt.Key.Key_Q)
+    assert "no answer yet" in analyzed.statusBar().currentMessage()

@@ -12,7 +12,7 @@ from core.errors import Cancelled
 from core.model.store.catalog import CATALOG
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.models_dialog import ModelsDialog
-from synchformer_gui.wording import engines as engine_wording
+from synchformer_gui.wording.engines import ABOUT_BUILTIN
 
 pytestmark = pytest.mark.gui
 
@@ -39,7 +39,7 @@ def test_all_published_models_are_listed(dialog: ModelsDialog) -> None:
 
 def test_what_the_built_in_model_is_good_for_is_told(dialog: ModelsDialog) -> None:
     assert dialog.builtin_label.isVisible()
-    assert dialog.builtin_label.text() == engine_wording.ABOUT_BUILTIN
+    assert dialog.builtin_label.text() == ABOUT_BUILTIN
 
 
 def test_only_what_is_possible_is_offered(dialog: ModelsDialog) -> None:

@@ -15,8 +15,8 @@ FORTY_SECONDS = (TimeSpan(0.0, 20.0), TimeSpan(500.0, 520.0))
 
 @pytest.fixture
 def ten_minutes(make_clip):
-    judged = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
-    return replace(judged, info=replace(judged.info, duration_s=600.0))
+    analyzed = detect(make_clip(offset_s=0.3, duration_s=6.0), ClassicalEngine())
+    return replace(analyzed, info=replace(analyzed.info, duration_s=600.0))
 
 
 def test_the_whole_goes_without_saying(ten_minutes):
@@ -25,20 +25,20 @@ def test_the_whole_goes_without_saying(ten_minutes):
 
 @pytest.mark.parametrize(
     ("stop", "why"),
-    [(Stop.PRECISE, "the margin is ± 70 ms."), (Stop.BUDGET, "the time was spent.")],
+    [(Stop.PRECISE, "because the margin is ± 70 ms."), (Stop.BUDGET, "at the time limit.")],
 )
-def test_why_less_was_judged_is_told(ten_minutes, stop, why):
-    judged = replace(ten_minutes, coverage=Coverage(FORTY_SECONDS, stop))
-    assert coverage_sentence(judged) == f"Judged 0:40 of 10:00; stopped because {why}"
+def test_why_less_was_analyzed_is_told(ten_minutes, stop, why):
+    analyzed = replace(ten_minutes, coverage=Coverage(FORTY_SECONDS, stop))
+    assert coverage_sentence(analyzed) == f"Analyzed 0:40 of 10:00; stopped {why}"
 
 
 def test_a_margin_that_cannot_be_reached_is_told(ten_minutes):
-    judged = replace(
+    analyzed = replace(
         ten_minutes,
         config=DetectionConfig(until_s=0.02),
         coverage=Coverage(FORTY_SECONDS, Stop.PRECISE),
     )
-    assert coverage_sentence(judged).endswith("± 70 ms, about as narrow as it can get.")
+    assert coverage_sentence(analyzed).endswith("± 70 ms, about as narrow as it can get.")
 
 
 def test_no_margin_is_told_where_the_offset_changes(ten_minutes):
@@ -46,12 +46,12 @@ def test_no_margin_is_told_where_the_offset_changes(ten_minutes):
     pieces = tuple(
         Piece(TimeSpan(start_s, start_s + 300), 0.3, 0.3, around, around) for start_s in (0, 300)
     )
-    judged = replace(
+    analyzed = replace(
         ten_minutes,
         coverage=Coverage(FORTY_SECONDS, Stop.PRECISE),
         sync_map=SyncMap(MapKind.JUMPS, pieces),
     )
-    assert coverage_sentence(judged).endswith("of 10:00; stopped because the answer is clear.")
+    assert coverage_sentence(analyzed).endswith("of 10:00; stopped because the answer is clear.")
 
 
 def test_what_a_correction_rests_on_is_told(ten_minutes):
@@ -63,6 +63,6 @@ def test_what_a_correction_rests_on_is_told(ten_minutes):
 def test_a_part_is_named(ten_minutes):
     config = DetectionConfig(start_s=60.0, end_s=900.0)
     part = replace(ten_minutes, config=config)
-    assert coverage_sentence(part) == "Judged only the part from 01:00.000 to 10:00.000."
+    assert coverage_sentence(part) == "Analyzed only the part from 01:00.000 to 10:00.000."
     less = replace(part, coverage=Coverage(FORTY_SECONDS, Stop.BUDGET))
-    assert coverage_sentence(less).startswith("Judged 0:40 of 9:00 from 01:00.000 to 10:00.000;")
+    assert coverage_sentence(less).startswith("Analyzed 0:40 of 9:00 from 01:00.000 to 10:00.000;")

@@ -7,12 +7,12 @@ import pytest
 from core.detection.result import Reason
 from core.errors import DetectionError, MediaError
 from core.timing import SAMPLES_PER_FRAME
-from training.benchmark.clips import Sound, read_audio, read_recording
+from training.benchmark.clips import Audio, read_audio, read_recording
 
 
-def _ramp(n_frames: int) -> Sound:
+def _ramp(n_frames: int) -> Audio:
     n_samples = n_frames * SAMPLES_PER_FRAME
-    return Sound(np.arange(n_samples, dtype=np.float32), np.ones(n_samples, np.bool_))
+    return Audio(np.arange(n_samples, dtype=np.float32), np.ones(n_samples, np.bool_))
 
 
 @pytest.mark.parametrize("offset_s", [-1.0, -0.101, 0.0, 0.25, 3.0])

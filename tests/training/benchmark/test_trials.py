@@ -76,7 +76,7 @@ def test_known_shifts_of_a_clip_are_found_by_engine_and_variants(
     )
     estimators = (EngineEstimator("classical", ClassicalEngine()), VariantsEstimator())
     outcomes = run_clip(task, estimators, seed=0)
-    assert len(outcomes) == 3 * 13
+    assert len(outcomes) == 3 * 4
     for outcome in outcomes:
         assert outcome.group == "flashes"
         assert outcome.clip == "clip.mp4"

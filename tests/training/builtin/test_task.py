@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.model.builtin.lag_net import LAG_STEP_S, LEAD_FRAMES, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import (
+    LAG_STEP_S,
+    LEAD_FRAMES,
+    EncodedAudio,
+    EncodedVideo,
+    LagNet,
+    LagSizes,
+)
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import SAMPLES_PER_FRAME
 from training.builtin.task import (
@@ -83,9 +90,9 @@ def test_positive_offset_is_heard_before_it_is_seen() -> None:
 
 
 def test_validation_draws_classes_and_training_anything() -> None:
-    judged = [float(window["offset_s"]) for window in _windows_with_flash(None)]
+    fixed = [float(window["offset_s"]) for window in _windows_with_flash(None)]
     drawn = [float(window["offset_s"]) for window in _windows_with_flash(CLEAN)]
-    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in judged)
+    assert all(np.isclose(OFFSET_GRID_S, offset_s).any() for offset_s in fixed)
     assert sum(bool(np.isclose(OFFSET_GRID_S, offset_s).any()) for offset_s in drawn) <= 1
     assert max(map(abs, drawn)) <= LARGEST_OFFSET_S
 
@@ -141,11 +148,15 @@ class AlwaysNet(LagNet):
         self.sizes_seen: list[int] = []
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        assert len(is_seen) == len(is_heard) == len(heard.tokens) == len(seen.motion)
-        self.sizes_seen.append(len(is_seen))
-        curve = torch.full((len(is_seen), N_LAGS), self.elsewhere)
+        assert len(has_video) == len(has_audio) == len(audio.tokens) == len(video.motion)
+        self.sizes_seen.append(len(has_video))
+        curve = torch.full((len(has_video), N_LAGS), self.elsewhere)
         curve[:, self.peak] = self.height
         return curve
 
@@ -229,8 +240,8 @@ def test_loss_reaches_every_weight(stored: Callable[[int], list[Path]]) -> None:
     assert without == []
 
 
-def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(4)).judged_windows(AlwaysNet(5.0, 0.0))
+def test_validation_logits_are_true_and_foreign_pairs(stored: Callable[[int], list[Path]]) -> None:
+    logits, truth = _task(stored(4)).validation_logits(AlwaysNet(5.0, 0.0))
     assert logits.shape == (8, N_LAGS)
     assert (truth[4:] == N_LAGS).all()
     offsets_s = lag_axis()[truth[:4]]
@@ -238,7 +249,7 @@ def test_judged_windows_are_true_and_foreign_pairs(stored: Callable[[int], list[
 
 
 def test_clip_left_over_alone_is_foreign_to_none(stored: Callable[[int], list[Path]]) -> None:
-    logits, truth = _task(stored(5)).judged_windows(AlwaysNet(5.0, 0.0))
+    logits, truth = _task(stored(5)).validation_logits(AlwaysNet(5.0, 0.0))
     assert (truth < N_LAGS).sum() == 5
     assert (truth == N_LAGS).sum() == 4
     assert len(logits) == len(truth)

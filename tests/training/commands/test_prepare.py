@@ -46,7 +46,7 @@ def test_a_folder_is_prepared_once_and_what_is_skipped_is_told(
         "short.mov",
     ]
     assert "damaged or not a media file" in rows[1][1]
-    assert rows[2][1] == "no sound"
+    assert rows[2][1] == "no audio"
     assert rows[3][1].startswith("too short: 1.")
     files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*.*"))
     assert files == ["day/good.mp4", REPORT]
@@ -132,7 +132,7 @@ def test_a_worker_that_is_killed_is_told_with_its_clip(tmp_path: Path, make_clip
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(PrepareError, match=r"memory\. It was at work on .*take\.mkv\. Call"):
+    with pytest.raises(PrepareError, match=r"memory\. It was encoding .*take\.mkv\. Run"):
         prepare_folder(tmp_path / "footage", out, 1, 0.5)
     killer.join()
     assert (out / REPORT).is_file()
@@ -140,11 +140,11 @@ def test_a_worker_that_is_killed_is_told_with_its_clip(tmp_path: Path, make_clip
 
 
 def test_folders_that_cannot_be_prepared_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PrepareError, match="is no folder"):
+    with pytest.raises(PrepareError, match="is not a folder"):
         prepare_folder(tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(PrepareError, match="no clips in"):
         prepare_folder(tmp_path, tmp_path / "out")
-    with pytest.raises(PrepareError, match="cannot get its own clips"):
+    with pytest.raises(PrepareError, match="cannot be both source and target"):
         prepare_folder(tmp_path, tmp_path)
 
 

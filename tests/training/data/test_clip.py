@@ -39,18 +39,18 @@ def test_what_only_one_stream_has_is_left_out(
     late = read_clip(path)
     assert late.n_frames == 62
     if "audio_start_s" in options:
-        # The same pictures, from the start of the sound on.
+        # The same frames, from the start of the audio on.
         whole = read_clip(make_clip("whole.mov", duration_s=3.0, audio_codec="pcm_s16le"))
         difference = late.frames.astype(int) - whole.frames[13:]
         assert np.abs(difference).mean() < 0.1
 
 
-@pytest.mark.parametrize(("options", "what"), [({"audio": False}, "sound"), ({}, "picture")])
-def test_clips_without_picture_or_sound_are_refused(
-    make_clip: MakeClip, options: dict[str, bool], what: str
+@pytest.mark.parametrize(("options", "missing"), [({"audio": False}, "audio"), ({}, "video")])
+def test_clips_without_video_or_audio_are_refused(
+    make_clip: MakeClip, options: dict[str, bool], missing: str
 ) -> None:
-    path = make_clip(duration_s=1.0, video=what != "picture", **options)
-    with pytest.raises(MediaError, match=f"{path.name} has no {what}"):
+    path = make_clip(duration_s=1.0, video=missing != "video", **options)
+    with pytest.raises(MediaError, match=f"{path.name} has no {missing}"):
         read_clip(path)
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from core.media.probe import probe
 from training.data.clip import Clip, read_clip
-from training.data.clip_file import ClipFileError, is_prepared, write_prepared
-from training.data.gaps import Gaps, share_filled
+from training.data.clip_file import ClipFileError, Gaps, is_prepared, share_filled, write_prepared
 
 MakeClip = Callable[..., Path]
 
@@ -73,8 +72,8 @@ def test_what_is_prepared_is_copied(make_clip: MakeClip, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"audio": False}, "no sound"),
-        ({"video": False, "name": "clip.m4v"}, "no picture"),
+        ({"audio": False}, "no audio"),
+        ({"video": False, "name": "clip.m4v"}, "no video"),
         ({"size": (160, 120)}, "too short: 2.0"),
     ],
 )

@@ -68,9 +68,9 @@ def test_a_window_is_what_the_network_takes(three_clips: DataSet) -> None:
 def test_synchronizability_has_13_segments_or_14(three_clips: DataSet) -> None:
     recipe = SampleRecipe()
     assert len(SynchabilitySamples(three_clips, recipe, 0)[0]["mel"]) == 13
-    judged = SynchabilitySamples(three_clips, recipe, 0, for_test=True, n_segments=14)[1]
-    assert len(judged["video"]) == 14
-    assert judged["label"] in (0, 1)
+    sample = SynchabilitySamples(three_clips, recipe, 0, for_test=True, n_segments=14)[1]
+    assert len(sample["video"]) == 14
+    assert sample["label"] in (0, 1)
 
 
 def test_positions_decide_all_and_other_seeds_decide_otherwise(three_clips: DataSet) -> None:
@@ -117,7 +117,7 @@ def test_tables_decide_the_windows_of_a_test(three_clips: DataSet) -> None:
     assert not torch.equal(drawn[1]["mel"], sample["mel"])
 
 
-def test_tables_do_not_decide_when_several_windows_of_a_clip_are_judged(
+def test_tables_do_not_decide_when_several_windows_of_a_clip_are_used(
     three_clips: DataSet,
 ) -> None:
     data_set = replace(three_clips, fixed={"b": FixedOffset(offset_s=-1.0, start_s=2.0)})
@@ -156,7 +156,7 @@ def test_a_data_set_of_which_nothing_can_be_used_is_refused(
     three_clips: DataSet, bad_clip: Path
 ) -> None:
     samples = ContrastiveSamples(with_bad(three_clips, bad_clip, (0, 1, 2)), SHORT, seed=0)
-    with pytest.raises(DataSetError, match="3 clips of three after each other cannot be used"):
+    with pytest.raises(DataSetError, match="3 consecutive clips of three cannot be used"):
         samples[0]
 
 

@@ -47,7 +47,7 @@ def test_nothing_is_asked_about_clips_that_stand_in_for_others() -> None:
     assert answers.items.tolist() == [0, 4]
 
 
-def test_two_networks_judge_the_same_windows() -> None:
+def test_two_networks_see_the_same_windows() -> None:
     offsets = build_learner("sync", width=24, depth=1)
     synchability = build_learner("synchability", width=24, depth=1)
     windows = [window(1, -0.4), window(0, 4.8), window(1, 2.0)]

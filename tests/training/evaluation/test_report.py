@@ -25,7 +25,7 @@ def answers() -> Answers:
 
 @pytest.fixture
 def evaluation(answers: Answers) -> Evaluation:
-    judged = Answers(torch.zeros(30, 2), torch.ones(30).long(), answers.items)
+    synchability = Answers(torch.zeros(30, 2), torch.ones(30).long(), answers.items)
     return Evaluation(
         network="sync",
         checkpoint="best.pt",
@@ -34,7 +34,7 @@ def evaluation(answers: Answers) -> Evaluation:
         n_given=20,
         n_drawn=10,
         figures=figures_of(answers),
-        thresholds=sweep_thresholds(answers, judged),
+        thresholds=sweep_thresholds(answers, synchability),
         notes=("2 clips are missing.",),
     )
 
@@ -60,7 +60,7 @@ def test_the_table_states_figures_beside_chance(evaluation: Evaluation) -> None:
     assert "13.8 %" in shown
     assert "2 clips are missing." in shown
     assert "probability above" in shown
-    assert "give 20 of the windows; 10 were drawn" in shown
+    assert "20 of the windows are from the tables of the data set; 10 have random" in shown
     assert "Mean average precision" in shown
 
 

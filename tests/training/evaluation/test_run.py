@@ -72,7 +72,7 @@ def test_short_clips_are_left_out_where_sounds_of_another_time_are_asked_for(
     evaluation = evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
     assert evaluation.figures.n_clips == 2
     (note,) = evaluation.notes
-    assert "told by 1 of 2 clips; of the others less than the 9.6 s" in note
+    assert "measured on 1 of 2 clips; the others have less than the necessary 9.6 s" in note
     assert len(evaluation.thresholds) == 7
 
 
@@ -87,7 +87,7 @@ def test_the_main_figures_do_not_hang_on_clips_for_the_other_network(
     evaluation = evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
     assert evaluation.figures.n_answers == 1
     assert not evaluation.thresholds
-    assert "told by 0 of 1 clips" in " ".join(evaluation.notes)
+    assert "measured on 0 of 1 clips" in " ".join(evaluation.notes)
     stored = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert stored["notes"] == list(evaluation.notes)
 
@@ -135,6 +135,6 @@ def test_networks_that_cannot_answer_are_refused(
     sync = saved(Synchformer(**TINY), tmp_path / "sync.pt")
     towers = saved(ContrastiveModel(**TINY), tmp_path / "towers.pt")
     question = Question(towers) if is_first_stage else Question(sync, synchability=sync)
-    message = "towers only" if is_first_stage else "answers another question"
+    message = "towers only" if is_first_stage else "is of another stage"
     with pytest.raises(CheckpointError, match=message):
         evaluate_checkpoint(config, question, tmp_path / "out", SILENT)

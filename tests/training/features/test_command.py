@@ -9,8 +9,7 @@ import torch
 
 from core.model.synchformer.synchformer import Synchformer
 from training.__main__ import EXIT_FAILED, EXIT_USAGE, main
-from training.features.command import towers_digest
-from training.features.feature_files import read_features
+from training.features.feature_files import read_features, towers_digest
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_clips_of_one_name_and_clips_too_long_are_named(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.features.command.MOST_S", 2)
+    monkeypatch.setattr("training.features.feature_files.MOST_S", 2)
     make_clip("one.mov", duration_s=1.2)
     make_clip("one.mp4", duration_s=1.2)
     make_clip("film.mp4", duration_s=4.0)
@@ -62,7 +61,7 @@ def test_clips_of_one_name_and_clips_too_long_are_named(
     assert main(command) == 0
     said = capsys.readouterr()
     assert "Features of 1 clips" in said.out
-    assert "one.mp4 is left out: it would get the same name as one.mov." in said.err
+    assert "one.mp4 is left out: its features would replace those of one.mov." in said.err
     assert "film.mp4 is longer than 2 s; cut it into pieces first." in said.err
 
 

@@ -213,7 +213,7 @@ def test_what_differs_is_named_once(tmp_path: Path) -> None:
 
     _stopped(tmp_path, 8, recipe=recipe(0.02, "here"))
     faster = replace(CONFIG, learning_rate=0.5)
-    with pytest.raises(CheckpointError, match="or delete that file to begin anew") as caught:
+    with pytest.raises(CheckpointError, match="or delete that file to start over") as caught:
         Line().train(tmp_path, faster, recipe=recipe(0.5, "there"))
     assert caught.value.details == (
         "loop.learning_rate = 0.02 and not 0.5; recipe.data.root = 'here' and not 'there'"
@@ -227,7 +227,7 @@ def test_a_run_that_was_begun_says_where_it_is(
     _stopped(tmp_path, 8)
     assert not caplog.messages
     Line().train(tmp_path)
-    assert caplog.messages == [f"Goes on at step 6 of {CONFIG.n_steps}."]
+    assert caplog.messages == [f"Resuming at step 6 of {CONFIG.n_steps}."]
     caplog.clear()
     Line().train(tmp_path)
     assert caplog.messages == [f"This run has ended at step {CONFIG.n_steps}."]

@@ -54,8 +54,8 @@ def test_a_threshold_keeps_what_is_said_to_be_found_and_counts_false_alarms_as_w
     # Sure and right, sure but foreign, sure and right, unsure.
     probability = torch.tensor([0.97, 0.97, 0.97, 0.55])
     logits = torch.stack([torch.log(1 - probability), torch.log(probability)], dim=1)
-    judged = Answers(logits, torch.tensor([1, 0, 1, 1]), offsets.items)
-    by_threshold = {one.threshold: one for one in sweep_thresholds(offsets, judged)}
+    synchability = Answers(logits, torch.tensor([1, 0, 1, 1]), offsets.items)
+    by_threshold = {one.threshold: one for one in sweep_thresholds(offsets, synchability)}
     assert by_threshold[0.5].kept == 1
     assert by_threshold[0.5].accuracy == 0.5
     assert by_threshold[0.5].within_one == 0.75

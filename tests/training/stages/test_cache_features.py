@@ -166,7 +166,7 @@ def test_clips_too_short_for_any_offset_are_named_as_such(
 ) -> None:
     network = build_learner("sync", width=24, depth=1)
     paths = cache_clips(network, data_set, SampleRecipe(), PLAN, tmp_path / "c", SINGLE, SILENT)
-    with pytest.raises(FeatureError, match=r"None of the clips has the 7\.12 s"):
+    with pytest.raises(FeatureError, match=r"All clips are too short: offsets need 7\.12 s"):
         cached_training(paths, "sync", SampleRecipe(), seed=0, n_used=0, n_easy=0)
 
 

@@ -49,7 +49,7 @@ def test_each_stage_goes_on_from_the_one_before(
         lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
         assert "validation" in lines[-1]
     checkpoint = str(second / "latest.pt")
-    judge = ["--synchability", str(third / "latest.pt")]
-    out = call("evaluate", checkpoint, "--preset", "stage2-tiny", *judge)
+    third_stage = ["--synchability", str(third / "latest.pt")]
+    out = call("evaluate", checkpoint, "--preset", "stage2-tiny", *third_stage)
     assert json.loads((out / "evaluation.json").read_text())["figures"]["n_answers"] == 1
     assert "Right (Acc@1)" in capsys.readouterr().out

@@ -22,9 +22,10 @@ _FOLDERS = {
 
 
 def open_audioset(config: DataConfig, split: str) -> DataSet:
-    """List the clips of a split that are in `audioset.csv`, or another table of its form.
+    """List the clips of a split in `audioset.csv`, or another table of its form.
 
-    A clip is named like `eval/<video>_<start in ms>_<end in ms>`, as in the tables of offsets.
+    Names of clips have the form `eval/<video>_<start in ms>_<end in ms>`, as in the tables of
+    offsets.
 
     Raises:
         DataSetError: A list is missing or malformed, or no clip is there.
@@ -54,7 +55,7 @@ def open_audioset(config: DataConfig, split: str) -> DataSet:
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """Return the names of the labels by their numbers; none if there is no such file."""
+    """Names of the labels by their numbers; empty without the file."""
     if not path.is_file():
         return {}
     return {row[0]: row[2] for _, row in read_rows(path, "index, machine id, name")}

@@ -1,4 +1,4 @@
-"""What a data set is: clips with names, and where the offsets of its test windows are written."""
+"""Data sets: named clips, and the windows for tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,26 +10,26 @@ SPLITS = ("train", "valid", "test")
 
 
 class DataSetError(SyncError):
-    """The lists of a data set, or its clips, are missing or not what they should be."""
+    """The lists or clips of a data set are missing, malformed or unusable."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Which data set, and where it lies.
+    """Kind and files of a data set.
 
-    Only `root` has to be given for a folder of clips, `root` and `lists` for the others. The rest
-    is found in `lists` under the names of the published files.
+    A folder of clips needs only `root`, all other kinds need `root` and `lists`. All else is found
+    in `lists` under the names of the published files.
 
     Attributes:
         kind: One of `training.data.sets.opening.KINDS`.
-        root: The folder of the clips.
-        lists: The folder of the split lists and tables: `data` of the published repository.
-        meta: The table of all clips, if it has another name or place.
-        classes: The table of the classes that count as sparse, likewise.
-        exclude: Lists of clips to leave out, or folders of such lists, besides the usual ones.
-        fixed_offsets: The folder of the tables of offsets for validation and test, or the one
-            table, if it has another name or place.
-        n_most: Keep so many clips, evenly from the whole list; 0 keeps all.
+        root: Folder of the clips.
+        lists: Folder of the split lists and tables: `data` of the published repository.
+        meta: Table of all clips, if not under its usual name in `lists`.
+        classes: Table of the sparse classes, if not under its usual name in `lists`.
+        exclude: Additional lists of clips to leave out, or folders of such lists.
+        fixed_offsets: Table of test windows, or folder of such tables, if not under its usual name
+            in `lists`.
+        n_most: Largest number of clips, taken evenly from the whole list; 0 for all.
     """
 
     kind: str = "folder"
@@ -51,9 +51,9 @@ class Item:
     """A clip of a data set.
 
     Attributes:
-        key: Its name in the lists.
-        path: The file.
-        label: What is to be seen and heard, if that is known.
+        key: Name in the lists.
+        path: File of the clip.
+        label: Class of the content, if known.
     """
 
     key: str
@@ -63,11 +63,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FixedOffset:
-    """The window of a clip that is judged in a test.
+    """Given window of a clip for tests.
 
     Attributes:
-        offset_s: By how much its sound is made early.
-        start_s: Where its crop of 5 s begins.
+        offset_s: Offset of the audio.
+        start_s: Start of the crop of 5 s.
     """
 
     offset_s: float
@@ -79,11 +79,11 @@ class DataSet:
     """One split of a data set.
 
     Attributes:
-        name: To show.
-        items: The clips, in an order that is always the same.
-        fixed: By key, of the clips that have one.
-        notes: Sentences about what is left out or missing.
-        window_notes: Sentences about missing given windows, for those who ask for offsets.
+        name: Name to show.
+        items: The clips in a fixed order.
+        fixed: Given windows by key of the clip.
+        notes: Sentences about clips left out or missing.
+        window_notes: Sentences about missing given windows, for stage 2.
     """
 
     name: str
@@ -94,10 +94,10 @@ class DataSet:
 
 
 def checked_split(split: str) -> str:
-    """Return the split.
+    """Check the name of a split.
 
     Raises:
-        DataSetError: There is none of that name.
+        DataSetError: The name is unknown.
     """
     if split not in SPLITS:
         raise DataSetError(f"There is no split {split!r}; the splits are {', '.join(SPLITS)}.")

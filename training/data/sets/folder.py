@@ -1,4 +1,4 @@
-"""Any folder of clips as a data set, split by names, so that more clips change it little."""
+"""A folder of clips as a data set; the split depends on names, so added clips change it little."""
 
 import hashlib
 from collections.abc import Collection
@@ -10,16 +10,16 @@ from training.data.sets.lists import gathered, read_excluded, read_fixed, read_s
 CLIP_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 
 _TRAIN_END, _VALID_END = 0.8, 0.9
-"""Where the shares of training and validation end; the rest is for tests."""
+"""Ends of the shares of training and validation; the rest is for tests."""
 
 
 def open_folder(config: DataConfig, split: str) -> DataSet:
-    """List the clips of a split; a clip is named like its path below the root.
+    """List the clips of a split; the name of a clip is its path below the root.
 
-    The lists `train.txt` and so on in `config.lists` are the splits, with a name in each line. If
-    no lists are given, folders `train`, `valid` and `test` in the root are; otherwise about eight
-    tenths of the folders of the root, or of its clips if they lie in it directly, are for training,
-    and one tenth each for validation and test.
+    The splits are, in this order of preference, the lists `train.txt`, `valid.txt` and `test.txt`
+    in `config.lists`, with a name in each line; the folders `train`, `valid` and `test` in the
+    root; or about 80 % of the root's folders (of its clips, if these are in the root itself) for
+    training and 10 % each for validation and test.
 
     Raises:
         DataSetError: There are no clips, or a list cannot be read.
@@ -27,7 +27,7 @@ def open_folder(config: DataConfig, split: str) -> DataSet:
     root = config.root
     if not root.is_dir():
         raise DataSetError(
-            f"{root} is no folder; name the folder of the clips with data.root.", path=root
+            f"{root} is not a folder; name the folder of the clips with data.root.", path=root
         )
     if config.lists is not None:
         names = read_split(config.lists / f"{split}.txt")
@@ -35,8 +35,7 @@ def open_folder(config: DataConfig, split: str) -> DataSet:
         names = {path.relative_to(root).as_posix() for path in _clips_of(root, split)}
     if not names:
         raise DataSetError(
-            f"There are no clips for {split} in {root}; put some there, or give lists with "
-            "data.lists.",
+            f"There are no clips for {split} in {root}; add some, or name lists with data.lists.",
             path=root,
         )
     excluded, notes = read_excluded(config, usual=())
@@ -50,7 +49,7 @@ def open_folder(config: DataConfig, split: str) -> DataSet:
 
 
 def clips_below(folder: Path) -> list[Path]:
-    """Return all files below a folder that are named like clips, in order."""
+    """All files below a folder with the suffix of a clip, in order."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -64,17 +63,17 @@ def _clips_of(root: Path, split: str) -> list[Path]:
     if any((root / one).is_dir() for one in SPLITS):
         return clips_below(root / split)
     clips = clips_below(root)
-    # Those of one folder, mostly of one film, stay together.
+    # Clips of one folder, mostly of one film, stay together.
     group_of = {path: path.relative_to(root).parts[0] for path in clips}
     split_of = _splits(set(group_of.values()))
     return [path for path in clips if split_of[group_of[path]] == split]
 
 
 def _splits(groups: Collection[str]) -> dict[str, str]:
-    """Divide groups by what their names are, so that it hardly matters which others there are.
+    """Divide groups by their names, almost independently of other groups.
 
-    Validation or test without a group is lent the one of training that lies nearest to them. When
-    groups are added, a loan may go back, but no group that was for training is asked about.
+    An empty validation or test split gets the training group closest to it. After more groups are
+    added, such a group may return to training, but no training group moves to a test.
     """
     split_of = {group: _split_at(_place(group)) for group in groups}
     training = sorted((one for one in groups if split_of[one] == "train"), key=_place)
@@ -86,7 +85,7 @@ def _splits(groups: Collection[str]) -> dict[str, str]:
 
 
 def _place(group: str) -> float:
-    """Return a number from 0 to 1 that depends on the name alone."""
+    """Number from 0 to 1, a function of the name alone."""
     digest = hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 

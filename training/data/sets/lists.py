@@ -1,4 +1,4 @@
-"""Reading the lists and tables that describe data sets."""
+"""Reading the lists and tables of data sets."""
 
 import csv
 import math
@@ -8,25 +8,25 @@ from pathlib import Path
 from training.data.sets.data_set import DataConfig, DataSet, DataSetError, FixedOffset, Item
 
 SUFFIX = ".mp4"
-"""Of the clips of the published data sets."""
+"""Suffix of the clips of the published data sets."""
 
 _TABLES = "*_size21_crop5_min-2.00_max2.00.csv"
 """Tables of offsets for 21 classes from -2 s to 2 s in crops of 5 s."""
 
 
 def list_folder(config: DataConfig) -> Path:
-    """Return the folder of the lists.
+    """Folder of the lists.
 
     Raises:
-        DataSetError: It is not given or not there.
+        DataSetError: The folder is not given or does not exist.
     """
     if config.lists is None:
         raise DataSetError(
-            f"The data set {config.kind} needs the folder of its lists; name it with data.lists."
+            f"The data set {config.kind} needs lists; name their folder with data.lists."
         )
     if not config.lists.is_dir():
         raise DataSetError(
-            f"{config.lists} is no folder; name the folder of the lists of {config.kind} with "
+            f"{config.lists} is not a folder; name the folder of the lists of {config.kind} with "
             "data.lists.",
             path=config.lists,
         )
@@ -34,7 +34,7 @@ def list_folder(config: DataConfig) -> Path:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the numbers, from 1 on, and texts of the lines that are not empty.
+    """Yield number, from 1 on, and text of each non-empty line.
 
     Raises:
         DataSetError: The file cannot be read.
@@ -50,10 +50,10 @@ def read_rows(
     """Yield the line numbers and cells of a table.
 
     Args:
-        path: The file.
-        columns: Names of the columns, with ", " between them, as the failure tells them.
-        delimiter: Between cells.
-        least: Fewest cells of a row; None takes the number of columns.
+        path: File of the table.
+        columns: Names of the columns for messages, separated by ", ".
+        delimiter: Delimiter of cells.
+        least: Least number of cells in a row; None for the number of columns.
 
     Raises:
         DataSetError: The file cannot be read, or a row has too few cells.
@@ -72,7 +72,7 @@ def read_rows(
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line numbers and some cells of a table whose first line names its columns.
+    """Yield the line numbers and some cells of a table with column names in its first line.
 
     Raises:
         DataSetError: The file cannot be read, a column is missing, or a row has too few cells.
@@ -90,22 +90,22 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list
 
 
 def read_split(path: Path) -> set[str]:
-    """Return the names in the list of a split."""
+    """Read the names in the list of a split."""
     return {line for _, line in read_lines(path)}
 
 
 def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], list[str]]:
-    """Return the names of clips that are left out.
+    """Read the names of clips to leave out.
 
     Args:
-        config: Says where lists are.
+        config: Files of the data set.
         usual: Names of the published folders of such lists.
 
     Returns:
-        The names without suffix, and notes about usual lists that are missing.
+        Names without suffix, and notes about missing usual lists.
 
     Raises:
-        DataSetError: A list cannot be read, or one that was asked for is missing.
+        DataSetError: A list cannot be read, or a list named in the configuration is missing.
     """
     names: set[str] = set()
     notes: list[str] = []
@@ -113,7 +113,7 @@ def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], l
     for place in [*places, *config.exclude]:
         paths = sorted(place.glob("*.txt")) if place.is_dir() else [place]
         if place in places and not place.is_dir():
-            notes.append(f"{place} is missing, so nothing that it lists is left out.")
+            notes.append(f"{place} is missing, so its clips are not left out.")
             continue
         for path in paths:
             names |= {line.removesuffix(SUFFIX) for _, line in read_lines(path)}
@@ -121,19 +121,17 @@ def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], l
 
 
 def read_fixed(config: DataConfig, usual: str) -> Mapping[str, FixedOffset]:
-    """Return the offsets of test windows, by the name of the clip; none if there are no tables.
-
-    The tables of all splits are read.
+    """Read the given windows of all splits, by name of the clip; empty without tables.
 
     Raises:
-        DataSetError: A table is malformed, two contradict each other, or what was asked for is not
-            there.
+        DataSetError: A table is malformed, two tables contradict each other, or
+            `config.fixed_offsets` has no table.
     """
     place = config.fixed_offsets or list_folder(config) / usual
     paths = [place] if place.is_file() else sorted(place.glob(_TABLES))
     if not paths and config.fixed_offsets is not None:
         raise DataSetError(
-            f"{place} is no table of offsets and has none, such as "
+            f"{place} is neither a table of offsets nor a folder of tables such as "
             f"{_TABLES.replace('*', 'test')}; correct data.fixed_offsets.",
             path=place,
         )
@@ -147,10 +145,10 @@ def read_fixed(config: DataConfig, usual: str) -> Mapping[str, FixedOffset]:
 
 
 def as_fixed_offset(path: Path, number: int, offset: str, start: str) -> FixedOffset:
-    """Return what a line says about a window.
+    """Parse the window in a line.
 
     Raises:
-        DataSetError: It is no offset and start in seconds, or the start is before the clip.
+        DataSetError: Offset or start is not a number of seconds, or the start is before the clip.
     """
     try:
         found = FixedOffset(offset_s=float(offset), start_s=float(start))
@@ -162,7 +160,7 @@ def as_fixed_offset(path: Path, number: int, offset: str, start: str) -> FixedOf
 
 
 def malformed(path: Path, number: int, expected: str) -> DataSetError:
-    """Return the failure to understand a line."""
+    """Error for a malformed line."""
     return DataSetError(
         f"{path}, line {number}, is not {expected}; correct it, or copy the file again.", path=path
     )
@@ -175,22 +173,22 @@ def gathered(
     fixed: Mapping[str, FixedOffset],
     notes: Iterable[str],
 ) -> DataSet:
-    """Return the data set of those clips that are there, in order of their paths.
+    """Make the data set of all existing clips, in order of their paths.
 
     Raises:
-        DataSetError: None is there.
+        DataSetError: No clip exists.
     """
     listed = sorted(items, key=lambda item: item.path.as_posix())
     if not listed:
-        raise DataSetError(f"{name} has no clips that are not left out; check its lists.")
-    # A folder is listed once: asking for each of a million files takes minutes on a network drive.
+        raise DataSetError(f"The lists of {name} leave no clips; check the lists.")
+    # A folder is listed once: a request per file takes minutes for a million on a network drive.
     there = {folder: _names_in(folder) for folder in {item.path.parent for item in listed}}
     found = tuple(item for item in listed if item.path.name in there[item.path.parent])
     missing = [item for item in listed if item.path.name not in there[item.path.parent]]
     if not found:
         raise DataSetError(
-            f"None of the {len(listed)} clips of {name} is there, such as {listed[0].path}; name "
-            "the folder of the clips with data.root.",
+            f"All {len(listed)} clips of {name} are missing, such as {listed[0].path}; name the "
+            "folder of the clips with data.root.",
             path=config.root,
         )
     if missing:
@@ -204,7 +202,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DataSetError(
-            f"{path} is missing; copy the lists of the data set there, or correct the place.",
+            f"{path} is missing; copy the lists of the data set there, or correct the path.",
             path=path,
         ) from error
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""LRS3: people who give talks, cut from videos of TED, in full scene."""
+"""LRS3: speakers in videos of TED, full frames."""
 
 from training.data.sets.data_set import DataConfig, DataSet, Item
 from training.data.sets.lists import (
@@ -12,7 +12,7 @@ from training.data.sets.lists import (
 
 
 def open_lrs3(config: DataConfig, split: str) -> DataSet:
-    """List the clips of a split, from `lrs3_train.txt` and so on.
+    """List the clips of a split from `lrs3_train.txt`, `lrs3_valid.txt` or `lrs3_test.txt`.
 
     Raises:
         DataSetError: A list is missing or malformed, or no clip is there.

@@ -34,10 +34,10 @@ def open_data_set(kind: str, split: str, config: DataConfig) -> DataSet:
     Args:
         kind: One of `KINDS`.
         split: "train", "valid" or "test".
-        config: Where things are.
+        config: Files of the data set.
 
     Raises:
-        DataSetError: There is no such kind or split, or lists or clips are missing or malformed.
+        DataSetError: The kind or split is unknown, or lists or clips are missing or malformed.
     """
     if kind not in _READERS:
         raise DataSetError(f"There is no data set {kind!r}; there are {', '.join(KINDS)}.")
@@ -54,17 +54,17 @@ def open_data_set(kind: str, split: str, config: DataConfig) -> DataSet:
 
 
 def _on_windows(data_set: DataSet, place: Path | None) -> tuple[str, ...]:
-    """Tell of clips that should have a given window and have none."""
+    """Notes about clips without a given window."""
     n_items = len(data_set.items)
     n_drawn = sum(item.key not in data_set.fixed for item in data_set.items)
     if not n_drawn:
         return ()
     if not data_set.fixed:
         return (
-            f"There is no table of given windows in {place}; the windows of all {n_items} clips of "
-            f"{data_set.name} are drawn.",
+            f"There is no table of given windows in {place}; all {n_items} clips of "
+            f"{data_set.name} get random windows.",
         )
     return (
         f"{n_drawn} of {n_items} clips of {data_set.name} are not in the tables of given windows "
-        f"in {place}; theirs are drawn.",
+        f"in {place}; they get random windows.",
     )

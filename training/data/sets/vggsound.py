@@ -1,4 +1,4 @@
-"""VGGSound, and its clips of 12 classes whose sounds are rare and clearly seen: VGGSound-Sparse."""
+"""VGGSound, and VGGSound-Sparse, its 12 classes of sparse sounds with a clearly visible source."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,9 @@ _CLIP_S = 10
 
 
 def open_vggsound(config: DataConfig, split: str) -> DataSet:
-    """List the clips of a split that are in `vggsound.csv` and in `vggsound_train.txt` or so.
+    """List the clips of a split in both `vggsound.csv` and the split's list.
+
+    The list is `vggsound_train.txt`, `vggsound_valid.txt` or `vggsound_test.txt`.
 
     Raises:
         DataSetError: A list is missing or malformed, or no clip is there.
@@ -33,7 +35,7 @@ def open_vggsound(config: DataConfig, split: str) -> DataSet:
 
 
 def open_sparse(config: DataConfig, split: str) -> DataSet:
-    """List the clips of the classes that `picked_sparse_classes.csv` marks with y.
+    """List the clips of the classes marked with y in `picked_sparse_classes.csv`.
 
     Raises:
         DataSetError: As `open_vggsound`.
@@ -42,7 +44,7 @@ def open_sparse(config: DataConfig, split: str) -> DataSet:
 
 
 def open_sparse_clean(config: DataConfig, split: str) -> DataSet:
-    """List the clips of VGGSound-Sparse in which one sees what one hears, as people found.
+    """List the clips of VGGSound-Sparse with a visible source of the sound, by human review.
 
     Raises:
         DataSetError: As `open_vggsound`.
@@ -52,9 +54,9 @@ def open_sparse_clean(config: DataConfig, split: str) -> DataSet:
 
 
 def open_sparse_fixed(config: DataConfig, split: str) -> DataSet:
-    """List the clips of VGGSound-Sparse that are in sync, as people found, and their windows.
+    """List the clips of VGGSound-Sparse in sync by human review, and their windows.
 
-    These are the rows of `vggsound_sparse_clean_fixed_offsets.csv` whose is_sync is 1.
+    These are the rows of `vggsound_sparse_clean_fixed_offsets.csv` with is_sync = 1.
 
     Raises:
         DataSetError: As `open_vggsound`.
@@ -95,7 +97,7 @@ def _opened(
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """Return what each clip shows, by the name of its file."""
+    """Class of each clip by name of its file."""
     labels = {}
     for number, (video, start, label, *_) in read_rows(path, "video, start in s, label, split"):
         if not start.isdecimal():

@@ -1,1 +1,1 @@
-"""Clips with exactly known timing, rendered to train and to measure the built-in model."""
+"""Generated clips with exactly known timing, for training and measuring the built-in model."""

@@ -1,4 +1,4 @@
-"""Backgrounds: textures that resemble what stands behind an action, painted once per clip."""
+"""Backgrounds: textures of rooms, foliage and the like, painted once per clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from training.data.synthetic.performance import Canvas, Painter, Stage
 
 _MARGIN = 0.12
-"""The picture reaches this far beyond the canvas on each side, as a share of the short side."""
+"""Margin of the texture beyond the canvas on each side, as a share of the short side."""
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackdropStyle:
-    """What is behind the scene.
+    """Style of a background.
 
     Attributes:
         kind: One of the textures of this module.
-        drift_px_s: Velocity (x, y) against the scene, as of something far behind; mostly 0.
+        drift_px_s: Velocity (x, y) against the scene, as of a distant background; mostly 0.
         brightness: Mean grey level, 0..255.
         contrast: Factor around the mean.
         blur_px: Standard deviation of the defocus; 0 is sharp.
-        colourfulness: 0 is grey.
+        colourfulness: Factor of the saturation; 0 is grey.
     """
 
     kind: str
@@ -54,12 +54,12 @@ def draw_backdrop(rng: np.random.Generator) -> BackdropStyle:
 
 
 def backdrop_painter(rng: np.random.Generator, stage: Stage, style: BackdropStyle) -> Painter:
-    """Paint the background once and return what lays it over the whole canvas at any time."""
+    """Paint the background once; the painter copies it to the canvas, with drift over time."""
     margin = round(_MARGIN * stage.short_px)
     height, width = stage.height_px + 2 * margin, stage.width_px + 2 * margin
-    picture = _graded(_TEXTURES[style.kind](rng, height, width), style)
+    image = _graded(_TEXTURES[style.kind](rng, height, width), style)
     here = np.ascontiguousarray(
-        picture[margin : margin + stage.height_px, margin : margin + stage.width_px]
+        image[margin : margin + stage.height_px, margin : margin + stage.width_px]
     )
 
     def paint_still(canvas: Canvas, time_s: float) -> None:
@@ -70,7 +70,7 @@ def backdrop_painter(rng: np.random.Generator, stage: Stage, style: BackdropStyl
         x, y = (margin * (_triangle(speed * time_s / margin) + 1) for speed in style.drift_px_s)
         shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
         cv2.warpAffine(
-            picture,
+            image,
             shift,
             (stage.width_px, stage.height_px),
             dst=canvas,
@@ -82,29 +82,29 @@ def backdrop_painter(rng: np.random.Generator, stage: Stage, style: BackdropStyl
 
 
 def _triangle(x: float) -> float:
-    """Return a wave of slope ±1 between -1 and 1 that goes through 0 at 0."""
+    """Triangle wave between -1 and 1 of slope ±1, 0 at x = 0."""
     return abs((x - 1) % 4 - 2) - 1
 
 
-def _graded(texture: Picture, style: BackdropStyle) -> Picture:
-    picture = texture.astype(np.float32)
+def _graded(texture: Image, style: BackdropStyle) -> Image:
+    image = texture.astype(np.float32)
     if style.blur_px:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), style.blur_px), np.float32)
-    grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + style.colourfulness * (picture - grey)
-    picture = style.brightness + style.contrast * (picture - picture.mean())
-    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), style.blur_px), np.float32)
+    grey = image.mean(axis=2, keepdims=True)
+    image = grey + style.colourfulness * (image - grey)
+    image = style.brightness + style.contrast * (image - image.mean())
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return a colour of a usual thing: a grey level with a tint, seldom a strong one."""
+    """Draw an ordinary colour: a grey level with a tint, rarely a strong one."""
     tint = rng.uniform(5, 70) * rng.standard_normal(3)
     red, green, blue = np.clip(rng.uniform(20, 235) + tint, 0, 255)
     return float(red), float(green), float(blue)
 
 
 def _field(rng: np.random.Generator, height: int, width: int, cells: float) -> NDArray[np.float32]:
-    """Return smooth noise, about 0 ± 1, with so many cells along the short side."""
+    """Smooth noise, about 0 ± 1, with the given number of cells along the short side."""
     step = min(height, width) / cells
     coarse = rng.standard_normal(
         (max(round(height / step), 1) + 1, max(round(width / step), 1) + 1), np.float32
@@ -115,7 +115,7 @@ def _field(rng: np.random.Generator, height: int, width: int, cells: float) -> N
 
 
 def _fractal(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
-    """Return noise of several scales, falling off as in photographs, within 0..1."""
+    """Noise of several scales with the spectrum of photographs, within 0..1."""
     roughness = rng.uniform(0.4, 0.8)
     octaves = (1.5, 3, 6, 12, 24, 48, 96)
     total = np.zeros((height, width), np.float32)
@@ -125,18 +125,18 @@ def _fractal(rng: np.random.Generator, height: int, width: int) -> NDArray[np.fl
     return (total - low) / np.float32(high - low)
 
 
-def _blend(share: NDArray[np.float32], one: tuple[float, ...], other: tuple[float, ...]) -> Picture:
-    """Mix two colours by a share of 0..1 for each pixel."""
+def _blend(share: NDArray[np.float32], one: tuple[float, ...], other: tuple[float, ...]) -> Image:
+    """Mix two colours by a share of 0..1 per pixel."""
     ramp = share[..., None]
     mixed = ramp * np.array(other, np.float32) + (1 - ramp) * np.array(one, np.float32)
     return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
-def _clouds(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _clouds(rng: np.random.Generator, height: int, width: int) -> Image:
     return _blend(_fractal(rng, height, width), _colour(rng), _colour(rng))
 
 
-def _gradient(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _gradient(rng: np.random.Generator, height: int, width: int) -> Image:
     angle = rng.uniform(0, 2 * np.pi)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     ramp = columns * np.float32(np.cos(angle)) + rows * np.float32(np.sin(angle))
@@ -145,23 +145,23 @@ def _gradient(rng: np.random.Generator, height: int, width: int) -> Picture:
     return _blend((ramp + grain).astype(np.float32), _colour(rng), _colour(rng))
 
 
-def _bricks(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _bricks(rng: np.random.Generator, height: int, width: int) -> Image:
     brick_h = int(min(height, width) * rng.uniform(0.04, 0.14))
     brick_w = int(brick_h * rng.uniform(1.0, 3.0))
     mortar, base = _colour(rng), np.array(_colour(rng))
-    picture: Picture = np.full((height, width, 3), mortar, np.uint8)
+    image: Image = np.full((height, width, 3), mortar, np.uint8)
     is_shifted = rng.random() < 0.7
     for row, top in enumerate(range(0, height, brick_h)):
         for left in range(-brick_w * (row % 2) // 2 if is_shifted else 0, width, brick_w):
             tone = np.clip(base * rng.uniform(0.75, 1.2), 0, 255).tolist()
             cv2.rectangle(
-                picture, (left + 1, top + 1), (left + brick_w - 2, top + brick_h - 2), tone, -1
+                image, (left + 1, top + 1), (left + brick_w - 2, top + brick_h - 2), tone, -1
             )
     shade = 0.6 + 0.6 * _fractal(rng, height, width)[..., None]
-    return np.asarray(np.clip(picture * shade, 0, 255), np.uint8)
+    return np.asarray(np.clip(image * shade, 0, 255), np.uint8)
 
 
-def _stripes(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _stripes(rng: np.random.Generator, height: int, width: int) -> Image:
     period = min(height, width) * rng.uniform(0.03, 0.3)
     angle = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)])
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -171,36 +171,36 @@ def _stripes(rng: np.random.Generator, height: int, width: int) -> Picture:
     return _blend(wave, _colour(rng), _colour(rng))
 
 
-def _bokeh(rng: np.random.Generator, height: int, width: int) -> Picture:
-    picture = _gradient(rng, height, width) // 3
+def _bokeh(rng: np.random.Generator, height: int, width: int) -> Image:
+    image = _gradient(rng, height, width) // 3
     short = min(height, width)
     for _ in range(int(rng.integers(10, 45))):
-        layer = picture.copy()
+        layer = image.copy()
         centre = (int(rng.integers(width)), int(rng.integers(height)))
         cv2.circle(
             layer, centre, int(short * rng.uniform(0.02, 0.1)), _colour(rng), -1, cv2.LINE_AA
         )
         share = float(rng.uniform(0.2, 0.8))
-        picture = cv2.addWeighted(layer, share, picture, 1 - share, 0).astype(np.uint8)
-    return picture
+        image = cv2.addWeighted(layer, share, image, 1 - share, 0).astype(np.uint8)
+    return image
 
 
-def _room(rng: np.random.Generator, height: int, width: int) -> Picture:
+def _room(rng: np.random.Generator, height: int, width: int) -> Image:
     """Paint a wall with frames and a shelf, and a floor in front of it."""
-    picture = _gradient(rng, height, width)
+    image = _gradient(rng, height, width)
     floor = int(height * rng.uniform(0.55, 0.9))
-    picture[floor:] = _blend(_fractal(rng, height, width)[floor:], _colour(rng), _colour(rng))
+    image[floor:] = _blend(_fractal(rng, height, width)[floor:], _colour(rng), _colour(rng))
     for _ in range(int(rng.integers(2, 9))):
         w, h = (int(s * rng.uniform(0.05, 0.35)) for s in (width, height))
         x, y = int(rng.integers(width)), int(rng.integers(-h // 2, floor))
-        cv2.rectangle(picture, (x, y), (x + w, y + h), _colour(rng), -1)
-        cv2.rectangle(picture, (x, y), (x + w, y + h), _colour(rng), int(rng.integers(1, 5)))
+        cv2.rectangle(image, (x, y), (x + w, y + h), _colour(rng), -1)
+        cv2.rectangle(image, (x, y), (x + w, y + h), _colour(rng), int(rng.integers(1, 5)))
     grain = 6 * _field(rng, height, width, 120)[..., None]
-    return np.asarray(np.clip(picture + grain, 0, 255), np.uint8)
+    return np.asarray(np.clip(image + grain, 0, 255), np.uint8)
 
 
-def _grass(rng: np.random.Generator, height: int, width: int) -> Picture:
-    picture = _clouds(rng, height, width)
+def _grass(rng: np.random.Generator, height: int, width: int) -> Image:
+    image = _clouds(rng, height, width)
     base = np.array(_colour(rng))
     blade = min(height, width) * rng.uniform(0.02, 0.12)
     n_blades = 900
@@ -208,13 +208,13 @@ def _grass(rng: np.random.Generator, height: int, width: int) -> Picture:
     tips = roots + rng.normal((0, -blade), (blade * 0.4, blade * 0.3), (n_blades, 2))
     tones = np.clip(base * rng.uniform(0.5, 1.4, (n_blades, 1)), 0, 255)
     for root, tip, tone in zip(roots.astype(int), tips.astype(int), tones, strict=True):
-        cv2.line(picture, tuple(root), tuple(tip), tuple(tone), 1, cv2.LINE_AA)
-    return picture
+        cv2.line(image, tuple(root), tuple(tip), tuple(tone), 1, cv2.LINE_AA)
+    return image
 
 
-def _clutter(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """Throw ellipses and polygons of all sizes over each other."""
-    picture = _clouds(rng, height, width)
+def _clutter(rng: np.random.Generator, height: int, width: int) -> Image:
+    """Paint overlapping ellipses and polygons of all sizes."""
+    image = _clouds(rng, height, width)
     short = min(height, width)
     for _ in range(int(rng.integers(15, 70))):
         x, y = int(rng.integers(width)), int(rng.integers(height))
@@ -222,7 +222,7 @@ def _clutter(rng: np.random.Generator, height: int, width: int) -> Picture:
         if rng.random() < 0.5:
             axes = (int(size * rng.uniform(0.3, 1)), int(size))
             cv2.ellipse(
-                picture,
+                image,
                 (x, y),
                 axes,
                 float(rng.uniform(0, 180)),
@@ -235,12 +235,12 @@ def _clutter(rng: np.random.Generator, height: int, width: int) -> Picture:
         else:
             corners = np.array((x, y)) + rng.normal(0, size / 2, (int(rng.integers(3, 7)), 2))
             cv2.fillConvexPoly(
-                picture, cv2.convexHull(corners.astype(np.int32)), _colour(rng), cv2.LINE_AA
+                image, cv2.convexHull(corners.astype(np.int32)), _colour(rng), cv2.LINE_AA
             )
-    return picture
+    return image
 
 
-_TEXTURES: dict[str, Callable[[np.random.Generator, int, int], Picture]] = {
+_TEXTURES: dict[str, Callable[[np.random.Generator, int, int], Image]] = {
     "clouds": _clouds,
     "gradient": _gradient,
     "bricks": _bricks,

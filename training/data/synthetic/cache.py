@@ -1,4 +1,4 @@
-"""Clips on disk: what training reads, decoded once from files that were really compressed."""
+"""Cache of generated clips for training, decoded once from compressed files."""
 
 import contextlib
 import multiprocessing
@@ -29,26 +29,26 @@ SIDE_PX = SHORT_SIDE_PX // 2
 N_FRAMES = round(CLIP_S * VIDEO_FPS)
 
 CLIP_BYTES = N_FRAMES * (SIDE_PX**2 + 2 * SAMPLES_PER_FRAME + 1) + 2048
-"""Size of a cached clip: grey pictures, sound of 16 bit, flags, and the container's own."""
+"""Size of a cached clip: grey frames, 16-bit audio, flags, and overhead of the container."""
 
 _FILES_FROM_INDEX = 1_000_000
-"""Files of their own begin at this number, so that none is a clip of a cache too."""
+"""First clip number of separate MP4s, beyond the numbers of cached clips."""
 
 
 class CacheError(SyncError):
-    """Rendered clips do not fit on the disk, or one of them cannot be read."""
+    """Rendered clips do not fit on the disk, or a cached clip cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedClip:
-    """A clip in sync, as the decoder of the application delivers it, cut to a square.
+    """A clip in sync, decoded by the application's decoder and cropped to a square.
 
     Attributes:
         scene: Name of the scene.
         index: Number of the clip in its split.
         frames: (T, 128, 128) uint8 grey at 25 fps, a square around the action at half of 256 px.
         waveform: (T * 640,) float32 mono at 16 kHz.
-        has_audio: (T,) bool, whether the file has sound during all of the frame.
+        has_audio: (T,) bool, True where the file has audio during the whole frame.
     """
 
     scene: str
@@ -66,25 +66,25 @@ def ensure_rendered(
     budget_gb: float = 24.0,
     monitor: Monitor = SILENT,
 ) -> list[Path]:
-    """Render the first clips of a split as far as they are missing.
+    """Render the missing ones of the first clips of a split.
 
-    A clip is found again by split, number and scene; it is not rendered anew when the code of the
-    generator changes.
+    Cached clips are identified by split, number and scene. A change of the generator's code does
+    not render them anew.
 
     Args:
-        folder: Where clips lie; made if missing.
+        folder: Folder of the clips; created if missing.
         split: One of `recipe.SPLITS`.
-        n_clips: How many.
-        n_workers: Processes; the clips do not depend on it.
-        budget_gb: Most that the clips of this split may take, in 10^9 bytes.
-        monitor: Told how far it is, and asked after each clip whether to go on.
+        n_clips: Number of clips.
+        n_workers: Number of processes; does not affect the clips.
+        budget_gb: Limit of the size of all clips of the split, in 10^9 bytes.
+        monitor: Receives the progress; can cancel after each clip.
 
     Returns:
-        One path for each clip, in order.
+        One path per clip, in order.
 
     Raises:
         CacheError: The clips exceed the budget or the free space; nothing was rendered.
-        ValueError: There is no such split, or it has no scenes.
+        ValueError: The split is unknown or has no scenes.
     """
     recipes = [draw_recipe(split, index) for index in range(n_clips)]
     paths = [folder / f"{split}-{r.index:06d}-{_slug(r.scene)}.npz" for r in recipes]
@@ -111,10 +111,10 @@ def load_clip(path: Path) -> CachedClip:
     """Read a cached clip.
 
     Raises:
-        CacheError: It is missing or damaged.
+        CacheError: The file is missing or damaged.
     """
     try:
-        # A file that is opened here is closed also when it is no archive.
+        # NumPy leaves a path open if the file is no archive; a file opened here is closed.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return CachedClip(
                 scene=str(stored["scene"]),
@@ -132,13 +132,15 @@ def load_clip(path: Path) -> CachedClip:
 
 
 def render_split_files(folder: Path, split: str, n_per_scene: int) -> list[tuple[Path, str]]:
-    """Write and keep MP4s of every scene of a split, with seeds that no cached clip has.
+    """Write MP4s of every scene of a split, with other seeds than cached clips.
+
+    Existing files are kept.
 
     Returns:
-        Path and name of the scene; files that are there already are not written again.
+        Path and scene name of each file.
 
     Raises:
-        ValueError: There is no such split.
+        ValueError: The split is unknown.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -151,7 +153,7 @@ def render_split_files(folder: Path, split: str, n_per_scene: int) -> list[tuple
 
 
 def film_to_clip(recipe: ClipRecipe) -> CachedClip:
-    """Render a clip into a temporary file and read that as the application does."""
+    """Render a clip into a temporary MP4 and decode it like the application does."""
     production = produce(recipe)
     with tempfile.TemporaryDirectory(prefix="synthetic-") as folder:
         path = Path(folder) / "clip.mp4"
@@ -168,7 +170,7 @@ def film_to_clip(recipe: ClipRecipe) -> CachedClip:
             frames, waveforms, has_audio = [], [], []
             for chunk in decoder:
                 height, width = chunk.frames.shape[1:3]
-                # Sides that were scaled down are rounded; the square stays inside.
+                # Scaled sides are rounded; the square must stay inside.
                 left = min(round(square.left_px * scale), width - SHORT_SIDE_PX)
                 top = min(round(square.top_px * scale), height - SHORT_SIDE_PX)
                 cut = chunk.frames[:, top : top + SHORT_SIDE_PX, left : left + SHORT_SIDE_PX]

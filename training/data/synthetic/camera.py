@@ -17,30 +17,30 @@ Track = NDArray[np.float64]
 _NOISE_PADDING_PX = 64
 
 _FOCUS_REACH = 0.88
-"""How far towards the edge of the picture a movement of the camera may bring the action."""
+"""Limit of the action's distance from the centre of the frame, as a share of half its side."""
 
 _MOVES = ("static", "pan", "shake", "zoom")
 
 _Shot = Callable[[float], tuple[float, NDArray[np.float64], float]]
-"""Gives enlargement, shift of the centre (x, y) in canvas pixels and turn (rad) at a time."""
+"""Enlargement, shift of the centre (x, y) in canvas pixels, and roll (rad), over time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraStyle:
-    """How a clip is filmed.
+    """Style of the camera work.
 
     Attributes:
-        move: "static", "pan", "shake" (in the hand) or "zoom" (slowly).
-        n_cuts: Changes to another framing of the same scene.
+        move: "static", "pan", "shake" (hand-held) or "zoom" (slow).
+        n_cuts: Number of cuts to another framing of the same scene.
         most_zoom: Largest enlargement of a framing; 1 shows the whole canvas.
-        sub_frames: Instants averaged for one picture.
-        exposure: Share of the frame's duration during which the shutter is open, 0..1.
+        sub_frames: Instants averaged per frame.
+        exposure: Exposure time as a share of the frame duration, 0..1.
         gamma: Exponent of the tone curve.
         vignetting: Loss of light in the corners, 0..1.
         flicker: Amplitude of the light's flicker, relative.
         drift: Amplitude of the slow drift of the exposure, relative.
         noise: Standard deviation of the sensor's noise, in grey levels.
-        is_grey: Whether colours are taken away.
+        is_grey: True for grey video.
     """
 
     move: str
@@ -57,7 +57,7 @@ class CameraStyle:
 
 
 def draw_camera(rng: np.random.Generator) -> CameraStyle:
-    """Draw a way of filming; about half of the clips stand on a tripod, one in six has cuts."""
+    """Draw a style; about half of the clips are static, one in six has cuts."""
     return CameraStyle(
         move=str(rng.choice(_MOVES, p=(0.5, 0.14, 0.26, 0.1))),
         n_cuts=int(rng.integers(1, 5)) if rng.random() < 0.17 else 0,
@@ -74,7 +74,7 @@ def draw_camera(rng: np.random.Generator) -> CameraStyle:
 
 
 class Camera:
-    """Films one clip; `film` turns a finished canvas into an I420 picture of the same size."""
+    """Camera of one clip; `film` converts a painted canvas to an I420 frame of the same size."""
 
     def __init__(
         self,
@@ -83,13 +83,13 @@ class Camera:
         style: CameraStyle,
         focus_px: tuple[float, float],
     ) -> None:
-        """Plan all movement.
+        """Plan all camera movement.
 
         Args:
             rng: Source of all randomness.
             stage: The canvas; its sides are even.
-            style: What is planned.
-            focus_px: The action on the canvas, which stays in the picture.
+            style: Style of the camera work.
+            focus_px: Position of the action on the canvas (x, y); stays in the frame.
         """
         self._stage, self._style = stage, style
         self._focus = np.clip(focus_px, 0, (stage.width_px, stage.height_px))
@@ -106,11 +106,11 @@ class Camera:
         self._noise = _noise_tile(rng, stage, style.noise)
 
     def frame_at(self, time_s: float) -> NDArray[np.float64]:
-        """Return the (2, 3) map from the picture to the canvas, in pixels."""
+        """Affine (2, 3) map from frame to canvas, in pixels."""
         zoom, shift, turn = self._shots[int(np.searchsorted(self._cuts, time_s, "right"))](time_s)
         size = np.array((self._stage.width_px, self._stage.height_px), np.float64)
         middle = (size - 1) / 2
-        # Enlarging about the focus keeps it where it is and the picture inside the canvas.
+        # Enlarging about the focus keeps the focus in place and the frame inside the canvas.
         centre = self._focus + (middle - self._focus) / zoom + shift
         half = size / (2 * zoom)
         centre = np.clip(
@@ -122,7 +122,7 @@ class Camera:
         return np.concatenate([turned, (centre - turned @ middle)[:, None]], axis=1)
 
     def focus_track(self, n_points: int = 100) -> Track:
-        """Return where the focus lies in the picture, at so many times over the clip."""
+        """Positions of the focus in the frame, at `n_points` times over the clip."""
         times = np.linspace(0, self._stage.duration_s, n_points, endpoint=False)
         found = []
         for time_s in times:
@@ -131,7 +131,7 @@ class Camera:
         return np.array(found)
 
     def film(self, canvas: Canvas, time_s: float) -> NDArray[np.uint8]:
-        """Return the (H * 3 / 2, W) I420 picture of a canvas at a time."""
+        """Film a canvas at a time as an (H * 3 / 2, W) I420 frame."""
         height, width = canvas.shape[:2]
         if self._is_moving:
             canvas = np.asarray(
@@ -144,8 +144,8 @@ class Camera:
                 ),
                 np.uint8,
             )
-        picture = np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420), np.uint8)
-        luma = picture[:height]
+        image = np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420), np.uint8)
+        luma = image[:height]
         if self._is_toned:
             curve = np.clip(self._curve * self._light(time_s), 0, 255).astype(np.uint8)
             cv2.LUT(luma, curve, dst=luma)
@@ -154,11 +154,11 @@ class Camera:
         if self._noise is not None:
             self._add_noise(luma, self._noise)
         if self._style.is_grey:
-            picture[height:] = 128
-        return picture
+            image[height:] = 128
+        return image
 
     def _add_noise(self, luma: NDArray[np.uint8], tile: NDArray[np.uint8]) -> None:
-        """Add and subtract pieces of one tile: new noise for each picture would cost more."""
+        """Add and subtract pieces of one noise tile: new noise per frame would cost more."""
         height, width = luma.shape
         for apply in (cv2.add, cv2.subtract):
             top, left = self._rng.integers(0, _NOISE_PADDING_PX, 2)
@@ -222,6 +222,6 @@ def _noise_tile(rng: np.random.Generator, stage: Stage, sigma: float) -> NDArray
     if not sigma:
         return None
     shape = (stage.height_px + _NOISE_PADDING_PX, stage.width_px + _NOISE_PADDING_PX)
-    # The difference of two uniform values of this range has the wanted standard deviation.
+    # The difference of two uniform values in this range has the requested standard deviation.
     grain = rng.integers(0, max(round(sigma * math.sqrt(6)), 1) + 1, shape)
     return np.asarray(grain, np.uint8)

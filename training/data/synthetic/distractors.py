@@ -1,4 +1,4 @@
-"""What moves without sounding and what sounds without being seen: nothing here is in sync."""
+"""Distractors: silent movement and unrelated sounds, neither in sync with anything."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ Sound = NDArray[np.float32]
 
 
 def draw_moving(rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw which silent things move behind the action; in half of the clips none."""
+    """Draw kinds of silent movement behind the action; none in half of the clips."""
     n_kinds = int(rng.choice((0, 1, 2, 3), p=(0.5, 0.3, 0.14, 0.06)))
     return tuple(str(kind) for kind in rng.choice(sorted(_MOVING), n_kinds))
 
 
 def moving_painter(rng: np.random.Generator, stage: Stage, kinds: Sequence[str]) -> Painter:
-    """Return what paints silent movement over the background."""
+    """Painter of silent movement over the background."""
     painters = [_MOVING[kind](rng, stage) for kind in kinds]
 
     def paint(canvas: Canvas, time_s: float) -> None:
@@ -35,19 +35,19 @@ def moving_painter(rng: np.random.Generator, stage: Stage, kinds: Sequence[str])
 
 
 def draw_unrelated(rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw which unrelated sounds are heard; in two thirds of the clips none."""
+    """Draw kinds of unrelated sounds; none in two thirds of the clips."""
     n_kinds = int(rng.choice((0, 1, 2), p=(0.66, 0.27, 0.07)))
     return tuple(str(kind) for kind in rng.choice(sorted(_UNRELATED), n_kinds, replace=False))
 
 
 def unrelated_sound(rng: np.random.Generator, kind: str, n_samples: int) -> Sound:
-    """Return an unrelated sound with a root mean square of 1 where it is not silent."""
+    """Generate an unrelated sound with RMS 1 in its active parts."""
     sound = _UNRELATED[kind](rng, n_samples)
     return (sound / max(active_level(sound), 1e-9)).astype(np.float32)
 
 
 def active_level(sound: Sound) -> float:
-    """Return the root mean square of the loudest fifth of blocks of 20 ms."""
+    """RMS of the loudest fifth of the 20 ms blocks."""
     block = SOUND_RATE_HZ // 50
     n_blocks = len(sound) // block
     powers = np.sort(np.mean(sound[: n_blocks * block].reshape(n_blocks, block) ** 2, axis=1))
@@ -55,7 +55,7 @@ def active_level(sound: Sound) -> float:
 
 
 def music(rng: np.random.Generator, n_samples: int) -> Sound:
-    """Return chords over a beat with bass and drums, the tempo constant as in produced music."""
+    """Generate chords, bass and drums at the constant tempo of produced music."""
     beat_s = 60 / rng.uniform(70, 165)
     root_hz = log_uniform(rng, 80, 220)
     total = np.zeros(n_samples, np.float32)
@@ -85,8 +85,8 @@ def music(rng: np.random.Generator, n_samples: int) -> Sound:
 
 
 def noise_of_slope(rng: np.random.Generator, n_samples: int, slope: float) -> Sound:
-    """Return noise whose amplitude falls with frequency to the power of `slope`, level 1."""
-    # Repeating 4 s of it is not heard as such and costs less than the whole length.
+    """Generate noise of RMS 1 with amplitude falling as frequency to the power of `slope`."""
+    # A repetition after 4 s is inaudible and costs less than the whole length.
     n = min(4 * SOUND_RATE_HZ, n_samples)
     spectrum = np.fft.rfft(rng.standard_normal(n, np.float32))
     hz = np.fft.rfftfreq(n, 1 / SOUND_RATE_HZ)
@@ -123,7 +123,7 @@ def _lay(total: Sound, at_s: float, piece: Sound) -> None:
 
 
 def _swelling(rng: np.random.Generator, n_samples: int, rate_hz: float) -> Sound:
-    """Return a random envelope of 0..1 that changes about so often a second."""
+    """Random envelope of 0..1 with about `rate_hz` changes per second."""
     n_points = max(int(n_samples / SOUND_RATE_HZ * rate_hz), 1) + 2
     knots = rng.random(n_points) ** 2
     return np.interp(np.linspace(0, n_points - 1, n_samples), np.arange(n_points), knots).astype(
@@ -132,13 +132,13 @@ def _swelling(rng: np.random.Generator, n_samples: int, rate_hz: float) -> Sound
 
 
 def _babble(rng: np.random.Generator, n_samples: int) -> Sound:
-    """Return several talkers' worth of voiced syllables through moving resonances."""
+    """Generate several talkers: voiced syllables through moving resonances."""
     total = np.zeros(n_samples, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         pitch_hz = rng.uniform(85, 240) * (1 + 0.2 * (_swelling(rng, n_samples, 3) - 0.3))
         phase = (np.cumsum(pitch_hz) / SOUND_RATE_HZ).astype(np.float32)
         formant = 3 + 10 * _swelling(rng, n_samples, 5)
-        # A pulse train whose decaying oscillation stands for the formant.
+        # A pulse train with a decaying oscillation as formant.
         within = phase % 1
         voiced = np.exp(-5 * within) * np.sin(2 * np.pi * formant * within)
         total += voiced * _swelling(rng, n_samples, 9)
@@ -182,7 +182,7 @@ def _fixed(*values: float) -> tuple[int, ...]:
 
 
 def _ball(rng: np.random.Generator, stage: Stage) -> Painter:
-    """Let a ball drift or hop, at random."""
+    """Paint a drifting or hopping ball."""
     radius = stage.short_px * float(rng.uniform(0.015, 0.08))
     colour = _colour(rng)
     size = np.array((stage.width_px, stage.height_px))
@@ -202,7 +202,7 @@ def _ball(rng: np.random.Generator, stage: Stage) -> Painter:
 
 
 def _passer(rng: np.random.Generator, stage: Stage) -> Painter:
-    """Let somebody walk through the picture now and then."""
+    """Paint a person crossing the frame now and then."""
     tall = stage.short_px * float(rng.uniform(0.2, 0.8))
     ground = stage.height_px * float(rng.uniform(0.6, 1.1))
     speed = tall * float(rng.uniform(0.3, 0.9)) * float(rng.choice((-1, 1)))
@@ -229,7 +229,7 @@ def _passer(rng: np.random.Generator, stage: Stage) -> Painter:
 
 
 def _screen(rng: np.random.Generator, stage: Stage) -> Painter:
-    """Let a television show changing pictures."""
+    """Paint a television with changing content."""
     w, h = (round(stage.short_px * s) for s in rng.uniform((0.12, 0.08), (0.5, 0.35)))
     x = int(rng.integers(0, max(stage.width_px - w, 1)))
     y = int(rng.integers(0, max(stage.height_px - h, 1)))
@@ -246,7 +246,7 @@ def _screen(rng: np.random.Generator, stage: Stage) -> Painter:
 
 
 def _sway(rng: np.random.Generator, stage: Stage) -> Painter:
-    """Let branches or curtains sway from an edge."""
+    """Paint branches or curtains swaying from an edge."""
     n_lines = int(rng.integers(3, 12))
     roots = rng.uniform(0, stage.width_px, n_lines)
     lengths = stage.short_px * rng.uniform(0.2, 0.7, n_lines)

@@ -1,4 +1,4 @@
-"""Writing a clip as H.264 and AAC in MP4, picture and sound in sync to a sample."""
+"""Encoding of clips as H.264 and AAC in MP4, in sync to one sample."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _PRESETS = (("ultrafast", 0.5), ("superfast", 0.3), ("veryfast", 0.2))
 _AUDIO_RATES_HZ = ((48_000, 0.6), (44_100, 0.3), (32_000, 0.1))
 _KBIT_PER_CHANNEL = (48, 64, 80, 96)
 _MUX_OPTIONS = {"movie_timescale": "90000", "video_track_timescale": "120000"}
-"""Ticks that divide the frame durations of all rates above."""
+"""Time scales with whole numbers of ticks per frame at all rates above."""
 
 _BLOCK_SAMPLES = 1024
 
@@ -39,16 +39,16 @@ _Packet: TypeAlias = "Packet[AudioStream] | Packet[VideoStream]"  # Generic in i
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a clip is compressed.
+    """Settings of the codecs.
 
     Attributes:
-        frame_rate: Frames per second.
-        preset: Of x264.
-        crf: Of x264; larger is coarser.
-        key_frame_distance: In frames.
-        audio_rate_hz: Rate of the sound in the file.
+        frame_rate: Frame rate in frames/s, exact.
+        preset: Preset of x264.
+        crf: Constant rate factor of x264; larger is coarser.
+        key_frame_distance: Distance of key frames, in frames.
+        audio_rate_hz: Sample rate of the audio stream.
         n_channels: 1 or 2.
-        audio_bit_rate: Bits per second of all channels.
+        audio_bit_rate: Bit rate of all channels together, in bits/s.
     """
 
     frame_rate: Fraction
@@ -61,7 +61,7 @@ class Encoding:
 
 
 def draw_encoding(rng: np.random.Generator) -> Encoding:
-    """Draw what cameras, editors and web sites do to a clip; half of the clips have 25 fps."""
+    """Draw settings common in cameras, editors and web sites; half of the clips have 25 fps."""
     n_channels = int(rng.integers(1, 3))
     return Encoding(
         frame_rate=_choose(rng, _RATES),
@@ -76,23 +76,22 @@ def draw_encoding(rng: np.random.Generator) -> Encoding:
 
 def write_clip(
     path: Path,
-    pictures: Iterable[NDArray[np.uint8]],
+    frames: Iterable[NDArray[np.uint8]],
     sound: NDArray[np.float32],
     encoding: Encoding,
 ) -> None:
-    """Encode pictures and sound that begin at the same time.
+    """Encode frames and sound with a common start.
 
     Args:
         path: The MP4 to write.
-        pictures: I420 pictures, (H * 3 / 2, W) uint8 with even sides; picture k is shown from
+        frames: I420 frames, (H * 3 / 2, W) uint8 with even sides; frame k is shown from
             k / frame_rate on.
         sound: (n_channels, n) float32 at 48 kHz within -1..1.
         encoding: Codec settings.
     """
     with av.open(str(path), "w", options=_MUX_OPTIONS) as container:
-        # The streams are declared before anything is encoded, but the size of the picture is only
-        # known with the first one.
-        waiting = iter(pictures)
+        # Streams are declared before encoding; the frame size is known with the first frame.
+        waiting = iter(frames)
         first = next(waiting)
         video = container.add_stream(
             "libx264",
@@ -100,7 +99,7 @@ def write_clip(
             options={
                 "preset": encoding.preset,
                 "crf": str(encoding.crf),
-                # Threads and far lookahead cost more than they bring at this size.
+                # Threads and long lookahead cost more than they save at this size.
                 "x264-params": "threads=1:lookahead-threads=1:rc-lookahead=4:sync-lookahead=0",
             },
         )
@@ -115,8 +114,8 @@ def write_clip(
         for block in _audio_frames(sound, encoding.audio_rate_hz):
             packets += audio.encode(block)
         packets += audio.encode(None)
-        for index, picture in enumerate(_chained(first, waiting)):
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        for index, image in enumerate(_chained(first, waiting)):
+            frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
             frame.pts, frame.time_base = index, 1 / encoding.frame_rate
             packets += video.encode(frame)
         packets += video.encode(None)
@@ -126,7 +125,7 @@ def write_clip(
 
 
 def resampled(sound: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-    """Return (C, n) sound of 48 kHz at another rate, without delay."""
+    """Resample (C, n) sound from 48 kHz to another rate, without delay."""
     if rate_hz == SOUND_RATE_HZ:
         return sound
     ratio = Fraction(rate_hz, SOUND_RATE_HZ)

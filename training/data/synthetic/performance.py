@@ -1,7 +1,7 @@
-"""The seam between scenes and the renderer: what is seen at any time, and what is heard.
+"""Interface between scenes and the renderer: a painter over clip time, and the sound.
 
-Clip time starts with the first picture. A scene is in sync by construction: whatever is seen at a
-time is heard at that time. Scenes know nothing of cameras, codecs, rooms and music.
+Clip time starts with the first frame. A scene is in sync by construction: visible events are heard
+at the same clip time. Scenes are independent of cameras, codecs, rooms and music.
 """
 
 from collections.abc import Callable
@@ -12,22 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 SOUND_RATE_HZ = 48_000
-"""Rate at which all sound is made."""
+"""Sample rate of all generated sound."""
 
 Canvas = NDArray[np.uint8]
-"""(H, W, 3) RGB picture that is painted on in place."""
+"""(H, W, 3) RGB image, painted in place."""
 
 Painter = Callable[[Canvas, float], None]
-"""Paints the state at a time (seconds of clip time, any order, also before 0) on a canvas."""
+"""Paints the state at a clip time (s; in any order, also before 0) on a canvas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a scene is given to fill.
+    """Canvas and duration of a scene.
 
     Attributes:
         width_px: Width of the canvas; sizes of things are fractions of the short side.
-        height_px: Its height.
+        height_px: Height of the canvas.
         duration_s: Length of the clip.
     """
 
@@ -41,7 +41,7 @@ class Stage:
 
     @property
     def n_samples(self) -> int:
-        """Samples of sound from clip time 0 to the end."""
+        """Number of sound samples from clip time 0 to the end."""
         return round(self.duration_s * SOUND_RATE_HZ)
 
 
@@ -50,10 +50,10 @@ class Performance:
     """One scene, cast and timed.
 
     Attributes:
-        paint: Paints the scene over whatever background is there.
+        paint: Paints the scene over the background.
         sound: (n_samples,) float32 at 48 kHz, dry and without noise, peak between 0.05 and 1.
-        focus_px: Where on the canvas the action is (x, y); a crop for training is laid around it.
-        extent_px: About how large the moving part is (its longer side).
+        focus_px: Position of the action on the canvas (x, y); training crops lie around it.
+        extent_px: Approximate length of the longer side of the moving part.
     """
 
     paint: Painter
@@ -63,7 +63,7 @@ class Performance:
 
 
 class Use(StrEnum):
-    """What a type of event is for. Clips for more than one use have seeds of their own for each."""
+    """Use of a type of event. Clips for several uses have separate seeds for each use."""
 
     TRAINING = "trained on"
     CALIBRATION = "only calibrated on"
@@ -75,10 +75,10 @@ class Scene:
     """A type of event.
 
     Attributes:
-        name: Short, lower case, unique; tables and file names carry it.
-        perform: Casts and times it: everything random comes from the generator given.
-        weight: How often it is drawn for training, relative to others.
-        use: What its clips are for.
+        name: Short unique name in lower case; part of tables and file names.
+        perform: Casts and times the scene; all randomness comes from the given generator.
+        weight: Frequency in training, relative to other scenes.
+        use: Use of the clips.
     """
 
     name: str

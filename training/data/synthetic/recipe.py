@@ -1,4 +1,4 @@
-"""Everything that is drawn for a clip, from nothing but its split and its number."""
+"""Recipes: all random choices of a clip, determined by its split and its number."""
 
 import zlib
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ import numpy as np
 
 from training.data.synthetic.backdrop import BackdropStyle, draw_backdrop
 from training.data.synthetic.camera import CameraStyle, draw_camera
-from training.data.synthetic.catalogue import scenes_for
 from training.data.synthetic.distractors import draw_moving
 from training.data.synthetic.encode import Encoding, draw_encoding
 from training.data.synthetic.performance import Scene, Stage, Use
+from training.data.synthetic.scene_list import scenes_for
 from training.data.synthetic.soundtrack import SoundtrackStyle, draw_soundtrack
 
 _USES = {
@@ -21,11 +21,11 @@ _USES = {
     "calibration": Use.TRAINING,
     "calibration-types": Use.CALIBRATION,
 }
-"""Splits that share their scenes have other seeds."""
+"""Use of each split. Splits of the same use have different seeds."""
 
 SPLITS = tuple(_USES)
 SPLIT_OF = {Use.TRAINING: "train", Use.CALIBRATION: "calibration-types", Use.HELD_OUT: "held-out"}
-"""The split that shows what the scenes of a use look like."""
+"""Split for sample clips of a use."""
 
 CLIP_S = 10.0
 
@@ -38,18 +38,18 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True, slots=True)
 class ClipRecipe:
-    """One clip; the same recipe always gives the same clip.
+    """Recipe of one clip; equal recipes give equal clips.
 
     Attributes:
         split: One of SPLITS.
         index: Number in the split.
-        scene: What is seen and heard.
-        stage: The canvas, which is also the picture.
-        backdrop: What is behind.
+        scene: The scene.
+        stage: The canvas, of the size of the frames.
+        backdrop: Style of the background.
         moving: Kinds of silent movement.
-        camera: How it is filmed.
-        soundtrack: How it is recorded.
-        encoding: How it is compressed.
+        camera: Style of the camera work.
+        soundtrack: Style of the recording.
+        encoding: Settings of the codecs.
     """
 
     split: str
@@ -63,15 +63,15 @@ class ClipRecipe:
     encoding: Encoding
 
     def generator(self, part: int) -> np.random.Generator:
-        """Return the source of randomness for a part of the rendering; 0 is the drawing itself."""
+        """Random generator for a part of the rendering; part 0 draws the recipe itself."""
         return _generator(self.split, self.index, self.scene, part)
 
 
 def split_scenes(split: str) -> tuple[Scene, ...]:
-    """Return the scenes of a split.
+    """Scenes of a split.
 
     Raises:
-        ValueError: There is no such split.
+        ValueError: The split is unknown.
     """
     if split not in SPLITS:
         raise ValueError(f"splits are {', '.join(SPLITS)}, got {split!r}")
@@ -79,16 +79,16 @@ def split_scenes(split: str) -> tuple[Scene, ...]:
 
 
 def draw_recipe(split: str, index: int) -> ClipRecipe:
-    """Draw a clip of a split; any run of numbers has the scenes in the shares of their weights.
+    """Draw a clip of a split; any run of numbers has the scenes in proportion to their weights.
 
     Raises:
-        ValueError: There is no such split, or it has no scenes.
+        ValueError: The split is unknown or has no scenes.
     """
     return recipe_of(scene_at(split_scenes(split), index), split, index)
 
 
 def scene_at(scenes: Sequence[Scene], index: int) -> Scene:
-    """Return the scene of a number: multiples of the golden ratio fill any interval evenly."""
+    """Scene of a clip number, by multiples of the golden ratio: they fill any interval evenly."""
     if not scenes:
         raise ValueError("a scene is drawn from at least one")
     ends = np.cumsum([scene.weight for scene in scenes])
@@ -101,7 +101,7 @@ def recipe_of(scene: Scene, split: str, index: int) -> ClipRecipe:
     rng = _generator(split, index, scene, 0)
     short = int(rng.choice(_SHORT_SIDES_PX, p=_SHORT_SIDE_SHARES))
     across, down = _ASPECTS[int(rng.choice(len(_ASPECTS), p=_ASPECT_SHARES))]
-    # Sides are even, since colours are stored at half the size.
+    # Sides are even, because chroma is stored at half the size.
     width, height = (short * side // min(across, down) // 2 * 2 for side in (across, down))
     return ClipRecipe(
         split=split,

@@ -1,4 +1,4 @@
-"""Rendering: scene, background, camera and soundtrack put together and written to a file."""
+"""Rendering of scene, background, camera and soundtrack into a file."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SCENE, _BACKDROP, _MOVING, _CAMERA, _SOUND, _CROP = range(1, 7)
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A square piece of the picture, in its pixels: the whole short side."""
+    """A square part of the frame, in pixels, over the whole short side."""
 
     left_px: int
     top_px: int
@@ -31,13 +31,13 @@ class Square:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Production:
-    """A clip that is ready to be filmed.
+    """A clip, ready to be filmed.
 
     Attributes:
-        recipe: What it was made of.
-        performance: The scene.
-        layers: What is painted, from back to front.
-        camera: What films it.
+        recipe: Recipe of the clip.
+        performance: The scene, cast and timed.
+        layers: Painters from back to front.
+        camera: Camera of the clip.
     """
 
     recipe: ClipRecipe
@@ -45,8 +45,8 @@ class Production:
     layers: tuple[Painter, ...]
     camera: Camera
 
-    def pictures(self) -> Iterator[NDArray[np.uint8]]:
-        """Film the clip: yield I420 pictures, the k-th exposed around k / frame_rate."""
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Film the clip: yield I420 frames, frame k exposed around k / frame_rate."""
         stage, style = self.recipe.stage, self.recipe.camera
         rate = self.recipe.encoding.frame_rate
         canvases: list[Canvas] = [
@@ -66,7 +66,7 @@ class Production:
             yield self.camera.film(exposed, time_s)
 
     def write(self, path: Path) -> None:
-        """Film and record the clip into an MP4."""
+        """Write the clip as an MP4."""
         recipe = self.recipe
         sound = mix(
             recipe.generator(_SOUND),
@@ -74,10 +74,10 @@ class Production:
             recipe.soundtrack,
             recipe.encoding.n_channels,
         )
-        write_clip(path, self.pictures(), sound, recipe.encoding)
+        write_clip(path, self.frames(), sound, recipe.encoding)
 
     def crop(self) -> Square:
-        """Lay a square around the action, and all of it if it fits, otherwise anywhere."""
+        """Choose a square around the action, with all of it if it fits, else at random."""
         stage = self.recipe.stage
         rng = self.recipe.generator(_CROP)
         track = self.camera.focus_track()
@@ -113,7 +113,7 @@ def render_clip(recipe: ClipRecipe, path: Path) -> None:
 
 
 def render_once(recipe: ClipRecipe, path: Path) -> None:
-    """Write the MP4 of a recipe unless the file is there; it appears when it is complete."""
+    """Write the MP4 of a recipe unless the file exists; it is complete or absent."""
     if not path.exists():
         part = path.with_suffix(".part.mp4")
         render_clip(recipe, part)

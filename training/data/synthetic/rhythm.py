@@ -1,4 +1,4 @@
-"""Irregular times for events, so that no shift of the sound repeats the rhythm."""
+"""Irregular times of events; no shift of the sound repeats the rhythm."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,21 +6,21 @@ from numpy.typing import NDArray
 from training.data.synthetic.performance import Stage
 
 LEAD_S = 1.0
-"""Events also lie this long before the clip and behind its end."""
+"""Events extend this long before the clip and beyond its end."""
 
 
 def irregular_times(
     rng: np.random.Generator, stage: Stage, typical_gap_s: float, least_gap_s: float = 0.12
 ) -> NDArray[np.float64]:
-    """Return rising event times in seconds of clip time, from before 0 to behind the end.
+    """Draw ascending event times in seconds of clip time, from before 0 to beyond the end.
 
-    Gaps are log-normal around a tempo of the clip's own; runs of quick events and pauses occur.
+    Gaps are log-normal around the tempo of the clip, with runs of quick events and with pauses.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        typical_gap_s: Median gap; the clip's own tempo lies within a factor of 1.6 of it.
-        least_gap_s: No gap is shorter.
+        stage: Canvas and duration.
+        typical_gap_s: Median gap; the tempo of the clip lies within a factor of 1.6 of it.
+        least_gap_s: Shortest gap.
     """
     tempo_s = typical_gap_s * float(np.exp(rng.uniform(-0.47, 0.47)))
     spread = rng.uniform(0.25, 0.7)

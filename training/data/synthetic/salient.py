@@ -1,7 +1,7 @@
-"""Clips that are easy to synchronize: coloured discs light up as tones sound, a pitch a colour.
+"""Salient clips, easy to synchronize: coloured discs light up with tones, one pitch per colour.
 
-A network that cannot learn from these will not learn from real clips; one that does has shown that
-its training works and nothing more.
+A network that fails to learn from these clips will not learn from real ones. Success shows only
+that the training code works.
 """
 
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ _ENCODING = Encoding(
 
 @dataclass(frozen=True, slots=True)
 class SalientStyle:
-    """What happens in a clip.
+    """Style of the events of a clip.
 
     Attributes:
-        n_kinds: Colours, each with a pitch of its own.
-        shortest_gap_s: Least time from one event to the next; the times are irregular.
-        longest_gap_s: Most time likewise.
+        n_kinds: Number of colours, each with its own pitch.
+        shortest_gap_s: Shortest gap between events; the times are irregular.
+        longest_gap_s: Longest gap between events.
         duration_s: Length of the clip.
-        is_single: Only one event, within 0.3 s of the middle, so that every window shows it.
+        is_single: Only one event, within 0.3 s of the middle, visible in every window.
     """
 
     n_kinds: int = 6
@@ -55,13 +55,13 @@ class SalientStyle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events:
-    """When something happens in a clip, and what.
+    """Events of a clip.
 
     Attributes:
         frames: (N,) int64 first bright frame of each event at 25 fps.
-        kinds: (N,) int64 colour and pitch.
-        centres_px: (N, 2) int64 where its disc is (x, y).
-        radii_px: (N,) int64 of the discs.
+        kinds: (N,) int64 index of colour and pitch.
+        centres_px: (N, 2) int64 centres of the discs (x, y).
+        radii_px: (N,) int64 radii of the discs.
     """
 
     frames: NDArray[np.int64]
@@ -73,16 +73,16 @@ class Events:
 def write_salient_clips(
     folder: Path, n_clips: int, seed: int = 0, style: SalientStyle | None = None
 ) -> list[Path]:
-    """Write MP4s as far as they are missing.
+    """Write the missing MP4s.
 
     Args:
-        folder: Made if missing.
-        n_clips: How many; the first ones are the same whatever the number.
-        seed: Other seeds give other clips.
-        style: What happens; the defaults if None.
+        folder: Folder of the clips; created if missing.
+        n_clips: Number of clips; the first clips do not depend on it.
+        seed: Seed of all clips.
+        style: Style of the events; the defaults if None.
 
     Returns:
-        One path for each clip, in order.
+        One path per clip, in order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"salient-{seed}-{index:05d}.mp4" for index in range(n_clips)]
@@ -90,7 +90,7 @@ def write_salient_clips(
         if path.exists():
             continue
         with complete_or_absent(path) as partial:
-            # The container is chosen by the suffix.
+            # The suffix determines the container.
             part = partial.with_suffix(".mp4")
             _write(np.random.default_rng([seed, index]), style or SalientStyle(), part)
             part.replace(partial)
@@ -116,29 +116,29 @@ def draw_events(rng: np.random.Generator, style: SalientStyle) -> Events:
     )
 
 
-def pictures(
+def paint_frames(
     rng: np.random.Generator, events: Events, style: SalientStyle
 ) -> Iterator[NDArray[np.uint8]]:
-    """Paint (256, 256, 3) RGB pictures at 25 fps."""
+    """Paint (256, 256, 3) RGB frames at 25 fps."""
     coarse = rng.integers(20, 90, size=(8, 8, 3)).astype(np.uint8)
     backdrop = cv2.resize(coarse, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_CUBIC)
     for number in range(round(style.duration_s * VIDEO_FPS)):
-        picture = backdrop.copy()
+        frame = backdrop.copy()
         since_s = (number - events.frames) / VIDEO_FPS
         light = np.where(since_s >= 0, np.exp(-since_s / _DECAY_S), 0.0)
         for i in np.flatnonzero(light > _FADED):
             colour = _colour(int(events.kinds[i]), style.n_kinds)
             centre = (int(events.centres_px[i, 0]), int(events.centres_px[i, 1]))
-            lit = picture.copy()
+            lit = frame.copy()
             cv2.circle(lit, centre, int(events.radii_px[i]), colour, cv2.FILLED)
-            cv2.addWeighted(lit, light[i], picture, 1 - light[i], 0, dst=picture)
-        yield np.asarray(picture, np.uint8)
+            cv2.addWeighted(lit, light[i], frame, 1 - light[i], 0, dst=frame)
+        yield np.asarray(frame, np.uint8)
 
 
 def sound(
     rng: np.random.Generator, events: Events, style: SalientStyle, rate_hz: int = SOUND_RATE_HZ
 ) -> NDArray[np.float32]:
-    """Render (n,) samples: a decaying tone for each event, over a faint noise."""
+    """Render (n,) samples: a decaying tone per event over faint noise."""
     n_samples = round(style.duration_s * rate_hz)
     mono = rng.normal(0, 0.002, n_samples)
     burst_s = np.arange(round(-_DECAY_S * np.log(_FADED) * rate_hz)) / rate_hz
@@ -153,13 +153,13 @@ def sound(
 
 def _write(rng: np.random.Generator, style: SalientStyle, path: Path) -> None:
     events = draw_events(rng, style)
-    shown = (cv2.cvtColor(p, cv2.COLOR_RGB2YUV_I420) for p in pictures(rng, events, style))
+    shown = (cv2.cvtColor(p, cv2.COLOR_RGB2YUV_I420) for p in paint_frames(rng, events, style))
     heard = sound(np.random.default_rng(rng.integers(2**63)), events, style)
     write_clip(path, (np.asarray(p, np.uint8) for p in shown), heard[None], _ENCODING)
 
 
 def _colour(kind: int, n_kinds: int) -> tuple[int, int, int]:
-    """Spread the kinds over the circle of hues."""
+    """Colour of a kind; the kinds are spread over the circle of hues."""
     hue = np.array([[[180 * kind // n_kinds, 230, 255]]], np.uint8)
     red, green, blue = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0]
     return int(red), int(green), int(blue)

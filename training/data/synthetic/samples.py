@@ -1,6 +1,6 @@
-"""Samples to look at: every scene as MP4, and one sheet with pictures and sound of all.
+"""Sample clips for review: every scene as MP4, and a contact sheet of all scenes.
 
-``python -m training.data.synthetic.samples FOLDER`` writes them.
+Written by ``python -m training.data.synthetic.samples FOLDER``.
 """
 
 import argparse
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from core.media.decoder import ClipDecoder
 from core.media.probe import probe
-from training.data.synthetic.catalogue import all_scenes
 from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.recipe import SPLIT_OF, recipe_of
 from training.data.synthetic.render import render_clip
+from training.data.synthetic.scene_list import all_scenes
 
 _TILE_PX = 160
 _STRIP_PX = 40
 _NAME_PX = 18
 _N_TILES = 6
 _SPAN_FRAMES = 25
-"""The pictures of a row are spread over this second, the loudest one; the sound shows all."""
+"""Frames of a row are taken from the loudest second; the waveform covers the whole clip."""
 
 _SEEDS_FROM = 2_000_000
 
@@ -31,12 +31,12 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
     """Write sample MP4s of every scene and a contact sheet of the first of each.
 
     Args:
-        folder: Made if missing.
-        n_per_scene: MP4s of each scene.
-        seed: Other seeds give other clips.
+        folder: Folder of the samples; created if missing.
+        n_per_scene: Number of MP4s per scene.
+        seed: Seed of all clips.
 
     Returns:
-        The contact sheet, a PNG.
+        Path of the contact sheet, a PNG.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -57,7 +57,7 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
 
 
 def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
-    """Return pictures, waveform and name of a clip as an RGB picture."""
+    """Draw frames, waveform and name of a clip as an RGB image."""
     info = probe(path)
     with ClipDecoder(
         info,
@@ -72,18 +72,18 @@ def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
     )
     first = int(np.clip(power.argmax() - _SPAN_FRAMES // 2, 0, len(frames) - _SPAN_FRAMES))
     shown = np.linspace(first, first + _SPAN_FRAMES - 1, _N_TILES).astype(int)
-    pictures = np.concatenate([_tile(frames[index]) for index in shown], axis=1)
-    strip = _strip(waveform, pictures.shape[1], shown / len(frames))
-    label: NDArray[np.uint8] = np.full((_NAME_PX, pictures.shape[1], 3), 255, np.uint8)
+    tiles = np.concatenate([_tile(frames[index]) for index in shown], axis=1)
+    strip = _strip(waveform, tiles.shape[1], shown / len(frames))
+    label: NDArray[np.uint8] = np.full((_NAME_PX, tiles.shape[1], 3), 255, np.uint8)
     name = scene.name if scene.use is Use.TRAINING else f"{scene.name} ({scene.use})"
     cv2.putText(
         label, name, (4, _NAME_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA
     )
-    return np.concatenate([label, pictures, strip])
+    return np.concatenate([label, tiles, strip])
 
 
 def _tile(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Fit a picture into a square."""
+    """Fit a frame into a square."""
     scale = _TILE_PX / max(frame.shape[:2])
     small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     tile: NDArray[np.uint8] = np.zeros((_TILE_PX, _TILE_PX, 3), np.uint8)
@@ -95,7 +95,7 @@ def _tile(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _strip(
     waveform: NDArray[np.float32], width: int, marks: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """Draw the peaks of a waveform, with marks where the pictures are from."""
+    """Draw the peaks of a waveform, with marks at the times of the frames."""
     strip: NDArray[np.uint8] = np.full((_STRIP_PX, width, 3), 24, np.uint8)
     for column in (marks * width).astype(int):
         strip[:, column] = (200, 90, 40)

@@ -1,7 +1,6 @@
-"""From the dry sound of a scene to a recording: room, noise, other sounds, equipment, level.
+"""Recording of the dry sound of a scene: room, noise, other sounds, equipment, level.
 
-Nothing here moves the scene's sound in time: rooms answer from delay 0 on, and filters have no
-phase.
+The timing of the scene stays exact: room responses start at delay 0, and filters are zero-phase.
 """
 
 import math
@@ -29,22 +28,22 @@ _PEAK = 0.97
 
 @dataclass(frozen=True, slots=True)
 class SoundtrackStyle:
-    """How a scene is recorded and mixed.
+    """Style of the recording and mix.
 
     Attributes:
-        reverberation_s: Time in which the room falls by 60 dB; 0 is none.
-        wetness: Energy of the room against the direct sound.
-        noise_snr_db: Level of the scene above the noise bed; None is no noise.
+        reverberation_s: Reverberation time (decay by 60 dB); 0 for none.
+        wetness: Energy of the room relative to the direct sound.
+        noise_snr_db: Level of the scene above the noise bed; None for no noise.
         noise_slope: 0 is white, 0.5 pink, 1 brown.
-        music_snr_db: Level of the scene above music; None is no music.
+        music_snr_db: Level of the scene above music; None for no music.
         unrelated: Kinds of other sounds.
         unrelated_snr_db: Level of the scene above each of them.
-        low_hz: Lower end of what the equipment carries.
-        high_hz: Upper end.
+        low_hz: Lower band limit of the equipment.
+        high_hz: Upper band limit of the equipment.
         tilts_db: Gains at 100 Hz, 400 Hz, 1.6 kHz and 6.4 kHz.
-        compression: Share of the dynamics in dB that is taken away, 0..1.
-        drive_db: How far the peaks are pushed into the limiter.
-        level_db: Peak against full scale.
+        compression: Reduction of the dynamics in dB, as a share of 0..1.
+        drive_db: Gain into the soft limiter (tanh), in dB; 0 for no limiter.
+        level_db: Peak level relative to full scale.
         pan: Position between left (-1) and right (1) in stereo.
     """
 
@@ -65,7 +64,7 @@ class SoundtrackStyle:
 
 
 def draw_soundtrack(rng: np.random.Generator) -> SoundtrackStyle:
-    """Draw a recording; one in seven is clean: dry, without noise, music and equipment."""
+    """Draw a style; one in seven is clean: dry, without noise, music and equipment."""
     is_clean = rng.random() < 0.15
 
     def sometimes(share: float, value: float, otherwise: float = 0.0) -> float:
@@ -94,12 +93,12 @@ def draw_soundtrack(rng: np.random.Generator) -> SoundtrackStyle:
 def mix(
     rng: np.random.Generator, dry: Sound, style: SoundtrackStyle, n_channels: int
 ) -> NDArray[np.float32]:
-    """Return the recording of a scene.
+    """Record and mix a scene.
 
     Args:
         rng: Source of all randomness.
-        dry: (n,) what the scene sounds like.
-        style: What is done to it.
+        dry: (n,) dry sound of the scene.
+        style: Style of the recording.
         n_channels: 1 or 2.
 
     Returns:
@@ -124,17 +123,17 @@ def mix(
 
 
 def room_response(rng: np.random.Generator, reverberation_s: float, wetness: float) -> Sound:
-    """Return a synthetic room: the direct sound at sample 0, reflections, then a diffuse tail.
+    """Synthesize a room response: direct sound at sample 0, reflections, diffuse tail.
 
     Args:
         rng: Source of all randomness.
-        reverberation_s: Time in which the tail falls by 60 dB.
-        wetness: Energy of everything behind the direct sound, which has 1.
+        reverberation_s: Reverberation time of the tail (decay by 60 dB).
+        wetness: Energy after the direct sound, relative to the direct sound.
     """
     n = int(min(reverberation_s, 1.5) * SOUND_RATE_HZ)
     t = np.arange(n, dtype=np.float32) / SOUND_RATE_HZ
     tail = rng.standard_normal(n, np.float32) * np.exp(-t * np.float32(6.9 / reverberation_s))
-    # The tail grows denser and duller with time.
+    # The tail becomes denser and duller over time.
     dull = np.convolve(tail, np.ones(6, np.float32) / 6, "same")
     share = np.minimum(t / np.float32(0.3 * reverberation_s), 1)
     tail = (1 - share) * tail + share * dull
@@ -148,7 +147,7 @@ def room_response(rng: np.random.Generator, reverberation_s: float, wetness: flo
 
 
 def _others(rng: np.random.Generator, n_samples: int, style: SoundtrackStyle) -> Sound:
-    """Return noise, music and unrelated sounds against a scene of level 1."""
+    """Mix noise, music and unrelated sounds, relative to a scene of level 1."""
     total = np.zeros(n_samples, np.float32)
     if style.noise_snr_db is not None:
         noise = noise_of_slope(rng, n_samples, style.noise_slope)
@@ -171,7 +170,7 @@ def _in_room(rng: np.random.Generator, dry: Sound, style: SoundtrackStyle) -> So
 
 
 def _equipped(channels: NDArray[np.float32], style: SoundtrackStyle) -> NDArray[np.float32]:
-    """Limit the band and bend the spectrum, without phase."""
+    """Limit the band and tilt the spectrum, zero-phase."""
     if style.low_hz <= 20 and style.high_hz >= 20000 and not any(style.tilts_db):
         return channels
     n = fft.next_fast_len(channels.shape[1] + SOUND_RATE_HZ // 4, real=True)
@@ -185,7 +184,7 @@ def _equipped(channels: NDArray[np.float32], style: SoundtrackStyle) -> NDArray[
 
 
 def _compressing_gain(channels: NDArray[np.float32], compression: float) -> Sound:
-    """Return (n,) gains that even out the level, with an attack of 5 ms and a slow release."""
+    """(n,) gains of a compressor with 5 ms attack and slow release."""
     block = SOUND_RATE_HZ // 200
     n = channels.shape[1]
     n_blocks = math.ceil(n / block)

@@ -1,22 +1,20 @@
-"""How a classifier responds to an offset, and what its answers at several shifts say together.
+"""Response of a classifier to offsets, and fusion of its answers at several audio shifts.
 
-An answer at audio shift s is evidence about offset + s. The response R(c | x) is the share of the
-probability that the classifier gives to class c when the truth is x: measured by `calibrate`, or
-triangular as long as nothing is measured. An answer q then has the likelihood sum_c q_c R(c | x),
-which is that of one class drawn from q.
+An answer at audio shift s is evidence about offset + s. The response R(c | x) is the probability
+given to class c for a true offset x: measured by `calibrate`, triangular by default. An answer q
+then has the likelihood sum_c q_c R(c | x), as of one class drawn from q.
 
-Answers of one window share picture and most of the sound, so they neither count as n draws nor
-fail each by itself. Their logarithms are averaged, and the mean counts as so many draws as make
-intervals hold the truth as often as they should; as long as nothing is measured as one, so that n
-shifts have the exponent 1/n each. A network that weighs its classes well may be worth more than a
-draw. Last, with some probability the window misleads the classifier at all shifts: then every
-offset is as likely.
+Answers of one window share the video and most of the audio. They neither count as n draws nor fail
+independently, so their logarithms are averaged. The mean counts as `n_draws` draws, fitted so that
+intervals hold the truth at their nominal rate; by default it is one, an exponent of 1/n for each of
+n shifts. A network with well-calibrated classes may be worth more than a draw. Finally, with
+probability `lapse` the window misleads the classifier at all shifts and every offset is equally
+likely.
 
-Beyond the reach of the classes, answers at coarse shifts ("bases") have to be compared. The softmax
-of each sums to one wherever the truth lies, so the raw logits l take its place: the sum over
-exp(l_c) R(c | x) also says, by its size (the energy of Liu et al., NeurIPS 2020, with the sign
-turned), whether the classifier recognised anything at that base. Each offset gets the mean over the
-answers that reach it.
+Beyond the reach of the classes, answers at coarse shifts ("bases") have to be compared. Their
+softmax sums to one wherever the truth lies, so the raw logits l take its place: the size of the sum
+over exp(l_c) R(c | x) (the negative energy of Liu et al., NeurIPS 2020) also shows if the
+classifier recognised anything at a base. Each offset gets the mean over the answers in reach.
 """
 
 import functools
@@ -34,18 +32,18 @@ from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSE
 from core.timing import VIDEO_FPS
 
 CLASS_REACH_S = MAX_OFFSET_S + STEP_S / 2
-"""The outermost classes stand for offsets up to here; an answer says nothing about those beyond."""
+"""Reach of the outermost classes, in seconds; an answer is no evidence about offsets beyond."""
 
 DISTANCES_S: NDArray[np.float64] = np.linspace(-0.6, 0.6, RESPONSE_POINTS)
-"""(61,) distances of the truth from a class centre at which a response is given; 0 beyond."""
+"""(61,) distances of the truth from a class centre, in seconds; the response is 0 beyond."""
 
 _BASE_S = 3 * SEGMENT_HOP_FRAMES / VIDEO_FPS
-"""Distance of the coarse shifts, 0.96 s. A multiple of the hop, so their sound is encoded for other
-windows anyway; and 0.04 s short of whole classes, so the four that reach an offset are four phases
+"""Distance of the coarse shifts, 0.96 s. A multiple of the hop, so their audio is encoded for other
+windows anyway; and 0.04 s short of whole classes, so the four in reach of an offset are four phases
 of the sub-grid too."""
 
 _BLUR_S = 0.03
-"""Standard deviation of what widens the triangle between class centres by default."""
+"""Standard deviation of the blur of the default triangle, in seconds."""
 
 
 def _triangle() -> tuple[float, ...]:
@@ -58,15 +56,15 @@ def _triangle() -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ClassResponse:
-    """The response of a classifier.
+    """Response of a classifier.
 
     Attributes:
-        curve: (61,) what a class gets, by the distance of the truth from its centre
+        curve: (61,) response of a class over the distance of the truth from its centre
             (`DISTANCES_S`), in any unit.
-        floor: Share of an answer that is spread over all classes, whatever the truth.
-        n_draws: As many draws the answers of one window are worth together.
-        lapse: Probability that a window misleads.
-        resolution_s: Half-width below which no interval goes.
+        floor: Share of an answer spread evenly over all classes.
+        n_draws: Worth of the answers of one window together, in draws.
+        lapse: Probability of a misleading window.
+        resolution_s: Smallest half-width of an interval.
     """
 
     curve: tuple[float, ...] = _triangle()
@@ -87,8 +85,8 @@ class ClassResponse:
             )
 
     def shares(self, truth_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (21, M): R(c | x) for (M,) true offsets x; sums to one over the classes."""
-        # Between the outermost centre and the border of its class nothing is known to change.
+        """(21, M) R(c | x) for (M,) true offsets x; sums to one over the classes."""
+        # No change is known between the outermost centre and the border of its class.
         inside = np.clip(truth_s, -MAX_OFFSET_S, MAX_OFFSET_S)
         distances = inside - OFFSET_GRID_S.astype(np.float64)[:, None]
         shares = np.interp(distances, DISTANCES_S, self.curve, left=0.0, right=0.0)
@@ -103,7 +101,7 @@ DEFAULT_RESPONSE = ClassResponse()
 
 
 def response_of(calibration: UserCalibration | None) -> ClassResponse:
-    """Return the response that was measured of a model, the default one if none was."""
+    """Measured response of a model; the default without calibration."""
     if calibration is None or not calibration.response:
         return DEFAULT_RESPONSE
     return ClassResponse(
@@ -118,7 +116,7 @@ def response_of(calibration: UserCalibration | None) -> ClassResponse:
 def fused_likelihood(
     evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
 ) -> NDArray[np.float32]:
-    """Fuse the answers about one window to (M,), its log-likelihood over `offset_axis(range_s)`."""
+    """Fuse the answers about one window to its (M,) log-likelihood over `offset_axis(range_s)`."""
     mean = mean_log_likelihood(evaluations, response, range_s)
     return settled(mean, response.n_draws, response.lapse)
 
@@ -126,16 +124,16 @@ def fused_likelihood(
 def mean_log_likelihood(
     evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
 ) -> NDArray[np.float64]:
-    """Average what the answers about one window say.
+    """Average the log-likelihoods of the answers about one window.
 
     Args:
-        evaluations: At least one.
-        response: Of the classifier.
+        evaluations: Answers, at least one.
+        response: Response of the classifier.
         range_s: Half-length of the offset axis.
 
     Returns:
-        (M,) over `offset_axis(range_s)`, up to a constant. Offsets that no answer reaches get what
-        an answer without preference says.
+        (M,) over `offset_axis(range_s)`, up to a constant. Offsets out of reach of all answers get
+        the value of an answer without preference.
     """
     axis = offset_axis(range_s)
     total, n_answers = np.zeros(len(axis)), np.zeros(len(axis))
@@ -156,15 +154,15 @@ def mean_log_likelihood(
 
 
 def settled(mean: NDArray[np.float64], n_draws: float, lapse: float) -> NDArray[np.float32]:
-    """Let the mean of a window count as so many draws, and the window mislead.
+    """Weight the mean of a window by draws, and allow for a misleading window.
 
     Args:
-        mean: (M,) of `mean_log_likelihood`.
+        mean: (M,) result of `mean_log_likelihood`.
         n_draws: As in `ClassResponse`.
-        lapse: As there.
+        lapse: As in `ClassResponse`.
 
     Returns:
-        (M,) log-likelihood, relative to that of a window that tells nothing.
+        (M,) log-likelihood, relative to a window without information.
     """
     likelihood = np.exp(n_draws * (mean - mean.max()))
     relative = likelihood / likelihood.mean()
@@ -174,14 +172,14 @@ def settled(mean: NDArray[np.float64], n_draws: float, lapse: float) -> NDArray[
 
 @functools.cache
 def sub_grid(step_s: float) -> tuple[float, ...]:
-    """Return the audio shifts between neighbouring class centres, 0 among them, in seconds."""
+    """Audio shifts between neighbouring class centres, including 0, in seconds."""
     n_shifts = max(1, round(STEP_S / step_s)) if step_s else 1
     first = -(n_shifts // 2) if n_shifts % 2 else 1 - n_shifts // 2
     return tuple(round(number * step_s, 6) for number in range(first, first + n_shifts))
 
 
 def coarse_shifts(range_s: float) -> tuple[float, ...]:
-    """Return audio shifts, in seconds, of which two or more reach each offset of a range."""
+    """Audio shifts in seconds; two or more of them reach each offset of a range."""
     if range_s <= CLASS_REACH_S + 1e-9:
         return (0.0,)
     n_bases = math.ceil((range_s - 1) / _BASE_S)

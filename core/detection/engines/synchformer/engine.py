@@ -1,4 +1,4 @@
-"""A loaded synchronization network: what encodes the segments of clips and fuses windows."""
+"""Engine of a loaded synchronization network: encodes segments and fuses windows."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,20 +19,20 @@ from core.progress import Monitor
 log = logging.getLogger(__name__)
 
 _FUSED_TOGETHER = 8
-"""Answers about a window in one call; larger calls gain nothing."""
+"""Audio shifts of a window fused in one call; larger calls gain nothing."""
 
 
 class SynchformerEngine:
-    """Judges by a synchronization network.
+    """Engine of a synchronization network.
 
     Attributes:
-        response: How the network responds to offsets.
-        lead_s: By how much the sound is made early before the network hears it, in seconds: what
-            its training clips were early by, less the bias that was measured.
-        n_visual_encoded: Segments that went through the visual tower, over all clips so far.
-        n_audio_encoded: Likewise, the audio tower.
-        n_fused: Windows that were answered, each shift of the sound counted.
-        is_slow: On a CPU, visual segments take longer than they play.
+        response: Response of the network to offsets.
+        lead_s: Shift that makes the audio early before it is encoded, in seconds: the lead of the
+            audio in the training clips less the measured bias.
+        n_visual_encoded: Number of segments encoded by the visual tower, over all clips.
+        n_audio_encoded: Number of segments encoded by the audio tower, over all clips.
+        n_fused: Number of windows fused, counting each audio shift.
+        is_slow: True on a CPU, which encodes visual segments slower than they play.
         batch_size: Segments per call; halved when the device runs out of memory.
     """
 
@@ -88,7 +88,7 @@ class SynchformerEngine:
 
     @torch.inference_mode()
     def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> NDArray[np.float32]:
-        """Return the (B, 21) logits of one window for B shifts of its sound.
+        """Compute the (B, 21) logits of one window for B shifts of its audio.
 
         Args:
             visual: (14, 8, D)

@@ -1,10 +1,10 @@
-"""Synchformer over a whole clip: each segment encoded once and shared by all windows and shifts."""
+"""Run of Synchformer over a clip: each segment is encoded once for all windows and shifts."""
 
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from core.detection.config import DetectionConfig
 from core.detection.crop.cut import cut_squares
 from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.engines.synchformer.class_response import (
+    ClassResponse,
     coarse_shifts,
     fused_likelihood,
     sub_grid,
@@ -38,49 +39,77 @@ from core.model.synchformer.dimensions import (
 from core.progress import Monitor
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
 
-if TYPE_CHECKING:
-    from core.detection.engines.synchformer.engine import SynchformerEngine
-
 _KEPT_FRAMES = CROP_FRAMES + SEGMENT_FRAMES
-"""Pictures kept before the newest and before the last usable one: any window that can still be
-asked for lies within them."""
+"""Frames kept before the newest one and before the last usable one; they cover all windows to
+come."""
 
 _HOP_SAMPLES = SEGMENT_HOP_FRAMES * SAMPLES_PER_FRAME
 
-_LEAST_HEARD = 0.5
-"""Share of a window that has to have sound for a coarse shift to be asked about."""
+_LEAST_AUDIO = 0.5
+"""Least share of a window with audio for the evaluation of a coarse shift."""
 
 _AudioKey = tuple[int, int]
-"""Samples of the analysis clock from the first to before the second; silence follows."""
+"""First audio sample of the analysis clock, and the one after the last; silence follows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Segment:
-    """Pictures of one segment, (16, 224, 224, 3) uint8, and whether they are all its own."""
+    """Frames of one segment, (16, 224, 224, 3) uint8; `is_whole` if none of them is padding."""
 
     start: int
     frames: NDArray[np.uint8]
     is_whole: bool
 
 
-class SynchformerRun:
-    """The judgement of one clip; what it keeps does not grow with the clip.
+class Encoder(Protocol):
+    """Loaded network, as far as a run needs it.
 
-    Within the reach of the classes, a window is asked about at every shift of the sub-grid. Beyond
-    it is asked about at coarse shifts, then at those of the sub-grid around the likeliest offset.
+    Attributes:
+        batch_size: Segments per call; may shrink when memory runs out.
+        lead_s: Shift that makes the audio early before it is encoded, in seconds.
+        response: Response of the classifier to offsets.
+    """
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def lead_s(self) -> float: ...
+
+    @property
+    def response(self) -> ClassResponse: ...
+
+    def encode_video(self, segments: Sequence[NDArray[np.uint8]]) -> list[torch.Tensor]:
+        """Encode segments of (16, 224, 224, 3) uint8 to (8, D) float32 on the CPU."""
+        ...
+
+    def encode_audio(self, segments: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
+        """Encode segments of (10240,) float32 to (6, D) float32 on the CPU."""
+        ...
+
+    def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> NDArray[np.float32]:
+        """Logits (B, 21) of one window, visual (14, 8, D), for B shifts, audio (B, 14, 6, D)."""
+        ...
+
+
+class SynchformerRun:
+    """Analysis of one clip; its memory does not grow with the clip.
+
+    Within the reach of the classes, a window is evaluated at every shift of the sub-grid. Beyond,
+    it is evaluated at coarse shifts, then at those of the sub-grid around the likeliest offset.
     """
 
     def __init__(
         self,
-        engine: "SynchformerEngine",
+        encoder: Encoder,
         config: DetectionConfig,
         monitor: Monitor,
         clip: ClipContext,
     ) -> None:
-        self._engine, self._config, self._monitor, self._clip = engine, config, monitor, clip
-        self._n_seen = 0
+        self._encoder, self._config, self._monitor, self._clip = encoder, config, monitor, clip
+        self._n_encoded = 0
         self._schedule = WindowSchedule(config.hop_segments)
-        self._lead = round(engine.lead_s * AUDIO_RATE_HZ)
+        self._lead = round(encoder.lead_s * AUDIO_RATE_HZ)
         self._fine = [round(shift * AUDIO_RATE_HZ) for shift in sub_grid(config.shift_step_s)]
         self._bases = [round(shift * AUDIO_RATE_HZ) for shift in coarse_shifts(config.range_s)]
         reach_s = config.range_s + 1 if len(self._bases) > 1 else 0.0
@@ -88,19 +117,19 @@ class SynchformerRun:
             math.ceil(reach_s * AUDIO_RATE_HZ) + max(map(abs, self._fine)) + abs(self._lead)
         )
         self._frames: dict[int, NDArray[np.uint8]] = {}
-        self._samples, self._is_heard = Series(), Series()
+        self._samples, self._has_audio = Series(), Series()
         self._waiting: deque[_Segment] = deque()
-        self._cut: set[int] = set()
+        self._admitted: set[int] = set()
         self._visual: dict[int, torch.Tensor] = {}
         self._audio: dict[_AudioKey, torch.Tensor] = {}
         self._open: deque[Window] = deque()
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
-        """Cut the segments of the windows that the piece completes; encode full batches."""
+        """Cut the segments of completed windows; encode full batches."""
         self._samples.end = chunk.first_frame * SAMPLES_PER_FRAME
-        self._is_heard.end = chunk.first_frame
+        self._has_audio.end = chunk.first_frame
         self._samples.append(chunk.waveform)
-        self._is_heard.append(chunk.has_audio.astype(np.float32))
+        self._has_audio.append(chunk.has_audio.astype(np.float32))
         usable = chunk.has_video & chunk.has_audio
         frames = None
         if not chunk.is_margin:
@@ -112,24 +141,24 @@ class SynchformerRun:
                 self._frames[frame] = frames[index].copy()
             for window in self._schedule.extend(frame, usable[index : index + 1]):
                 self._admit(window)
-                evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
+                evidence += self._advance(self._encoder.batch_size, self._samples.end - self._reach)
             self._forget(frame)
-        evidence += self._advance(self._engine.batch_size, self._samples.end - self._reach)
+        evidence += self._advance(self._encoder.batch_size, self._samples.end - self._reach)
         self._forget_audio()
         return evidence
 
     def finish(self) -> Sequence[OffsetEvidence]:
-        """Judge the remaining windows."""
+        """Analyze the remaining windows."""
         for window in self._schedule.finish():
             self._admit(window)
-        return self._advance(at_least=1, heard_up_to=None)
+        return self._advance(at_least=1, audio_end=None)
 
     def _admit(self, window: Window) -> None:
         self._open.append(window)
         for start in _starts(window):
-            if start in self._cut:
+            if start in self._admitted:
                 continue
-            self._cut.add(start)
+            self._admitted.add(start)
             is_whole = start + SEGMENT_FRAMES <= window.end_frame
             if is_whole and self._is_kept(start):
                 continue
@@ -140,91 +169,93 @@ class SynchformerRun:
             self._waiting.append(_Segment(start, np.stack(frames), is_whole))
 
     def _is_kept(self, start: int) -> bool:
-        """Take the features of a whole segment if they are kept; tell whether they were."""
+        """Take the features of a whole segment if kept; True if so."""
         square = self._clip.crops.square_at(start)
-        kept = self._clip.features.get(start, square) if self._is_of_one_square(start) else None
+        kept = self._clip.features.get(start, square) if self._has_one_square(start) else None
         if kept is not None:
             self._visual[start] = torch.from_numpy(kept)
-            self._n_seen += 1
+            self._n_encoded += 1
         return kept is not None
 
-    def _is_of_one_square(self, start: int) -> bool:
+    def _has_one_square(self, start: int) -> bool:
         crops = self._clip.crops
         return len({crops.square_at(frame) for frame in range(start, start + SEGMENT_FRAMES)}) == 1
 
-    def _advance(self, at_least: int, heard_up_to: int | None) -> list[OffsetEvidence]:
-        """Encode what waits while that is enough; judge the windows that are complete.
+    def _advance(self, at_least: int, audio_end: int | None) -> list[OffsetEvidence]:
+        """Encode waiting segments; evaluate the completed windows.
 
         Args:
-            at_least: Encode pictures while so many segments wait.
-            heard_up_to: Windows may end up to this sample; None lets them all.
+            at_least: Encode frames while at least this many segments wait.
+            audio_end: Last audio sample of the windows to evaluate; None for all.
         """
         while self._waiting and len(self._waiting) >= at_least:
-            self._see()
+            self._encode_waiting()
         ready: list[Window] = []
-        while self._open and self._is_seen(self._open[0]):
+        while self._open and self._is_encoded(self._open[0]):
             end = self._open[0].end_frame * SAMPLES_PER_FRAME
-            if heard_up_to is not None and end > heard_up_to:
+            if audio_end is not None and end > audio_end:
                 break
             ready.append(self._open.popleft())
-        asked = [window for window in ready if self._answer(window) is None]
-        self._hear((window, shift) for window in asked for shift in self._first_shifts(window))
-        for window in asked:
-            self._clip.answers.put(self._evidence_of(window), self._clip.crops)
-        return [answer for answer in map(self._answer, ready) if answer is not None]
+        pending = [window for window in ready if self._shared_evidence(window) is None]
+        self._encode_audio(
+            (window, shift) for window in pending for shift in self._first_shifts(window)
+        )
+        for window in pending:
+            self._clip.evidence.put(self._evidence_of(window), self._clip.crops)
+        return [answer for answer in map(self._shared_evidence, ready) if answer is not None]
 
-    def _answer(self, window: Window) -> OffsetEvidence | None:
-        return self._clip.answers.get(window, self._clip.crops)
+    def _shared_evidence(self, window: Window) -> OffsetEvidence | None:
+        return self._clip.evidence.get(window, self._clip.crops)
 
-    def _see(self) -> None:
+    def _encode_waiting(self) -> None:
         self._monitor.check()
         batch: list[_Segment] = []
-        while self._waiting and len(batch) < self._engine.batch_size:
+        while self._waiting and len(batch) < self._encoder.batch_size:
             segment = self._waiting.popleft()
             # A run with the same square may have encoded it since.
             if not (segment.is_whole and self._is_kept(segment.start)):
                 batch.append(segment)
-        encoded = self._engine.encode_video([segment.frames for segment in batch])
+        encoded = self._encoder.encode_video([segment.frames for segment in batch])
         for segment, features in zip(batch, encoded, strict=True):
             self._visual[segment.start] = features
-            if segment.is_whole and self._is_of_one_square(segment.start):
+            if segment.is_whole and self._has_one_square(segment.start):
                 square = self._clip.crops.square_at(segment.start)
                 self._clip.features.put(segment.start, square, features.numpy())
-        self._n_seen += len(batch)
+        self._n_encoded += len(batch)
         self._monitor.report(
-            analysis_progress(self._n_seen * SEGMENT_HOP_FRAMES, self._clip.n_frames)
+            analysis_progress(self._n_encoded * SEGMENT_HOP_FRAMES, self._clip.n_frames)
         )
 
-    def _is_seen(self, window: Window) -> bool:
+    def _is_encoded(self, window: Window) -> bool:
         return all(start in self._visual for start in _starts(window))
 
     def _first_shifts(self, window: Window) -> list[int]:
-        """Return the shifts of the sound, in samples, that a window is asked about at first."""
+        """First audio shifts at which a window is evaluated, in samples."""
         if len(self._bases) == 1:
             return self._fine
-        return [base for base in self._bases if not base or self._is_mostly_heard(window, base)]
+        return [base for base in self._bases if not base or self._has_enough_audio(window, base)]
 
-    def _is_mostly_heard(self, window: Window, shift: int) -> bool:
+    def _has_enough_audio(self, window: Window, shift: int) -> bool:
         first = window.first_frame + shift // SAMPLES_PER_FRAME
-        heard = self._is_heard.get(first, first + window.end_frame - window.first_frame)
-        return float(heard.mean()) >= _LEAST_HEARD
+        has_audio = self._has_audio.get(first, first + window.end_frame - window.first_frame)
+        return float(has_audio.mean()) >= _LEAST_AUDIO
 
-    def _hear(self, asked: Iterable[tuple[Window, int]]) -> None:
-        """Encode the sound of windows at shifts of so many samples, as far as it is not yet."""
-        keys = (key for window, shift in asked for key in self._audio_keys(window, shift))
+    def _encode_audio(self, requests: Iterable[tuple[Window, int]]) -> None:
+        """Encode the audio of windows at shifts in samples, unless already encoded."""
+        keys = (key for window, shift in requests for key in self._audio_keys(window, shift))
         missing = [key for key in dict.fromkeys(keys) if key not in self._audio]
-        for first in range(0, len(missing), self._engine.batch_size):
+        for first in range(0, len(missing), self._encoder.batch_size):
             self._monitor.check()
-            batch = missing[first : first + self._engine.batch_size]
+            batch = missing[first : first + self._encoder.batch_size]
             segments = []
             for start, stop in batch:
                 samples = np.zeros(SEGMENT_SAMPLES, np.float32)
                 samples[: stop - start] = self._samples.get(start, stop)
                 segments.append(samples)
-            self._audio.update(zip(batch, self._engine.encode_audio(segments), strict=True))
+            self._audio.update(zip(batch, self._encoder.encode_audio(segments), strict=True))
 
     def _audio_keys(self, window: Window, shift: int) -> list[_AudioKey]:
-        """Return where the sound of the 14 segments lies; a padded window ends in silence."""
+        """Audio samples of the 14 segments; a padded window ends in silence."""
         end = window.end_frame * SAMPLES_PER_FRAME + shift + self._lead
         starts = [s * SAMPLES_PER_FRAME + shift + self._lead for s in _starts(window)]
         return [(start, max(start, min(start + SEGMENT_SAMPLES, end))) for start in starts]
@@ -235,7 +266,7 @@ class SynchformerRun:
         is_far = len(self._bases) > 1
         unshifted = next(answer for answer in answers if not answer.audio_shift_s)
         posterior = WindowPosterior(window, self._lead / AUDIO_RATE_HZ, unshifted.logits)
-        range_s, response = self._config.range_s, self._engine.response
+        range_s, response = self._config.range_s, self._encoder.response
         if not is_far and len(self._fine) == 1:
             return evidence_from_classes(posterior, range_s)
         if is_far and len(self._fine) > 1:
@@ -243,8 +274,8 @@ class SynchformerRun:
             likeliest = float(offset_axis(range_s)[best]) * AUDIO_RATE_HZ
             centre = round(likeliest / _HOP_SAMPLES) * _HOP_SAMPLES
             around = [fine - centre for fine in self._fine if fine - centre not in shifts]
-            more = [shift for shift in around if self._is_mostly_heard(window, shift)]
-            self._hear((window, shift) for shift in more)
+            more = [shift for shift in around if self._has_enough_audio(window, shift)]
+            self._encode_audio((window, shift) for shift in more)
             answers += self._evaluate(window, more)
         return OffsetEvidence(
             window=window,
@@ -262,11 +293,11 @@ class SynchformerRun:
         visual = torch.stack([self._visual[start] for start in _starts(window)])
         keys = [self._audio_keys(window, shift) for shift in shifts]
         audio = torch.stack([torch.stack([self._audio[key] for key in row]) for row in keys])
-        logits = self._engine.fuse(visual, audio)
+        logits = self._encoder.fuse(visual, audio)
         return [Evaluation(s / AUDIO_RATE_HZ, row) for s, row in zip(shifts, logits, strict=True)]
 
     def _forget(self, newest: int) -> None:
-        """Let go of the pictures and features that no later window can contain."""
+        """Drop the frames and features no later window can contain."""
         last_usable = self._schedule.last_usable
         for frame in list(self._frames):
             is_near_end = last_usable - _KEPT_FRAMES <= frame <= last_usable
@@ -275,22 +306,22 @@ class SynchformerRun:
         oldest = min([last_usable - _KEPT_FRAMES, *(w.first_frame for w in self._open)])
         for start in [start for start in self._visual if start < oldest]:
             del self._visual[start]
-            self._cut.discard(start)
+            self._admitted.discard(start)
         oldest_sample = oldest * SAMPLES_PER_FRAME - self._reach
         for key in [key for key in self._audio if key[0] < oldest_sample]:
             del self._audio[key]
 
     def _forget_audio(self) -> None:
-        """Let go of the sound that no window can need, pending or yet to come."""
+        """Drop the audio no window can need, pending or yet to come."""
         end = self._samples.end // SAMPLES_PER_FRAME
         lead = self._reach // SAMPLES_PER_FRAME + 1
         needed = self._schedule.still_needed(self._open, end)
         spans = [(first - lead, last + lead) for first, last in needed]
-        self._is_heard.keep(*spans)
+        self._has_audio.keep(*spans)
         self._samples.keep(*((a * SAMPLES_PER_FRAME, b * SAMPLES_PER_FRAME) for a, b in spans))
 
 
 def _starts(window: Window) -> range:
-    """Return the first frames of the 14 segments of a window, padding included."""
+    """First frames of the 14 segments of a window, including padding."""
     first = window.first_frame
     return range(first, first + WINDOW_SEGMENTS * SEGMENT_HOP_FRAMES, SEGMENT_HOP_FRAMES)

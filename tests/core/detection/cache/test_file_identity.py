@@ -48,7 +48,12 @@ def test_small_files_have_an_identity_too(tmp_path, size):
     path = tmp_path / "small"
     path.write_bytes(b"x" * size)
     before = file_identity(path)
+    assert before is not None
     assert before.startswith(f"{size}-")
     if size:
         poke(path, size - 1)
         assert file_identity(path) != before
+
+
+def test_a_file_that_cannot_be_read_has_no_identity(tmp_path):
+    assert file_identity(tmp_path / "missing.mov") is None

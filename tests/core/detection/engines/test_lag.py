@@ -9,7 +9,7 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.windows import plan_windows
 from core.media.decoder import ClipChunk
 from core.model.builtin.file import About, BuiltinModel, Calibration
-from core.model.builtin.lag_net import LAG_STEP_S, Heard, LagNet, LagSizes, Seen
+from core.model.builtin.lag_net import LAG_STEP_S, EncodedAudio, EncodedVideo, LagNet, LagSizes
 from core.model.store.catalog import BUILTIN
 from core.model.synchformer.dimensions import SEGMENT_FRAMES
 from core.model.synchformer.offset_classes import class_of
@@ -29,9 +29,13 @@ class PeakNet(LagNet):
         self.peak_s, self.height, self.base = peak_s, height, base
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        n_lags = is_heard.shape[1] - 2 * (is_seen.shape[1] - 1)
+        n_lags = has_audio.shape[1] - 2 * (has_video.shape[1] - 1)
         lags = (torch.arange(n_lags) - n_lags // 2) * LAG_STEP_S
         curve = self.base + self.height * torch.exp(-(((lags - self.peak_s) / 0.04) ** 2))
         return curve[None]
@@ -180,10 +184,14 @@ class FluxNet(LagNet):
         super().__init__(SIZES)
 
     def compare(
-        self, seen: Seen, heard: Heard, is_seen: torch.Tensor, is_heard: torch.Tensor
+        self,
+        video: EncodedVideo,
+        audio: EncodedAudio,
+        has_video: torch.Tensor,
+        has_audio: torch.Tensor,
     ) -> torch.Tensor:
-        motion = seen.motion[:, :, 0].mean(-1)  # (1, T)
-        pieces = heard.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
+        motion = video.motion[:, :, 0].mean(-1)  # (1, T)
+        pieces = audio.signals[..., 0].unfold(1, 2 * motion.shape[1] - 1, 1)[..., ::2]
         return (pieces * motion).sum(-1).flip(-1)
 
 

@@ -163,7 +163,9 @@ def test_a_network_is_another_one_where_auto_may_mean_other_arithmetic(
     choice = EngineChoice("mine", device, precision)
     before = engine_key(choice)
     assert engine_key(choice) == before
-    monkeypatch.setattr("core.detection.engines.open.machine_facts", lambda: "another machine")
+    monkeypatch.setattr(
+        "core.detection.engines.open.machine_fingerprint", lambda: "another machine"
+    )
     assert (engine_key(choice) != before) is is_asked_anew
 
 
@@ -173,7 +175,9 @@ def test_what_runs_alike_everywhere_is_the_same_everywhere(
     monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     before = engine_key(EngineChoice(model))
-    monkeypatch.setattr("core.detection.engines.open.machine_facts", lambda: "another machine")
+    monkeypatch.setattr(
+        "core.detection.engines.open.machine_fingerprint", lambda: "another machine"
+    )
     assert engine_key(EngineChoice(model)) == before
 
 
@@ -192,7 +196,7 @@ def published_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     narrow = functools.partial(Synchformer, width=24, depth=1)
     monkeypatch.setattr("core.model.checkpoints.build.Synchformer", narrow)
     shapes = {name: tuple(one.shape) for name, one in narrow().state_dict().items()}
-    monkeypatch.setattr("core.model.checkpoints.checkpoint.expected_shapes", lambda _: shapes)
+    monkeypatch.setattr("core.model.checkpoints.refusals.expected_shapes", lambda _: shapes)
     path = tmp_path / "renamed.pt"
     torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
     source = Source("https://example.org/a.pt", hash_file(path).md5, 1)

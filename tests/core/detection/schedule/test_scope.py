@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,17 @@ from core.detection.engines.classical import ClassicalRun
 from core.detection.engines.lag import TRAINED_REACH_TOKENS
 from core.detection.schedule.chunks import Chunk
 from core.detection.schedule.scope import scope_of
-from core.media.info import MediaInfo
+from core.media.info import AudioStream, MediaInfo, VideoStream
 from core.model.builtin.lag_net import LAG_STEP_S
 from core.model.synchformer.dimensions import CROP_FRAMES
 from core.progress import SILENT
 from core.timing import VIDEO_FPS
 
-INFO = MediaInfo(Path("clip.mp4"), "mov", 60.0, 1, (), (), ())
+VIDEO = VideoStream(
+    0, "h264", 640, 360, Fraction(25), Fraction(1, 12800), 0.0, 60.0, 0, False, False
+)
+AUDIO = AudioStream(1, "aac", 48000, 2, Fraction(1, 48000), 0.0, 60.0, "")
+INFO = MediaInfo(Path("clip.mp4"), "mov", 60.0, 1, (VIDEO,), (AUDIO,), ())
 
 
 def test_a_single_window_hears_nothing_beyond_its_crop() -> None:

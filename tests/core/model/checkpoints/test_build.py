@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 def blank(kind: CheckpointKind) -> Checkpoint:
     name = "avclip" if kind is CheckpointKind.EXTRACTORS else str(kind)
-    # Zeros that nobody touches take no memory.
+    # Untouched zeros take no memory.
     weights = {name: torch.zeros(shape) for name, shape in published_shapes(name).items()}
     return Checkpoint(kind=kind, weights=weights, info={}, path=Path("model.safetensors"))
 

@@ -26,7 +26,7 @@ class Usage(NamedTuple):
 
 @dataclass
 class Server:
-    """What the local server delivers, and what it was asked for."""
+    """Content of the local server, and its requests."""
 
     url: str = ""
     content: bytes = CONTENT
@@ -35,9 +35,9 @@ class Server:
     names_length: bool = True
     status: int = 200
     redirects: dict[str, str] = field(default_factory=dict)
-    """Where the server sends those who ask for a path."""
+    """Target of the redirection of each path."""
     breaks_at: list[int] = field(default_factory=list)
-    """Number of bytes after which the answers break off, one per request."""
+    """Number of bytes before the response breaks off, per request."""
     ranges: list[str] = field(default_factory=list)
 
     def source(self, md5_prefix: str = MD5[:7]) -> Source:
@@ -200,7 +200,7 @@ def test_server_that_names_no_length_is_served(server: Server, tmp_path: Path) -
 
 def test_other_content_is_refused_and_deleted(server: Server, tmp_path: Path) -> None:
     server.content = b"<html>Please log in</html>"
-    with pytest.raises(SourceError, match="not the published file"):
+    with pytest.raises(SourceError, match="not the published one"):
         fetch(server.source(), tmp_path, "run")
     assert names_in(tmp_path) == []
 

@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from core.errors import Cancelled, CheckpointError
-from core.model.checkpoints import checkpoint as checkpoint_module
-from core.model.checkpoints.checkpoint import expected_shapes, read_checkpoint
+from core.model.checkpoints import refusals
+from core.model.checkpoints.checkpoint import read_checkpoint
 from core.model.checkpoints.kind import CheckpointKind
+from core.model.checkpoints.refusals import expected_shapes
 from core.model.store.catalog import CatalogEntry, Source, entry
 from core.model.store.store import ModelStore
 from core.model.synchformer.synchformer import Synchformer
@@ -24,9 +25,9 @@ from core.progress import Progress
 
 @pytest.fixture(autouse=True)
 def narrow_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a network of 24 channels and one block per tower stand for the published one."""
+    """Replace the published network by one of 24 channels and one block per tower."""
     narrow = functools.partial(Synchformer, width=24, depth=1)
-    monkeypatch.setattr(checkpoint_module, "Synchformer", narrow)
+    monkeypatch.setattr(refusals, "Synchformer", narrow)
     expected_shapes.cache_clear()
     yield
     expected_shapes.cache_clear()
@@ -151,7 +152,7 @@ def test_a_word_that_stands_for_something_else_names_no_model(
     store: ModelStore, tmp_path: Path, name: str
 ) -> None:
     path = write_file(tmp_path / f"{name}.pt")
-    with pytest.raises(CheckpointError, match="something else"):
+    with pytest.raises(CheckpointError, match="reserved name"):
         store.import_file(path, model_id=name)
     assert store.import_file(path).id == f"{name}-2"
 
@@ -310,5 +311,5 @@ def test_cancelled_download_installs_nothing_and_goes_on_later(
         store.download(known, CancelsTheCheck())
     assert store.installed() == ()
     path.unlink()
-    # The server has it no more: what had arrived is enough.
+    # The file is gone from the server; the completed download is used.
     assert store.download(known).id == known.id

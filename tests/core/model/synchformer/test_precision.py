@@ -1,6 +1,6 @@
-"""That bfloat16 answers as float32 does is what lets `choose_precision` take it on its own.
+"""Equal answers of bfloat16 and float32, the reason for bfloat16 in `choose_precision`.
 
-Here on one window, in tests/golden/test_real_windows.py on real clips.
+Tested on one window here, on real clips in tests/golden/test_real_windows.py.
 """
 
 import copy
@@ -18,7 +18,7 @@ from tests.core.model.conftest import Window
 
 AUTO = choose_precision("auto", torch.device("cpu"))
 
-# Single features differ by up to 5e-2 of values around 1, all together by 1e-2 of their norm.
+# Single features of about 1 differ by up to 5e-2, all features together by 1e-2 of their norm.
 FEATURES_RELATIVE = 2e-2
 PROBABILITY_ABSOLUTE = 1e-2
 
@@ -45,7 +45,7 @@ def test_automatic_precision_gives_the_published_answer(
     with torch.inference_mode():
         visual = model.encode_video(synthetic_window.video[None, :2])
         audio = model.encode_audio(synthetic_window.mel[None])
-        # The recorded logits belong to the two visual segments taken in turns.
+        # The recorded logits belong to two visual segments in alternation.
         logits = model.fuse(visual.repeat(1, 7, 1, 1), audio)[0]
     expected = torch.from_numpy(goldens["synthetic/logits"])
     recorded_visual = torch.from_numpy(goldens["synthetic/visual_features"])

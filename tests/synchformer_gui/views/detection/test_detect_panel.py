@@ -12,7 +12,7 @@ from core.model.store.catalog import entry
 from core.model.store.store import InstalledModel
 from core.timing import TOLERANCES
 from synchformer_gui.views.detection.detect_panel import DetectPanel
-from synchformer_gui.wording import offset as offset_wording
+from synchformer_gui.wording.offset import tolerance_text
 
 pytestmark = pytest.mark.gui
 
@@ -41,7 +41,7 @@ def test_tolerances_fit_and_tell_their_limits(panel: DetectPanel) -> None:
     for index, tolerance in enumerate(TOLERANCES):
         assert combo.fontMetrics().horizontalAdvance(combo.itemText(index)) < combo.width() - 40
         tip = combo.itemData(index, Qt.ItemDataRole.ToolTipRole)
-        assert tip == offset_wording.tolerance_text(tolerance)
+        assert tip == tolerance_text(tolerance)
 
 
 def test_custom_tolerance_starts_from_the_one_chosen_before(

@@ -12,8 +12,7 @@ from core.media.formats.output_format import MP4
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.result_panel import ResultPanel
-from synchformer_gui.wording import offset as offset_wording
-from synchformer_gui.wording import sync_map as map_wording
+from synchformer_gui.wording.verdict import answer_sentence, correction_sentence
 from tests.core.correction.steps import unread_plan
 
 pytestmark = pytest.mark.gui
@@ -44,7 +43,7 @@ def test_verdict_is_told_in_words_and_colour(
 
     assert verdict.upper() in panel.verdict_label.text()
     assert theme.VERDICT_COLOURS[verdict] in panel.verdict_label.styleSheet()
-    assert plain(panel.answer_label.text()) == offset_wording.answer_sentence(detection)
+    assert plain(panel.answer_label.text()) == answer_sentence(detection)
     assert panel.correction_label.isVisible() == (verdict is Verdict.OUT_OF_SYNC)
 
 
@@ -55,8 +54,8 @@ def test_changing_offset_is_told_instead_of_a_single_one(
     panel.show_detection(detection)
 
     assert panel.headline_label.text() == "Audio drifts"
-    assert plain(panel.answer_label.text()) == map_wording.answer_sentence(detection)
-    assert plain(panel.correction_label.text()) == map_wording.correction_sentence(detection)
+    assert plain(panel.answer_label.text()) == answer_sentence(detection)
+    assert plain(panel.correction_label.text()) == correction_sentence(detection)
     shown = [label.text() for label in panel.facts.findChildren(QLabel)]
     assert "changes over the clip" in shown
 
@@ -78,7 +77,7 @@ def test_classical_answer_offers_a_model(
         panel.models_button.click()
 
 
-def test_built_in_model_offers_a_better_judge_when_it_is_in_doubt(
+def test_built_in_model_offers_a_better_model_when_it_is_in_doubt(
     panel: ResultPanel, make_detection: Callable[..., Detection]
 ) -> None:
     panel.show_detection(make_detection(engine_id="builtin", confidence=0.99))
@@ -100,9 +99,9 @@ def test_whether_picture_and_sound_belong_together_is_told_where_it_is_known(
         return [label.text() for label in labels if label.isVisible()]
 
     panel.show_detection(make_detection(synchronizability=0.1))
-    assert shown()[4:6] == ["Belong together", "unlikely"]
+    assert shown()[4:6] == ["Matching sound", "unlikely"]
     panel.show_detection(make_detection())
-    assert "Belong together" not in shown()
+    assert "Matching sound" not in shown()
 
 
 def test_export_says_how_it_was_found_to_be(

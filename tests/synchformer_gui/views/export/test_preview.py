@@ -24,7 +24,7 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     make_dialog: MakeDialog, settle: Settle
 ) -> None:
     dialog = avi_dialog(make_dialog)
-    assert settle(dialog) == "Choose how the sound is to be moved."
+    assert settle(dialog) == "Choose how the audio is to be moved."
     assert dialog.request.target.suffix == ".avi"
     buttons = dialog.preview_view.choice_buttons
     assert all(button.isVisible() and not button.isChecked() for button in buttons.values())
@@ -36,7 +36,7 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     assert dialog.preview_view.notes_label.text().count("than asked for") == 1
     assert "8 ms later than asked for" in dialog.preview_view.notes_label.text()
     dialog.command_button.click()
-    assert "no command" in dialog.command_label.text()
+    assert "no equivalent command" in dialog.command_label.text()
 
 
 def test_nothing_is_cut_off_at_the_side(
@@ -127,7 +127,7 @@ def test_long_notes_scroll_and_keys_reach_them(
     assert notes.focusPolicy() is Qt.FocusPolicy.NoFocus
 
     monkeypatch.setattr(
-        "synchformer_gui.wording.export.note_sentences", lambda *_: ("A note.",) * 40
+        "synchformer_gui.views.export.preview.note_sentences", lambda *_: ("A note.",) * 40
     )
     dialog.correction_form.delay_field.setText("80ms")
     settle(dialog)

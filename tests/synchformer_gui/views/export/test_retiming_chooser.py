@@ -58,7 +58,7 @@ def test_a_drift_that_is_known_proposes_retiming_and_says_how_sound_is_encoded(
     assert "times as long" in chooser.what_label.text()
     assert "encoded again, as AAC at " in chooser.coding_label.text()
     assert "is encoded again, as AAC at " in dialog.preview_view.notes_label.text()
-    assert "of the sound, what is named above" in dialog.preview_view.promise_label.text()
+    assert "only the audio named above" in dialog.preview_view.promise_label.text()
     assert not dialog.correction_form.delay_field.isEnabled()
     assert dialog.export_button.isEnabled()
     retiming = dialog.request.correction.retiming
@@ -117,7 +117,7 @@ def test_jumps_are_moved_in_pieces_without_a_question_of_pitch(
     assert settle(dialog) == ""
 
     chooser = chooser_of(dialog)
-    assert "jumps were measured" in chooser.retime_button.text()
+    assert "measured jumps" in chooser.retime_button.text()
     assert chooser.what_label.text() == "The sound is moved in 2 pieces."
     assert not chooser.pitch_box.isVisible()
     retiming = dialog.request.correction.retiming
@@ -202,7 +202,7 @@ def test_no_command_retimes_alike(make_dialog: MakeDialog, settle: Settle, drift
     settle(dialog)
     dialog.command_button.click()
 
-    assert "no command that retimes" in dialog.command_label.text()
+    assert "cannot retime audio" in dialog.command_label.text()
     assert QGuiApplication.clipboard().text() == ""
 
 

@@ -81,7 +81,7 @@ def test_square_of_a_very_wide_picture_lies_in_what_is_kept_of_it(view: VideoVie
     assert view.squares() == [QRectF(256 / 2560, 0, 224 / 2560, 224 / 256)]
 
 
-def test_window_frames_what_was_judged_until_the_answer_is_dropped(
+def test_window_frames_what_was_analyzed_until_the_answer_is_dropped(
     qtbot: QtBot,
     window: MainWindow,
     clip: Path,

@@ -91,7 +91,7 @@ def test_another_clip_begins_with_the_whole(timeline: Timeline) -> None:
     assert not timeline.region.item.isVisible()
 
 
-def test_a_part_of_the_clip_is_judged_and_cleared(
+def test_a_part_of_the_clip_is_analyzed_and_cleared(
     qtbot: QtBot, window: MainWindow, make_clip: Callable[..., Path]
 ) -> None:
     clip = make_clip(duration_s=9.0)
@@ -110,7 +110,7 @@ def test_a_part_of_the_clip_is_judged_and_cleared(
     assert (detection.config.start_s, detection.config.end_s) == (2.0, 8.0)
     assert detection.config.stops_early
     assert detection.evidence[0].window.first_frame == 52
-    assert window.detect_panel.note_label.text().startswith("Judged only the part from")
+    assert window.detect_panel.note_label.text().startswith("Analyzed only the part from")
 
     window.detect_panel.region_button.click()
     assert window.timeline.region.span is None

@@ -54,7 +54,7 @@ def test_sparse_sets_have_the_picked_classes(vggsound: DataConfig, write_text: W
     assert keys(open_data_set("vggsound-sparse-clean", "test", vggsound)) == [
         "ddddddddddd_1000_11000"
     ]
-    with pytest.raises(DataSetError, match="no clips that are not left out"):
+    with pytest.raises(DataSetError, match="leave no clips"):
         open_data_set("vggsound-sparse", "train", vggsound)
     write_text("lists/picked_sparse_classes.csv", "dog barking y\n")
     with pytest.raises(DataSetError, match=r"picked_sparse_classes\.csv, line 1, is not a row"):
@@ -98,7 +98,7 @@ def test_missing_clips_are_counted(vggsound: DataConfig) -> None:
         f"1 of 2 clips are missing, such as {vggsound.root / 'ccccccccccc_7000_17000.mp4'}.",
     )
     elsewhere = DataConfig("vggsound", vggsound.root.parent, vggsound.lists)
-    with pytest.raises(DataSetError, match=r"None of the 2 clips .* with data\.root"):
+    with pytest.raises(DataSetError, match=r"All 2 clips .* are missing.* with data\.root"):
         open_data_set("vggsound", "train", elsewhere)
 
 
@@ -110,7 +110,7 @@ def test_missing_filters_are_told(vggsound: DataConfig) -> None:
     folder.rmdir()
     data_set = open_data_set("vggsound", "train", vggsound)
     assert len(data_set.items) == 3
-    assert data_set.notes == (f"{folder} is missing, so nothing that it lists is left out.",)
+    assert data_set.notes == (f"{folder} is missing, so its clips are not left out.",)
 
 
 def test_more_clips_can_be_left_out(vggsound: DataConfig, write_text: WriteText) -> None:
@@ -136,9 +136,9 @@ def test_missing_lists_say_what_to_do(vggsound: DataConfig) -> None:
     (vggsound.lists / "vggsound_train.txt").unlink()
     with pytest.raises(DataSetError, match=r"vggsound_train\.txt is missing; copy the lists"):
         open_data_set("vggsound", "train", vggsound)
-    with pytest.raises(DataSetError, match=r"name it with data\.lists"):
+    with pytest.raises(DataSetError, match=r"name their folder with data\.lists"):
         open_data_set("vggsound", "train", DataConfig("vggsound", vggsound.root))
-    with pytest.raises(DataSetError, match="is no folder"):
+    with pytest.raises(DataSetError, match="is not a folder"):
         open_data_set("lrs3", "train", DataConfig("lrs3", vggsound.root, Path("nowhere")))
 
 
@@ -156,16 +156,15 @@ def test_lrs3_keeps_the_folders_of_its_lists(tmp_path: Path, write_text: WriteTe
     assert data_set.fixed["pretrain/other/00018"] == FixedOffset(1.6, 0.4)
     assert data_set.window_notes == (
         "2 of 3 clips of LRS3 (valid) are not in the tables of given windows in "
-        f"{tmp_path / 'lists'}; theirs are drawn.",
+        f"{tmp_path / 'lists'}; they get random windows.",
     )
 
 
-def test_missing_tables_of_windows_are_told_where_windows_are_judged(
+def test_missing_tables_of_windows_are_noted_for_tests(
     vggsound: DataConfig, write_text: WriteText
 ) -> None:
     (note,) = open_data_set("vggsound", "test", vggsound).window_notes
-    assert note.startswith(f"There is no table of given windows in {vggsound.lists}; the")
-    assert "windows of all 2 clips" in note
+    assert note.startswith(f"There is no table of given windows in {vggsound.lists}; all 2 clips")
     assert not open_data_set("vggsound", "train", vggsound).window_notes
     write_text(
         "lists/fixed_offsets_vggsound/test_size21_crop5_min-2.00_max2.00.csv",

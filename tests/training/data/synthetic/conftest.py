@@ -1,4 +1,4 @@
-"""What tests of rendering share: a scene whose timing can be read off the pictures and sound."""
+"""A scene with measurable timing, for tests of rendering."""
 
 import numpy as np
 import pytest

@@ -29,7 +29,7 @@ def _canvas(level=128):
 
 @pytest.mark.parametrize("move", ["static", "pan", "shake", "zoom"])
 @pytest.mark.parametrize("focus", [(227.0, 128.0), (30.0, 30.0), (440.0, 200.0)])
-def test_the_action_stays_in_the_picture_whatever_the_camera_does(move, focus):
+def test_the_action_stays_in_the_frame_for_every_camera_move(move, focus):
     for seed in range(20):
         style = dataclasses.replace(PLAIN, move=move, n_cuts=2)
         camera = Camera(np.random.default_rng(seed), STAGE, style, focus)
@@ -40,7 +40,7 @@ def test_the_action_stays_in_the_picture_whatever_the_camera_does(move, focus):
         assert (track < (STAGE.width_px, STAGE.height_px)).all()
 
 
-def test_the_picture_never_shows_what_lies_beside_the_canvas():
+def test_the_frame_never_leaves_the_canvas():
     style = dataclasses.replace(PLAIN, move="pan", n_cuts=3)
     corners = np.array([(0, 0), (STAGE.width_px - 1, STAGE.height_px - 1)])
     for seed in range(20):
@@ -56,12 +56,12 @@ def test_a_plain_camera_on_a_tripod_changes_nothing():
     canvas = np.random.default_rng(0).integers(0, 256, _canvas().shape, dtype=np.uint8)
     camera = Camera(np.random.default_rng(0), STAGE, PLAIN, (100.0, 100.0))
 
-    picture = camera.film(canvas, 3.0)
+    image = camera.film(canvas, 3.0)
 
-    np.testing.assert_array_equal(picture, cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420))
+    np.testing.assert_array_equal(image, cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420))
 
 
-def test_noise_has_the_wanted_strength_and_differs_from_picture_to_picture():
+def test_noise_has_the_drawn_strength_and_differs_between_frames():
     style = dataclasses.replace(PLAIN, noise=4.0)
     camera = Camera(np.random.default_rng(0), STAGE, style, (100.0, 100.0))
 
@@ -71,7 +71,7 @@ def test_noise_has_the_wanted_strength_and_differs_from_picture_to_picture():
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1
 
 
-def test_flicker_changes_the_light_of_the_whole_picture():
+def test_flicker_changes_the_light_of_the_whole_image():
     style = dataclasses.replace(PLAIN, flicker=0.1)
     camera = Camera(np.random.default_rng(0), STAGE, style, (100.0, 100.0))
 

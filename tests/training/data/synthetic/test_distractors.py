@@ -17,13 +17,13 @@ STAGE = Stage(320, 180, 10.0)
 @pytest.mark.parametrize("kind", sorted(_MOVING))
 def test_silent_things_move(kind):
     paint = moving_painter(np.random.default_rng(1), STAGE, [kind])
-    pictures = []
+    images = []
     for time_s in np.arange(0, 10, 0.5):
         canvas = np.zeros((STAGE.height_px, STAGE.width_px, 3), np.uint8)
         paint(canvas, float(time_s))
-        pictures.append(canvas)
+        images.append(canvas)
 
-    assert np.ptp(pictures, axis=0).max() > 30
+    assert np.ptp(images, axis=0).max() > 30
 
 
 @pytest.mark.parametrize("kind", sorted(_UNRELATED))

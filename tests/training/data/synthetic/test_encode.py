@@ -22,13 +22,13 @@ def test_what_begins_together_is_read_together_to_the_sample(tmp_path, rate, pre
     path = tmp_path / "clip.mp4"
     audio_rate_hz, n_channels = sound
     lit = round(2 * rate)
-    pictures = [np.full((192, 128), 40, np.uint8) for _ in range(round(3 * rate))]
-    pictures[lit][:128] = 220
+    frames = [np.full((192, 128), 40, np.uint8) for _ in range(round(3 * rate))]
+    frames[lit][:128] = 220
     samples = np.zeros((n_channels, 3 * 48_000), np.float32)
     samples[:, 96_000:96_480] = 0.5 * np.sin(0.4 * np.arange(480))
 
     write_clip(
-        path, pictures, samples, Encoding(rate, preset, 23, 25, audio_rate_hz, n_channels, 96_000)
+        path, frames, samples, Encoding(rate, preset, 23, 25, audio_rate_hz, n_channels, 96_000)
     )
 
     info = probe(path)

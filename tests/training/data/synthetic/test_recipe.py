@@ -50,7 +50,7 @@ def test_a_scene_is_needed():
         scene_at([], 0)
 
 
-def test_pictures_have_even_sides_and_the_usual_shapes(flashing):
+def test_frames_have_even_sides_and_the_usual_shapes(flashing):
     assert isinstance(flashing, Scene)
     stages = [recipe_of(flashing, "train", index).stage for index in range(100)]
 

@@ -11,7 +11,7 @@ from training.data.synthetic.render import produce, render_clip
 
 
 def _plain(scene, index=0, rate=Fraction(25), sub_frames=1):
-    """Take away what would hide the flashes; keep the frame rate under test."""
+    """Remove everything that hides the flashes; keep the frame rate under test."""
     recipe = recipe_of(scene, "train", index)
     return dataclasses.replace(
         recipe,
@@ -52,17 +52,17 @@ def test_what_is_seen_is_heard_at_the_same_time(tmp_path, flashing, events_s, ra
         first = round((event_s - 0.2) * 25)
         rise = np.diff(brightness[first : first + 10])
         seen_s = (first + 0.5 + float(rise.argmax())) / 25
-        # The first lit picture lies up to a frame behind the event, and 25 fps takes the nearest.
+        # The first lit frame lies up to a frame behind the event, and 25 fps takes the nearest.
         assert seen_s == pytest.approx(event_s, abs=0.02 + 0.5 / float(rate) + 1e-6)
 
 
-def test_exposures_are_centred_on_the_time_of_their_picture(flashing):
-    """A flash from 1.1 s: half of an exposure around a picture at 1.1 s is lit, not all."""
+def test_exposures_are_centred_on_the_time_of_their_frame(flashing):
+    """A flash from 1.1 s: half of an exposure around a frame at 1.1 s is lit, not all."""
     recipe = _plain(flashing, rate=Fraction(50), sub_frames=2)
-    pictures = list(produce(recipe).pictures())
+    frames = list(produce(recipe).frames())
     middle = (recipe.stage.height_px // 2, recipe.stage.width_px // 2)
 
-    dark, half, lit = (float(pictures[index][middle]) for index in (54, 55, 56))
+    dark, half, lit = (float(frames[index][middle]) for index in (54, 55, 56))
 
     assert half == pytest.approx((dark + lit) / 2, abs=3)
     assert lit - dark > 150
@@ -71,7 +71,7 @@ def test_exposures_are_centred_on_the_time_of_their_picture(flashing):
 def test_rendering_is_repeatable_to_the_byte(flashing):
     recipe = recipe_of(flashing, "train", 3)
 
-    once, again = (produce(recipe).pictures() for _ in range(2))
+    once, again = (produce(recipe).frames() for _ in range(2))
 
     for _ in range(5):
         np.testing.assert_array_equal(next(once), next(again))

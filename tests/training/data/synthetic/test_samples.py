@@ -13,6 +13,6 @@ def test_every_scene_gets_its_files_and_a_row_of_the_sheet(tmp_path, flashing, m
         "contact-sheet.png",
         "flashing-0.mp4",
     ]
-    picture = cv2.imread(str(sheet))
-    assert picture is not None
-    assert picture.std() > 10
+    image = cv2.imread(str(sheet))
+    assert image is not None
+    assert image.std() > 10

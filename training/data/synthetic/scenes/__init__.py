@@ -1,1 +1,5 @@
-"""What can be seen and heard in a generated clip; each module holds a family of scenes."""
+"""Scenes of generated clips; each module holds a family of scenes.
+
+Shared parts: `impact_kit` and `struck_sounds` for scenes of impacts, `drawing` and `sounds` for all
+others except faces.
+"""

@@ -1,4 +1,4 @@
-"""Balls: some bounce on their own, others are dribbled by a hand."""
+"""Balls, bouncing freely or dribbled by a hand."""
 
 from dataclasses import dataclass
 
@@ -7,63 +7,42 @@ from numpy.typing import NDArray
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Stage
-from training.data.synthetic.scenes.blows import (
-    SMOOTH,
-    Colour,
-    Hit,
-    Key,
-    Point,
-    Take,
-    Track,
-    beside,
-    box,
-    event_times,
-    keyed,
-    limb,
-    oval,
-    place,
-    polygon,
-    random_colour,
-    size_px,
-    skin_colour,
-    sway,
-    turned,
-)
+from training.data.synthetic.scenes import impact_kit as kit
 from training.data.synthetic.scenes.struck_sounds import GLASS, RUBBER, STONE, THUD, WOOD, voice
 
 
 @dataclass(frozen=True, slots=True)
 class _Ball:
-    """What a ball looks like: 0 plain, 1 with a seam, 2 with sectors, 3 with a light spot."""
+    """Look of a ball: 0 plain, 1 with a seam, 2 with sectors, 3 with a light spot."""
 
     radius_px: float
-    colours: tuple[Colour, Colour]
+    colours: tuple[kit.Colour, kit.Colour]
     look: int
 
-    def draw(self, canvas: Canvas, at: Point, spin: float, squash: float) -> None:
-        """Draw it turned by spin (rad), wider and lower by a share of the radius."""
+    def draw(self, canvas: Canvas, at: kit.Point, spin: float, squash: float) -> None:
+        """Draw the ball turned by spin (rad), squashed by a share of the radius."""
         (x, y), radius, (plain, mark) = at, self.radius_px, self.colours
-        oval(canvas, at, (radius * (1 + squash), radius * (1 - squash)), plain)
+        kit.oval(canvas, at, (radius * (1 + squash), radius * (1 - squash)), plain)
         if self.look == 1:
             dx, dy = np.cos(spin) * radius * 0.95, np.sin(spin) * radius * 0.95
-            limb(canvas, (x - dx, y - dy), (x + dx, y + dy), max(1.0, radius * 0.12), mark)
-            limb(canvas, (x + dy, y - dx), (x - dy, y + dx), max(1.0, radius * 0.12), mark)
+            kit.limb(canvas, (x - dx, y - dy), (x + dx, y + dy), max(1.0, radius * 0.12), mark)
+            kit.limb(canvas, (x + dy, y - dx), (x - dy, y + dx), max(1.0, radius * 0.12), mark)
         elif self.look == 2:
             for turn in (0.0, 2.1, 4.2):
                 arc = np.linspace(turn, turn + 1.05, 5)
                 wedge = [(0.0, 0.0), *zip(np.cos(arc) * 0.97, np.sin(arc) * 0.97, strict=True)]
-                polygon(canvas, turned(wedge, spin, at, radius), mark)
+                kit.polygon(canvas, kit.turned(wedge, spin, at, radius), mark)
         elif self.look == 3:
             light = x - 0.3 * radius, y - 0.35 * radius
-            oval(canvas, light, (0.3 * radius, 0.25 * radius), mark)
+            kit.oval(canvas, light, (0.3 * radius, 0.25 * radius), mark)
 
 
 class _Flight:
-    """A ball that bounces lower and lower, rests, and springs up again; between walls if wanted.
+    """Path of a bouncing ball, with rests and new starts, optionally between walls.
 
     Attributes:
-        x: Way from the left wall over time (px).
-        y: Height over the floor.
+        x: Distance from the left wall over time (px).
+        y: Height above the floor.
         floor_hits: Time, loudness, x of each bounce.
         wall_hits: Time, loudness, x, y of each hit of a wall.
     """
@@ -76,8 +55,8 @@ class _Flight:
         keep = float(rng.uniform(0.6, 0.93))
         push = wide * float(rng.uniform(0.2, 0.9)) * rng.choice([-1, 1])
         t, v, x = -1.4 + float(rng.uniform(0, 0.5)), fastest * 0.8, float(rng.uniform(0, wide))
-        ys: list[Key] = [(t, 0.0, SMOOTH)]
-        xs: list[Key] = [(t, x, SMOOTH)]
+        ys: list[kit.Key] = [(t, 0.0, kit.SMOOTH)]
+        xs: list[kit.Key] = [(t, x, kit.SMOOTH)]
         self.floor_hits: list[tuple[float, float, float]] = []
         self.wall_hits: list[tuple[float, float, float, float]] = []
         while t < stage.duration_s + 1:
@@ -105,24 +84,24 @@ class _Flight:
             if v < 0.28 * fastest or rng.random() < 0.06:
                 pause = float(rng.uniform(0.25, 1.5))
                 t += pause
-                ys.append((t, 0.0, SMOOTH))
+                ys.append((t, 0.0, kit.SMOOTH))
                 x = min(max(x + 0.1 * push * pause, 0.0), wide)
                 xs.append((t, x, -1.5))
                 v = fastest * float(rng.uniform(0.55, 1.0))
-        self.x, self.y = keyed(stage, xs), keyed(stage, ys)
+        self.x, self.y = kit.keyed(stage, xs), kit.keyed(stage, ys)
 
 
-def bounce(rng: np.random.Generator, stage: Stage) -> Take:
-    """Let one to three balls bounce, between walls or without."""
+def bounce(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    """Bounce one to three balls, with or without walls."""
     n = int(rng.choice([1, 1, 2, 3]))
-    wide = size_px(rng, stage, 0.25, 1.0) * (1 + 0.6 * rng.random())
+    wide = kit.size_px(rng, stage, 0.25, 1.0) * (1 + 0.6 * rng.random())
     wide = min(wide, 0.95 * stage.width_px)
-    tall = min(size_px(rng, stage, 0.25, 0.9), 0.9 * stage.height_px)
-    middle = place(rng, stage, wide, tall)
+    tall = min(kit.size_px(rng, stage, 0.25, 0.9), 0.9 * stage.height_px)
+    middle = kit.place(rng, stage, wide, tall)
     left, floor = middle[0] - wide / 2, middle[1] + tall / 2
     walled, draws_floor = rng.random() < 0.4, rng.random() < 0.6
-    floor_colour = random_colour(rng)
-    hits: list[Hit] = []
+    floor_colour = kit.random_colour(rng)
+    hits: list[kit.Hit] = []
     balls = []
     for _ in range(n):
         radius = tall * log_uniform(rng, 0.05, 0.22)
@@ -130,22 +109,22 @@ def bounce(rng: np.random.Generator, stage: Stage) -> Take:
         material = (RUBBER, RUBBER, THUD, WOOD, GLASS, STONE)[rng.integers(6)]
         sound, wall_sound = voice(rng, material), voice(rng, material, 1.3)
         for t, speed, x in path.floor_hits:
-            hits.append(Hit(t, speed, sound, (left + radius + x, floor)))
+            hits.append(kit.Hit(t, speed, sound, (left + radius + x, floor)))
         for t, speed, x, y in path.wall_hits:
             at = left + (0 if x <= 0 else wide), floor - radius - y
-            hits.append(Hit(t, speed, wall_sound, at))
-        colour = random_colour(rng)
+            hits.append(kit.Hit(t, speed, wall_sound, at))
+        colour = kit.random_colour(rng)
         soft = 0.25 if material in (RUBBER, THUD) else 0.05
         contacts = np.array([t for t, _, _ in path.floor_hits])
-        ball = _Ball(radius, (colour, beside(rng, colour)), int(rng.integers(4)))
+        ball = _Ball(radius, (colour, kit.other_colour(rng, colour)), int(rng.integers(4)))
         balls.append((ball, path, soft, contacts, float(rng.uniform(-9, 9))))
 
     def paint(canvas: Canvas, time_s: float) -> None:
         if draws_floor:
-            box(canvas, left - 4, floor, left + wide + 4, floor + 0.06 * tall, floor_colour)
+            kit.box(canvas, left - 4, floor, left + wide + 4, floor + 0.06 * tall, floor_colour)
         if walled and draws_floor:
             for x in (left - 0.05 * tall, left + wide):
-                box(canvas, x, floor - tall, x + 0.05 * tall, floor, floor_colour)
+                kit.box(canvas, x, floor - tall, x + 0.05 * tall, floor, floor_colour)
         for ball, path, soft, contacts, spin in balls:
             near = float(np.abs(contacts - time_s).min())
             squash = soft * max(0.0, 1 - near / 0.035)
@@ -153,22 +132,22 @@ def bounce(rng: np.random.Generator, stage: Stage) -> Take:
             y = floor - ball.radius_px * (1 - squash) - path.y(time_s)
             ball.draw(canvas, (x, y), spin * path.x(time_s) / wide * 3, squash)
 
-    return Take(paint, hits, middle, max(wide, tall))
+    return kit.Take(paint, hits, middle, max(wide, tall))
 
 
-def dribble(rng: np.random.Generator, stage: Stage) -> Take:
-    """Let somebody bounce a ball with the hand; now and then only an arm is seen."""
-    size = size_px(rng, stage, 0.12, 0.6) * 1.3
-    times = event_times(rng, stage, 0.6, 0.32)
+def dribble(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    """Dribble a ball by hand; sometimes only the arm of the player is visible."""
+    size = kit.size_px(rng, stage, 0.12, 0.6) * 1.3
+    times = kit.event_times(rng, stage, 0.6, 0.32)
     radius, palm_y = float(rng.uniform(0.06, 0.1)) * size, float(rng.uniform(0.42, 0.55)) * size
-    middle = place(rng, stage, 0.8 * size, 1.1 * size)
+    middle = kit.place(rng, stage, 0.8 * size, 1.1 * size)
     floor, side = middle[1] + 0.5 * size, float(rng.choice([-1, 1]))
     height, palm, loudness = _dribbled(rng, stage, times, float(rng.uniform(0.16, 0.3)))
     sound = voice(rng, RUBBER if rng.random() < 0.7 else THUD)
-    colour, shirt, trousers = (random_colour(rng) for _ in range(3))
-    mark, skin = beside(rng, colour), skin_colour(rng)
+    colour, shirt, trousers = (kit.random_colour(rng) for _ in range(3))
+    mark, skin = kit.other_colour(rng, colour), kit.skin_colour(rng)
     ball, has_body = _Ball(radius, (colour, mark), int(rng.integers(4))), rng.random() < 0.75
-    walk, drift = sway(rng, 0.08 * size), sway(rng, 0.02 * size)
+    walk, drift = kit.sway(rng, 0.08 * size), kit.sway(rng, 0.02 * size)
     spin = float(rng.uniform(-4, 4))
 
     def paint(canvas: Canvas, time_s: float) -> None:
@@ -181,51 +160,51 @@ def dribble(rng: np.random.Generator, stage: Stage) -> Take:
         if has_body:
             hip = x - side * 0.06 * size + dx / 2, floor - 0.45 * size
             for foot in (-0.13, 0.1):
-                limb(canvas, hip, (x + foot * size, floor), 0.09 * size, trousers)
-            limb(canvas, hip, shoulder, 0.17 * size, shirt)
+                kit.limb(canvas, hip, (x + foot * size, floor), 0.09 * size, trousers)
+            kit.limb(canvas, hip, shoulder, 0.17 * size, shirt)
             head = shoulder[0] + side * 0.03 * size, shoulder[1] - 0.15 * size
-            oval(canvas, head, (0.07 * size, 0.09 * size), skin)
+            kit.oval(canvas, head, (0.07 * size, 0.09 * size), skin)
         elbow = (
             (shoulder[0] + hand_at[0]) / 2 - side * 0.08 * size,
             (shoulder[1] + hand_at[1]) / 2 + 0.06 * size,
         )
-        limb(canvas, shoulder, elbow, 0.07 * size, shirt)
-        limb(canvas, elbow, hand_at, 0.06 * size, skin)
-        oval(canvas, hand_at, (0.06 * size, 0.03 * size), skin)
+        kit.limb(canvas, shoulder, elbow, 0.07 * size, shirt)
+        kit.limb(canvas, elbow, hand_at, 0.06 * size, skin)
+        kit.oval(canvas, hand_at, (0.06 * size, 0.03 * size), skin)
         high = height(time_s)
         near = max(0.0, 1 - high * palm_y / radius * 2)
         ball_at = ball_x, floor - radius - high * palm_y
         ball.draw(canvas, ball_at, spin * time_s, 0.18 * near)
 
     at = middle[0] + side * 0.22 * size, floor
-    hits = [Hit(t, v, sound, at) for t, v in zip(times, loudness, strict=True)]
-    return Take(paint, hits, middle, size)
+    hits = [kit.Hit(t, v, sound, at) for t, v in zip(times, loudness, strict=True)]
+    return kit.Take(paint, hits, middle, size)
 
 
 def _dribbled(
     rng: np.random.Generator, stage: Stage, times: NDArray[np.float64], way_s: float
-) -> tuple[Track, Track, NDArray[np.float64]]:
-    """Return how high the ball is, how high the palm is, and how hard the ball hits the floor.
+) -> tuple[kit.Track, kit.Track, NDArray[np.float64]]:
+    """Draw the heights of ball and palm, and the loudness of each hit of the floor.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        times: Of the hits (s).
+        stage: Canvas and duration.
+        times: Times of the hits (s).
         way_s: Longest time between floor and palm.
     """
-    balls: list[Key] = []
-    palms: list[Key] = []
+    balls: list[kit.Key] = []
+    palms: list[kit.Key] = []
     speeds = []
     for t, following in zip(times, np.append(times[1:], times[-1] + 0.6), strict=True):
         gap = following - t
         way, high = min(way_s, 0.42 * gap), float(rng.uniform(0.75, 1.0)) * min(1, 0.55 + gap)
         up, down = t + way, following - way
         balls += [(t, 0.0, 1.25), (up, 0.85 * high, -1.6)]
-        palms += [(up, 0.85 * high, SMOOTH)]
+        palms += [(up, 0.85 * high, kit.SMOOTH)]
         top = up + 0.5 * (down - up)
         for keys in (balls, palms):
-            keys += [(top, high, -2.0), (down, 0.8 * high, SMOOTH)]
+            keys += [(top, high, -2.0), (down, 0.8 * high, kit.SMOOTH)]
         palms.append((min(down + 0.07, following), 0.66 * high, -1.6))
         speeds.append(high / way)
     loudness = np.append(1.0, np.array(speeds[:-1]) / max(speeds))
-    return keyed(stage, balls), keyed(stage, palms), loudness
+    return kit.keyed(stage, balls), kit.keyed(stage, palms), loudness

@@ -1,23 +1,19 @@
-"""When creatures call, and how their bodies jerk with it."""
+"""Times of creatures' calls, and the jerks of their bodies."""
 
 import numpy as np
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Stage
-from training.data.synthetic.scenes.voicing import (
-    Curve,
-    Floats,
-    curve_times,
-)
+from training.data.synthetic.scenes import sounds
 
 Span = tuple[float, float, float]
 """Start (s), length (s) and strength of an opening of a mouth."""
 
 
 def bouts(
-    rng: np.random.Generator, starts: Floats, most: int, gap_s: float
+    rng: np.random.Generator, starts: sounds.Floats, most: int, gap_s: float
 ) -> list[tuple[float, float]]:
-    """Return (time, strength) of calls: one to most of them from every start on."""
+    """Draw (time, strength) of calls: 1 to `most` calls from every start on."""
     calls: list[tuple[float, float]] = []
     for index, start in enumerate(starts):
         end = starts[index + 1] if index + 1 < len(starts) else np.inf
@@ -30,13 +26,13 @@ def bouts(
     return calls
 
 
-def jerks(stage: Stage, spans: list[Span], period_s: float) -> Curve:
-    """Return how a body swings: a jerk of about 1 by every start, that dies out."""
-    times = curve_times(stage)
+def jerks(stage: Stage, spans: list[Span], period_s: float) -> sounds.Curve:
+    """Swing of a body: a decaying jerk of about 1 at every start."""
+    times = sounds.curve_times(stage)
     values = np.zeros(len(times))
     for start, _, strength in spans:
         first = int(np.searchsorted(times, start))
         past = times[first : first + int(4000 * period_s)] - start
         swing = 1.6 * np.exp(-past / (0.5 * period_s)) * np.sin(2 * np.pi * past / period_s)
         values[first : first + len(past)] += strength * swing
-    return Curve(values)
+    return sounds.Curve(values)

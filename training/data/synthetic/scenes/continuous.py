@@ -1,4 +1,4 @@
-"""Sounds that go on: sawing, brushing, machines, drops, fire; the printer is held out."""
+"""Continuous sounds: sawing, brushing, machines, drops, fire; the printer is held out."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -14,57 +14,44 @@ from training.data.synthetic.performance import (
     Stage,
     Use,
 )
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.drawing import Pen, blend, cast, glow, palette, shade
 from training.data.synthetic.scenes.machines import perform_engine, perform_printer
-from training.data.synthetic.scenes.voicing import (
-    CURVE_RATE_HZ,
-    Curve,
-    Floats,
-    band_noise,
-    click,
-    curve_times,
-    event_times,
-    mastered,
-    mix,
-    seconds,
-    since,
-    wander,
-)
 
 _TAP = np.array(
     [[-1, -1.4], [0.12, -1.4], [0.12, -1.05], [-0.12, -1.05], [-0.12, -1.2], [-1, -1.2]]
 )
 
 
-def _strokes(rng: np.random.Generator, stage: Stage, stroke_s: float) -> Curve:
-    """Return a place from -1 to 1 that goes to and fro by smooth strokes, with pauses."""
-    times = curve_times(stage)
+def _strokes(rng: np.random.Generator, stage: Stage, stroke_s: float) -> sounds.Curve:
+    """Position from -1 to 1, moving to and fro in smooth strokes with pauses."""
+    times = sounds.curve_times(stage)
     place = np.zeros(len(times))
-    turns = event_times(rng, stage, stroke_s, 0.14)
+    turns = sounds.event_times(rng, stage, stroke_s, 0.14)
     side, level = 1.0, 0.0
     for start, end in pairwise(turns):
         first = int(np.searchsorted(times, start))
-        # After a pause the hand moves only in the last part.
+        # After a pause the hand moves in the last part only.
         move = min(end - start, 1.6 * stroke_s)
         x = np.clip((times[first:] - (end - move)) / move, 0, 1)
         new = side * float(rng.uniform(0.3, 1))
         place[first:] = level + (new - level) * x * x * x * (10 - 15 * x + 6 * x * x)
         side, level = -side, new
-    return Curve(place)
+    return sounds.Curve(place)
 
 
-def _speed(place: Curve) -> Floats:
-    return np.gradient(place.values) * CURVE_RATE_HZ
+def _speed(place: sounds.Curve) -> sounds.Floats:
+    return np.gradient(place.values) * sounds.CURVE_RATE_HZ
 
 
 def _friction(
-    rng: np.random.Generator, stage: Stage, speed: Floats, low_hz: float, high_hz: float
-) -> Floats:
-    """Return a rubbing noise that gets louder and brighter with the speed (1 kHz, >= 0)."""
+    rng: np.random.Generator, stage: Stage, speed: sounds.Floats, low_hz: float, high_hz: float
+) -> sounds.Floats:
+    """Generate rubbing noise, louder and brighter with speed (>= 0, at 1 kHz)."""
     share = speed / max(float(np.quantile(speed, 0.98)), 1e-6)
-    level = Curve(share ** float(rng.uniform(0.8, 1.5))).samples(stage)
-    dull = band_noise(rng, stage.n_samples, low_hz, high_hz)
-    sharp = band_noise(rng, stage.n_samples, high_hz, 2.5 * high_hz)
+    level = sounds.Curve(share ** float(rng.uniform(0.8, 1.5))).samples(stage)
+    dull = sounds.band_noise(rng, stage.n_samples, low_hz, high_hz)
+    sharp = sounds.band_noise(rng, stage.n_samples, high_hz, 2.5 * high_hz)
     return level * (dull + 0.6 * level * sharp)
 
 
@@ -75,12 +62,12 @@ def _saw(rng: np.random.Generator, stage: Stage) -> Performance:
     force = np.where(speed > 0, speed, -pull * speed)
     low = log_uniform(rng, 300, 1500)
     track = _friction(rng, stage, force, low, low * float(rng.uniform(2, 4)))
-    teeth = np.cumsum(Curve(np.abs(speed)).samples(stage)) / SOUND_RATE_HZ
+    teeth = np.cumsum(sounds.Curve(np.abs(speed)).samples(stage)) / SOUND_RATE_HZ
     track *= 1 + float(rng.uniform(0, 0.9)) * np.sin(2 * np.pi * float(rng.uniform(8, 30)) * teeth)
     spot = cast(rng, stage, 2.0, 1.0, 0.08)
     blade, handle, skin, wood = palette(rng, 4)
     flip, reach = float(rng.choice([-1, 1])), float(rng.uniform(0.25, 0.6))
-    tilt, shiver = float(rng.uniform(0.05, 0.35)), wander(rng, stage, 0.25)
+    tilt, shiver = float(rng.uniform(0.05, 0.35)), sounds.wander(rng, stage, 0.25)
     edge = np.linspace(-1.3, 0.5, 25)
     comb = np.stack([edge, np.where(np.arange(25) % 2, 0.2, 0.28)], axis=1)
     outline = np.concatenate([comb, [[0.5, -0.25], [-1.3, 0.05]]])
@@ -96,7 +83,7 @@ def _saw(rng: np.random.Generator, stage: Stage) -> Performance:
         pen.box(-0.3, 0.62, 0.8, 0.38, wood)
         pen.line(np.array([[-1.0, 0.6], [0.4, 0.66]]), shade(wood, 0.7), 0.04)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2 * spot.scale)
 
 
 def _brush(rng: np.random.Generator, stage: Stage) -> Performance:
@@ -129,31 +116,31 @@ def _brush(rng: np.random.Generator, stage: Stage) -> Performance:
         held.ellipse(0.05, -0.12, 0.33, 0.22, skin)
         held.line(np.array([[0.1, -0.15], [0.7 - 0.3 * x, -1.0]]), skin, 0.28)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.5 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.5 * spot.scale)
 
 
-def _plink(rng: np.random.Generator, pitch_hz: float, strength: float) -> Floats:
-    t = seconds(0.3)
-    # A bubble under the surface rings higher as it rises.
+def _plink(rng: np.random.Generator, pitch_hz: float, strength: float) -> sounds.Floats:
+    t = sounds.seconds(0.3)
+    # The pitch of a bubble under the surface rises with the bubble.
     pitch = pitch_hz * (1 + rng.uniform(0.5, 4) * t) / (0.6 + 0.4 * strength)
     bubble = np.exp(-t / rng.uniform(0.02, 0.07)) * np.sin(
         2 * np.pi * np.cumsum(pitch) / SOUND_RATE_HZ
     )
-    return bubble + 0.3 * band_noise(rng, len(t), 1000, 7000) * np.exp(-t / 0.004)
+    return bubble + 0.3 * sounds.band_noise(rng, len(t), 1000, 7000) * np.exp(-t / 0.004)
 
 
 def _water_drops(rng: np.random.Generator, stage: Stage) -> Performance:
-    times = event_times(rng, stage, 0.6, 0.2)
+    times = sounds.event_times(rng, stage, 0.6, 0.2)
     strengths = np.exp(rng.uniform(np.log(0.3), 0, len(times)))
     pitch, fall_s = float(np.exp(rng.uniform(6.2, 8))), float(rng.uniform(0.25, 0.5))
     track = np.zeros(stage.n_samples)
     for time, strength in zip(times, strengths, strict=True):
-        mix(track, _plink(rng, pitch, float(strength)), time, strength)
+        sounds.mix(track, _plink(rng, pitch, float(strength)), time, strength)
     spot = cast(rng, stage, 1.2, 1.4, 0.08)
     water, drop, tap, foam = palette(rng, 4)
     flat, has_tap = float(rng.uniform(0.2, 0.6)), rng.random() < 0.6
     spread, place = float(rng.uniform(0.8, 1.8)), float(rng.uniform(-0.2, 0.2))
-    ripple = wander(rng, stage, 0.4)
+    ripple = sounds.wander(rng, stage, 0.4)
 
     def paint(canvas: Canvas, t: float) -> None:
         pen = Pen(canvas, spot.x, spot.y, spot.scale)
@@ -161,7 +148,7 @@ def _water_drops(rng: np.random.Generator, stage: Stage) -> Performance:
         pen.ellipse(0.4, 0.9, 0.4 + 0.03 * ripple.at(t), 0.03, shade(water, 1.15))
         if has_tap:
             pen.to(place, 0).polygon(_TAP, tap)
-        index = since(times, t)[0]
+        index = sounds.since(times, t)[0]
         for ring_index in range(max(0, index - 2), index + 1):
             past, power = t - float(times[ring_index]), float(strengths[ring_index])
             size = 0.06 + spread * past
@@ -186,7 +173,7 @@ def _water_drops(rng: np.random.Generator, stage: Stage) -> Performance:
                 pen.ellipse(place, -1.05 + 0.05 * swell, size * swell, size * swell, drop)
 
     focus = (spot.x, spot.y + 0.7 * spot.scale)
-    return Performance(paint, mastered(rng, track), focus, 1.6 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), focus, 1.6 * spot.scale)
 
 
 def _draw_flames(
@@ -204,18 +191,25 @@ def _draw_flames(
 
 
 def _fire(rng: np.random.Generator, stage: Stage) -> Performance:
-    times = event_times(rng, stage, 0.4, 0.1)
+    times = sounds.event_times(rng, stage, 0.4, 0.1)
     strengths = np.exp(rng.uniform(np.log(0.3), 0, len(times)))
-    slow, quick = wander(rng, stage, 0.22), wander(rng, stage, 0.09)
-    height = Curve(0.7 + 0.2 * slow.values + 0.15 * quick.values)
-    roar = Curve(height.values**2).samples(stage)
-    track = float(rng.uniform(0.003, 0.015)) * roar * band_noise(rng, stage.n_samples, 60, 900)
+    slow, quick = sounds.wander(rng, stage, 0.22), sounds.wander(rng, stage, 0.09)
+    height = sounds.Curve(0.7 + 0.2 * slow.values + 0.15 * quick.values)
+    roar = sounds.Curve(height.values**2).samples(stage)
+    track = (
+        float(rng.uniform(0.003, 0.015)) * roar * sounds.band_noise(rng, stage.n_samples, 60, 900)
+    )
     for time, strength in zip(times, strengths, strict=True):
         low = log_uniform(rng, 500, 3000)
-        mix(track, click(rng, low, 4 * low, float(rng.uniform(0.0015, 0.008)), 0.3), time, strength)
+        sounds.mix(
+            track,
+            sounds.click(rng, low, 4 * low, float(rng.uniform(0.0015, 0.008)), 0.3),
+            time,
+            strength,
+        )
     spot = cast(rng, stage, 1.2, 1.4, 0.08)
     n_tongues, n_sparks = int(rng.integers(4, 8)), int(rng.integers(4, 12))
-    flickers = [wander(rng, stage, float(rng.uniform(0.08, 0.2))) for _ in range(n_tongues)]
+    flickers = [sounds.wander(rng, stage, float(rng.uniform(0.08, 0.2))) for _ in range(n_tongues)]
     places = rng.uniform(-0.7, 0.7, len(times))
     throws = rng.uniform((-1, -2.2), (1, -0.8), (n_sparks, 2))
     roots = 1.5 * ((np.arange(n_tongues) + 0.5) / n_tongues - 0.5)
@@ -223,7 +217,7 @@ def _fire(rng: np.random.Generator, stage: Stage) -> Performance:
     halo = float(rng.uniform(0.15, 0.5))
 
     def paint(canvas: Canvas, t: float) -> None:
-        index, past, _ = since(times, t)
+        index, past, _ = sounds.since(times, t)
         power = float(strengths[index]) if index >= 0 else 0.0
         flash = power * float(np.exp(-past / 0.05))
         pen = Pen(canvas, spot.x, spot.y, spot.scale)
@@ -248,7 +242,7 @@ def _fire(rng: np.random.Generator, stage: Stage) -> Performance:
             ((x, y),) = pen.pixels(np.array([[float(places[index]), 0.9]]))
             glow(canvas, x, y, 0.6 * spot.scale, (255, 240, 200), flash)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2 * spot.scale)
 
 
 SCENES: tuple[Scene, ...] = (

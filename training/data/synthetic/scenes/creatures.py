@@ -1,39 +1,28 @@
-"""Creatures that bark, chirp, jump and babble; the croaking frog is held out.
+"""Barking, chirping, jumping and babbling creatures; the croaking frog is for calibration only.
 
-A mouth starts to open up to 80 ms before its voice, as in nature, and closes with it.
+A mouth starts to open up to 80 ms before the voice, as in nature, and closes with the voice.
 """
 
 import numpy as np
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.calls import Span, bouts, jerks
 from training.data.synthetic.scenes.dogs import perform_bark
 from training.data.synthetic.scenes.drawing import Pen, cast, palette, shade
 from training.data.synthetic.scenes.jumpers import perform_cartoon_creature
-from training.data.synthetic.scenes.voicing import (
-    Floats,
-    event_times,
-    fade,
-    formants,
-    humps,
-    mastered,
-    mix,
-    seconds,
-    wander,
-    wave,
-)
 
 
-def _chirp(rng: np.random.Generator, low_hz: float, length_s: float, kind: int) -> Floats:
-    x = seconds(length_s) / length_s
+def _chirp(rng: np.random.Generator, low_hz: float, length_s: float, kind: int) -> sounds.Floats:
+    x = sounds.seconds(length_s) / length_s
     bends = (1 + 0.5 * x, 1.5 - 0.6 * x, 1 + 0.6 * np.sin(np.pi * x), 1 + 0.12 * np.sin(40 * x))
     pitch = low_hz * bends[kind] * rng.uniform(0.92, 1.08)
-    return fade(length_s, 0.005, 0.4 * length_s) * wave(pitch, length_s, 2, 3)
+    return sounds.fade(length_s, 0.005, 0.4 * length_s) * sounds.wave(pitch, length_s, 2, 3)
 
 
 def _bird(rng: np.random.Generator, stage: Stage) -> Performance:
-    starts = event_times(rng, stage, 1.2, 0.4)
+    starts = sounds.event_times(rng, stage, 1.2, 0.4)
     length = log_uniform(rng, 0.05, 0.2)
     calls = bouts(rng, starts, int(rng.integers(2, 8)), length + float(rng.uniform(0.06, 0.2)))
     low, lead = float(rng.uniform(1400, 4500)), float(rng.uniform(0, 0.06))
@@ -42,12 +31,12 @@ def _bird(rng: np.random.Generator, stage: Stage) -> Performance:
     spans: list[Span] = []
     for time, strength in calls:
         lasting = length * float(rng.uniform(0.8, 1.3))
-        mix(track, _chirp(rng, low, lasting, int(rng.choice(kinds))), time, strength)
+        sounds.mix(track, _chirp(rng, low, lasting, int(rng.choice(kinds))), time, strength)
         spans.append((time - lead, lead + 1.1 * lasting, 0.4 + 0.6 * strength))
-    beak, bob = humps(stage, spans), jerks(stage, spans, float(rng.uniform(0.12, 0.25)))
-    look, tilt, sway = (wander(rng, stage, period) for period in (0.35, 0.6, 0.9))
-    hops = humps(stage, [(t, 0.2, 1.0) for t in event_times(rng, stage, 1.6)], 0.5)
-    blinks = humps(stage, [(t, 0.1, 1.0) for t in event_times(rng, stage, 1.2)])
+    beak, bob = sounds.openings(stage, spans), jerks(stage, spans, float(rng.uniform(0.12, 0.25)))
+    look, tilt, sway = (sounds.wander(rng, stage, period) for period in (0.35, 0.6, 0.9))
+    hops = sounds.openings(stage, [(t, 0.2, 1.0) for t in sounds.event_times(rng, stage, 1.6)], 0.5)
+    blinks = sounds.openings(stage, [(t, 0.1, 1.0) for t in sounds.event_times(rng, stage, 1.2)])
     spot = cast(rng, stage, 1.5, 1.3, 0.05)
     plumage, breast, bill, branch = palette(rng, 4)
     flip, beak_length, gape = (
@@ -80,23 +69,23 @@ def _bird(rng: np.random.Generator, stage: Stage) -> Performance:
         head.ellipse(0, 0, 0.38, 0.36, plumage)
         head.ellipse(0.12 + side, -0.08, 0.07, 0.07 * (1 - 0.9 * blinks.at(t)), (10, 10, 10))
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2 * spot.scale)
 
 
 def _croak(rng: np.random.Generator, stage: Stage) -> Performance:
-    starts = event_times(rng, stage, 1.0, 0.4)
+    starts = sounds.event_times(rng, stage, 1.0, 0.4)
     rate, length = float(rng.uniform(18, 70)), float(rng.uniform(0.15, 0.45))
     calls = bouts(rng, starts, 3, length + float(rng.uniform(0.12, 0.3)))
     centre, lead = float(rng.uniform(350, 1500)), float(rng.uniform(0, 0.08))
     track, spans = np.zeros(stage.n_samples), list[Span]()
     for time, strength in calls:
         lasting = length * float(rng.uniform(0.8, 1.2))
-        pulses = wave(rate * (1 + 0.3 * seconds(lasting) / lasting), lasting, 0.1, 60)
-        croak = formants(pulses, (centre, 2.2 * centre, 4.1 * centre), 0.3)
-        mix(track, fade(lasting, 0.001, 0.3 * lasting) * croak, time, strength)
+        pulses = sounds.wave(rate * (1 + 0.3 * sounds.seconds(lasting) / lasting), lasting, 0.1, 60)
+        croak = sounds.formants(pulses, (centre, 2.2 * centre, 4.1 * centre), 0.3)
+        sounds.mix(track, sounds.fade(lasting, 0.001, 0.3 * lasting) * croak, time, strength)
         spans.append((time - lead, lead + 1.15 * lasting, strength))
-    sac, twitch = humps(stage, spans, 0.35), wander(rng, stage, 0.7)
-    blinks = humps(stage, [(t, 0.2, 1.0) for t in event_times(rng, stage, 1.4)])
+    sac, twitch = sounds.openings(stage, spans, 0.35), sounds.wander(rng, stage, 0.7)
+    blinks = sounds.openings(stage, [(t, 0.2, 1.0) for t in sounds.event_times(rng, stage, 1.4)])
     gulp_hz = float(rng.uniform(1.5, 2.5))
     spot = cast(rng, stage, 1.6, 1.0, 0.06)
     skin, throat, leaf, iris = palette(rng, 4)
@@ -128,7 +117,7 @@ def _croak(rng: np.random.Generator, stage: Stage) -> Performance:
         pen.box(0.65, -0.62 - 0.1 * filled, 0.13, 0.05 * (1 - blinks.at(t)), shade(iris, 0.4))
 
     return Performance(
-        paint, mastered(rng, track), (spot.x + 0.6 * spot.scale, spot.y), 2 * spot.scale
+        paint, sounds.mastered(rng, track), (spot.x + 0.6 * spot.scale, spot.y), 2 * spot.scale
     )
 
 

@@ -1,38 +1,30 @@
-"""Dogs of many shapes, from the side or from the front, that bark in bouts."""
+"""Dogs of many shapes, from the side or the front, barking in bouts."""
 
 import numpy as np
 
 from training.data.synthetic.performance import Canvas, Performance, Stage
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.calls import Span, bouts, jerks
 from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, shade
-from training.data.synthetic.scenes.voicing import (
-    Floats,
-    band_noise,
-    event_times,
-    fade,
-    formants,
-    humps,
-    mastered,
-    mix,
-    seconds,
-    wander,
-    wave,
-)
 
 
-def _bark_sound(rng: np.random.Generator, pitch_hz: float, length_s: float, rough: float) -> Floats:
-    t = seconds(length_s)
+def _bark_sound(
+    rng: np.random.Generator, pitch_hz: float, length_s: float, rough: float
+) -> sounds.Floats:
+    t = sounds.seconds(length_s)
     x = t / length_s
     pitch = pitch_hz * (0.75 + 0.5 * np.sin(np.pi * np.clip(x * 1.2, 0, 1)) - 0.25 * x)
-    voice = wave(pitch * (1 + 0.02 * np.sin(2 * np.pi * 45 * t)), length_s, 0.7, 20)
-    breath = band_noise(rng, len(t), 300, 7000)
+    voice = sounds.wave(pitch * (1 + 0.02 * np.sin(2 * np.pi * 45 * t)), length_s, 0.7, 20)
+    breath = sounds.band_noise(rng, len(t), 300, 7000)
     throat = (2.1 * pitch_hz, 3.4 * pitch_hz + 400, 2600 * rng.uniform(0.8, 1.3))
-    return fade(length_s, 0.008, 0.6 * length_s) * formants(voice + rough * breath, throat, 0.35)
+    return sounds.fade(length_s, 0.008, 0.6 * length_s) * sounds.formants(
+        voice + rough * breath, throat, 0.35
+    )
 
 
 def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Let one bark in bouts; head and body jerk with each bark."""
-    starts = event_times(rng, stage, 1.1, 0.35)
+    """A dog barks in bouts; head and body jerk with each bark."""
+    starts = sounds.event_times(rng, stage, 1.1, 0.35)
     size, lead = float(rng.uniform(0, 1)), float(rng.uniform(0, 0.08))
     length = float(rng.uniform(0.08, 0.14) + 0.12 * size)
     calls = bouts(rng, starts, 4, float(rng.uniform(0.24, 0.4)))
@@ -41,14 +33,14 @@ def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
     spans: list[Span] = []
     for time, strength in calls:
         lasting = length * float(rng.uniform(0.85, 1.2))
-        mix(
+        sounds.mix(
             track, _bark_sound(rng, pitch * (0.85 + 0.3 * strength), lasting, rough), time, strength
         )
         spans.append((time - lead, lead + 1.1 * lasting, strength))
-    jaw = humps(stage, spans, 0.45)
+    jaw = sounds.openings(stage, spans, 0.45)
     jerk = jerks(stage, spans, float(rng.uniform(0.18, 0.3)))
-    look, nod, wag = (wander(rng, stage, period) for period in (0.7, 0.9, 0.15))
-    blinks = humps(stage, [(t, 0.14, 1.0) for t in event_times(rng, stage, 1.5)])
+    look, nod, wag = (sounds.wander(rng, stage, period) for period in (0.7, 0.9, 0.15))
+    blinks = sounds.openings(stage, [(t, 0.14, 1.0) for t in sounds.event_times(rng, stage, 1.5)])
     pant_hz, pants = float(rng.uniform(3, 5)), 0.12 * float(rng.random() < 0.35)
     spot = cast(rng, stage, 1.9, 1.5, 0.06)
     fur, belly, collar, tongue = palette(rng, 4)
@@ -73,7 +65,7 @@ def perform_bark(rng: np.random.Generator, stage: Stage) -> Performance:
 
     return Performance(
         paint,
-        mastered(rng, track),
+        sounds.mastered(rng, track),
         (spot.x + 0.8 * flip * spot.scale * (not is_front), spot.y),
         2.4 * spot.scale,
     )

@@ -1,4 +1,4 @@
-"""Shapes, lights and colours that signals, creatures, instruments and machines share."""
+"""Shapes, lights and colours shared by signals, creatures, instruments and machines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _GLOW = np.clip(1 - np.hypot(*np.meshgrid(_GLOW_AXIS, _GLOW_AXIS)), 0, 1).astype
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Where a thing stands: its centre and the length of its unit in pixels."""
+    """Position of a thing: its centre and the length of its unit, in pixels."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class Spot:
 def cast(
     rng: np.random.Generator, stage: Stage, half_width: float, half_height: float, least: float
 ) -> Spot:
-    """Place a thing of a half size in own units; its longer side is least to 0.6 of short_px."""
+    """Place a thing of a half size in own units; the longer side is `least` to 0.6 of short_px."""
     share = float(np.exp(np.log(least) + np.log(0.6 / least) * rng.random() ** 0.5))
     scale = share * stage.short_px / (2 * max(half_width, half_height))
     margin_x, margin_y = half_width * scale, half_height * scale
@@ -46,25 +46,25 @@ def cast(
 
 
 def palette(rng: np.random.Generator, n: int) -> tuple[Colour, ...]:
-    """Return colours of one contrast, from nearly alike to anything."""
+    """Draw n colours of a common contrast, from nearly equal to arbitrary."""
     base = rng.uniform(0, 255, 3)
     contrast = rng.uniform(0.35, 1.0)
     return tuple(colour(base + contrast * (rng.uniform(0, 255, 3) - base)) for _ in range(n))
 
 
 def colour(value: Floats | Sequence[float]) -> Colour:
-    """Return a colour that is in range."""
+    """Clip a colour to 0..255."""
     r, g, b = (int(min(max(part, 0), 255)) for part in value)
     return r, g, b
 
 
 def shade(base: Colour, factor: float) -> Colour:
-    """Return it darker (below 1) or lighter."""
+    """Darken (factor below 1) or lighten a colour."""
     return colour([part * factor for part in base])
 
 
 def blend(first: Colour, second: Colour, share: float) -> Colour:
-    """Return a share of the second colour in the first."""
+    """Mix a share of the second colour into the first."""
     return colour([a + share * (b - a) for a, b in zip(first, second, strict=True)])
 
 
@@ -80,14 +80,14 @@ class Pen:
     flip: float = 1.0
 
     def to(self, x: float, y: float, turn: float = 0.0, zoom: float = 1.0) -> "Pen":
-        """Return a pen whose origin is here, turned clockwise by radians."""
+        """Pen with its origin at a point, turned clockwise by radians."""
         (at,) = self.pixels(np.array([[x, y]]))
         return replace(
             self, x=at[0], y=at[1], scale=self.scale * zoom, angle=self.angle + self.flip * turn
         )
 
     def pixels(self, points: Floats) -> Floats:
-        """Return (N, 2) points of the thing as pixels."""
+        """Convert (N, 2) points of the thing to pixels."""
         sine, cosine = np.sin(self.angle), np.cos(self.angle)
         x, y = points[:, 0] * self.scale * self.flip, points[:, 1] * self.scale
         turned = np.empty((len(points), 2))
@@ -106,7 +106,7 @@ class Pen:
     def ellipse(
         self, x: float, y: float, rx: float, ry: float, fill: Colour, width: float = 0.0
     ) -> None:
-        """Fill an ellipse, or with a width draw its outline."""
+        """Fill an ellipse, or draw its outline if a width is given."""
         outline = _CIRCLE * (rx, ry) + (x, y)
         if width:
             self.line(np.concatenate([outline, outline[:1]]), fill, width)
@@ -122,7 +122,7 @@ class Pen:
 
 
 def glow(canvas: Canvas, x: float, y: float, radius_px: float, light: Colour, level: float) -> None:
-    """Add a round light whose level is 0 to 1."""
+    """Add a round light of a level of 0 to 1."""
     height, width = canvas.shape[:2]
     left, right = max(0, int(x - radius_px)), min(width, int(x + radius_px) + 2)
     top, bottom = max(0, int(y - radius_px)), min(height, int(y + radius_px) + 2)

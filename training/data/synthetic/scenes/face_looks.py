@@ -1,6 +1,6 @@
-"""What heads look like, and the still picture of one with all its shading.
+"""Looks of heads, and the shaded still image of a head.
 
-Units within the picture are heights of its square; the head fills about three quarters of it.
+Units within the image are heights of its square; the head fills about three quarters of the square.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-"""(S, S, 4) RGB already multiplied by alpha, and alpha."""
+Image = NDArray[np.uint8]
+"""(S, S, 4) uint8: RGB premultiplied by alpha, and alpha."""
 
 Colour = tuple[float, float, float]
 
@@ -19,12 +19,12 @@ EYES_Y, NOSE_Y, MOUTH_Y, CHIN_Y = 0.46, 0.60, 0.69, 0.84
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What somebody looks like; lengths in heights of the texture.
+    """Look of a person; lengths in heights of the texture.
 
     Attributes:
         size_px: Side of the texture on the canvas.
-        yaw: To the picture's right, radians; 0 looks at the camera, 1.2 is nearly a profile.
-        skin: RGB 0 to 255, as are hair, lips.
+        yaw: Rotation to the right of the image, radians; 0 is frontal, 1.2 nearly a profile.
+        skin: Colour of the skin, RGB 0 to 255.
         hair: Colour of hair, brows and beard.
         lips: Colour of the lips; like the skin for low contrast.
         half_width: Half the width of the face.
@@ -34,9 +34,9 @@ class Look:
         beard: none, stubble, full, moustache, goatee.
         glasses: none, round, square, dark.
         hat: none, beanie, cap, turban.
-        light: Direction the light comes from, -1 left to 1 right.
+        light: Direction of the light, -1 from the left, 1 from the right.
         contrast: Strength of all shading.
-        gloom: How dark the open mouth is, 0 to 1.
+        gloom: Darkness of the open mouth, 0 to 1.
     """
 
     size_px: float
@@ -57,7 +57,7 @@ class Look:
 
 
 class _Layers:
-    """A picture under construction: colour (S, S, 3) and alpha (S, S), float32."""
+    """An image under construction: colour (S, S, 3) and alpha (S, S), float32."""
 
     def __init__(self, side: int, rng: np.random.Generator) -> None:
         self.side = side
@@ -73,7 +73,7 @@ class _Layers:
     def add(
         self, inside: NDArray[np.float32], paint: NDArray[np.float32], opacity: float = 1.0
     ) -> None:
-        """Cover what lies inside (where positive; rises by 3 to 4 over the height)."""
+        """Cover the inside of a shape (positive values, with a slope of 3 to 4 per height)."""
         cut = np.clip(inside * self.side * 0.3, 0, 1) * opacity
         self.colour += (paint - self.colour) * cut[..., None]
         self.alpha += (1 - self.alpha) * cut
@@ -81,15 +81,15 @@ class _Layers:
 
 def compose(
     look: Look, side: int, centre_x: float, narrow: float, rng: np.random.Generator
-) -> Picture:
-    """Return a head without eyes, brows and mouth.
+) -> Image:
+    """Compose a head without eyes, brows and mouth.
 
     Args:
-        look: What it looks like.
-        side: Side of the picture in pixels.
-        centre_x: Where the middle of the face is.
-        narrow: By how much the turned face is narrowed.
-        rng: Texture of skin and hair.
+        look: Look of the head.
+        side: Side of the image in pixels.
+        centre_x: Position of the middle of the face.
+        narrow: Factor of the width of the turned face.
+        rng: Source of the texture of skin and hair.
     """
     layers = _Layers(side, rng)
     x, y = layers.x, layers.y

@@ -1,7 +1,7 @@
-"""Draw a head: composed once as a shaded texture, then warped, with moving parts on top.
+"""Drawing of heads: composed once as a shaded texture, then warped, with moving parts on top.
 
-Units within the texture are heights of its square; the head fills about three quarters of it.
-Pictures of parts are (S, S, 4) uint8, RGB already multiplied by alpha.
+Units within the texture are heights of its square; the head fills about three quarters of the
+square. Images of parts are (S, S, 4) uint8, RGB premultiplied by alpha.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from training.data.synthetic.scenes.face_looks import (
     MOUTH_Y,
     NOSE_Y,
     Colour,
+    Image,
     Look,
-    Picture,
     compose,
 )
 
@@ -28,7 +28,7 @@ _LEAST_TEXTURE_PX = 72
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """The moving parts at one time, as in `Motion`."""
+    """Moving parts at one time, as in `Motion`."""
 
     jaw: float
     lips: float
@@ -41,16 +41,16 @@ class Expression:
 
 
 class Head:
-    """A head that can be drawn with any expression and pose.
+    """A head, drawn with any expression and pose.
 
     Args:
-        look: What it looks like.
-        rng: Texture of skin and hair.
+        look: Look of the head.
+        rng: Source of the texture of skin and hair.
     """
 
     def __init__(self, look: Look, rng: np.random.Generator) -> None:
         self._look = look
-        # Small heads are drawn larger and reduced, or their mouths would jump from pixel to pixel.
+        # Small heads are drawn larger and reduced; otherwise their mouths jump from pixel to pixel.
         self._reduction = max(int(np.ceil(_LEAST_TEXTURE_PX / look.size_px)), 1)
         self._side = round(look.size_px * self._reduction / 4) * 4
         self._centre_x = 0.5 + 0.62 * look.half_width * float(np.sin(look.yaw))
@@ -70,7 +70,7 @@ class Head:
 
     @property
     def mouth_px(self) -> tuple[float, float]:
-        """Where the mouth is, from the middle of the texture, in pixels of the canvas."""
+        """Position of the mouth from the middle of the texture, in pixels of the canvas."""
         side = self._look.size_px
         return (self._centre_x - 0.5) * side, (MOUTH_Y - 0.5) * side
 
@@ -78,7 +78,7 @@ class Head:
         self, canvas: Canvas, centre_px: tuple[float, float], roll: float, state: Expression
     ) -> None:
         """Draw the head with the middle of its texture at a point of the canvas."""
-        picture = self._texture.copy()
+        image = self._texture.copy()
         widen = 0.4 * state.width + 0.5 * state.smile - 0.35 * state.jaw
         map_y = cv2.scaleAdd(self._drop, state.jaw, self._y0)
         map_x = cv2.scaleAdd(self._spread, widen, self._x0)
@@ -86,21 +86,21 @@ class Head:
             self._texture[self._top_row :], map_x, map_y, cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        picture[self._top_row :] = lower
-        self._draw_mouth(picture, state)
-        self._draw_eyes(picture, state)
-        place(canvas, picture, centre_px, roll, self._reduction)
+        image[self._top_row :] = lower
+        self._draw_mouth(image, state)
+        self._draw_eyes(image, state)
+        place(canvas, image, centre_px, roll, self._reduction)
 
     def _points(self, xy: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Turn face coordinates (right of the middle, down) into fixed-point texture pixels."""
+        """Convert face coordinates (right of the middle, down) to fixed-point texture pixels."""
         x = self._centre_x + xy[:, 0] * self._narrow
         scaled = np.stack([x, xy[:, 1]], axis=1) * (self._side * 2**_SHIFT)
         return np.asarray(np.round(scaled), np.int32)
 
-    def _fill(self, picture: Picture, xy: NDArray[np.float64], colour: Colour) -> None:
-        cv2.fillPoly(picture, [self._points(xy)], (*colour, 255.0), cv2.LINE_AA, _SHIFT)
+    def _fill(self, image: Image, xy: NDArray[np.float64], colour: Colour) -> None:
+        cv2.fillPoly(image, [self._points(xy)], (*colour, 255.0), cv2.LINE_AA, _SHIFT)
 
-    def _draw_mouth(self, picture: Picture, state: Expression) -> None:
+    def _draw_mouth(self, image: Image, state: Expression) -> None:
         look = self._look
         half = look.mouth_width * (1 + 0.22 * state.width + 0.15 * state.smile - 0.1 * state.lips)
         across = np.linspace(-1, 1, 13)
@@ -116,35 +116,35 @@ class Head:
         x = half * across
         lips = _closed(x, upper_out, lower_out)
         light = 1 + 0.1 * look.contrast
-        self._fill(picture, lips, _scaled(look.lips, light))
-        self._fill(picture, _closed(x, upper_out, 0.5 * (upper_in + lower_in)),
+        self._fill(image, lips, _scaled(look.lips, light))
+        self._fill(image, _closed(x, upper_out, 0.5 * (upper_in + lower_in)),
                    _scaled(look.lips, 0.88))  # fmt: skip
         dark = _scaled(look.lips, 0.62 - 0.5 * look.gloom)
         if state.lips > 0.02:
-            self._fill(picture, _closed(x, upper_in, lower_in), dark)
+            self._fill(image, _closed(x, upper_in, lower_in), dark)
             gap = lower_in - upper_in
             if state.teeth > 0.1:
                 visible = np.minimum(gap, 0.028 * state.teeth * arch**0.3)
                 teeth = _scaled((226, 220, 205), 0.55 + 0.4 * look.contrast)
-                self._fill(picture, _closed(0.82 * x, upper_in, upper_in + visible), teeth)
+                self._fill(image, _closed(0.82 * x, upper_in, upper_in + visible), teeth)
             if state.tongue > 0.15:
                 raised = gap * min(state.tongue, 1.0) * 0.7
                 tongue = _scaled((190, 95, 95), 0.9)
-                self._fill(picture, _closed(0.65 * x, lower_in - raised, lower_in), tongue)
+                self._fill(image, _closed(0.65 * x, lower_in - raised, lower_in), tongue)
         else:
             line = self._points(np.stack([x, corner], axis=1))
             width = max(round(self._side * 0.008), 1)
-            cv2.polylines(picture, [line], False, (*dark, 255.0), width, cv2.LINE_AA, _SHIFT)
-        self._soften(picture)
+            cv2.polylines(image, [line], False, (*dark, 255.0), width, cv2.LINE_AA, _SHIFT)
+        self._soften(image)
 
-    def _soften(self, picture: Picture) -> None:
+    def _soften(self, image: Image) -> None:
         side = self._side
         left = max(int((self._centre_x - 0.15) * side), 0)
-        part = picture[int(0.63 * side) : int(0.86 * side), left : left + int(0.3 * side)]
+        part = image[int(0.63 * side) : int(0.86 * side), left : left + int(0.3 * side)]
         size = max(round(side * 0.012), 1) | 1
         cv2.blur(part, (size, size), part)
 
-    def _draw_eyes(self, picture: Picture, state: Expression) -> None:
+    def _draw_eyes(self, image: Image, state: Expression) -> None:
         look = self._look
         angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         for eye_side in (-1, 1):
@@ -153,39 +153,39 @@ class Head:
             x, y = eye_side * 0.42 * look.half_width, EYES_Y
             opened = 0.022 * max(1 - state.blink, 0.08) * (1 - 0.25 * state.smile)
             ring = np.stack([x + 0.045 * np.cos(angle), y + opened * np.sin(angle)], axis=1)
-            self._fill(picture, ring, _scaled((215, 210, 205), 0.75 + 0.2 * look.contrast))
+            self._fill(image, ring, _scaled((215, 210, 205), 0.75 + 0.2 * look.contrast))
             iris = np.stack([x + 0.018 * np.cos(angle), y + min(opened, 0.018) * np.sin(angle)], 1)
-            self._fill(picture, iris, _scaled(look.hair, 0.5))
+            self._fill(image, iris, _scaled(look.hair, 0.5))
             reach = np.linspace(-1, 1, 6)
             brow_y = y - 0.055 - 0.018 * state.brows - 0.012 * (1 - reach**2)
             brow = self._points(np.stack([x + 0.065 * reach, brow_y], axis=1))
             width = max(round(self._side * 0.014), 1)
             hair = (*_scaled(look.hair, 0.9), 255.0)
-            cv2.polylines(picture, [brow], False, hair, width, cv2.LINE_AA, _SHIFT)
+            cv2.polylines(image, [brow], False, hair, width, cv2.LINE_AA, _SHIFT)
             if look.glasses != "none":
-                self._draw_lens(picture, x, y)
+                self._draw_lens(image, x, y)
 
-    def _draw_lens(self, picture: Picture, x: float, y: float) -> None:
+    def _draw_lens(self, image: Image, x: float, y: float) -> None:
         angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
         power = 0.5 if self._look.glasses == "square" else 1.0
         lens_x = x + 0.075 * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
         lens_y = y + 0.06 * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power
         lens = np.stack([lens_x, lens_y], axis=1)
         if self._look.glasses == "dark":
-            self._fill(picture, lens, (22, 22, 26))
+            self._fill(image, lens, (22, 22, 26))
         width = max(round(self._side * 0.01), 1)
         rim = [self._points(lens)]
-        cv2.polylines(picture, rim, True, (35, 30, 30, 255), width, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(image, rim, True, (35, 30, 30, 255), width, cv2.LINE_AA, _SHIFT)
 
 
 def place(
-    canvas: Canvas, picture: Picture, centre_px: tuple[float, float], roll: float, reduction: int
+    canvas: Canvas, image: Image, centre_px: tuple[float, float], roll: float, reduction: int
 ) -> None:
-    """Blend a picture with its middle at a sub-pixel point of the canvas, turned by `roll`."""
+    """Blend an image into the canvas, centred on a sub-pixel point and turned by `roll`."""
     if reduction > 1:
-        size = (picture.shape[1] // reduction, picture.shape[0] // reduction)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    height, width = picture.shape[:2]
+        size = (image.shape[1] // reduction, image.shape[0] // reduction)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = image.shape[:2]
     reach = 0.5 * float(np.hypot(height, width) if abs(roll) > 0.3 else 0)
     reach_x = max(reach, 0.5 * width + abs(roll) * 0.5 * height) + 1
     reach_y = max(reach, 0.5 * height + abs(roll) * 0.5 * width) + 1
@@ -204,7 +204,7 @@ def place(
             [sine, cosine, y - sine * middle_x - cosine * middle_y],
         ]
     )
-    warped = cv2.warpAffine(picture, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    warped = cv2.warpAffine(image, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
     colour = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     seen_through = cv2.cvtColor(255 - cv2.extractChannel(warped, 3), cv2.COLOR_GRAY2RGB)
     target = canvas[top:bottom, left:right]

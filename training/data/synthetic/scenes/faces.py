@@ -1,4 +1,4 @@
-"""People who talk or sing, close and far, alone and among listeners."""
+"""Talking and singing people, close and far, alone and among listeners."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.synthetic.articulation import Motion, Speaker, articulate, cast_speaker
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head, place
-from training.data.synthetic.singing import sing
-from training.data.synthetic.speech import Phoneme, cast_voice, talk
+from training.data.synthetic.speakers.articulation import Motion, Speaker, articulate, cast_speaker
+from training.data.synthetic.speakers.singing import sing
+from training.data.synthetic.speakers.speech import Phoneme, cast_voice, talk
 
 _SKINS = (
     (255, 224, 196), (240, 200, 170), (224, 172, 132), (198, 134, 92), (141, 92, 60), (82, 52, 38)
 )  # fmt: skip
 _HAIR = ((25, 20, 18), (70, 45, 28), (130, 90, 50), (210, 175, 110), (150, 60, 30), (170, 168, 165))
 _MOUTH_PER_HEAD = 0.16
-"""Typical width of a mouth in sides of the head's texture."""
+"""Typical width of a mouth, as a share of the side of the head's texture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Person:
-    """Somebody on the canvas; `at_px` is the middle of the head's texture at rest."""
+    """A person on the canvas; `at_px` is the middle of the head's texture at rest."""
 
     head: Head
     body: NDArray[np.uint8]
@@ -116,7 +116,7 @@ def _rgb(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _body(rng: np.random.Generator, size_px: float, height_px: float) -> NDArray[np.uint8]:
-    """Return shoulders and what is below, from under the chin, as a picture."""
+    """Draw the body below the chin as an image."""
     width, height = max(round(1.5 * size_px), 6), max(round(height_px), 4)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x = (x + 0.5) / size_px - 0.75
@@ -186,7 +186,7 @@ def _performance(
 def _where(
     rng: np.random.Generator, stage: Stage, size_px: float, part: float = 0.5, span: float = 1.0
 ) -> tuple[float, float]:
-    """Return a point for a head in a share of the width; large heads lie near the middle."""
+    """Draw a position of a head within a share of the width; large heads lie near the middle."""
     margin = min(0.42 * size_px, 0.5 * stage.width_px)
     x = stage.width_px * (part + span * rng.uniform(-0.5, 0.5))
     x = float(np.clip(x, margin, stage.width_px - margin))

@@ -7,37 +7,23 @@ import numpy as np
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.drawing import Colour, Pen, blend, cast, palette, shade
 from training.data.synthetic.scenes.strings import perform_plucked_strings
-from training.data.synthetic.scenes.voicing import (
-    Curve,
-    Floats,
-    band_noise,
-    curve_times,
-    event_times,
-    fade,
-    mastered,
-    mix,
-    ring,
-    seconds,
-    since,
-    wander,
-    wave,
-)
 
 
 def _note_levels(
     rng: np.random.Generator, stage: Stage, gap_s: float, attack_s: float, decay_s: float
-) -> Curve:
-    """Return the level of a part: notes that rise within an attack and die away."""
-    times = curve_times(stage)
+) -> sounds.Curve:
+    """Level of a part: notes with an attack and a decay."""
+    times = sounds.curve_times(stage)
     values = np.zeros(len(times))
-    for start in event_times(rng, stage, gap_s, 0.1):
+    for start in sounds.event_times(rng, stage, gap_s, 0.1):
         first = int(np.searchsorted(times, start))
         past = times[first:] - start
         note = np.minimum((past + 5e-4) / attack_s, 1) * np.exp(-past / decay_s)
         values[first:] = np.maximum(values[first:], rng.uniform(0.3, 1) * note)
-    return Curve(values)
+    return sounds.Curve(values)
 
 
 def _draw_bars(pen: Pen, levels: Sequence[float], n_steps: int, low: Colour, high: Colour) -> None:
@@ -58,16 +44,16 @@ def _pulse(rng: np.random.Generator, stage: Stage) -> Performance:
     for index, part in enumerate(parts):
         pitch = lowest * 1.9**index * float(rng.uniform(0.9, 1.1))
         if rng.random() < 0.3:
-            sound = 0.7 * band_noise(rng, stage.n_samples, pitch, 3 * pitch)
+            sound = 0.7 * sounds.band_noise(rng, stage.n_samples, pitch, 3 * pitch)
         else:
-            sound = wave(
+            sound = sounds.wave(
                 pitch, stage.duration_s, float(rng.uniform(0.7, 2)), int(rng.integers(1, 7))
             )
         track += part.samples(stage) * sound[: stage.n_samples]
     spot = cast(rng, stage, 1.2, 1.2, 0.05)
     frame, face, light, mark = palette(rng, 4)
     bend, swing = float(rng.uniform(0.5, 1.0)), float(rng.uniform(0.12, 0.5))
-    corners, sway = int(rng.integers(3, 9)), wander(rng, stage, 0.9)
+    corners, sway = int(rng.integers(3, 9)), sounds.wander(rng, stage, 0.9)
     n_steps = int(rng.choice([0, 8, 12]))
 
     def paint(canvas: Canvas, t: float) -> None:
@@ -96,24 +82,28 @@ def _pulse(rng: np.random.Generator, stage: Stage) -> Performance:
             pen.polygon(outline * size, blend(face, light, levels[1]))
             pen.line(outline * min(1.1, size + 0.1 + 0.3 * levels[1]), mark, 0.06)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.8 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.8 * spot.scale)
 
 
-def _key_tone(rng: np.random.Generator, kind: int, pitch_hz: float, hold_s: float) -> Floats:
+def _key_tone(rng: np.random.Generator, kind: int, pitch_hz: float, hold_s: float) -> sounds.Floats:
     if kind == 0:
         modes = [(pitch_hz * k * (1 + 3e-4 * k * k) ** 0.5, 1.2 / k, k**-1.1) for k in range(1, 10)]
-        tone = ring(modes, 1.2) * fade(1.2, 0.0015, 0.5)
-        mix(tone, 0.3 * band_noise(rng, 900, 200, 4000) * np.linspace(1, 0, 900) ** 2, 0)
+        tone = sounds.ring(modes, 1.2) * sounds.fade(1.2, 0.0015, 0.5)
+        sounds.mix(
+            tone, 0.3 * sounds.band_noise(rng, 900, 200, 4000) * np.linspace(1, 0, 900) ** 2, 0
+        )
         return tone
     if kind == 1:
-        return fade(hold_s, 0.006, 0.03) * wave(pitch_hz, hold_s, 1.1, 10)
+        return sounds.fade(hold_s, 0.006, 0.03) * sounds.wave(pitch_hz, hold_s, 1.1, 10)
     if kind == 2:
-        return ring([(pitch_hz * 2, 0.25, 1.0), (pitch_hz * 7.9, 0.05, 0.4)], 0.8)
-    return fade(0.7, 0.002, 0.4) * ring([(pitch_hz, 0.5, 1.0), (14 * pitch_hz, 0.1, 0.2)], 0.7)
+        return sounds.ring([(pitch_hz * 2, 0.25, 1.0), (pitch_hz * 7.9, 0.05, 0.4)], 0.8)
+    return sounds.fade(0.7, 0.002, 0.4) * sounds.ring(
+        [(pitch_hz, 0.5, 1.0), (14 * pitch_hz, 0.1, 0.2)], 0.7
+    )
 
 
 def _chords(rng: np.random.Generator, n_chords: int, n_keys: int) -> list[tuple[int, ...]]:
-    """Return the keys of one to three fingers of a hand that moves along the keyboard."""
+    """Draw chords of one to three keys for a hand moving along the keyboard."""
     chords = []
     home = int(rng.integers(n_keys))
     for _ in range(n_chords):
@@ -123,11 +113,13 @@ def _chords(rng: np.random.Generator, n_chords: int, n_keys: int) -> list[tuple[
     return chords
 
 
-def _pressed(times: Floats, holds: Floats, down_s: float, t: float) -> tuple[int, float, float]:
-    """Return the chord that matters, how far its keys are down, how high the hand is."""
-    index, past, future = since(times, t)
+def _pressed(
+    times: sounds.Floats, holds: sounds.Floats, down_s: float, t: float
+) -> tuple[int, float, float]:
+    """Current chord, depth of its keys, and height of the hand."""
+    index, past, future = sounds.since(times, t)
     if future < down_s and index + 1 < len(times):
-        # The finger falls ever faster and takes the key along over its last stretch.
+        # The finger falls with acceleration and presses the key in the last part of the fall.
         fall = (1 - future / down_s) ** 2
         return index + 1, max(0.0, (fall - 0.4) / 0.6), 1 - fall
     if index < 0:
@@ -137,12 +129,12 @@ def _pressed(times: Floats, holds: Floats, down_s: float, t: float) -> tuple[int
 
 
 def _piano(rng: np.random.Generator, stage: Stage) -> Performance:
-    times = event_times(rng, stage, 0.5, 0.2)
+    times = sounds.event_times(rng, stage, 0.5, 0.2)
     n_keys, kind = int(rng.integers(5, 15)), int(rng.integers(4))
     strengths = np.exp(rng.uniform(np.log(0.25), 0, len(times)))
     gaps = np.diff(times, append=times[-1] + 1)
     down_s, depth = float(rng.uniform(0.05, 0.11)), float(rng.uniform(0.12, 0.3))
-    # A finger has to be up again before it can fall.
+    # A finger must rise before the next fall.
     holds = np.maximum(np.minimum(gaps - down_s - 0.08, rng.uniform(0.1, 0.7, len(times))), 0.03)
     lowest = 110 * 2 ** float(rng.uniform(0, 2))
     scale = np.cumsum(rng.choice([1, 2, 2], n_keys))
@@ -151,11 +143,11 @@ def _piano(rng: np.random.Generator, stage: Stage) -> Performance:
     for chord, time, strength, hold in zip(chords, times, strengths, holds, strict=True):
         for key in chord:
             pitch = lowest * 2 ** (float(scale[key]) / 12)
-            mix(track, _key_tone(rng, kind, pitch, float(hold)), time, strength)
+            sounds.mix(track, _key_tone(rng, kind, pitch, float(hold)), time, strength)
     spot = cast(rng, stage, 1.6, 1.0, 0.12)
     ivory, ebony, skin, case = palette(rng, 4)
     ivory, width = blend(ivory, (245, 245, 240), float(rng.uniform(0, 1))), 3.0 / n_keys
-    idle = wander(rng, stage, 0.7)
+    idle = sounds.wander(rng, stage, 0.7)
 
     def paint(canvas: Canvas, t: float) -> None:
         pen = Pen(canvas, spot.x, spot.y, spot.scale)
@@ -180,15 +172,15 @@ def _piano(rng: np.random.Generator, stage: Stage) -> Performance:
         hand = 0.75 + 0.35 * depth * down - 0.5 * raised * lift
         pen.ellipse(middle + 0.03 * idle.at(t), hand, 0.32, 0.2, skin)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 3 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 3 * spot.scale)
 
 
-def _shakes(rng: np.random.Generator, stage: Stage) -> tuple[Curve, Floats]:
-    """Return the place of a shaken thing and how hard its filling is thrown (1 kHz, 0 to 1)."""
-    times = curve_times(stage)
+def _shakes(rng: np.random.Generator, stage: Stage) -> tuple[sounds.Curve, sounds.Floats]:
+    """Draw the position of a shaken thing, and the force on its filling (1 kHz, 0 to 1)."""
+    times = sounds.curve_times(stage)
     place = np.zeros(len(times))
     throw = np.zeros(len(times))
-    turns = event_times(rng, stage, 0.19, 0.11)
+    turns = sounds.event_times(rng, stage, 0.19, 0.11)
     side, level = 1.0, 0.0
     for start, end in pairwise(turns):
         first, last = np.searchsorted(times, (start, end))
@@ -197,28 +189,28 @@ def _shakes(rng: np.random.Generator, stage: Stage) -> tuple[Curve, Floats]:
         x = np.clip((times[first:last] - (end - move)) / move, 0, 1)
         place[first:last] = level + (new - level) * x**2 * (3 - 2 * x)
         if new != 0:
-            # Beads fly on when the hand turns round and hit the wall at that moment.
+            # Beads hit the wall at the moment the hand reverses.
             power = (abs(new - level) / (move / 0.15)) ** 1.5
             past = np.maximum(times[last : last + 120] - end, 0)
             throw[last : last + 120] += power * np.exp(-past / 0.02)
         side, level = -side, new
-    return Curve(place), throw
+    return sounds.Curve(place), throw
 
 
 def _rattle(rng: np.random.Generator, stage: Stage) -> Performance:
     place, throw = _shakes(rng, stage)
     is_tambourine = rng.random() < 0.5
     low = float(rng.uniform(1500, 5000))
-    noise = band_noise(rng, stage.n_samples, low, low * float(rng.uniform(1.6, 3)))
+    noise = sounds.band_noise(rng, stage.n_samples, low, low * float(rng.uniform(1.6, 3)))
     if is_tambourine:
-        t = seconds(stage.duration_s)[: stage.n_samples]
+        t = sounds.seconds(stage.duration_s)[: stage.n_samples]
         for _ in range(4):
             noise[: len(t)] += 0.6 * np.sin(2 * np.pi * rng.uniform(4000, 11_000) * t)
-    track = noise * Curve(throw).samples(stage)
+    track = noise * sounds.Curve(throw).samples(stage)
     spot = cast(rng, stage, 1.4, 1.3, 0.06)
     shell, band, skin, metal = palette(rng, 4)
     reach, tilt = float(rng.uniform(0.2, 0.5)), float(rng.uniform(-1, 1))
-    drift = wander(rng, stage, 0.7)
+    drift = sounds.wander(rng, stage, 0.7)
 
     def paint(canvas: Canvas, t: float) -> None:
         shift = reach * place.at(t)
@@ -235,7 +227,7 @@ def _rattle(rng: np.random.Generator, stage: Stage) -> Performance:
         held.ellipse(0, 0.75, 0.26, 0.2, skin)
         held.line(np.array([[0, 0.8], [0.5, 1.3]]), skin, 0.25)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
 
 
 SCENES: tuple[Scene, ...] = (

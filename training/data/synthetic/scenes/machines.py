@@ -1,4 +1,4 @@
-"""Machines whose parts move to and fro or in steps."""
+"""Machines with parts moving to and fro or in steps."""
 
 from itertools import pairwise
 
@@ -6,29 +6,16 @@ import numpy as np
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Stage
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.drawing import Colour, Pen, cast, palette, shade
-from training.data.synthetic.scenes.voicing import (
-    CURVE_RATE_HZ,
-    Curve,
-    Floats,
-    band_noise,
-    click,
-    curve_times,
-    event_times,
-    fade,
-    mastered,
-    mix,
-    seconds,
-    wander,
-)
 
 
-def _speeds(rng: np.random.Generator, stage: Stage, top_hz: float) -> Floats:
-    """Return turns per second at 1 kHz: never steady, with stops and starts."""
-    times = curve_times(stage)
-    pace = 0.65 + 0.35 * wander(rng, stage, 0.6).values
-    runs = np.searchsorted(event_times(rng, stage, 0.9, 0.3), times) % 3 != 0
-    inertia = np.exp(-np.arange(0, 0.4, 1 / CURVE_RATE_HZ) / 0.08)
+def _speeds(rng: np.random.Generator, stage: Stage, top_hz: float) -> sounds.Floats:
+    """Rotation speed in turns/s at 1 kHz: varying, with stops and starts."""
+    times = sounds.curve_times(stage)
+    pace = 0.65 + 0.35 * sounds.wander(rng, stage, 0.6).values
+    runs = np.searchsorted(sounds.event_times(rng, stage, 0.9, 0.3), times) % 3 != 0
+    inertia = np.exp(-np.arange(0, 0.4, 1 / sounds.CURVE_RATE_HZ) / 0.08)
     speed = np.convolve(np.where(runs, top_hz * pace, 0.0), inertia / inertia.sum())
     return speed[: len(times)]
 
@@ -64,23 +51,25 @@ def _draw_engine(
 
 
 def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Run a piston, press or sewing machine that thumps at its lowest point."""
+    """Run a piston, press or sewing machine, with a thump at the lowest point."""
     look = str(rng.choice(["piston", "press", "needle"]))
-    times = curve_times(stage)
+    times = sounds.curve_times(stage)
     top_hz = {"piston": 4.0, "press": 1.8, "needle": 6.0}[look] * float(rng.uniform(0.7, 1.3))
     speed = _speeds(rng, stage, top_hz)
-    turns = Curve(np.cumsum(speed) / CURVE_RATE_HZ + float(rng.random()))
-    # Its lowest point is reached with every full turn.
+    turns = sounds.Curve(np.cumsum(speed) / sounds.CURVE_RATE_HZ + float(rng.random()))
+    # Each full turn ends at the lowest point.
     first_turn, last_turn = int(np.ceil(turns.values[0])), int(turns.values[-1])
     low = log_uniform(rng, 60, 900)
-    knock = click(rng, low, low * float(rng.uniform(4, 12)), float(rng.uniform(0.006, 0.04)), 0.6)
+    knock = sounds.click(
+        rng, low, low * float(rng.uniform(4, 12)), float(rng.uniform(0.006, 0.04)), 0.6
+    )
     track = np.zeros(stage.n_samples)
     for turn in range(first_turn, last_turn + 1):
         at = min(int(np.searchsorted(turns.values, turn)), len(times) - 1)
-        mix(track, knock, times[at], 0.2 + speed[at] / top_hz)
+        sounds.mix(track, knock, times[at], 0.2 + speed[at] / top_hz)
     peak = max(float(np.abs(track).max()), 1e-3)
-    level = Curve(speed / top_hz).samples(stage)
-    hum = band_noise(rng, stage.n_samples, low, 3 * low)
+    level = sounds.Curve(speed / top_hz).samples(stage)
+    hum = sounds.band_noise(rng, stage.n_samples, low, 3 * low)
     track += peak * float(rng.uniform(0.0, 0.06)) * level * hum
     spot = cast(rng, stage, 1.2, 1.4, 0.08)
     colours = palette(rng, 4)
@@ -94,12 +83,12 @@ def perform_engine(rng: np.random.Generator, stage: Stage) -> Performance:
         down = (0.5 + 0.5 * float(np.cos(angle))) ** sharp
         _draw_engine(pen, look, down, angle, colours)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
 
 
 def perform_printer(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Step a print head along its lines; it buzzes while it moves."""
-    starts, times = event_times(rng, stage, 0.32, 0.14), curve_times(stage)
+    """Step a print head along its lines, buzzing while in motion."""
+    starts, times = sounds.event_times(rng, stage, 0.32, 0.14), sounds.curve_times(stage)
     place, lines = np.full(len(times), -1.0), np.zeros(len(times))
     track = np.zeros(stage.n_samples)
     motor, pace = float(rng.uniform(90, 420)), float(rng.uniform(3, 9))
@@ -113,11 +102,18 @@ def perform_printer(rng: np.random.Generator, stage: Stage) -> Performance:
         place[first:] = column + (target - column) * share
         lines[first:] += (target < column) * share
         pitch = motor * float(rng.choice([1, 1, 1.12, 1.33])) * (1.5 if target < column else 1)
-        t = seconds(length)
-        buzz = np.sign(np.sin(2 * np.pi * pitch * t)) + 0.5 * band_noise(rng, len(t), 800, 6000)
-        mix(track, fade(length, 0.002, 0.004) * buzz, start, 0.4 + 0.6 * min(1, target - column))
+        t = sounds.seconds(length)
+        buzz = np.sign(np.sin(2 * np.pi * pitch * t)) + 0.5 * sounds.band_noise(
+            rng, len(t), 800, 6000
+        )
+        sounds.mix(
+            track,
+            sounds.fade(length, 0.002, 0.004) * buzz,
+            start,
+            0.4 + 0.6 * min(1, target - column),
+        )
         column = target
-    head, fed = Curve(place), Curve(lines)
+    head, fed = sounds.Curve(place), sounds.Curve(lines)
     spot = cast(rng, stage, 1.5, 1.0, 0.08)
     case, carriage, paper, ink = palette(rng, 4)
     rows = rng.uniform(0.2, 1.1, 8)
@@ -135,4 +131,4 @@ def perform_printer(rng: np.random.Generator, stage: Stage) -> Performance:
         pen.box(1.1 * head.at(t), 0.32, 0.17, 0.24, carriage)
         pen.box(1.1 * head.at(t), 0.2, 0.07, 0.06, shade(carriage, 0.5))
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2.2 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2.2 * spot.scale)

@@ -1,31 +1,10 @@
-"""Things struck by hand or stick, and what ticks: drums, metronome, clapping hands, knocks."""
+"""Percussion by hand or stick, and ticking: drums, metronome, hand claps, knocks."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.synthetic.performance import Canvas, Stage
-from training.data.synthetic.scenes.blows import (
-    SMOOTH,
-    Hit,
-    Key,
-    Take,
-    Track,
-    beside,
-    box,
-    event_times,
-    keyed,
-    limb,
-    oval,
-    place,
-    polygon,
-    random_colour,
-    scenes_of,
-    size_px,
-    skin_colour,
-    strokes,
-    sway,
-    turned,
-)
+from training.data.synthetic.scenes import impact_kit as kit
 from training.data.synthetic.scenes.drums import drum
 from training.data.synthetic.scenes.struck_sounds import (
     METAL,
@@ -46,18 +25,18 @@ def _metronome_times(rng: np.random.Generator, stage: Stage) -> NDArray[np.float
     return np.array(times)
 
 
-def _metronome(rng: np.random.Generator, stage: Stage) -> Take:
-    size = size_px(rng, stage, 0.08, 0.6)
+def _metronome(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    size = kit.size_px(rng, stage, 0.08, 0.6)
     times = _metronome_times(rng, stage)
     ticks_in_middle = rng.random() < 0.5
     widest = float(rng.uniform(0.3, 0.75))
     angle = _swung(rng, stage, times, widest, ticks_in_middle)
     sounds = [voice(rng, (WOOD, METAL)[rng.integers(2)], float(rng.uniform(0.8, 2.5)))]
     sounds.append(sounds[0] if rng.random() < 0.6 else voice(rng, METAL))
-    middle = place(rng, stage, 1.2 * size, 1.2 * size)
+    middle = kit.place(rng, stage, 1.2 * size, 1.2 * size)
     pivot = middle[0], middle[1] + 0.4 * size
-    case, face, rod, bob = (random_colour(rng) for _ in range(4))
-    face, rod = beside(rng, case), beside(rng, face, 40)
+    case, face, rod, bob = (kit.random_colour(rng) for _ in range(4))
+    face, rod = kit.other_colour(rng, case), kit.other_colour(rng, face, 40)
     bob_at, hangs = float(rng.uniform(0.35, 0.85)), float(rng.choice([-1, -1, 1]))
     if hangs > 0:
         pivot = middle[0], middle[1] - 0.4 * size
@@ -68,23 +47,27 @@ def _metronome(rng: np.random.Generator, stage: Stage) -> Take:
         x, y = pivot
         if has_case:
             outline = np.array([(-0.32, 0.1), (-0.13, -0.8), (0.13, -0.8), (0.32, 0.1)])
-            polygon(canvas, outline * size + pivot, case)
-            polygon(canvas, outline * size * 0.8 + pivot, face)
+            kit.polygon(canvas, outline * size + pivot, case)
+            kit.polygon(canvas, outline * size * 0.8 + pivot, face)
         else:
-            box(canvas, x - 0.12 * size, y - 0.04 * size, x + 0.12 * size, y + 0.04 * size, case)
+            kit.box(
+                canvas, x - 0.12 * size, y - 0.04 * size, x + 0.12 * size, y + 0.04 * size, case
+            )
         a = angle(time_s)
         along = np.sin(a) * size * 0.9, hangs * np.cos(a) * size * 0.9
-        limb(canvas, pivot, (x + along[0], y + along[1]), thick, rod)
+        kit.limb(canvas, pivot, (x + along[0], y + along[1]), thick, rod)
         weight = np.array([(-0.06, -0.05), (0.06, -0.05), (0.045, 0.06), (-0.045, 0.06)])
         at = x + bob_at * along[0], y + bob_at * along[1]
-        polygon(canvas, turned(weight, -a * hangs, at, size), bob)
+        kit.polygon(canvas, kit.turned(weight, -a * hangs, at, size), bob)
 
     levels = rng.uniform(0.55, 1.0, len(times))
     ends = [angle(float(t)) for t in times]
-    tips = [(pivot[0] + 0.9 * size * float(np.sin(a)),
-             pivot[1] + hangs * 0.9 * size * float(np.cos(a))) for a in ends]  # fmt: skip
-    hits = [Hit(t, levels[i], sounds[i % 2], tips[i]) for i, t in enumerate(times)]
-    return Take(paint, hits, middle, size)
+    tips = [
+        (pivot[0] + 0.9 * size * float(np.sin(a)), pivot[1] + hangs * 0.9 * size * float(np.cos(a)))
+        for a in ends
+    ]
+    hits = [kit.Hit(t, levels[i], sounds[i % 2], tips[i]) for i, t in enumerate(times)]
+    return kit.Take(paint, hits, middle, size)
 
 
 def _swung(
@@ -93,9 +76,9 @@ def _swung(
     times: NDArray[np.float64],
     widest: float,
     ticks_in_middle: bool,
-) -> Track:
-    """Return the angle of an arm (rad) that ticks in the middle or at the ends of its way."""
-    keys: list[Key] = []
+) -> kit.Track:
+    """Angle of an arm (rad), ticking in the middle or at the ends of its swing."""
+    keys: list[kit.Key] = []
     side, usual = 1.0, float(np.median(np.diff(times)))
     for t, following in zip(times, np.append(times[1:], times[-1] + usual), strict=True):
         gap = min(following - t, 1.3 * usual)
@@ -103,101 +86,120 @@ def _swung(
         if ticks_in_middle:
             keys += [(t, 0.0, 1.6), (t + gap / 2, side * reach, -1.6)]
             if following - t > gap:
-                keys.append((following - gap / 2, side * reach, SMOOTH))
+                keys.append((following - gap / 2, side * reach, kit.SMOOTH))
         else:
             keys += [(t, side * reach, 1.4), (t + gap * 0.5, 0.0, -1.4)]
             if following - t > gap:
-                keys[-1] = (following - gap, side * reach * 0.97, SMOOTH)
+                keys[-1] = (following - gap, side * reach * 0.97, kit.SMOOTH)
                 keys.append((following - gap / 2, 0.0, 1.4))
         side = -side
-    return keyed(stage, keys)
+    return kit.keyed(stage, keys)
 
 
-def _hand_claps(rng: np.random.Generator, stage: Stage) -> Take:
+def _hand_claps(rng: np.random.Generator, stage: Stage) -> kit.Take:
     person = rng.random() < 0.5
-    size = size_px(rng, stage, 0.12 if person else 0.08, 0.6)
-    times = event_times(rng, stage, float(rng.choice([0.28, 0.28, 0.8])), 0.17)
-    gap, speeds = strokes(rng, stage, times, float(rng.uniform(0.4, 0.9)))
+    size = kit.size_px(rng, stage, 0.12 if person else 0.08, 0.6)
+    times = kit.event_times(rng, stage, float(rng.choice([0.28, 0.28, 0.8])), 0.17)
+    gap, speeds = kit.strokes(rng, stage, times, float(rng.uniform(0.4, 0.9)))
     sound = voice(rng, PALM)
-    middle = place(rng, stage, 1.6 * size, 1.5 * size)
+    middle = kit.place(rng, stage, 1.6 * size, 1.5 * size)
     at = middle[0], middle[1] + (0.1 * size if person else 0)
     hand = 0.27 * size if person else 0.6 * size
     wide, tilt = float(rng.uniform(0.35, 0.75)), float(rng.uniform(-0.5, 0.5))
     share = float(rng.uniform(0.25, 0.75))
-    skin, shirt, hair = skin_colour(rng), random_colour(rng), random_colour(rng)
-    shade, sleeve = beside(rng, skin, 12), beside(rng, shirt)
-    drift, opens = sway(rng, 0.04 * size), float(rng.uniform(0.1, 0.6))
-    palm = [(0, 0.35), (0, -0.2), (0.02, -0.55), (0.12, -0.6), (0.2, -0.3), (0.24, 0.0),
-            (0.2, 0.35)]  # fmt: skip
+    skin, shirt, hair = kit.skin_colour(rng), kit.random_colour(rng), kit.random_colour(rng)
+    shade, sleeve = kit.other_colour(rng, skin, 12), kit.other_colour(rng, shirt)
+    drift, opens = kit.sway(rng, 0.04 * size), float(rng.uniform(0.1, 0.6))
+    palm = [
+        (0, 0.35),
+        (0, -0.2),
+        (0.02, -0.55),
+        (0.12, -0.6),
+        (0.2, -0.3),
+        (0.24, 0.0),
+        (0.2, 0.35),
+    ]
 
     def paint(canvas: Canvas, time_s: float) -> None:
         g = gap(time_s)
         dx, dy = drift(time_s)
         x, y = at[0] + dx, at[1] + dy
         if person:
-            limb(canvas, (x, middle[1] - 0.1 * size), (x, middle[1] + 0.45 * size), 0.5 * size,
-                 shirt)  # fmt: skip
-            oval(canvas, (x, middle[1] - 0.54 * size), (0.17 * size, 0.2 * size), hair)
-            oval(canvas, (x, middle[1] - 0.5 * size), (0.14 * size, 0.17 * size), skin)
+            kit.limb(
+                canvas, (x, middle[1] - 0.1 * size), (x, middle[1] + 0.45 * size), 0.5 * size, shirt
+            )
+            kit.oval(canvas, (x, middle[1] - 0.54 * size), (0.17 * size, 0.2 * size), hair)
+            kit.oval(canvas, (x, middle[1] - 0.5 * size), (0.14 * size, 0.17 * size), skin)
         for side, part in ((-1.0, share), (1.0, 1 - share)):
             away = side * wide * hand * 2 * g * part
             wrist_at = (float(x + away * np.cos(tilt)), float(y + away * np.sin(tilt)))
-            shape = turned(np.array(palm) * (side, 1), tilt + side * opens * g, wrist_at, hand)
+            shape = kit.turned(np.array(palm) * (side, 1), tilt + side * opens * g, wrist_at, hand)
             wrist = float(shape[[0, -1], 0].mean()), float(shape[[0, -1], 1].mean())
             if person:
                 elbow = x + side * 0.36 * size, middle[1] + 0.35 * size
-                limb(canvas, (x + side * 0.24 * size, middle[1] - 0.2 * size), elbow, 0.14 * size,
-                     sleeve)  # fmt: skip
+                kit.limb(
+                    canvas,
+                    (x + side * 0.24 * size, middle[1] - 0.2 * size),
+                    elbow,
+                    0.14 * size,
+                    sleeve,
+                )
             else:
                 elbow = wrist[0] + side * 0.3 * size, wrist[1] + 0.6 * size
-            limb(canvas, wrist, elbow, 0.22 * hand if not person else 0.1 * size, sleeve)
-            polygon(canvas, shape, skin if side < 0 else shade)
+            kit.limb(canvas, wrist, elbow, 0.22 * hand if not person else 0.1 * size, sleeve)
+            kit.polygon(canvas, shape, skin if side < 0 else shade)
 
-    hits = [Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
-    return Take(paint, hits, at, 1.2 * size)
+    hits = [kit.Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
+    return kit.Take(paint, hits, at, 1.2 * size)
 
 
-def _knock(rng: np.random.Generator, stage: Stage) -> Take:
-    size = size_px(rng, stage, 0.07, 0.5)
+def _knock(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    size = kit.size_px(rng, stage, 0.07, 0.5)
     times: list[float] = []
-    for start in event_times(rng, stage, 2.2, 1.2):
+    for start in kit.event_times(rng, stage, 2.2, 1.2):
         n = int(rng.integers(1, 6))
         gaps = float(rng.uniform(0.16, 0.4)) * np.exp(rng.normal(0, 0.18, n))
         first = max(start, times[-1] + 0.4 if times else -9)
         times += list(first + np.cumsum(gaps))
-    lift, speeds = strokes(rng, stage, times, float(rng.uniform(0.2, 0.9)))
+    lift, speeds = kit.strokes(rng, stage, times, float(rng.uniform(0.2, 0.9)))
     sound = voice(rng, WOOD if rng.random() < 0.75 else METAL, float(rng.uniform(0.5, 1)))
-    middle = place(rng, stage, 1.9 * size, 1.9 * size)
+    middle = kit.place(rng, stage, 1.9 * size, 1.9 * size)
     side, reach = float(rng.choice([-1, 1])), float(rng.uniform(0.3, 0.7)) * size
     seen_from_side = rng.random() < 0.5
     at = middle[0] - side * 0.35 * size, middle[1]
-    door, hand, sleeve = random_colour(rng), skin_colour(rng), random_colour(rng)
-    panel, knuckle = beside(rng, door, 12), beside(rng, hand, 12)
-    drop, drift = float(rng.uniform(0.1, 0.8)), sway(rng, 0.03 * size)
+    door, hand, sleeve = kit.random_colour(rng), kit.skin_colour(rng), kit.random_colour(rng)
+    panel, knuckle = kit.other_colour(rng, door, 12), kit.other_colour(rng, hand, 12)
+    drop, drift = float(rng.uniform(0.1, 0.8)), kit.sway(rng, 0.03 * size)
 
     def paint(canvas: Canvas, time_s: float) -> None:
         x, y = at
         if seen_from_side:
-            box(canvas, x - side * 0.18 * size, -2, x, stage.height_px + 2, door)
+            kit.box(canvas, x - side * 0.18 * size, -2, x, stage.height_px + 2, door)
         else:
-            box(canvas, x - 0.9 * size, y - 1.3 * size, x + 0.9 * size, y + 1.3 * size, door)
-            box(canvas, x - 0.7 * size, y - 1.1 * size, x + 0.7 * size, y + 0.2 * size, panel)
-            oval(canvas, (x - 0.78 * size, y + 0.1 * size), (0.06 * size, 0.06 * size), sleeve)
+            kit.box(canvas, x - 0.9 * size, y - 1.3 * size, x + 0.9 * size, y + 1.3 * size, door)
+            kit.box(canvas, x - 0.7 * size, y - 1.1 * size, x + 0.7 * size, y + 0.2 * size, panel)
+            kit.oval(canvas, (x - 0.78 * size, y + 0.1 * size), (0.06 * size, 0.06 * size), sleeve)
         h = lift(time_s)
         dx, dy = drift(time_s)
         free = min(1.0, 3 * h)
-        fist = (x + side * (0.17 * size + reach * h) + dx * free * side,
-                y + drop * 0.35 * size * h + dy * free)  # fmt: skip
+        fist = (
+            x + side * (0.17 * size + reach * h) + dx * free * side,
+            y + drop * 0.35 * size * h + dy * free,
+        )
         near = 1 + (0 if seen_from_side else 0.35 * h)
         elbow = fist[0] + side * 0.75 * size * near, fist[1] + (0.55 - 0.35 * h) * size * near
-        limb(canvas, fist, elbow, 0.2 * size * near, sleeve)
-        oval(canvas, fist, (0.17 * size * near, 0.2 * size * near), hand)
+        kit.limb(canvas, fist, elbow, 0.2 * size * near, sleeve)
+        kit.oval(canvas, fist, (0.17 * size * near, 0.2 * size * near), hand)
         for i in range(4):
-            oval(canvas, (fist[0] - side * 0.1 * size * near, fist[1] + (i - 1.5) * 0.09 * size),
-                 (0.07 * size * near, 0.05 * size * near), knuckle)  # fmt: skip
+            kit.oval(
+                canvas,
+                (fist[0] - side * 0.1 * size * near, fist[1] + (i - 1.5) * 0.09 * size),
+                (0.07 * size * near, 0.05 * size * near),
+                knuckle,
+            )
 
-    hits = [Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
-    return Take(paint, hits, middle, 1.2 * size)
+    hits = [kit.Hit(t, v, sound, at) for t, v in zip(times, speeds, strict=True)]
+    return kit.Take(paint, hits, middle, 1.2 * size)
 
 
 TAKES = {
@@ -206,4 +208,4 @@ TAKES = {
     "hand claps": _hand_claps,
     "knock": _knock,
 }
-SCENES = scenes_of(TAKES)
+SCENES = kit.scenes_of(TAKES)

@@ -1,42 +1,31 @@
-"""Signals: flashes with beeps, blinkers, fireworks; balloon pops are held out."""
+"""Signals: flashes with beeps, blinkers, fireworks; balloon pops are for calibration only."""
 
 import cv2
 import numpy as np
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.drawing import Colour, Pen, blend, cast, glow, palette, shade
-from training.data.synthetic.scenes.voicing import (
-    Floats,
-    band_noise,
-    click,
-    event_times,
-    fade,
-    mastered,
-    mix,
-    ring,
-    seconds,
-    since,
-    wander,
-    wave,
-)
 
 
-def _beep(rng: np.random.Generator, pitch_hz: float, length_s: float, timbre: int) -> Floats:
+def _beep(rng: np.random.Generator, pitch_hz: float, length_s: float, timbre: int) -> sounds.Floats:
     attack = 0.002 if length_s < 0.02 else float(rng.uniform(0.0005, 0.003))
-    level = fade(length_s, attack, min(0.3 * length_s, 0.01))
-    t = seconds(length_s)
+    level = sounds.fade(length_s, attack, min(0.3 * length_s, 0.01))
+    t = sounds.seconds(length_s)
     if timbre == 0:
         return level * np.sin(2 * np.pi * pitch_hz * t)
     if timbre == 1:
         return level * 0.5 * np.sign(np.sin(2 * np.pi * pitch_hz * t))
     if timbre == 2:
-        return level * wave(pitch_hz * (1 + 0.6 * t / length_s), length_s, 1.0, 8)
+        return level * sounds.wave(pitch_hz * (1 + 0.6 * t / length_s), length_s, 1.0, 8)
     if timbre == 3:
         return (
-            level * 0.6 * (np.sin(2 * np.pi * pitch_hz * t) + wave(pitch_hz * 1.26, length_s, 1, 3))
+            level
+            * 0.6
+            * (np.sin(2 * np.pi * pitch_hz * t) + sounds.wave(pitch_hz * 1.26, length_s, 1, 3))
         )
-    return level * ring(
+    return level * sounds.ring(
         [(pitch_hz, length_s / 3, 1.0), (2.76 * pitch_hz, length_s / 6, 0.5)], length_s
     )
 
@@ -55,7 +44,7 @@ def _draw_counter(
 
 def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
     look = str(rng.choice(["lamp", "screen", "bar", "counter"], p=[0.35, 0.2, 0.25, 0.2]))
-    times = event_times(rng, stage, 0.8, 0.3)
+    times = sounds.event_times(rng, stage, 0.8, 0.3)
     lengths = rng.uniform(0.03, 0.25) * np.exp(rng.uniform(-0.3, 0.3, len(times)))
     track = np.zeros(stage.n_samples)
     pitch, timbre = log_uniform(rng, 250, 4000), int(rng.integers(5))
@@ -63,7 +52,7 @@ def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
     levels = rng.uniform(0.4, 1.0, len(times))
     for index, (time, length) in enumerate(zip(times, lengths, strict=True)):
         hertz = pitch * (float(leaps[index]) if leaps is not None else 1.0)
-        mix(track, _beep(rng, hertz, float(length), timbre), time, levels[index])
+        sounds.mix(track, _beep(rng, hertz, float(length), timbre), time, levels[index])
     spot = cast(rng, stage, 1.3, 1.3, 0.04)
     frame, off, on, mark = palette(rng, 4)
     on = blend(on, (255, 255, 255), float(rng.uniform(0, 0.9)))
@@ -71,7 +60,7 @@ def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
     halo, fading = float(rng.choice([0.0, 0.4, 0.8])), float(rng.choice([0.001, 0.02, 0.05]))
 
     def paint(canvas: Canvas, t: float) -> None:
-        index, past, future = since(times, t)
+        index, past, future = sounds.since(times, t)
         length = float(lengths[index]) if index >= 0 else 0.0
         lit = float(np.exp(min(0.0, length - past) / fading))
         lit *= 0.4 + 0.6 * float(levels[index])
@@ -89,32 +78,34 @@ def _flash_and_beep(rng: np.random.Generator, stage: Stage) -> Performance:
         elif look == "bar":
             pen.box(0, 0, 1.3, 0.35, frame)
             pen.box(0, 0, 0.12, 0.35, blend(off, on, lit))
-            # The marker is in the middle at every beep and turns between them.
+            # The marker crosses the middle at every beep and reverses in between.
             pen.box(1.2 * np.sin(2 * np.pi * phase), 0, 0.05, 0.5, mark)
         else:
             _draw_counter(pen, blend(frame, on, 0.7 * lit), off, mark, phase, (1000 - index) % 10)
 
     if look == "screen":
         middle = (stage.width_px / 2, stage.height_px / 2)
-        return Performance(paint, mastered(rng, track), middle, 0.6 * stage.short_px)
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2.3 * spot.scale)
+        return Performance(paint, sounds.mastered(rng, track), middle, 0.6 * stage.short_px)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2.3 * spot.scale)
 
 
 def _blinker(rng: np.random.Generator, stage: Stage) -> Performance:
     look = str(rng.choice(["round", "arrow", "pair"]))
-    times = event_times(rng, stage, 0.45, 0.15)
+    times = sounds.event_times(rng, stage, 0.45, 0.15)
     low, high = np.exp(rng.uniform(np.log((300, 1800)), np.log((1500, 7000))))
     decay, release_level = float(rng.uniform(0.002, 0.012)), float(rng.uniform(0.4, 1.0))
     has_bell = look == "pair" and rng.random() < 0.6
     track = np.zeros(stage.n_samples)
     for index, time in enumerate(times):
         factor = (1.0, 1.25)[index % 2]
-        tick = click(rng, low * factor, high * factor, decay, 0.6)
-        mix(track, tick, time, (1.0, release_level)[index % 2] * float(rng.uniform(0.7, 1)))
+        tick = sounds.click(rng, low * factor, high * factor, decay, 0.6)
+        sounds.mix(track, tick, time, (1.0, release_level)[index % 2] * float(rng.uniform(0.7, 1)))
         # Relay contacts bounce.
-        mix(track, tick, time + float(rng.uniform(0.003, 0.008)), 0.25)
+        sounds.mix(track, tick, time + float(rng.uniform(0.003, 0.008)), 0.25)
         if has_bell:
-            mix(track, ring([(low * 2, 0.15, 0.5), (low * 5.4, 0.08, 0.4)], 0.5), time)
+            sounds.mix(
+                track, sounds.ring([(low * 2, 0.15, 0.5), (low * 5.4, 0.08, 0.4)], 0.5), time
+            )
     spot = cast(rng, stage, 1.6, 1.2, 0.04)
     housing, off, on = palette(rng, 3)
     on = blend(on, (255, int(rng.uniform(60, 200)), 0), float(rng.uniform(0.2, 1)))
@@ -123,7 +114,7 @@ def _blinker(rng: np.random.Generator, stage: Stage) -> Performance:
     arrow = np.array([[-1, -0.4], [0, -0.4], [0, -1], [1.2, 0], [0, 1], [0, 0.4], [-1, 0.4]])
 
     def paint(canvas: Canvas, t: float) -> None:
-        index, past, _ = since(times, t)
+        index, past, _ = sounds.since(times, t)
         is_on = index % 2 == 0
         lit = 1 - np.exp(-(past + 0.002) / warm_s) if is_on else np.exp(-past / cool_s)
         glass = blend(shade(off, 0.6), on, float(lit))
@@ -138,29 +129,31 @@ def _blinker(rng: np.random.Generator, stage: Stage) -> Performance:
             pen.ellipse(0.8, 0, 0.65, 0.65, blend(on, shade(off, 0.6), float(lit)))
         glow(canvas, spot.x, spot.y, 2 * spot.scale, on, halo * float(lit) * (look != "pair"))
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 2 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 2 * spot.scale)
 
 
-def _bang(rng: np.random.Generator, strength: float, crackles: bool) -> Floats:
-    t = seconds(1.6)
-    body = band_noise(rng, len(t), 25, rng.uniform(150, 900)) * np.exp(-t / (0.1 + 0.25 * strength))
-    crack = band_noise(rng, len(t), 400, 6000) * np.exp(-t / rng.uniform(0.008, 0.04))
+def _bang(rng: np.random.Generator, strength: float, crackles: bool) -> sounds.Floats:
+    t = sounds.seconds(1.6)
+    body = sounds.band_noise(rng, len(t), 25, rng.uniform(150, 900)) * np.exp(
+        -t / (0.1 + 0.25 * strength)
+    )
+    crack = sounds.band_noise(rng, len(t), 400, 6000) * np.exp(-t / rng.uniform(0.008, 0.04))
     out = 0.5 * body + rng.uniform(0.4, 1.2) * crack
-    out += ring([(rng.uniform(45, 110), 0.15, 0.8)], 1.6)
+    out += sounds.ring([(rng.uniform(45, 110), 0.15, 0.8)], 1.6)
     if crackles:
         for delay in rng.uniform(0.15, 1.2, 25):
-            mix(out, click(rng, 1500, 9000, 0.003, 0.1), delay, 0.25)
+            sounds.mix(out, sounds.click(rng, 1500, 9000, 0.003, 0.1), delay, 0.25)
     return out
 
 
-def _whistle(rng: np.random.Generator, length_s: float) -> Floats:
-    t = seconds(length_s)
+def _whistle(rng: np.random.Generator, length_s: float) -> sounds.Floats:
+    t = sounds.seconds(length_s)
     pitch = rng.uniform(900, 2600) * (1 + rng.uniform(-0.3, 0.6) * t / length_s)
-    return fade(length_s, 0.05, 0.3 * length_s) * wave(pitch, length_s, 2, 2)
+    return sounds.fade(length_s, 0.05, 0.3 * length_s) * sounds.wave(pitch, length_s, 2, 2)
 
 
 def _fireworks(rng: np.random.Generator, stage: Stage) -> Performance:
-    times = event_times(rng, stage, 1.0, 0.25)
+    times = sounds.event_times(rng, stage, 1.0, 0.25)
     n = len(times)
     strength = np.exp(rng.uniform(np.log(0.3), 0, n))
     climb = rng.uniform(0.5, 1.1, n)
@@ -173,9 +166,9 @@ def _fireworks(rng: np.random.Generator, stage: Stage) -> Performance:
     life, whistles, crackles = float(rng.uniform(0.6, 1.4)), rng.random() < 0.4, rng.random() < 0.3
     track = np.zeros(stage.n_samples)
     for time, power, rise in zip(times, strength, climb, strict=True):
-        mix(track, _bang(rng, power, crackles), time, power)
+        sounds.mix(track, _bang(rng, power, crackles), time, power)
         if whistles and rng.random() < 0.7:
-            mix(track, _whistle(rng, rise), time - rise, 0.12 * power)
+            sounds.mix(track, _whistle(rng, rise), time - rise, 0.12 * power)
 
     def paint(canvas: Canvas, t: float) -> None:
         cv2.convertScaleAbs(canvas, dst=canvas, alpha=darkness)
@@ -200,22 +193,22 @@ def _fireworks(rng: np.random.Generator, stage: Stage) -> Performance:
             for ends in np.stack([inner, outer], axis=1):
                 pen.line(ends, spark, 0.02)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.6 * spot.scale)
 
 
-def _pop(rng: np.random.Generator) -> Floats:
-    t = seconds(0.25)
+def _pop(rng: np.random.Generator) -> sounds.Floats:
+    t = sounds.seconds(0.25)
     blast = np.exp(-t / 0.0012) * np.cos(2 * np.pi * rng.uniform(250, 700) * t)
-    hiss = band_noise(rng, len(t), rng.uniform(200, 900), rng.uniform(3000, 12_000))
+    hiss = sounds.band_noise(rng, len(t), rng.uniform(200, 900), rng.uniform(3000, 12_000))
     return blast + 0.35 * hiss * np.exp(-t / rng.uniform(0.006, 0.04))
 
 
 def _balloon_pops(rng: np.random.Generator, stage: Stage) -> Performance:
-    times = event_times(rng, stage, 0.9, 0.35)
+    times = sounds.event_times(rng, stage, 0.9, 0.35)
     n_places = int(rng.integers(1, 6))
     places = np.empty(len(times), np.intp)
     for index in range(len(times)):
-        # A balloon needs time to be seen before it goes.
+        # A balloon is visible for a while before it pops.
         ready = [
             p for p in range(n_places) if p not in places[max(0, index - n_places + 1) : index]
         ]
@@ -224,16 +217,16 @@ def _balloon_pops(rng: np.random.Generator, stage: Stage) -> Performance:
     track = np.zeros(stage.n_samples)
     pop = _pop(rng)
     for time, size in zip(times, sizes, strict=True):
-        mix(track, pop, time, size**2)
+        sounds.mix(track, pop, time, size**2)
     spot = cast(rng, stage, max(1.0, 0.6 * n_places), 1.3, 0.12)
-    skins, sway = palette(rng, n_places), wander(rng, stage, 0.8)
+    skins, sway = palette(rng, n_places), sounds.wander(rng, stage, 0.8)
     shards = rng.uniform(-1, 1, (9, 2))
     inflate_s, needle = float(rng.uniform(0.3, 0.7)), rng.random() < 0.6
 
     def balloon(pen: Pen, place: int, t: float) -> None:
         mine = times[places == place]
         size = sizes[places == place]
-        index, past, future = since(mine, t)
+        index, past, future = sounds.since(mine, t)
         x = 1.2 * (place - (n_places - 1) / 2) + 0.05 * sway.at(t + 0.37 * place)
         skin = skins[place]
         if past < 0.35:
@@ -257,7 +250,9 @@ def _balloon_pops(rng: np.random.Generator, stage: Stage) -> Performance:
         for place in range(n_places):
             balloon(Pen(canvas, spot.x, spot.y, spot.scale), place, t)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.2 * n_places * spot.scale)
+    return Performance(
+        paint, sounds.mastered(rng, track), spot.focus_px, 1.2 * n_places * spot.scale
+    )
 
 
 SCENES: tuple[Scene, ...] = (

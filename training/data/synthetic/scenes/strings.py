@@ -1,41 +1,31 @@
-"""Strings that a hand strums or picks."""
+"""Strings, strummed or picked by a hand."""
 
 import numpy as np
 
 from training.data.synthetic.performance import Canvas, Performance, Stage
+from training.data.synthetic.scenes import sounds
 from training.data.synthetic.scenes.drawing import Pen, blend, cast, palette, shade
-from training.data.synthetic.scenes.voicing import (
-    Floats,
-    band_noise,
-    event_times,
-    fade,
-    mastered,
-    mix,
-    ring,
-    since,
-    wander,
-)
 
 _HAND = np.array([[0.0, -0.02], [0.25, -0.2], [0.9, -0.3], [0.9, 0.3], [0.2, 0.15]])
 
 
 def _string_tone(
     rng: np.random.Generator, pitch_hz: float, decay_s: float, bright: float
-) -> Floats:
+) -> sounds.Floats:
     place = rng.uniform(0.08, 0.4)
     modes = [
         (pitch_hz * k, decay_s / k**0.7, abs(np.sin(np.pi * k * place)) * k**-bright)
         for k in range(1, 14)
     ]
-    tone = ring(modes, 1.4) * fade(1.4, 0.0008, 0.6)
-    mix(tone, 0.15 * band_noise(rng, 400, 1500, 9000) * np.linspace(1, 0, 400), 0)
+    tone = sounds.ring(modes, 1.4) * sounds.fade(1.4, 0.0008, 0.6)
+    sounds.mix(tone, 0.15 * sounds.band_noise(rng, 400, 1500, 9000) * np.linspace(1, 0, 400), 0)
     return tone
 
 
 def _plucks(
-    rng: np.random.Generator, strokes: Floats, strengths: Floats, n_strings: int
+    rng: np.random.Generator, strokes: sounds.Floats, strengths: sounds.Floats, n_strings: int
 ) -> list[list[tuple[int, float, float]]]:
-    """Return for every stroke of the hand: (string, time s, strength) of each string it meets."""
+    """Draw the plucks of every stroke of the hand: (string, time s, strength) per string."""
     picks, plucks = rng.random() < 0.4, []
     for index, (stroke, strength) in enumerate(zip(strokes, strengths, strict=True)):
         order = list(range(n_strings))[:: (1, -1)[index % 2]]
@@ -47,21 +37,21 @@ def _plucks(
 
 
 def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performance:
-    """Let a hand strum or pick up to six strings that are seen to swing."""
+    """Strum or pick up to six visibly swinging strings."""
     n_strings = int(rng.integers(1, 7))
-    strokes = event_times(rng, stage, 0.6, 0.42)
+    strokes = sounds.event_times(rng, stage, 0.6, 0.42)
     lowest, decay = 80 * 2 ** float(rng.uniform(0, 2)), float(rng.uniform(0.15, 0.7))
     bright = float(rng.uniform(0.5, 1.4))
     tones = [_string_tone(rng, lowest * 1.334**k, decay, bright) for k in range(n_strings)]
     strengths = np.exp(rng.uniform(np.log(0.3), 0, len(strokes)))
     plucks = _plucks(rng, strokes, strengths, n_strings)
     track = np.zeros(stage.n_samples)
-    path, hits = [(-1.0, 0.0)], list[tuple[Floats, Floats]]()
+    path, hits = [(-1.0, 0.0)], list[tuple[sounds.Floats, sounds.Floats]]()
     for string in range(n_strings):
         mine = [(at, power) for pluck in plucks for place, at, power in pluck if place == string]
         hits.append((np.array([at for at, _ in mine]), np.array([power for _, power in mine])))
         for at, power in mine:
-            mix(track, tones[string], at, power)
+            sounds.mix(track, tones[string], at, power)
     for index, pluck in enumerate(plucks):
         (first, start, power), (last, end, _) = pluck[0], pluck[-1]
         swing = (1, -1)[index % 2] * (0.5 + 0.8 * power)
@@ -72,7 +62,7 @@ def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performan
     wood, hole, wire, skin = palette(rng, 4)
     amplitude, turn = float(rng.uniform(0.03, 0.09)), float(rng.uniform(-0.6, 0.6))
     span = n_strings - 1
-    gap, idle = 1.2 / max(span, 1), wander(rng, stage, 0.6)
+    gap, idle = 1.2 / max(span, 1), sounds.wander(rng, stage, 0.6)
     along = np.linspace(-1.4, 1.4, 11)
     bulge, flicker_hz = np.sin(np.pi * (along + 1.4) / 2.8), float(rng.uniform(7, 23))
 
@@ -82,11 +72,11 @@ def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performan
         pen.ellipse(0.2, 0, 0.5, 0.5, shade(hole, 0.4))
         for string in range(n_strings):
             y = gap * (string - span / 2)
-            index, past, _ = since(hits[string][0], t)
+            index, past, _ = sounds.since(hits[string][0], t)
             power = float(hits[string][1][index]) if index >= 0 else 0.0
             width = amplitude * power * np.exp(-past / decay)
             beat = np.cos(2 * np.pi * flicker_hz * past)
-            # Too fast for any camera: a blurred belly with a few of its phases.
+            # Too fast for cameras: a blurred envelope with a few phases.
             swept = np.concatenate([width * bulge, -width * bulge[::-1]])
             belly = np.stack([np.concatenate([along, along[::-1]]), y + swept], axis=1)
             pen.polygon(belly, blend(wood, wire, 0.5))
@@ -95,4 +85,4 @@ def perform_plucked_strings(rng: np.random.Generator, stage: Stage) -> Performan
         hand = pen.to(0.4 + 0.04 * idle.at(t), place, 0.1 * idle.at(t))
         hand.polygon(_HAND, skin)
 
-    return Performance(paint, mastered(rng, track), spot.focus_px, 1.4 * spot.scale)
+    return Performance(paint, sounds.mastered(rng, track), spot.focus_px, 1.4 * spot.scale)

@@ -1,4 +1,4 @@
-"""The sound of struck things: decaying modes and a burst of noise, from soft to hard."""
+"""Sounds of struck things: decaying modes and a burst of noise, from soft to hard."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from scipy.signal import butter, sosfilt
 from training.data.synthetic.performance import SOUND_RATE_HZ
 
 Voice = tuple[NDArray[np.float32], ...]
-"""The same struck thing from soft to hard, (n,) each at 48 kHz with peak 1."""
+"""Sounds of one struck thing from soft to hard, (n,) each at 48 kHz with peak 1."""
 
 _BRIGHTNESSES = (0.0, 0.35, 0.7, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Ranges from which a voice is drawn: modes (Hz, ratio of the highest, s), noise, attack."""
+    """Ranges of a random voice: modes (Hz, ratio of the highest, s), noise, attack."""
 
     base_hz: tuple[float, float]
     top_ratio: float

@@ -8,7 +8,7 @@ from training.data.synthetic.performance import Stage
 from training.data.synthetic.scenes.face_looks import Look
 from training.data.synthetic.scenes.face_parts import Expression, Head
 from training.data.synthetic.scenes.faces import SCENES
-from training.data.synthetic.speech import is_available
+from training.data.synthetic.speakers.speech import is_available
 
 needs_espeak = pytest.mark.skipif(not is_available(), reason="espeak-ng is not installed")
 STAGE = Stage(455, 256, 4.0)
@@ -22,7 +22,7 @@ def _head(size_px):
     return Head(look, np.random.default_rng(0))
 
 
-def _picture(head, opening, at=(128.0, 128.0)):
+def _image(head, opening, at=(128.0, 128.0)):
     canvas = np.full((256, 256, 3), 90, np.uint8)
     head.draw(canvas, at, 0.0, Expression(opening, opening, 0, 0, 0, 0, 0, 0))
     return canvas.astype(np.float32).mean(axis=2)
@@ -34,18 +34,18 @@ def test_an_open_mouth_is_darker_at_any_size(size_px):
     x, y = (round(128 + part) for part in head.mouth_px)
     reach = max(round(0.03 * size_px), 1)
     area = np.s_[y : y + 2 * reach, x - reach : x + reach + 1]
-    assert _picture(head, 0.9)[area].mean() < _picture(head, 0.0)[area].mean() - 5
+    assert _image(head, 0.9)[area].mean() < _image(head, 0.0)[area].mean() - 5
 
 
 def test_the_chin_moves_with_the_jaw():
     head = _head(220.0)
-    moved = np.abs(_picture(head, 0.9) - _picture(head, 0.0))
+    moved = np.abs(_image(head, 0.9) - _image(head, 0.0))
     assert moved[195:215, 118:150].max() > 20
 
 
 def test_small_heads_move_by_parts_of_a_pixel():
     head = _head(24.0)
-    rest, moved = _picture(head, 0.0), _picture(head, 0.0, at=(128.25, 128.0))
+    rest, moved = _image(head, 0.0), _image(head, 0.0, at=(128.25, 128.0))
     assert 0 < np.abs(moved - rest).max() < 60
 
 
@@ -53,11 +53,11 @@ def test_small_heads_move_by_parts_of_a_pixel():
 @pytest.mark.parametrize("scene", SCENES, ids=lambda s: s.name)
 def test_scenes_are_deterministic_and_in_bounds(scene):
     performance, again = (scene.perform(np.random.default_rng(7), STAGE) for _ in range(2))
-    pictures = [np.full((256, 455, 3), 100, np.uint8) for _ in range(2)]
-    performance.paint(pictures[0], 1.23)
-    again.paint(pictures[1], 1.23)
-    assert np.array_equal(pictures[0], pictures[1])
-    assert (pictures[0] != 100).any()
+    images = [np.full((256, 455, 3), 100, np.uint8) for _ in range(2)]
+    performance.paint(images[0], 1.23)
+    again.paint(images[1], 1.23)
+    assert np.array_equal(images[0], images[1])
+    assert (images[0] != 100).any()
     assert performance.sound.shape == (STAGE.n_samples,)
     assert performance.sound.dtype == np.float32
     assert 0.05 <= np.abs(performance.sound).max() <= 1

@@ -10,7 +10,7 @@ from training.data.synthetic.scenes import (
     creatures,
     instruments,
     signals,
-    voicing,
+    sounds,
 )
 
 STAGE = Stage(228, 128, 3.0)
@@ -19,7 +19,7 @@ SCENES = [s for m in (signals, creatures, instruments, continuous) for s in m.SC
 BY_NAME = {scene.name: scene for scene in SCENES}
 
 
-def picture(performance, time_s):
+def image(performance, time_s):
     canvas = np.full((STAGE.height_px, STAGE.width_px, 3), 90, np.uint8)
     performance.paint(canvas, time_s)
     return canvas.astype(np.int16)
@@ -27,11 +27,11 @@ def picture(performance, time_s):
 
 @pytest.fixture
 def one_event(monkeypatch):
-    """Let the first rhythm that a scene asks for have one event within the clip."""
-    drawn = voicing.irregular_times
+    """Give the first rhythm of a scene a single event within the clip."""
+    drawn = sounds.irregular_times
     fixed = [np.array([EVENT_S, STAGE.duration_s + 0.8])]
     monkeypatch.setattr(
-        voicing, "irregular_times", lambda *args: fixed.pop() if fixed else drawn(*args)
+        sounds, "irregular_times", lambda *args: fixed.pop() if fixed else drawn(*args)
     )
 
 
@@ -45,16 +45,16 @@ def test_a_seed_gives_one_clip_with_valid_sound_at_little_cost(scene):
     assert 0.05 <= np.abs(first.sound).max() <= 1
     times = np.linspace(-0.5, STAGE.duration_s + 0.5, 60)
     start = time.process_time()
-    pictures = [picture(first, time_s) for time_s in times]
+    images = [image(first, time_s) for time_s in times]
     assert (time.process_time() - start) / len(times) < 0.003
-    assert all(np.array_equal(picture(again, times[k]), pictures[k]) for k in (41, 7, 20))
-    assert any(not np.array_equal(pictures[0], other) for other in pictures)
+    assert all(np.array_equal(image(again, times[k]), images[k]) for k in (41, 7, 20))
+    assert any(not np.array_equal(images[0], other) for other in images)
 
 
 LOUD_BEFORE = {"fireworks": 0.25, "fire": 0.4}
-"""A rocket may whistle softly on its way up; a fire roars on between its crackles."""
+"""A rocket may whistle softly while rising; a fire roars between its crackles."""
 
-# From when to when, around the event, the picture has to change, in seconds.
+# Span around the event with a change of the image, in seconds.
 SIGNALS, CREATURES, KEYS = (-0.001, 0.02), (-0.001, 0.06), (-0.04, 0.02)
 EVENTS = (
     [(scene.name, seed, SIGNALS) for scene in signals.SCENES for seed in range(4)]
@@ -71,7 +71,7 @@ def test_sound_sets_in_with_what_is_seen(one_event, name, seed, span_s):
     level = np.abs(performance.sound[: round((EVENT_S + 0.1) * SOUND_RATE_HZ)])
     loud = level > LOUD_BEFORE.get(name, 0.05) * level.max()
     assert np.argmax(loud) / SOUND_RATE_HZ == pytest.approx(EVENT_S, abs=0.005)
-    before, after = (picture(performance, EVENT_S + shift_s) for shift_s in span_s)
+    before, after = (image(performance, EVENT_S + shift_s) for shift_s in span_s)
     assert np.abs(after - before).max() > 5
 
 
@@ -84,8 +84,8 @@ def test_loudness_goes_with_the_motion(name, seed, most):
     performance = BY_NAME[name].perform(np.random.default_rng(seed), STAGE)
     rate_hz = 100
     n = round(STAGE.duration_s * rate_hz)
-    pictures = [picture(performance, (k - 0.5) / rate_hz) for k in range(n + 1)]
-    motion = np.array([np.abs(b - a).sum() for a, b in pairwise(pictures)]) ** 0.5
+    images = [image(performance, (k - 0.5) / rate_hz) for k in range(n + 1)]
+    motion = np.array([np.abs(b - a).sum() for a, b in pairwise(images)]) ** 0.5
     power = np.convolve(performance.sound**2, np.ones(480), "same")[:: SOUND_RATE_HZ // rate_hz]
     motion, level = motion - motion.mean(), np.sqrt(power) - np.sqrt(power).mean()
     agreement = [np.mean(motion[30:-30] * np.roll(level, -lag)[30:-30]) for lag in range(-25, 26)]

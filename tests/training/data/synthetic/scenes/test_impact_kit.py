@@ -1,4 +1,4 @@
-"""One suite for every scene of blows, whichever module it lives in."""
+"""One suite for all scenes of impacts, in all modules."""
 
 import time
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Stage, Use
-from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_blows
-from training.data.synthetic.scenes.blows import Hit, Take, keyed
+from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_impacts
+from training.data.synthetic.scenes.impact_kit import Hit, Take, keyed
 
-MODULES = (impacts, tools, percussion, strikes, unseen_blows)
+MODULES = (impacts, tools, percussion, strikes, unseen_impacts)
 SCENES = {scene.name: scene for module in MODULES for scene in module.SCENES}
 TAKES = {name: make for module in MODULES for name, make in module.TAKES.items()}
 HELD_OUT = {"typing", "door slam"}
@@ -22,7 +22,7 @@ WITHOUT_A_JOLT = {"metronome", "footsteps", "collide", "ball game"}
 STOPPING = {"typing", "door slam"}
 
 
-def _picture(take: Take, time_s: float) -> np.ndarray:
+def _image(take: Take, time_s: float) -> np.ndarray:
     canvas = np.full((STAGE.height_px, STAGE.width_px, 3), 110, np.uint8)
     take.paint(canvas, time_s)
     return canvas
@@ -37,9 +37,7 @@ def _seen_at(take: Take, hit: Hit, reach_px: float, ages_s: np.ndarray) -> np.nd
     x, y = hit.at_px
     rows = slice(max(int(y - reach_px), 0), int(y + reach_px) + 1)
     columns = slice(max(int(x - reach_px), 0), int(x + reach_px) + 1)
-    return np.stack([_picture(take, hit.time_s + age)[rows, columns] for age in ages_s]).astype(
-        float
-    )
+    return np.stack([_image(take, hit.time_s + age)[rows, columns] for age in ages_s]).astype(float)
 
 
 def test_only_the_agreed_types_are_kept_from_training():

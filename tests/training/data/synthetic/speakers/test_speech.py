@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
-from training.data.synthetic.speech import (
+from training.data.synthetic.speakers.speech import (
     HELD_OUT_VARIANTS,
     VARIANTS,
     Voice,
@@ -12,7 +12,7 @@ from training.data.synthetic.speech import (
     speak,
     talk,
 )
-from training.data.synthetic.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES
+from training.data.synthetic.speakers.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="espeak-ng is not installed")
 

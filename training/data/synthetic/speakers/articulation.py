@@ -1,7 +1,7 @@
-"""What a face does while it speaks: phonemes or loudness to the shape of the mouth over time.
+"""Articulation: motion of the mouth and face, computed from phonemes or loudness.
 
-Lips move before they are heard. Over the speakers drawn here the opening of the mouth leads the
-envelope of the sound by 0 to 120 ms, typically by 20 to 60 ms with a median of 35 ms (peak of their
+Lips move before they are heard. For the drawn speakers the opening of the mouth leads the envelope
+of the sound by 0 to 120 ms, typically by 20 to 60 ms with a median of 35 ms (peak of the
 cross-correlation), within the range measured on people by Schwartz and Savariaux, "No, there is no
 150 ms lead of visual speech on auditory speech" (PLoS Computational Biology, 2014). Closures of
 p, b, m do not lead: the lips part when the burst is heard.
@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
-from training.data.synthetic.posture import RATE_HZ, VOWELS, drift, posture, span
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme, envelope
+from training.data.synthetic.speakers.posture import RATE_HZ, VOWELS, drift, posture, span
+from training.data.synthetic.speakers.speech import Phoneme, envelope
 
 _OPEN, _WIDE, _TEETH, _TONGUE = range(4)
 _SHAPES = {
@@ -44,12 +44,12 @@ _BILABIAL = frozenset("mbp")
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """How somebody moves the mouth.
+    """Articulation habits of one person.
 
     Attributes:
-        strength: 0.35 mumbling, 1 normal, 1.4 exaggerated.
-        anticipation_s: How long before the sound of a phoneme the movement towards it begins.
-        settling_s: How long the movement takes from 10 to 90 %.
+        strength: Amplitude: 0.35 mumbling, 1 normal, 1.4 exaggerated.
+        anticipation_s: Lead of the movement towards a phoneme over its sound.
+        settling_s: Duration of the movement from 10 to 90 %.
         is_led_by_loudness: The mouth follows the envelope instead of the phonemes.
     """
 
@@ -61,20 +61,20 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """Everything that moves in one face, on a grid of 200 Hz from `LEAD_S` before clip time 0.
+    """Motion of a face and body at 200 Hz, starting `LEAD_S` before clip time 0.
 
     Attributes:
-        jaw: (N,) how far the jaw is down, 0 to about 1.2.
-        lips: (N,) how far the lips are apart, 0 closed.
-        width: (N,) -1 pouted, 1 spread.
-        teeth: (N,) how much of the teeth shows, 0 to 1.
-        tongue: (N,) how much of the tongue shows, 0 to 1.
-        smile: (N,) 0 to 1, raises the corners.
-        blink: (N,) 1 where the eyes are closed.
+        jaw: (N,) opening of the jaw, 0 to about 1.2.
+        lips: (N,) opening of the lips, 0 closed.
+        width: (N,) width of the mouth, -1 pouted, 1 spread.
+        teeth: (N,) visible share of the teeth, 0 to 1.
+        tongue: (N,) visible share of the tongue, 0 to 1.
+        smile: (N,) raised corners of the mouth, 0 to 1.
+        blink: (N,) 1 for closed eyes.
         brows: (N,) -1 lowered, 1 raised.
         turn: (N, 3) shift to the right, shift down (in heights of the head), roll (radians).
-        shoulders: (N, 2) their shift to the right and down, in heights of the head.
-        gesture: (N,) 0 to 1, how far the hands are raised.
+        shoulders: (N, 2) shift of the shoulders to the right and down, in heights of the head.
+        gesture: (N,) height of the hands, 0 to 1.
     """
 
     jaw: NDArray[np.float32]
@@ -90,13 +90,13 @@ class Motion:
     gesture: NDArray[np.float32]
 
     def index(self, time_s: float) -> tuple[int, float]:
-        """Return the grid point before a clip time, and the fraction up to the next."""
+        """Grid point before a clip time, and the fraction up to the next."""
         position = float(np.clip((time_s + LEAD_S) * RATE_HZ, 0, self.jaw.size - 1.001))
         return int(position), position - int(position)
 
 
 def cast_speaker(rng: np.random.Generator) -> Speaker:
-    """Return a random way of moving the mouth."""
+    """Draw the articulation habits of a person."""
     return Speaker(
         strength=float(np.clip(0.85 * np.exp(0.35 * rng.standard_normal()), 0.35, 1.4)),
         anticipation_s=float(rng.triangular(0.04, 0.085, 0.15)),
@@ -112,13 +112,13 @@ def articulate(
     phonemes: Sequence[Phoneme],
     sound: NDArray[np.float32],
 ) -> Motion:
-    """Return the motion of a face that says the phonemes, or listens if there are none.
+    """Animate a face that says the phonemes, or listens if there are none.
 
     Args:
         rng: Source of all randomness.
         duration_s: Length of the clip.
-        speaker: How the mouth is moved.
-        phonemes: What is said, in clip time.
+        speaker: Articulation habits.
+        phonemes: Spoken phonemes in clip time.
         sound: (n_samples,) at 48 kHz from clip time 0; only for mouths led by loudness.
     """
     n = round((duration_s + 2 * LEAD_S) * RATE_HZ)
@@ -155,7 +155,7 @@ def _f32(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def _targets(
     n: int, speaker: Speaker, phonemes: Sequence[Phoneme]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the shapes aimed at (n, 4), begun early, and how closed the lips are (n,)."""
+    """Target shapes (n, 4) with anticipation, and closure of the lips (n,)."""
     shape = np.zeros((n, 4))
     closed = np.zeros(n)
     time_s = np.arange(n) / RATE_HZ - LEAD_S
@@ -164,7 +164,7 @@ def _targets(
         start_s = phoneme.start_s - speaker.anticipation_s
         end_s = phoneme.end_s - speaker.anticipation_s
         if start_s - previous_end_s > 0.15:
-            # Lips part a little before anything is said.
+            # Lips part a little before speech begins.
             shape[span(n, start_s - 0.2, start_s), _OPEN] = 0.14
         letters = [c for c in phoneme.symbol if c in _BY_LETTER] or ["ə"]
         vowels = [c for c in letters if c in VOWELS]
@@ -203,7 +203,7 @@ def _by_loudness(
 
 
 def _settled(shape: NDArray[np.float64], speaker: Speaker) -> NDArray[np.float64]:
-    """Follow the targets as a critically damped mass does: two equal low-passes in a row."""
+    """Smooth the targets like a critically damped mass: two equal low-passes in series."""
     # A critically damped step takes 3.36 time constants from 10 to 90 %.
     keep = np.exp(-3.36 / (speaker.settling_s * RATE_HZ))
     for _ in range(2):
@@ -221,7 +221,7 @@ def _is_idle(n: int, phonemes: Sequence[Phoneme]) -> NDArray[np.bool_]:
 def _distractions(
     rng: np.random.Generator, is_idle: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return chewing, smiling and licking, (n,) each: silent, in pauses; smiles also elsewhere."""
+    """Draw silent chewing, smiling and licking, (n,) each, in pauses; smiles at any time."""
     n = is_idle.size
     time_s = np.arange(n) / RATE_HZ
     allowed = gaussian_filter1d(is_idle.astype(np.float64), 0.05 * RATE_HZ)
@@ -232,7 +232,7 @@ def _distractions(
         chew = rng.uniform(0.08, 0.3) * strokes * allowed
         chew *= np.clip(drift(rng, n, 0.3) + 0.5, 0, 1)
     if rng.random() < 0.3:
-        # Somebody who speaks without a sound, or is heard by nobody: the mouth moves in pauses.
+        # Silent or inaudible speech: the mouth moves in pauses.
         chew += rng.uniform(0.05, 0.35) * np.clip(drift(rng, n, 2.5), 0, 2) * allowed
     smile = np.clip(drift(rng, n, 0.25) * rng.uniform(0, 0.9), 0, 1)
     lick = np.zeros(n)

@@ -1,4 +1,4 @@
-"""Spoken sentences with the time of every sound in them: espeak-ng, made fuller and more varied.
+"""Spoken sentences with phoneme times: espeak-ng, made fuller and more varied.
 
 Needs the shared library of espeak-ng (Debian package `espeak-ng`).
 """
@@ -20,7 +20,7 @@ from core.errors import SyncError
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES, sentence
+from training.data.synthetic.speakers.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES, sentence
 
 VARIANTS: tuple[str, ...] = (
     *("m1", "m2", "m3", "m4", "m6", "f1", "f2", "f3", "f5", "croak", "whisper", "klatt"),
@@ -28,13 +28,12 @@ VARIANTS: tuple[str, ...] = (
 )
 HELD_OUT_VARIANTS = ("m5", "m7", "m8", "f4", "klatt4", "steph", "grandma", "quincy", "michel")
 
-_ESPEAK_RATE_HZ = 22_050
 _PLOSIVES = frozenset("pbtdkɡgʔcɟqʈɖ")
 _MOST_CLOSURE_S = 0.16
 
 
 class SpeechError(SyncError):
-    """No speech can be synthesised on this machine."""
+    """Speech cannot be synthesized on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class Phoneme:
 
     Attributes:
         symbol: IPA, perhaps with marks of length; diphthongs have two vowels.
-        start_s: Clip time at which its articulation is in place; plosives: the closure.
-        end_s: Where the next begins.
-        release_s: Plosives: where the closure bursts open; otherwise `end_s`.
+        start_s: Clip time of the complete articulation; for plosives, of the closure.
+        end_s: Start of the next phoneme.
+        release_s: For plosives, time of the burst; otherwise `end_s`.
         loudness: RMS relative to the loudest vowels of the utterance, about 0 to 1.
     """
 
@@ -58,7 +57,7 @@ class Phoneme:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A speaker as espeak-ng knows it, with the habits that one keeps."""
+    """Parameters of a voice of espeak-ng, constant over a clip."""
 
     language: str
     variant: str
@@ -66,12 +65,12 @@ class Voice:
     pitch: int
     pitch_range: int
     shift: float
-    """All frequencies are multiplied by this, as a shorter or longer throat does."""
+    """Factor of all frequencies, as of a shorter or longer vocal tract."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """A sentence that starts at time 0: (N,) float32 at 48 kHz, and its phonemes."""
+    """A sentence starting at time 0: (N,) float32 at 48 kHz, and its phonemes."""
 
     sound: NDArray[np.float32]
     phonemes: tuple[Phoneme, ...]
@@ -79,11 +78,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Talk:
-    """Everything said in a clip.
+    """All speech of a clip.
 
     Attributes:
         sound: (n_samples,) float32 at 48 kHz from clip time 0, peak at most 0.9.
-        phonemes: For every voice, in clip time and in order, also before 0 and behind the end.
+        phonemes: Per voice, in clip time and in order, also before 0 and beyond the end.
     """
 
     sound: NDArray[np.float32]
@@ -91,12 +90,12 @@ class Talk:
 
 
 def is_available() -> bool:
-    """Return whether espeak-ng is installed."""
+    """True if espeak-ng is installed."""
     return ctypes.util.find_library("espeak-ng") is not None
 
 
 def cast_voice(rng: np.random.Generator, *, is_held_out: bool) -> Voice:
-    """Return a random voice, from those trained on or from those kept for testing."""
+    """Draw a voice, from the training voices or from the held-out ones."""
     return Voice(
         language=str(rng.choice(HELD_OUT_LANGUAGES if is_held_out else LANGUAGES)),
         variant=str(rng.choice(HELD_OUT_VARIANTS if is_held_out else VARIANTS)),
@@ -108,7 +107,7 @@ def cast_voice(rng: np.random.Generator, *, is_held_out: bool) -> Voice:
 
 
 def speak(voices_and_texts: Sequence[tuple[Voice, str]]) -> list[Utterance]:
-    """Return each text spoken; the same arguments always give the same samples.
+    """Speak texts; the same arguments always give the same samples.
 
     Raises:
         SpeechError: espeak-ng is not installed.
@@ -143,14 +142,14 @@ def speak(voices_and_texts: Sequence[tuple[Voice, str]]) -> list[Utterance]:
 
 
 def talk(rng: np.random.Generator, duration_s: float, voices: Sequence[Voice]) -> Talk:
-    """Return irregular sentences by one voice, or by several that take turns.
+    """Speak irregular sentences with one voice, or with several voices in turns.
 
     Args:
         rng: Source of all randomness.
-        duration_s: Length of the clip; sentences also lie before and behind it.
-        voices: Who speaks; turns change at random.
+        duration_s: Length of the clip; sentences extend beyond both ends.
+        voices: Voices of the speakers; turns change at random.
     """
-    # The slowest voices say a word in 0.35 s; more text than fits is not spoken out.
+    # The slowest voices need 0.35 s per word; text beyond the end is cut off.
     n_sentences = round((duration_s + 2 * LEAD_S) / 2.2) + 2
     turns = [0]
     while len(turns) < n_sentences:
@@ -181,7 +180,7 @@ def talk(rng: np.random.Generator, duration_s: float, voices: Sequence[Voice]) -
 
 
 def envelope(sound: NDArray[np.float32], window_s: float) -> NDArray[np.float32]:
-    """Return the RMS of (N,) sound at 48 kHz in a centred window, (N,) float32."""
+    """RMS of (N,) sound at 48 kHz in a centred window, (N,) float32."""
     power = uniform_filter1d(sound.astype(np.float64) ** 2, round(window_s * SOUND_RATE_HZ))
     return np.sqrt(np.maximum(power, 0)).astype(np.float32)
 
@@ -191,7 +190,8 @@ def _utterance(
 ) -> Utterance:
     down = round(147 * shift)
     sound = resample_poly(samples / 32768, 320, down).astype(np.float32)
-    # Raising the pitch by resampling shortens everything in the same measure.
+    # espeak-ng speaks at 22050 Hz, 147 / 320 of 48 kHz. Raising the pitch by resampling shortens
+    # all durations by the same factor.
     scale = 320 / down / SOUND_RATE_HZ
     loud = envelope(sound, 0.01)
     level = float(np.percentile(loud, 95)) + 1e-6
@@ -213,10 +213,10 @@ def _utterance(
 def _closure(
     loud: NDArray[np.float32], level: float, start_s: float, end_s: float
 ) -> tuple[float, float]:
-    """Return when a plosive closes and bursts: espeak-ng reports some at one, some at the other.
+    """Times of the closure and the burst of a plosive; espeak-ng reports one or the other.
 
-    Where there is silence right before the reported time, that is the burst, and the closure is the
-    silence. Otherwise the voiced closure begins there and bursts where the sound is weakest.
+    After silence the reported time is the burst, and the silence is the closure. Otherwise the
+    reported time is the start of a voiced closure, with the burst at the weakest sound.
     """
     begin = round(start_s * SOUND_RATE_HZ)
     # The window of the envelope reaches 5 ms into the burst.
@@ -257,7 +257,7 @@ def _breath(rng: np.random.Generator, length_s: float) -> NDArray[np.float32]:
 def _enriched(
     rng: np.random.Generator, sound: NDArray[np.float32], phonemes: Sequence[Phoneme]
 ) -> NDArray[np.float32]:
-    """Add breathiness, creak and bursts, and colour it all with an equaliser of the clip's own."""
+    """Add breathiness, creak and bursts, then an equaliser drawn for the clip."""
     noise = rng.standard_normal(sound.size).astype(np.float32)
     hiss = np.diff(noise, prepend=0.0)
     rich = sound + float(rng.uniform(0, 0.12)) * envelope(sound, 0.012) * hiss

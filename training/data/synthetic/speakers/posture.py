@@ -1,9 +1,9 @@
-"""How the whole of somebody who speaks moves: head, shoulders and hands.
+"""Posture: motion of head, shoulders and hands of a speaker.
 
-People move more while they speak than while they listen, begin to move when a phrase begins, and
+People move more while speaking than while listening, start to move at the start of a phrase, and
 mark stresses with the head and the hands (Yehia, Kuratate and Vatikiotis-Bateson, "Linking facial
-animation, head motion and speech acoustics", Journal of Phonetics, 2002). How much of that is seen
-differs from speaker to speaker, from nearly nothing to more than the mouth shows.
+animation, head motion and speech acoustics", Journal of Phonetics, 2002). The amount varies between
+speakers, from almost none to more than the motion of the mouth.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme
+from training.data.synthetic.speakers.speech import Phoneme
 
 RATE_HZ = 200
-"""Rate at which motion is laid out; painters interpolate."""
+"""Sample rate of motion; painters interpolate."""
 
 _PHRASE_GAP_S = 0.25
 _STRESS_GAP_S = 0.22
@@ -27,7 +27,7 @@ VOWELS = frozenset("aɑɐäæʌəɜɘɵɚeɛiɪɨyᵻoɔɒuʊɯøœ")
 
 @dataclass(frozen=True, slots=True)
 class Stress:
-    """A vowel that stands out; the first of a phrase always does."""
+    """A prominent vowel; the first vowel of a phrase is always one."""
 
     time_s: float
     strength: float
@@ -36,12 +36,12 @@ class Stress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posture:
-    """Movement on a grid of 200 Hz from `LEAD_S` before clip time 0.
+    """Motion at 200 Hz, starting `LEAD_S` before clip time 0.
 
     Attributes:
         turn: (N, 3) shift of the head to the right, down (in heights of the head), roll (radians).
-        shoulders: (N, 2) their shift to the right and down, in heights of the head.
-        gesture: (N,) 0 to 1, how far the hands are raised.
+        shoulders: (N, 2) shift of the shoulders to the right and down, in heights of the head.
+        gesture: (N,) height of the hands, 0 to 1.
     """
 
     turn: NDArray[np.float64]
@@ -51,18 +51,18 @@ class Posture:
 
 @dataclass(frozen=True, slots=True)
 class _Habit:
-    """How one person moves.
+    """Movement habits of one person.
 
     Attributes:
-        sway: Spread of the aimless movement, in heights of the head.
-        rest: Pace of the aimless movement in pauses, of that while speaking.
-        eagerness_s: How long before a phrase the body wakes.
-        marked: Share of the stresses that the head marks.
+        sway: Standard deviation of the idle motion, in heights of the head.
+        rest: Pace of the idle motion in pauses, relative to the pace during speech.
+        eagerness_s: Lead of the body's motion over a phrase.
+        marked: Share of the stresses marked by the head.
         beat: Size of a mark, in heights of the head.
-        direction: (3,) of the marks: right, down, roll.
-        lag_s: When a mark is complete, after the beginning of the vowel.
-        shift: Size of the changes of posture when a phrase begins.
-        stiffness: Share of the head's shift that the shoulders join in.
+        direction: (3,) direction of the marks: right, down, roll.
+        lag_s: Delay of the end of a mark after the start of the vowel.
+        shift: Size of the posture changes at the start of a phrase.
+        stiffness: Shift of the shoulders, relative to the head.
     """
 
     sway: float
@@ -77,16 +77,16 @@ class _Habit:
 
 
 def posture(rng: np.random.Generator, n: int, phonemes: Sequence[Phoneme]) -> Posture:
-    """Return the movement of somebody who says the phonemes, or listens if there are none.
+    """Animate the body of a person who says the phonemes, or listens if there are none.
 
     Args:
         rng: Source of all randomness.
-        n: Points of the grid.
-        phonemes: What is said, in clip time.
+        n: Number of grid points.
+        phonemes: Spoken phonemes in clip time.
     """
     habit = _habit(rng)
     wakes = _wakefulness(n, phonemes, habit.eagerness_s)
-    # Whoever never speaks here may move at any time.
+    # Listeners move at any time.
     pace = habit.rest + (1 - habit.rest) * wakes if phonemes else np.ones(n)
     clock = np.cumsum(pace)
     slow = np.stack([_along(rng, clock, rng.uniform(0.2, 0.5)) for _ in range(3)], axis=1)
@@ -107,7 +107,7 @@ def posture(rng: np.random.Generator, n: int, phonemes: Sequence[Phoneme]) -> Po
 
 
 def find_stresses(phonemes: Sequence[Phoneme]) -> list[Stress]:
-    """Return the vowels that begin a phrase and those that are louder than most."""
+    """Find the first vowel of each phrase, and vowels louder than most."""
     vowels = [p for p in phonemes if any(letter in VOWELS for letter in p.symbol)]
     if not vowels:
         return []
@@ -128,7 +128,7 @@ def find_stresses(phonemes: Sequence[Phoneme]) -> list[Stress]:
 
 
 def drift(rng: np.random.Generator, n: int, pace_hz: float) -> NDArray[np.float64]:
-    """Return smooth aimless motion of about unit spread that turns about `pace_hz` a second."""
+    """Smooth idle motion of about unit deviation, with about `pace_hz` reversals per second."""
     sigma = RATE_HZ / (2 * np.pi * pace_hz)
     step = max(int(sigma / 4), 1)
     coarse = gaussian_filter1d(rng.standard_normal(n // step + 8), sigma / step)
@@ -137,7 +137,7 @@ def drift(rng: np.random.Generator, n: int, pace_hz: float) -> NDArray[np.float6
 
 
 def span(n: int, begin_s: float, end_s: float) -> slice:
-    """Return the points of a grid of n points between two clip times."""
+    """Grid points between two clip times, within n points."""
     begin, end = (round((t + LEAD_S) * RATE_HZ) for t in (begin_s, end_s))
     return slice(min(max(begin, 0), n), min(max(end, 0), n))
 
@@ -159,7 +159,7 @@ def _habit(rng: np.random.Generator) -> _Habit:
 def _along(
     rng: np.random.Generator, clock: NDArray[np.float64], pace_hz: float
 ) -> NDArray[np.float64]:
-    """Return aimless motion whose time runs as the clock does, in points."""
+    """Idle motion read at the times of a clock, in grid points."""
     return np.interp(clock, np.arange(clock.size), drift(rng, clock.size, pace_hz))
 
 
@@ -173,7 +173,7 @@ def _wakefulness(n: int, phonemes: Sequence[Phoneme], eagerness_s: float) -> NDA
 def _beats(
     rng: np.random.Generator, n: int, stresses: Sequence[Stress], habit: _Habit
 ) -> NDArray[np.float64]:
-    """Return (n, 3): a quick stroke at some of the stresses, and the slower way back."""
+    """Draw (n, 3) marks: a quick stroke at some of the stresses, and a slower return."""
     track = np.zeros((n, 3))
     for stress in stresses:
         if rng.random() > habit.marked:
@@ -192,7 +192,7 @@ def _beats(
 def _shifts(
     rng: np.random.Generator, n: int, stresses: Sequence[Stress], habit: _Habit
 ) -> NDArray[np.float64]:
-    """Return (n, 2): new positions that somebody takes up as phrases begin."""
+    """Draw (n, 2) positions that change at the start of phrases."""
     track = np.zeros((n, 2))
     for stress in stresses:
         if not stress.begins_phrase or rng.random() < 0.2:

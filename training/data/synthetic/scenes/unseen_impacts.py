@@ -1,65 +1,54 @@
-"""Blows that are not trained on: colliding pucks, typing fingers, a door that slams."""
+"""Impacts not used for training: colliding pucks, typing fingers, a slamming door."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Stage, Use
-from training.data.synthetic.scenes.blows import (
-    SMOOTH,
-    Colour,
-    Hit,
-    Key,
-    Point,
-    Take,
-    Track,
-    beside,
-    box,
-    event_times,
-    keyed,
-    place,
-    polygon,
-    random_colour,
-    scenes_of,
-    size_px,
-    skin_colour,
-    sway,
-)
+from training.data.synthetic.scenes import impact_kit as kit
 from training.data.synthetic.scenes.pucks import collide
 from training.data.synthetic.scenes.struck_sounds import CLICK, THUD, WOOD, Voice, voice
 
 
-def _typing(rng: np.random.Generator, stage: Stage) -> Take:
-    size = size_px(rng, stage, 0.25, 1.2)
+def _typing(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    size = kit.size_px(rng, stage, 0.25, 1.2)
     n_columns, n_rows = int(rng.integers(8, 13)), int(rng.integers(3, 5))
     pitch = size / n_columns
-    middle = place(rng, stage, size, 0.8 * size)
+    middle = kit.place(rng, stage, size, 0.8 * size)
     left, top = middle[0] - size / 2, middle[1] - 0.35 * size
-    times = event_times(rng, stage, float(rng.uniform(0.16, 0.4)), 0.09)
+    times = kit.event_times(rng, stage, float(rng.uniform(0.16, 0.4)), 0.09)
     columns, rows = (rng.integers(0, n, len(times)) for n in (n_columns, n_rows))
     spots = np.stack(
         [left + (columns + 0.5) * pitch, top + (rows + 0.5) * pitch], 1, dtype=np.float64
     )
     n_fingers = int(rng.choice([2, 4, 8]))
     finger_of = columns * n_fingers // n_columns
-    fingers = [_finger(rng, stage, times[finger_of == f], spots[finger_of == f],
-                       (left + (f + 0.5) * size / n_fingers, top + 0.6 * n_rows * pitch), pitch)
-               for f in range(n_fingers)]  # fmt: skip
+    fingers = [
+        _finger(
+            rng,
+            stage,
+            times[finger_of == f],
+            spots[finger_of == f],
+            (left + (f + 0.5) * size / n_fingers, top + 0.6 * n_rows * pitch),
+            pitch,
+        )
+        for f in range(n_fingers)
+    ]
     sounds = [voice(rng, CLICK, pitch) for pitch in (0.7, 1.0, 1.2)]
     levels = rng.uniform(0.4, 1, len(times))
     hits = [
-        Hit(t, v, sounds[(3 * r + c) % 3], (float(x), float(y)))
+        kit.Hit(t, v, sounds[(3 * r + c) % 3], (float(x), float(y)))
         for t, v, r, c, (x, y) in zip(times, levels, rows, columns, spots, strict=True)
     ]
-    case, skin = random_colour(rng), skin_colour(rng)
-    cap, nail = beside(rng, case), beside(rng, skin, 10)
+    case, skin = kit.random_colour(rng), kit.skin_colour(rng)
+    cap, nail = kit.other_colour(rng, case), kit.other_colour(rng, skin, 10)
     pressed_s, travel = float(rng.uniform(0.04, 0.09)), float(rng.uniform(0.12, 0.3)) * pitch
     down_s, width = float(rng.uniform(0.015, 0.035)), float(rng.uniform(0.35, 0.6)) * pitch
 
     def paint(canvas: Canvas, time_s: float) -> None:
         edge = 0.3 * pitch
         right, bottom = left + size + edge, top + n_rows * pitch + edge
-        box(canvas, left - edge, top - edge, right, bottom, case)
+        kit.box(canvas, left - edge, top - edge, right, bottom, case)
         ages = time_s - times
         depths = {}
         for i in np.flatnonzero((ages > -down_s) & (ages < pressed_s + 0.05)):
@@ -70,63 +59,75 @@ def _typing(rng: np.random.Generator, stage: Stage) -> Take:
                 sunk = depths.get((row, column), 0.0)
                 x, y = left + (column + 0.08) * pitch, top + (row + 0.08) * pitch + sunk
                 low = top + (row + 0.92) * pitch + 0.3 * sunk
-                box(canvas, x, y, x + 0.84 * pitch, low, cap)
+                kit.box(canvas, x, y, x + 0.84 * pitch, low, cap)
         for f, (x_of, y_of) in enumerate(fingers):
             x, y = x_of(time_s), y_of(time_s)
             lean = 1 if f < n_fingers / 2 else -1
             root = x + lean * 0.3 * pitch, top + (n_rows + 2.2) * pitch
             _draw_finger(canvas, (x, y), root, width / 2, (skin, nail))
 
-    return Take(paint, hits, middle, size)
+    return kit.Take(paint, hits, middle, size)
 
 
 def _finger(
-    rng: np.random.Generator, stage: Stage, times: NDArray[np.float64], spots: NDArray[np.float64],
-    home: Point, pitch: float,
-) -> tuple[Track, Track]:  # fmt: skip
-    """Return where the tip of a finger is: at home, or over and then on the keys it presses."""
-    idle = sway(rng, 0.3 * pitch)
-    xs: list[Key] = [(-9.0, home[0], SMOOTH)]
-    ys: list[Key] = [(-9.0, home[1], SMOOTH)]
+    rng: np.random.Generator,
+    stage: Stage,
+    times: NDArray[np.float64],
+    spots: NDArray[np.float64],
+    home: kit.Point,
+    pitch: float,
+) -> tuple[kit.Track, kit.Track]:
+    """Position of a fingertip: at rest, above a key, or pressing the key."""
+    idle = kit.sway(rng, 0.3 * pitch)
+    xs: list[kit.Key] = [(-9.0, home[0], kit.SMOOTH)]
+    ys: list[kit.Key] = [(-9.0, home[1], kit.SMOOTH)]
     for i, t in enumerate(times):
         since = t - times[i - 1] if i else 1.0
         x, y = spots[i]
         reach, dx = min(0.14, 0.5 * since), idle(t)[0]
         if i and since > 0.2:
-            xs.append((times[i - 1] + 0.05, xs[-1][1], SMOOTH))
-            ys.append((times[i - 1] + 0.05, ys[-1][1], SMOOTH))
+            xs.append((times[i - 1] + 0.05, xs[-1][1], kit.SMOOTH))
+            ys.append((times[i - 1] + 0.05, ys[-1][1], kit.SMOOTH))
         fall = 0.35 * reach
         if since > 0.4:
-            xs += [(times[i - 1] + 0.15 if i else t - 0.3, home[0] + dx, SMOOTH)]
-            ys += [(xs[-1][0], home[1], SMOOTH)]
-        xs += [(t - reach, xs[-1][1], SMOOTH), (t - fall, x, SMOOTH), (t, x, SMOOTH)]
-        ys += [(t - reach, ys[-1][1], SMOOTH), (t - fall, y - 0.5 * pitch, SMOOTH), (t, y, 1.7)]
-    xs.append((1e3, home[0], SMOOTH))
-    ys.append((1e3, home[1], SMOOTH))
-    return keyed(stage, xs), keyed(stage, ys)
+            xs += [(times[i - 1] + 0.15 if i else t - 0.3, home[0] + dx, kit.SMOOTH)]
+            ys += [(xs[-1][0], home[1], kit.SMOOTH)]
+        xs += [(t - reach, xs[-1][1], kit.SMOOTH), (t - fall, x, kit.SMOOTH), (t, x, kit.SMOOTH)]
+        ys += [
+            (t - reach, ys[-1][1], kit.SMOOTH),
+            (t - fall, y - 0.5 * pitch, kit.SMOOTH),
+            (t, y, 1.7),
+        ]
+    xs.append((1e3, home[0], kit.SMOOTH))
+    ys.append((1e3, home[1], kit.SMOOTH))
+    return kit.keyed(stage, xs), kit.keyed(stage, ys)
 
 
 def _draw_finger(
-    canvas: Canvas, tip: Point, root: Point, half_width: float, colours: tuple[Colour, Colour]
+    canvas: Canvas,
+    tip: kit.Point,
+    root: kit.Point,
+    half_width: float,
+    colours: tuple[kit.Colour, kit.Colour],
 ) -> None:
     (x, y), half, (skin, nail) = tip, half_width, colours
     sides = [(x - half, y), (x, y - 0.6 * half), (x + half, y)]
     base = [(root[0] + 1.5 * half, root[1]), (root[0] - 1.5 * half, root[1])]
-    polygon(canvas, [*sides, *base], skin)
-    box(canvas, x - 0.5 * half, y, x + 0.5 * half, y + 0.7 * half, nail)
+    kit.polygon(canvas, [*sides, *base], skin)
+    kit.box(canvas, x - 0.5 * half, y, x + 0.5 * half, y + 0.7 * half, nail)
 
 
-def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
-    size = size_px(rng, stage, 0.15, 0.75)
+def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
+    size = kit.size_px(rng, stage, 0.15, 0.75)
     wide = size * float(rng.uniform(0.4, 0.75))
-    middle = place(rng, stage, 2 * wide, 1.25 * size)
+    middle = kit.place(rng, stage, 2 * wide, 1.25 * size)
     side = float(rng.choice([-1, 1]))
     hinge = middle[0] - side * wide / 2
     toward, view = float(rng.choice([-0.3, 0.35])), float(rng.uniform(0.1, 0.5))
     slam, latch = voice(rng, THUD), voice(rng, WOOD, 0.5)
     angle, hits = _slammed(rng, stage, slam, latch, (hinge + side * wide, middle[1]))
-    wall, door, dark = random_colour(rng), random_colour(rng), random_colour(rng)
-    panel, knob = beside(rng, door, 12), random_colour(rng)
+    wall, door, dark = kit.random_colour(rng), kit.random_colour(rng), kit.random_colour(rng)
+    panel, knob = kit.other_colour(rng, door, 12), kit.random_colour(rng)
     n_panels, frame = int(rng.integers(0, 4)), 0.06 * size
 
     def paint(canvas: Canvas, time_s: float) -> None:
@@ -134,16 +135,16 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
         y, half = middle[1], size / 2
         for grow, colour in ((frame, wall), (0.0, dark)):
             x, end = hinge - side * grow, hinge + side * (wide + grow)
-            box(canvas, x, y - half - grow, end, y + half, colour)
+            kit.box(canvas, x, y - half - grow, end, y + half, colour)
 
-        def seen(along: float, up: float) -> Point:
+        def seen(along: float, up: float) -> kit.Point:
             near = 1 / (1 - toward * np.sin(turn) * along)
             across = side * wide * along * np.cos(turn + view) / np.cos(view) * near
             return float(hinge + across), float(y + up * half * near)
 
-        def patch(start: float, high: float, end: float, low: float, colour: Colour) -> None:
+        def patch(start: float, high: float, end: float, low: float, colour: kit.Colour) -> None:
             corners = ((start, high), (end, high), (end, low), (start, low))
-            polygon(canvas, [seen(along, up) for along, up in corners], colour)
+            kit.polygon(canvas, [seen(along, up) for along, up in corners], colour)
 
         patch(0, -1, 1, 1, door)
         for i in range(n_panels):
@@ -151,46 +152,53 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> Take:
             patch(0.15, high, 0.8, low, panel)
         patch(0.86, 0.02, 0.95, 0.1, knob)
 
-    return Take(paint, hits, middle, size)
+    return kit.Take(paint, hits, middle, size)
 
 
 def _slammed(
-    rng: np.random.Generator, stage: Stage, slam: Voice, latch: Voice, at: Point
-) -> tuple[Track, list[Hit]]:
-    """Open a door and slam it, again and again.
+    rng: np.random.Generator, stage: Stage, slam: Voice, latch: Voice, at: kit.Point
+) -> tuple[kit.Track, list[kit.Hit]]:
+    """Open and slam a door repeatedly.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
+        stage: Canvas and duration.
         slam: Sound of the door against its frame.
-        latch: Sound of its latch.
-        at: Where it is heard.
+        latch: Sound of the latch.
+        at: Position of the sounds.
 
     Returns:
-        How far it is open (rad), and all its sounds.
+        Opening angle (rad), and all sounds.
     """
-    angles: list[Key] = [(-9.0, 0.0, SMOOTH)]
-    hits: list[Hit] = []
+    angles: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]
+    hits: list[kit.Hit] = []
     before = -9.0
-    for t in event_times(rng, stage, 2.3, 1.5):
+    for t in kit.event_times(rng, stage, 2.3, 1.5):
         widest = float(rng.uniform(0.5, 1.45))
         swing = float(rng.uniform(0.25, 0.6))
         opened = t - swing - float(rng.uniform(0.05, 0.3))
         opening = max(before + 0.35, opened - float(rng.uniform(0.4, 0.9)))
-        angles += [(opening, 0.0, SMOOTH), (opened, widest, SMOOTH), (t - swing, widest, SMOOTH)]
-        angles += [(t, 0.0, float(rng.uniform(1.6, 2.8))), (t + 0.05, 0.03 * widest, -2.0),
-                   (t + 0.1, 0.0, 2.0)]  # fmt: skip
+        angles += [
+            (opening, 0.0, kit.SMOOTH),
+            (opened, widest, kit.SMOOTH),
+            (t - swing, widest, kit.SMOOTH),
+        ]
+        angles += [
+            (t, 0.0, float(rng.uniform(1.6, 2.8))),
+            (t + 0.05, 0.03 * widest, -2.0),
+            (t + 0.1, 0.0, 2.0),
+        ]
         loud = min(1.0, 0.35 * widest / swing)
-        hits += [Hit(t, loud, slam, at), Hit(t, 0.6 * loud, latch, at)]
+        hits += [kit.Hit(t, loud, slam, at), kit.Hit(t, 0.6 * loud, latch, at)]
         if rng.random() < 0.7:
             creak = _creak(rng, opened - opening)
-            hits.append(Hit(opening, float(rng.uniform(0.05, 0.15)), creak, at, False))
+            hits.append(kit.Hit(opening, float(rng.uniform(0.05, 0.15)), creak, at, False))
         before = t
-    return keyed(stage, angles), hits
+    return kit.keyed(stage, angles), hits
 
 
 def _creak(rng: np.random.Generator, length_s: float) -> Voice:
-    """Return stick and slip of a hinge: pulses at a wandering rate through a narrow band."""
+    """Generate stick and slip of a hinge: pulses at a wandering rate through a narrow band."""
     n = max(round(length_s * SOUND_RATE_HZ), 2400)
     rate = float(rng.uniform(30, 140)) * np.exp(0.5 * np.sin(np.linspace(0, rng.uniform(2, 9), n)))
     phase = np.cumsum(rate) / SOUND_RATE_HZ
@@ -202,6 +210,6 @@ def _creak(rng: np.random.Generator, length_s: float) -> Voice:
 
 
 TAKES = {"collide": collide, "typing": _typing, "door slam": _door_slam}
-SCENES = scenes_of(
+SCENES = kit.scenes_of(
     TAKES, {"collide": Use.CALIBRATION, "typing": Use.HELD_OUT, "door slam": Use.HELD_OUT}
 )

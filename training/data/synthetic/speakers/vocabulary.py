@@ -1,4 +1,4 @@
-"""Words to speak: a few dozen of each language, strung together at random."""
+"""Vocabulary for random sentences: a few dozen words per language."""
 
 import numpy as np
 
@@ -48,7 +48,7 @@ _SAME_WORDS = {"en-gb-x-rp": "en-us", "es-419": "es", "pt-br": "pt"}
 
 
 def sentence(rng: np.random.Generator, language: str) -> str:
-    """Return a few words of a language, with commas and numbers, ended by a full stop."""
+    """Draw a few words of a language, with commas, numbers and a final mark."""
     words = _WORDS[_SAME_WORDS.get(language, language)].split()
     chosen = []
     for _ in range(int(rng.integers(2, 13))):

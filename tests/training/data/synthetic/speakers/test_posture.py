@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from training.data.synthetic.posture import RATE_HZ, find_stresses, posture
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme
+from training.data.synthetic.speakers.posture import RATE_HZ, find_stresses, posture
+from training.data.synthetic.speakers.speech import Phoneme
 
 N = round((12 + 2 * LEAD_S) * RATE_HZ)
 

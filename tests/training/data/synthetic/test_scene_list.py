@@ -1,5 +1,5 @@
-from training.data.synthetic.catalogue import all_scenes, scenes_for
 from training.data.synthetic.performance import Use
+from training.data.synthetic.scene_list import all_scenes, scenes_for
 
 
 def test_names_are_unique_also_as_file_names():

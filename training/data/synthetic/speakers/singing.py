@@ -1,4 +1,4 @@
-"""Sung syllables: long vowels with vibrato on a melody, parted by consonants."""
+"""Sung syllables: long vowels with vibrato on a melody, separated by consonants."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.speech import Phoneme, Talk
+from training.data.synthetic.speakers.speech import Phoneme, Talk
 
 _FORMANTS_HZ = {
     # Peterson and Barney, "Control methods used in a study of the vowels" (1952), men, rounded.
@@ -24,7 +24,7 @@ _Spoken = tuple[str, float, float, float, float]
 
 
 def sing(rng: np.random.Generator, duration_s: float) -> Talk:
-    """Return a song by one voice, covering a clip."""
+    """Sing with one voice over a whole clip."""
     throat = float(rng.uniform(0.95, 1.25))
     lowest_hz = 90.0 * 2 ** float(rng.uniform(0, 1.6))
     scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
@@ -61,7 +61,7 @@ def _syllable(
     length_s: float,
     throat: float,
 ) -> tuple[NDArray[np.float64], list[_Spoken]]:
-    """Return the sound of a syllable, and its phonemes in time from its beginning."""
+    """Sound of a syllable, and its phonemes with times from its start."""
     before_s = float(rng.uniform(0.06, 0.12)) if consonant else 0.0
     level = float(rng.uniform(0.5, 1.0))
     source = _glottis(rng, pitch_hz, length_s)
@@ -89,7 +89,7 @@ def _glottis(rng: np.random.Generator, pitch_hz: float, length_s: float) -> NDAr
     depth = float(rng.uniform(0, 0.02)) * np.clip(time_s / 0.4, 0, 1)
     hz = pitch_hz * (1 + depth * np.sin(2 * np.pi * rng.uniform(4.5, 6.5) * time_s))
     phase = np.cumsum(hz) / SOUND_RATE_HZ % 1.0
-    # A pulse that opens slowly and closes at once, as vocal folds do.
+    # A pulse with slow opening and abrupt closing, as of vocal folds.
     return np.diff(phase**2 * (1 - phase**4), prepend=0.0) + 2e-4 * rng.standard_normal(phase.size)
 
 

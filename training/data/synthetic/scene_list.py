@@ -1,4 +1,4 @@
-"""All scenes, and what they are for."""
+"""All scenes, by use."""
 
 from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.scenes import (
@@ -11,13 +11,13 @@ from training.data.synthetic.scenes import (
     signals,
     strikes,
     tools,
-    unseen_blows,
+    unseen_impacts,
 )
 
 _MODULES = (
     impacts,
     tools,
-    unseen_blows,
+    unseen_impacts,
     percussion,
     strikes,
     signals,
@@ -29,10 +29,10 @@ _MODULES = (
 
 
 def all_scenes() -> tuple[Scene, ...]:
-    """Return every scene there is."""
+    """All scenes."""
     return tuple(scene for module in _MODULES for scene in module.SCENES)
 
 
 def scenes_for(use: Use) -> tuple[Scene, ...]:
-    """Return the scenes of a use; no scene has two."""
+    """Scenes of one use; no scene has two uses."""
     return tuple(scene for scene in all_scenes() if scene.use is use)

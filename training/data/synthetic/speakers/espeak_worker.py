@@ -1,10 +1,11 @@
-"""Speak texts with libespeak-ng and say where every phoneme begins; run as a process of its own.
+"""Speech synthesis with libespeak-ng and phoneme times; runs as a separate process.
 
-The library keeps state between utterances that changes the next one, so that only a fresh process
-gives the same sound for the same text. Standard library only, to start within 30 ms.
+The library keeps state between utterances; only a fresh process gives the same sound for the same
+text. Standard library only, to start within 30 ms.
 
-stdin: JSON list of [voice, text, words per minute, pitch 0-99, pitch range 0-99]. stdout: for each
-one line of JSON {"n_bytes", "phonemes": [[sample, IPA], ...]}, then 16-bit samples at 22050 Hz.
+stdin: JSON list of [voice, text, words per minute, pitch 0-99, pitch range 0-99].
+stdout: per text one line of JSON {"n_bytes", "phonemes": [[sample, IPA], ...]}, then 16-bit samples
+at 22050 Hz.
 """
 
 import ctypes
@@ -42,7 +43,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 def main() -> None:
-    """Speak what stdin asks for."""
+    """Speak the texts from stdin."""
     library = ctypes.CDLL("libespeak-ng.so.1")
     library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS | _AS_IPA)
     blocks: list[bytes] = []

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from training.data.synthetic.articulation import RATE_HZ, Speaker, articulate, cast_speaker
 from training.data.synthetic.rhythm import LEAD_S
-from training.data.synthetic.singing import sing
-from training.data.synthetic.speech import cast_voice, envelope, is_available, talk
+from training.data.synthetic.speakers.articulation import RATE_HZ, Speaker, articulate, cast_speaker
+from training.data.synthetic.speakers.singing import sing
+from training.data.synthetic.speakers.speech import cast_voice, envelope, is_available, talk
 
 needs_espeak = pytest.mark.skipif(not is_available(), reason="espeak-ng is not installed")
 LEAD = round(LEAD_S * RATE_HZ)

@@ -1,7 +1,7 @@
-"""What all blows share: rhythm, motion up to a contact, mixing, and drawing with sub-pixels.
+"""Parts shared by scenes of impacts: rhythm, motion up to a contact, mixing, sub-pixel drawing.
 
-A take is one cast scene before its sound is mixed; it knows every contact, so that tests can
-compare picture and sound with it.
+Scenes import this module as `kit`. A take is one cast scene before its sound is mixed. Its list of
+contacts lets tests compare video and sound.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +27,8 @@ from training.data.synthetic.scenes.struck_sounds import Voice
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 Key = tuple[float, float, float]
-"""Time (s), value there, and how it is reached: 0 eases in and out, p > 0 speeds up as u^p, p < 0
-slows down as 1 - (1 - u)^-p."""
+"""Time (s), value, and easing towards the value: 0 eases in and out, p > 0 accelerates as u^p,
+p < 0 decelerates as 1 - (1 - u)^-p."""
 
 Track = Callable[[float], float]
 """A quantity over clip time (s)."""
@@ -42,7 +42,15 @@ _SHIFT = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """A sound that starts at the instant of a contact; loudness is 0 to 1 within the scene."""
+    """A sound starting at the instant of a contact.
+
+    Attributes:
+        time_s: Clip time of the contact.
+        loudness: 0 to 1 within the scene.
+        voice: Sound of the struck thing.
+        at_px: Position of the contact (x, y).
+        is_contact: False for sounds without a visible contact, such as creaks.
+    """
 
     time_s: float
     loudness: float
@@ -53,7 +61,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """A cast scene; `extent_px` is the longer side of what moves."""
+    """A cast scene; `extent_px` is the longer side of the moving part."""
 
     paint: Painter
     hits: Sequence[Hit]
@@ -67,7 +75,7 @@ TakeMaker = Callable[[np.random.Generator, Stage], Take]
 def scenes_of(
     takes: Mapping[str, TakeMaker], uses: Mapping[str, Use] | None = None
 ) -> tuple[Scene, ...]:
-    """Return one scene per take maker, trained on unless `uses` says otherwise."""
+    """Make one scene per take maker, for training unless `uses` gives another use."""
     found = uses or {}
     return tuple(
         Scene(name, _performer(make), use=found.get(name, Use.TRAINING))
@@ -78,7 +86,7 @@ def scenes_of(
 def event_times(
     rng: np.random.Generator, stage: Stage, typical_gap_s: float, least_gap_s: float = 0.12
 ) -> NDArray[np.float64]:
-    """Return irregular times whose pauses are short enough that every clip has events."""
+    """Draw irregular times with limited pauses, so every clip has events."""
     times = irregular_times(rng, stage, typical_gap_s, least_gap_s)
     gaps = np.diff(times, prepend=-LEAD_S)
     capped = np.minimum(gaps, rng.uniform(0.6, 1.0, len(gaps)) * _MOST_GAP_S)
@@ -89,7 +97,7 @@ def event_times(
 
 
 def keyed(stage: Stage, keys: Sequence[Key]) -> Track:
-    """Return a function of time (s) that goes through the keys; constant outside of them."""
+    """Interpolate keys over time (s); constant before the first and after the last key."""
     times, values, eases = (np.array(column, float) for column in zip(*keys, strict=True))
     grid = np.arange(round((stage.duration_s + 2 * _MARGIN_S) * _GRID_HZ) + 1) / _GRID_HZ
     grid -= _MARGIN_S
@@ -103,7 +111,7 @@ def keyed(stage: Stage, keys: Sequence[Key]) -> Track:
 
 
 def sampled(track: NDArray[np.float64]) -> Track:
-    """Return a function of time (s) that reads a 1 kHz track starting at the margin."""
+    """Interpolate a 1 kHz series over time (s); the series starts at the margin."""
 
     def at(time_s: float) -> float:
         position = min(max((time_s + _MARGIN_S) * _GRID_HZ, 0.0), len(track) - 1.001)
@@ -120,16 +128,16 @@ def strokes(
     times_s: Sequence[float] | NDArray[np.float64],
     rest: float | None = None,
 ) -> tuple[Track, NDArray[np.float64]]:
-    """Return how high (0 touching, 1 highest) a striking thing is, and how fast each blow is, 0-1.
+    """Height of a striking thing (0 touching, 1 highest), and speed of each blow (0-1).
 
-    It is lifted, falls faster and faster, rebounds and rests; in pauses it may be lifted and put
-    back without touching.
+    The thing is lifted, falls with acceleration, rebounds and rests. In pauses it may be lifted and
+    put back without a contact.
 
     Args:
         rng: Source of all randomness.
-        stage: Gives the length of the clip.
-        times_s: Rising times of contact.
-        rest: Height between blows; drawn when None.
+        stage: Canvas and duration.
+        times_s: Ascending times of contact.
+        rest: Height between blows; drawn if None.
     """
     rest = float(rng.choice([0.0, rng.uniform(0.2, 0.7)])) if rest is None else rest
     fall_s, lift_s = float(rng.uniform(0.07, 0.2)), float(rng.uniform(0.15, 0.5))
@@ -166,7 +174,7 @@ def _feint(rng: np.random.Generator, start_s: float, end_s: float, rest: float) 
 
 
 def sway(rng: np.random.Generator, size_px: float) -> Callable[[float], Point]:
-    """Return idle drift of a held thing: (x, y) in pixels, within about size_px."""
+    """Idle drift of a hand-held thing: (x, y) in pixels, within about size_px."""
     rates = rng.uniform(0.4, 6, (2, 3))
     phases = rng.uniform(0, 7, (2, 3))
     gains = size_px * rng.uniform(0.2, 1, (2, 3)) / (1 + rates)
@@ -179,21 +187,21 @@ def sway(rng: np.random.Generator, size_px: float) -> Callable[[float], Point]:
 
 
 def random_colour(rng: np.random.Generator) -> Colour:
-    """Return any colour, greys and dull ones included."""
+    """Draw any colour, including greys and dull colours."""
     grey = rng.uniform(15, 240)
     r, g, b = np.clip(grey + rng.normal(0, rng.choice([4, 25, 70]), 3), 0, 255)
     return int(r), int(g), int(b)
 
 
-def beside(rng: np.random.Generator, colour: Colour, least: float = 18) -> Colour:
-    """Return a colour that stands out from another by little or much."""
+def other_colour(rng: np.random.Generator, colour: Colour, least: float = 18) -> Colour:
+    """Draw a colour with low to high contrast to another."""
     step = rng.uniform(least, 150) * (1 if sum(colour) < 3 * rng.uniform(90, 165) else -1)
     r, g, b = np.clip(np.array(colour) + step + rng.normal(0, 14, 3), 0, 255)
     return int(r), int(g), int(b)
 
 
 def skin_colour(rng: np.random.Generator) -> Colour:
-    """Return a colour of skin under some light, now and then that of a glove."""
+    """Draw a skin colour under some light, sometimes the colour of a glove."""
     if rng.random() < 0.12:
         return random_colour(rng)
     mix, light = rng.uniform(0, 1), rng.uniform(0.6, 1.1)
@@ -203,19 +211,19 @@ def skin_colour(rng: np.random.Generator) -> Colour:
 
 
 def size_px(rng: np.random.Generator, stage: Stage, least: float, most: float) -> float:
-    """Return a length between two fractions of the short side, small ones as likely as large."""
+    """Draw a log-uniform length between two fractions of the short side."""
     return stage.short_px * log_uniform(rng, least, most)
 
 
 def place(rng: np.random.Generator, stage: Stage, width_px: float, height_px: float) -> Point:
-    """Return the centre of a box that lies on the canvas if it fits, in its middle if not."""
+    """Draw the centre of a box, inside the canvas if it fits, else in the middle."""
     free_x, free_y = stage.width_px - width_px, stage.height_px - height_px
     x = width_px / 2 + max(free_x, 0) * float(rng.uniform()) + min(free_x, 0) / 2
     return x, height_px / 2 + max(free_y, 0) * float(rng.uniform()) + min(free_y, 0) / 2
 
 
 def turned(points: ArrayLike, angle: float, at: Point, scale: float = 1.0) -> NDArray[np.float64]:
-    """Return (N, 2) points turned by angle (rad, clockwise on screen), scaled, and moved to at."""
+    """Turn (N, 2) points by an angle (rad, clockwise on screen), scale, and move to `at`."""
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     flat: NDArray[np.float64] = np.asarray(points, float) @ np.array([[cos, sin], [-sin, cos]])
     return flat + at
