@@ -1,7 +1,6 @@
 """Hidden media of an MP4 or MOV source, and targets unable to hide them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,26 +20,12 @@ _ROUNDED_S = Fraction(2, 1000)
 """More than one tick of the times in edit lists, mostly 1/1000 or 1/600 s."""
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenPart:
-    """Hidden media of one stream.
+def fragment_refusals(source: OpenedSource) -> Iterator[str]:
+    """Refusals of hidden media, shown by players of a file in fragments.
 
-    Attributes:
-        stream: The stream, in words.
-        head_s: Duration before the played span, seconds.
-        tail_s: Duration after it, seconds.
-    """
-
-    stream: str
-    head_s: Fraction
-    tail_s: Fraction
-
-
-def hidden_parts(source: OpenedSource) -> Iterator[HiddenPart]:
-    """Yield hidden video, and hidden audio beyond priming and padding.
-
-    Even a part of a frame counts at the head of a video: FFmpeg then shows the first frame later
-    than other players, but not in fragments.
+    Its edit lists cannot end a played span, and FFmpeg hides no video by them. Priming and padding
+    of audio do not count. Even a part of a frame counts at the head of a video: FFmpeg shows the
+    first frame later than other players, but not in fragments.
 
     Args:
         source: The source, opened with its hidden media.
@@ -58,26 +43,15 @@ def hidden_parts(source: OpenedSource) -> Iterator[HiddenPart]:
             continue
         first_s = packet.pts * packet.time_base
         end_s = first_s + (track.duration or 0) * (track.time_base or 0)
-        is_video = isinstance(stream, VideoStream)
         head_s, tail_s = span.begin_s - first_s, end_s - (span.end_s or end_s)
+        is_video = isinstance(stream, VideoStream)
         least_head_s, least_tail_s = (_ROUNDED_S, _FRAME_S) if is_video else (PRIMING_S, PRIMING_S)
         if head_s > least_head_s or tail_s > least_tail_s:
-            words = f"stream {stream.index} ({'video' if is_video else 'audio'})"
-            zero_s = Fraction(0)
-            yield HiddenPart(words, max(head_s, zero_s), max(tail_s, zero_s))
-
-
-def fragment_refusals(source: OpenedSource) -> Iterator[str]:
-    """Refusals of hidden media, shown by players of a file in fragments.
-
-    Its edit lists cannot end a played span, and FFmpeg hides no video by them.
-    """
-    for part in hidden_parts(source):
-        seconds_s = float(max(part.head_s, part.tail_s))
-        yield (
-            f"{source.info.path.name} hides {seconds_s:.2f} s of {part.stream} by an edit list, "
-            "which a file in fragments would show; choose another layout."
-        )
+            yield (
+                f"{info.path.name} hides {float(max(head_s, tail_s)):.2f} s of stream "
+                f"{stream.index} ({'video' if is_video else 'audio'}) by an edit list, which a "
+                "file in fragments would show; choose another layout."
+            )
 
 
 def exposed_notes(source: OpenedSource, target: Path, output: OutputFormat) -> Iterator[str]:
