@@ -21,6 +21,16 @@ def delay_text(delay_s: float | Fraction) -> str:
     return f"{_plain(exact_ms)} ms"
 
 
+def ms_text(seconds: float | Fraction) -> str:
+    """Write a duration without its sign, to a tenth of a millisecond: "8 ms", "0.4 ms"."""
+    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")
+
+
+def seconds_text(seconds: float | Fraction) -> str:
+    """Write a duration without its sign, to the millisecond: "5 s", "7.04 s"."""
+    return f"{f'{abs(float(seconds)):.3f}'.rstrip('0').rstrip('.')} s"
+
+
 def frames_text(seconds: float, frame_rate: Fraction) -> str:
     """Write a length of time, sign dropped, in frames: "4 frames", "2.4 frames", "1 frame"."""
     frames = abs(seconds) * float(frame_rate)

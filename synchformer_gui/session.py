@@ -10,7 +10,7 @@ from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
-from core.workflow.export import Exported, ExportRequest
+from core.workflow.export import Exported, ExportPreview
 from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
@@ -166,17 +166,18 @@ class Session(QObject):
         self._begin(job, Activity.DETECTING)
         self.worker.submit(job)
 
-    def export(self, request: ExportRequest, recheck_with: Preferences | None = None) -> None:
+    def export(self, planned: ExportPreview, recheck_with: Preferences | None = None) -> None:
         """Export a corrected copy of the open clip; ignored for another clip.
 
         Args:
-            request: The export.
+            planned: The preview of the export.
             recheck_with: Preferences for a detection of the new file; None for no detection.
         """
-        if not self.can_export or request.info is not self._info:
+        info = planned.request.info
+        if not self.can_export or info is not self._info:
             return
-        again = self._request(request.info, recheck_with) if recheck_with else None
-        export = Export(request, self._detector, again, self)
+        again = self._request(info, recheck_with) if recheck_with else None
+        export = Export(planned, self._detector, again, self)
         export.written.connect(self._on_written)
         export.done.connect(self._on_exported)
         export.abandoned.connect(self._on_abandoned)

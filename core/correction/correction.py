@@ -1,4 +1,4 @@
-"""What is to be done to a file."""
+"""A correction: the audio streams to move, and their delay or retiming."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,26 +8,26 @@ from core.correction.retiming import Retiming
 
 
 class Inexact(StrEnum):
-    """What to do where a container cannot carry a shift without touching the coded sound."""
+    """Way out where a container cannot carry a shift of coded audio."""
 
     NEAREST = "nearest"
     """Cut off whole packets at the head, or put encoded silence there; a remainder stays."""
 
     REENCODE = "reencode"
-    """Decode the moved sound and store it as PCM, at its exact place."""
+    """Decode the moved audio and store it as PCM, at its exact place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A shift of audio streams, all by the same, against everything else.
+    """One delay of some audio streams against everything else, after a retiming if there is one.
 
-    With a retiming it is more than a shift, and the sound is encoded again.
+    Retimed audio is encoded again.
 
     Attributes:
-        audio_stream_indices: Streams of the container that are moved.
-        audio_delay_s: Exact seconds; positive moves the audio later (`core.timing`).
-        inexact: What may be done where the container cannot carry the exact shift; None refuses.
-        retiming: Where the sound goes before that delay; None leaves it where it is.
+        audio_stream_indices: Streams of the container to move.
+        audio_delay_s: Exact delay in seconds; positive moves the audio later (`core.timing`).
+        inexact: Way out where the container cannot carry the exact shift; None refuses.
+        retiming: Retiming before the delay; None for a plain shift.
     """
 
     audio_stream_indices: tuple[int, ...]
@@ -36,7 +36,7 @@ class Correction:
     retiming: Retiming | None = None
 
     def target_of(self, time_s: Fraction) -> Fraction:
-        """Return where sound of the source is heard, on the container's own timeline."""
+        """Time in the target of a moment of the source, on the container's timeline."""
         retimed_s = time_s if self.retiming is None else self.retiming.target_of(time_s)
         return retimed_s + self.audio_delay_s
 

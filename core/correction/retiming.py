@@ -1,7 +1,7 @@
-"""Where the sound of a clip goes if one delay does not repair it: a line of straight pieces.
+"""Retiming of audio that one delay cannot correct: a piecewise linear map of times.
 
-Times are seconds on the container's own timeline. Who makes the pieces from a sync map is
-`core.workflow.from_detection`; what is done to the samples, `core.correction.retime.stretch`.
+Times are seconds on the container's own timeline. `core.workflow.from_detection` makes the pieces
+from a sync map; `core.correction.retime.stretch` applies them to the samples.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from typing import Self
 from core.timing import LARGEST_STRETCH
 
 LEAST_PIECE_S = Fraction(1, 10)
-"""Leaves room for the fades at both ends of a piece."""
+"""Shortest piece: room for the fades at both ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetimedPiece:
-    """Sound that is moved as one: what was heard at t is heard at `ratio` · t + `shift_s`.
+    """A piece of audio with one linear map: time t of the source becomes `ratio` · t + `shift_s`.
 
     Attributes:
-        begin_s: Where it begins in the source; None: with the sound.
-        end_s: Where it ends in the source; None: with the sound.
-        ratio: How many times as long it becomes.
-        shift_s: As above.
+        begin_s: Beginning in the source; None for the beginning of the audio.
+        end_s: End in the source; None for the end of the audio.
+        ratio: Stretch factor; above 1 makes the piece longer.
+        shift_s: Shift after the stretch, seconds.
     """
 
     begin_s: Fraction | None
@@ -44,25 +44,25 @@ class RetimedPiece:
                 )
 
     def target_of(self, time_s: Fraction) -> Fraction:
-        """Return where sound of the source is heard; the line goes on beyond the piece."""
+        """Time in the target of a moment of the source; the line continues beyond the piece."""
         return self.ratio * time_s + self.shift_s
 
     def source_of(self, time_s: Fraction) -> Fraction:
-        """Return where in the source the sound heard at a moment lies."""
+        """Time in the source of a moment of the target."""
         return (time_s - self.shift_s) / self.ratio
 
 
 @dataclass(frozen=True, slots=True)
 class Retiming:
-    """New places for all of the sound of a stream.
+    """New times for all audio of a stream.
 
-    Between two pieces sound of the source may be left out, and silence may open in the target; no
-    sound is heard twice.
+    Between two pieces, audio of the source may be cut out and silence may open in the target; no
+    audio is played twice.
 
     Attributes:
-        pieces: In order of time.
-        keeps_pitch: Whether stretched sound keeps its pitch, at the price of accuracy. Else the
-            pitch follows, as is right where a wrong rate has changed both.
+        pieces: Pieces in order of time.
+        keeps_pitch: Whether stretched audio keeps its pitch, at the price of accuracy. Otherwise
+            the pitch follows, right after a wrong rate has changed both.
     """
 
     pieces: tuple[RetimedPiece, ...]
@@ -80,16 +80,16 @@ class Retiming:
 
     @property
     def is_stretched(self) -> bool:
-        """Whether any sound gets longer or shorter."""
+        """Whether any piece gets longer or shorter."""
         return any(piece.ratio != 1 for piece in self.pieces)
 
     @property
     def is_rough(self) -> bool:
-        """Whether it is stretched so that its pitch stays, which puts it near its place only."""
+        """Whether it is stretched with its pitch kept, and so placed approximately only."""
         return self.keeps_pitch and self.is_stretched
 
     def target_of(self, time_s: Fraction) -> Fraction:
-        """Return where sound of the source is heard, or would be if it was not left out."""
+        """Time in the target of a moment of the source, also of audio that is cut out."""
         for piece in self.pieces[:-1]:
             if piece.end_s is not None and time_s < piece.end_s:
                 return piece.target_of(time_s)
@@ -97,20 +97,20 @@ class Retiming:
 
     @classmethod
     def stretched(cls, ratio: Fraction, fixed_s: Fraction, *, keeps_pitch: bool = False) -> Self:
-        """Return the retiming that makes all sound longer, but for one moment that stays."""
+        """Retiming that stretches all audio around one fixed moment."""
         piece = RetimedPiece(None, None, ratio, (1 - ratio) * fixed_s)
         return cls((piece,), keeps_pitch)
 
     @classmethod
     def moved(cls, delays_s: Sequence[Fraction], changes_s: Sequence[Fraction]) -> Self:
-        """Return the retiming that gives each piece a delay of its own.
+        """Retiming with a delay for each piece.
 
-        Where the delay falls, sound would be heard over other sound: the earlier piece ends and the
-        later one begins at the change. Where it grows, a gap opens around the change.
+        Where the delay falls, audio would overlap: the earlier piece ends and the later one begins
+        at the change. Where it grows, a gap opens around the change.
 
         Args:
-            delays_s: Of each piece, in order.
-            changes_s: When, in the picture, one piece follows another; one less than delays.
+            delays_s: Delays of the pieces, in order.
+            changes_s: Times of the changes in the video; one fewer than delays.
 
         Raises:
             ValueError: The changes are out of order or too close to each other.

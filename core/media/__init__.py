@@ -1,1 +1,1 @@
-"""Reading, decoding and re-muxing media files; knows nothing of models."""
+"""Reading and decoding of media files."""

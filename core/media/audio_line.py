@@ -1,4 +1,4 @@
-"""The sound of a clip on the analysis clock: 16 kHz mono, each sample at its time."""
+"""Audio of a clip on the analysis clock: 16 kHz mono, each sample at its time."""
 
 import math
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from core.media.reader import StreamReader
 from core.timing import AUDIO_RATE_HZ
 
 _JITTER_S = Fraction(20, 1000)
-"""How far timestamps may leave the count of samples before they are taken to mean it.
+"""Largest difference of a timestamp from the sample count without a gap.
 
-Containers round them to ticks of up to a few milliseconds; a lost packet makes a gap of 20 ms or
-more with all usual codecs.
+Containers round timestamps to ticks of up to a few milliseconds. A lost packet makes a gap of 20 ms
+or more with all usual codecs.
 """
 
 _LOUDEST = 1e6
-"""Larger values than this, against a full scale of 1, are damage; so is what is no number."""
+"""Largest valid sample for a full scale of 1. Larger ones, and NaN, are damage."""
 
 
 class _Piece(NamedTuple):
@@ -32,31 +32,31 @@ class _Piece(NamedTuple):
 
 
 class _Run:
-    """Frames that follow each other without a gap, resampled as one signal."""
+    """Consecutive frames without a gap, resampled as one signal."""
 
     def __init__(self, frame: AudioFrame, time: Fraction, zero: Fraction) -> None:
         self._key = _format_key(frame)
         self._resampler = AudioResampler("fltp", frame.layout, AUDIO_RATE_HZ)
-        # Half a sample rounds up wherever the run begins; `round` would go to the even one.
+        # Half a sample always rounds up; `round` would go to the even one.
         self._position = math.floor((time - zero) * AUDIO_RATE_HZ + Fraction(1, 2))
         self.expected_time = time
 
     def continues_with(self, frame: AudioFrame, time: Fraction | None) -> bool:
-        """Tell whether a frame follows without a gap."""
+        """Whether a frame follows without a gap."""
         near = time is None or abs(time - self.expected_time) <= _JITTER_S
         return near and _format_key(frame) == self._key
 
     def add(self, frame: AudioFrame) -> Iterator[_Piece]:
-        """Take the next frame and give out what the resampler has ready."""
+        """Resample the next frame."""
         self.expected_time += Fraction(frame.samples, frame.sample_rate)
         yield from self._resampled(frame)
 
     def finish(self) -> Iterator[_Piece]:
-        """Give out what the resampler still holds."""
+        """Flush the resampler."""
         yield from self._resampled(None)
 
     def _resampled(self, frame: AudioFrame | None) -> Iterator[_Piece]:
-        # A resampler without work to do answers the flush with None.
+        # A resampler with nothing to convert returns None for the flush.
         for resampled in filter(None, self._resampler.resample(frame)):
             channels = resampled.to_ndarray()  # (channels, n)
             with np.errstate(invalid="ignore", over="ignore"):
@@ -70,11 +70,11 @@ def _format_key(frame: AudioFrame) -> tuple[str, str, int]:
 
 
 class AudioLine:
-    """Lays the sound of a stream on a line of samples; what the file lacks is silence.
+    """Samples of an audio stream on the analysis clock, with silence in gaps.
 
     Attributes:
-        n_silenced: Blocks so far in which some samples were no numbers and became silence.
-        is_empty: Whether no sound could be decoded at all.
+        n_silenced: Blocks so far with invalid samples, replaced by silence.
+        is_empty: Whether no audio could be decoded at all.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ class AudioLine:
     ) -> None:
         """Go to the first wanted sample.
 
-        Decoders and resamplers carry state. Where the first sample lies far into the stream,
-        decoding begins early enough before it for the values of reading everything; elsewhere, and
-        where timestamps do not lead there, it begins with the stream.
+        Decoders and resamplers carry state. If the first sample lies far into the stream, decoding
+        begins early enough before it for the same values as without a seek. Otherwise, and if
+        timestamps are unsteady, decoding begins with the stream.
 
         Args:
             reader: The opened stream.
-            stream: The stream that is read.
+            stream: Description of the stream.
             zero: Clip time 0 on the file's timeline, in seconds.
             first_sample: Sample at 16 kHz to begin with, counted from clip time 0; may be negative.
         """
@@ -110,21 +110,21 @@ class AudioLine:
 
     @property
     def end_time(self) -> Fraction:
-        """End of the sound decoded so far, on the file's timeline, in seconds."""
+        """End of the audio decoded so far, on the file's timeline, in seconds."""
         return self._zero + Fraction(self._end_sample, AUDIO_RATE_HZ)
 
     @property
     def at_end(self) -> bool:
-        """Whether there is no sound behind what was read."""
+        """Whether all audio was read."""
         return self._piece is None
 
     def read(self, n_samples: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
         """Read the following samples.
 
         Returns:
-            samples: (n_samples,) float32; 0 where the file has no sound.
-            has_audio: (n_samples,) bool, whether the file has sound there.
-            n_left: How many of the samples lie before the end of the sound.
+            samples: (n_samples,) float32; 0 in gaps of the file.
+            has_audio: (n_samples,) bool, False in gaps.
+            n_left: Number of these samples before the end of the audio.
         """
         samples = np.zeros(n_samples, np.float32)
         has_audio = np.zeros(n_samples, np.bool_)
@@ -146,7 +146,7 @@ class AudioLine:
         return samples, has_audio, n_left
 
     def _in_order(self) -> Iterator[_Piece]:
-        """Yield pieces that do not overlap; where the file has sound twice, the first counts."""
+        """Yield pieces without overlaps; of two at the same time, the first counts."""
         for start, placed in self._placed():
             is_audio = np.abs(placed) <= _LOUDEST
             self.n_silenced += not is_audio.all()

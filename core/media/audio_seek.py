@@ -1,4 +1,4 @@
-"""Where the reading of sound begins: with the stream, or a little before what is wanted of it."""
+"""Start of audio decoding: with the stream, or by a seek to shortly before a wanted time."""
 
 import math
 from collections.abc import Iterator
@@ -12,34 +12,34 @@ from core.media.reader import StreamReader, time_of
 from core.timing import AUDIO_RATE_HZ
 
 FAR_S = 60
-"""So far into a stream, seeking takes less time than decoding everything before."""
+"""Distance from which a seek takes less time than decoding everything before."""
 
 PRE_ROLL_S = 2
-"""Sound is sought so long before it is wanted; containers land a little before or behind."""
+"""Lead of the seek before the target; containers land a little before or behind it."""
 
 _SETTLE_S = 1
-"""Decoders carry state from frame to frame: overlaps, bit reservoirs, filters. Opus takes 80 ms to
-forget what it was not told (RFC 7845, 4.6)."""
+"""Settling time of decoders, which carry state from frame to frame: overlaps, bit reservoirs,
+filters. Opus takes 80 ms to converge (RFC 7845, 4.6)."""
 
 _WARM_UP_S = Fraction(1, 10)
-"""Covers the filter of the resampler, and its step of up to 441 samples, many times."""
+"""Many times the resampler's filter and its step of up to 441 samples."""
 
 _STEADY_S = Fraction(2, 1000)
-"""Where timestamps leave the count of samples by more than this they do not tell which sample of
-the stream a frame begins with."""
+"""Largest difference of timestamps from the sample count. Beyond it the position of a frame among
+the samples of the stream is unknown."""
 
 _FARTHEST_BACK_S = 60
 
 
 class TimedAudio(NamedTuple):
-    """A frame and its time on the file's timeline; None if the file does not tell."""
+    """A frame and its time on the file's timeline; None if unknown."""
 
     frame: AudioFrame
     time: Fraction | None
 
 
 class _Opening(NamedTuple):
-    """The first two frames of a stream; the second one is not cut by what encoders put before."""
+    """The first two frames of a stream; priming shortens only the first one."""
 
     first_time: Fraction
     n_first: int
@@ -48,9 +48,9 @@ class _Opening(NamedTuple):
     rate_hz: int
 
     def n_samples_before(self, time: Fraction, tick_s: Fraction) -> int | None:
-        """Count the samples of the stream before a frame; None where its time is too coarse.
+        """Number of samples of the stream before a frame; None if its time is too coarse.
 
-        Nearly all codecs have frames of one length, so that even ticks of a millisecond tell.
+        Nearly all codecs have frames of one length, so ticks of a millisecond are fine enough.
         """
         tick = tick_s * self.rate_hz  # in samples
         n_from_second = (time - self.second_time) * self.rate_hz
@@ -65,15 +65,15 @@ class _Opening(NamedTuple):
 def audio_from(
     reader: StreamReader[AudioFrame], start: Fraction, wanted: Fraction
 ) -> Iterator[TimedAudio]:
-    """Return the frames of a stream from its start on, or from a little before the wanted time.
+    """Decode frames from the start of a stream, or from shortly before a wanted time.
 
-    A frame that is sought is cut so that it begins a whole number of analysis samples behind the
-    start of the stream. Then a resampler calculates what it would if it had begun there.
+    The first frame after a seek is cut to begin a whole number of analysis samples after the start
+    of the stream. A resampler then calculates the same samples as from the start.
 
     Args:
-        reader: At the start of the stream.
-        start: Where the stream begins on the file's timeline, in seconds.
-        wanted: Time of the first sample that is wanted.
+        reader: Reader at the start of the stream.
+        start: Start of the stream on the file's timeline, in seconds.
+        wanted: Time of the first wanted sample, likewise.
     """
     if wanted - start <= FAR_S or not reader.is_exact_behind_seeks:
         return map(_as_timed, reader.frames())
@@ -82,7 +82,7 @@ def audio_from(
     while opening and back <= _FARTHEST_BACK_S and reader.seek(wanted - back):
         landed = _landed(reader, opening, wanted)
         if landed is not None:
-            # What decoders miss right behind a seek is no damage.
+            # Errors right behind a seek are no damage.
             reader.n_damaged = 0
             return landed
         back = 2 * back + 1
@@ -108,10 +108,11 @@ def _opening(reader: StreamReader[AudioFrame]) -> _Opening | None:
 def _landed(
     reader: StreamReader[AudioFrame], opening: _Opening, wanted: Fraction
 ) -> Iterator[TimedAudio] | None:
-    """Return the frames from shortly before the wanted time on.
+    """Frames from shortly before the wanted time on, after a seek.
 
-    Where the stream ends before, that is its last frame. Where timestamps are not steady or the
-    reader landed too late, it is None.
+    Returns:
+        The frames, at least the last one of the stream; None if timestamps are unsteady or the seek
+        landed too late.
     """
     frames = reader.frames()
     last: TimedAudio | None = None
@@ -130,7 +131,7 @@ def _landed(
 
 
 def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> TimedAudio | None:
-    """Return the part of a frame that begins with a whole analysis sample; None if none does."""
+    """Part of a frame from the next whole analysis sample on; None if the frame ends before it."""
     rate_hz = frame.sample_rate
     n_before = None
     if frame.time_base is not None and rate_hz == opening.rate_hz:
@@ -145,7 +146,7 @@ def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> TimedAudio | N
 
 
 def _without_head(frame: AudioFrame, n_samples: int) -> AudioFrame:
-    channels = frame.to_ndarray()  # (channels, n), or (1, n * channels) where they alternate
+    channels = frame.to_ndarray()  # (channels, n), or (1, n * channels) if interleaved
     n_values = n_samples if frame.format.is_planar else n_samples * frame.layout.nb_channels
     kept = AudioFrame.from_ndarray(
         channels[:, n_values:].copy(), frame.format.name, frame.layout.name

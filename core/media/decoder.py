@@ -29,25 +29,25 @@ _CHUNKS_AHEAD = 3
 _POLL_S = 0.05
 
 _SHORTFALL_S = 1.0
-"""Announced lengths are rounded and padded; what is missing beyond this was cut off."""
+"""Stated durations are rounded and padded; a larger shortfall means truncation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipChunk:
-    """A piece of a clip on the analysis clock: picture and sound of the same clip time.
+    """A piece of a clip on the analysis clock, video and audio of the same clip time.
 
-    Where the file has no picture yet or any more, the nearest frame is held; where it has no sound,
-    samples are zero. `has_video` and `has_audio` tell.
+    Before and after the video of the file, the nearest frame is held. Without audio, samples are
+    zero. `has_video` and `has_audio` mark both.
 
     Attributes:
         first_frame: Analysis frame number of the first frame, counted from clip time 0.
         frames: (T, H, W, 3) uint8 RGB at 25 fps, short side 256 px, rotation applied;
             of a long side over 2048 px the middle.
         waveform: (T * 640,) float32 mono at 16 kHz, nominally within -1..1.
-        has_video: (T,) bool, whether the file has picture at that frame.
-        has_audio: (T,) bool, whether the file has sound during all of that frame's 640 samples.
-        is_margin: Whether it lies before or behind what was asked for and brings sound only; all of
-            its frames are the nearest picture, read-only, and `has_video` is False.
+        has_video: (T,) bool, whether the file has video at that frame.
+        has_audio: (T,) bool, whether the file has audio during all of that frame's 640 samples.
+        is_margin: Whether the chunk lies before or behind the requested frames and has audio only;
+            all its frames are the nearest one, read-only, and `has_video` is False.
     """
 
     first_frame: int
@@ -61,15 +61,15 @@ class ClipChunk:
 class ClipDecoder:
     """Iterates over a clip in chunks of about a second, decoding ahead in a thread of its own.
 
-    Used in a with statement, whose end stops the thread and closes the file however the iteration
-    ended. Picture and sound come from a container each, read in lock-step, so memory stays
-    bounded whatever the length of the clip and the order of its packets.
+    To be used in a with statement; its end stops the thread and closes the file in every case.
+    Video and audio come from a container each, read in lock-step, so memory stays bounded for any
+    length of the clip and any order of its packets.
 
-    Iterating raises MediaError if the picture or the sound cannot be decoded at all, and Cancelled
-    if the monitor says so. Damage in between does not end it but becomes a warning.
+    Iterating raises MediaError if video or audio cannot be decoded at all, and Cancelled if the
+    monitor is cancelled. Damage in between becomes a warning.
 
     Attributes:
-        warnings: After the iteration, sentences about what is missing or was left out.
+        warnings: Sentences about missing or damaged parts, complete after the iteration.
     """
 
     def __init__(
@@ -84,19 +84,19 @@ class ClipDecoder:
         n_margin_frames: int = 0,
         monitor: Monitor = SILENT,
     ) -> None:
-        """Choose what is decoded.
+        """Choose the streams and frames to decode.
 
         Args:
             info: The probed file.
-            video_stream_index: Stream of the container.
-            audio_stream_index: Stream of the container.
-            audio_shift_samples: At 16 kHz; positive takes sound from later in the file, which makes
-                it early: output sample n is the file's sample n + shift.
-            first_frame: Analysis frame to begin with.
-            n_frames: Largest number of analysis frames; None goes on to the end of the clip.
-            n_margin_frames: Of so many analysis frames before, from clip time 0 on, and behind, the
-                sound is delivered too, in chunks of their own.
-            monitor: Asked between chunks whether the work is still wanted.
+            video_stream_index: Video stream of the container.
+            audio_stream_index: Audio stream of the container.
+            audio_shift_samples: Shift at 16 kHz; positive takes audio from later in the file and so
+                makes it early: output sample n is the file's sample n + shift.
+            first_frame: First analysis frame.
+            n_frames: Largest number of analysis frames; None for all up to the end of the clip.
+            n_margin_frames: Number of analysis frames before (not before clip time 0) and behind,
+                delivered with audio only, in chunks of their own.
+            monitor: Checked between chunks.
 
         Raises:
             ValueError: There is no such stream or frame.
@@ -105,7 +105,7 @@ class ClipDecoder:
         audio = next((a for a in info.audios if a.index == audio_stream_index), None)
         if video is None or audio is None:
             raise ValueError(
-                f"picture streams are {[v.index for v in info.videos]} and sound streams "
+                f"video streams are {[v.index for v in info.videos]} and audio streams "
                 f"{[a.index for a in info.audios]}, got {video_stream_index}, {audio_stream_index}"
             )
         if first_frame < 0 or (n_frames is not None and n_frames < 0):
@@ -137,7 +137,7 @@ class ClipDecoder:
             self._executor.shutdown(wait=True)
 
     def __iter__(self) -> Iterator[ClipChunk]:
-        """Yield the chunks in order; a second iteration goes on where the first one stopped."""
+        """Yield the chunks in order; a second iteration continues the first one."""
         if self._outcome is None:
             raise RuntimeError("a ClipDecoder is iterated inside its with statement")
         while not self._stop.is_set():
@@ -153,7 +153,7 @@ class ClipDecoder:
             yield chunk
 
     def _produce(self) -> tuple[str, ...]:
-        """Decode into the queue; runs in the thread. Returns the warnings."""
+        """Decode into the queue, in the thread, and return the warnings."""
         path = self._info.path
         try:
             with (
@@ -205,7 +205,7 @@ class ClipDecoder:
             self._put(chunk)
 
     def _read_chunks(self, video: VideoGrid, audio: AudioLine) -> int:
-        """Read what was asked for; return the analysis frame behind it or behind the clip."""
+        """Read the requested frames; return the analysis frame behind them or behind the clip."""
         first_frame = self._first_frame
         n_wanted = math.inf if self._n_frames is None else self._n_frames
         while n_wanted > 0 and not self._stop.is_set():
@@ -236,27 +236,33 @@ class ClipDecoder:
                 return
 
     def _shortfall_warnings(self, video: VideoGrid, audio: AudioLine) -> Iterator[str]:
-        """Compare where the streams ended with where the file says that they end."""
+        """Compare the ends of the streams with the durations stated by the file."""
         if not (video.at_end and audio.at_end):
             return
         name = self._info.path.name
         zero = clip_start(self._video, self._audio)
         ends = (("picture", self._video, video), ("sound", self._audio, audio))
-        told = [(what, float(line.end_time), s) for what, s, line in ends if s.duration_s]
-        if told:
-            for what, end_s, stream in told:
-                announced_s = stream.start_s + (stream.duration_s or 0.0)
-                yield from _shortfall(name, f"the {what} ends", end_s, announced_s, zero)
+        stated = [(what, float(line.end_time), s) for what, s, line in ends if s.duration_s]
+        if stated:
+            for what, end_s, stream in stated:
+                stated_s = stream.start_s + (stream.duration_s or 0.0)
+                yield from _shortfall(name, f"the {what} ends", end_s, stated_s, zero)
         else:
             end_s = float(max(video.end_time, audio.end_time))
-            announced_s = float(zero) + self._info.duration_s
-            yield from _shortfall(name, "picture and sound end", end_s, announced_s, zero)
+            stated_s = float(zero) + self._info.duration_s
+            yield from _shortfall(name, "picture and sound end", end_s, stated_s, zero)
 
 
 def _read_audio(
     audio: AudioLine, n_frames: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
-    """Return samples, which analysis frames have sound, and how many lie before its end."""
+    """Read audio for a number of analysis frames.
+
+    Returns:
+        waveform: (n_frames * 640,) float32.
+        has_audio: (n_frames,) bool.
+        n_left: Number of these frames before the end of the audio.
+    """
     waveform, has_sample, n_left = audio.read(n_frames * SAMPLES_PER_FRAME)
     has_audio: NDArray[np.bool_] = np.logical_and.reduce(
         has_sample.reshape(n_frames, SAMPLES_PER_FRAME), axis=1
@@ -271,11 +277,11 @@ def _damage_warnings(name: str, what: str, n_damaged: int) -> Iterator[str]:
 
 
 def _shortfall(
-    name: str, what: str, end_s: float, announced_s: float, zero: Fraction
+    name: str, what: str, end_s: float, stated_s: float, zero: Fraction
 ) -> Iterator[str]:
-    if announced_s - end_s > _SHORTFALL_S:
+    if stated_s - end_s > _SHORTFALL_S:
         yield (
-            f"{name}: {what} after {end_s - float(zero):.1f} s although the file announces "
-            f"{announced_s - float(zero):.1f} s; it is cut off or damaged, and only what is there "
-            "was used."
+            f"{name}: {what} after {end_s - float(zero):.1f} s although the file states "
+            f"{stated_s - float(zero):.1f} s; it is cut off or damaged, and only the part that is "
+            "there was used."
         )

@@ -1,4 +1,4 @@
-"""Delays that the name or the container of a file states; none of them is applied unasked."""
+"""Delays stated by the name or the timestamps of a file, offered and never applied unasked."""
 
 import re
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from core.media.info import MediaInfo, start_of
 
 _DELAY = r"(?<![^\W_])DELAY[ _]*([+-]?\d+)[ _]?ms(?![^\W_])"
 _DELAY_IN_NAME = re.compile(_DELAY, re.IGNORECASE)
-"""As demuxing programs write it into the names of sound files and of what is muxed from them.
+"""Delay in a file name, as written by demuxing programs.
 
-To regular expressions an underscore is a letter, and there is no border beside it.
+To regular expressions an underscore is a letter, without a word boundary beside it.
 """
 
 _STATED = re.compile(rf"[ ._-]*(?:\({_DELAY}\)|\[{_DELAY}\]|{_DELAY})", re.IGNORECASE)
-"""The same with what sets it off from the rest of the name."""
+"""The same with brackets and separators."""
 
 _LEAST_START_DIFFERENCE_S = Fraction(50, 1000)
-"""Less than this is the beginning of the sound's own coding, or the picture's."""
+"""Smaller differences come from priming or from reordered frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class DelayHint:
-    """A delay that a file itself states.
+    """A delay stated by a file.
 
     Attributes:
-        sentence: What it says, and that it is not applied.
-        delay_s: The delay that would be applied, exact seconds; positive moves the sound later.
-        audio_stream_index: Stream of the container that is meant; None if none in particular.
+        sentence: Description for users.
+        delay_s: Audio delay to apply, exact seconds; positive moves the audio later.
+        audio_stream_index: Audio stream of the container; None if no particular one.
     """
 
     sentence: str
@@ -36,9 +36,9 @@ class DelayHint:
 
 
 def without_delay(stem: str) -> str:
-    """Return a name without the delay that it states, which is wrong once the sound is moved.
+    """Remove the delay from a file name; it is wrong for a corrected file.
 
-    One that states nothing else becomes "clip".
+    A name with nothing else becomes "clip".
 
     >>> without_delay("talk DELAY -33ms")
     'talk'
@@ -48,9 +48,9 @@ def without_delay(stem: str) -> str:
 
 
 def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
-    """Return the delays that a file states in its name or by its start times.
+    """Delays stated by the name of a file or by its start times.
 
-    That of different start times is the one that lets the sound begin with the picture.
+    The delay for different start times makes audio and video start together.
     """
     hints: list[DelayHint] = []
     name = info.path.name
@@ -68,7 +68,7 @@ def delay_hints(info: MediaInfo) -> tuple[DelayHint, ...]:
         sentence = (
             f"In {name} audio stream {audio.index} starts {1000 * abs(float(later_s)):.0f} ms "
             f"{'after' if later_s > 0 else 'before'} the picture; players honour that, and so does "
-            "the measurement."
+            "the analysis."
         )
         hints.append(DelayHint(sentence, -later_s, audio.index))
     return tuple(hints)

@@ -1,4 +1,4 @@
-"""What a media file contains, as plain values."""
+"""Description of a media file, as plain values."""
 
 import math
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class VideoStream:
         codec: FFmpeg's name, e.g. ``h264``.
         width_px: Stored width, before rotation.
         height_px: Stored height, before rotation.
-        frame_rate: Average frames per second, exact; None if the container does not tell.
+        frame_rate: Average frame rate in frames/s, exact; None if unknown.
         time_base: Seconds per tick of the stream's timestamps.
         start_s: First presentation time on the container's own timeline, seconds.
         duration_s: Length in seconds; None if unknown.
-        rotation_deg: Counter-clockwise turn that a player applies: 0, 90, 180 or 270.
-        is_variable_rate: Whether the average and the base frame rate differ noticeably.
-        is_attached_picture: A still such as a cover, not moving picture.
+        rotation_deg: Counter-clockwise rotation by players: 0, 90, 180 or 270.
+        is_variable_rate: Whether average and base frame rate differ noticeably.
+        is_attached_picture: Whether the stream is a still image such as a cover.
     """
 
     index: int
@@ -55,7 +55,7 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class OtherStream:
-    """A stream that is neither picture nor sound: subtitles, data, attachments."""
+    """A subtitle, data or attachment stream, or one of an unknown codec."""
 
     index: int
     kind: str
@@ -69,11 +69,11 @@ class MediaInfo:
     Attributes:
         path: The file.
         container: FFmpeg's short name of the format, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
-        duration_s: Length of the longest stream in seconds; 0 if nothing tells.
+        duration_s: Duration of the longest stream in seconds; 0 if unknown.
         size_bytes: Size of the file.
         videos: Video streams, in the order of the container.
         audios: Audio streams.
-        others: Everything else.
+        others: All other streams.
     """
 
     path: Path
@@ -86,22 +86,22 @@ class MediaInfo:
 
     @property
     def video(self) -> VideoStream | None:
-        """The first video stream that is not an attached picture, if there is one."""
+        """First video stream other than attached pictures; None if there is none."""
         return next((v for v in self.videos if not v.is_attached_picture), None)
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Frames per second of the picture, if known."""
+        """Frame rate of the video in frames/s; None if unknown."""
         return self.video.frame_rate if self.video else None
 
     def sample_rate_hz(self, audio_stream_index: int) -> int | None:
-        """Samples per second of an audio stream; None if there is no such stream."""
+        """Sample rate of an audio stream in Hz; None if there is no such stream."""
         rates = (a.sample_rate_hz for a in self.audios if a.index == audio_stream_index)
         return next(rates, None)
 
     @property
     def audio_choice(self) -> str:
-        """The second half of a sentence to whoever asked for another audio stream."""
+        """List of the audio streams, as the second half of an error message."""
         indices = [str(stream.index) for stream in self.audios]
         if len(indices) > 1:
             return f"its audio streams are {', '.join(indices)}"
@@ -109,17 +109,17 @@ class MediaInfo:
 
 
 def start_of(stream: VideoStream | AudioStream) -> Fraction:
-    """Return the first presentation time of a stream in seconds, exactly."""
+    """First presentation time of a stream, in seconds, exact."""
     return round(Fraction(stream.start_s) / stream.time_base) * stream.time_base
 
 
 def clip_start(video: VideoStream, audio: AudioStream) -> Fraction:
-    """Return clip time 0 on the container's own timeline, in seconds, exactly.
+    """Clip time 0 on the container's own timeline, in seconds, exact.
 
-    It is the earlier start of the two streams, or up to one analysis frame before it: the first
-    picture lies on the 25 fps grid, since otherwise every picture of a 25 fps clip would be placed
-    up to half a frame early or late. Both streams are placed relative to it, so the difference of
-    their starts stays part of what is measured.
+    It is the earlier start of both streams, or up to one analysis frame before it, to put the first
+    video frame on the 25 fps grid. Otherwise every frame of a 25 fps clip would be placed up to
+    half a frame early or late. Both streams are placed relative to clip time 0, so the difference
+    of their starts is part of the measured offset.
     """
     video_start, audio_start = start_of(video), start_of(audio)
     n_frames_before = max(math.ceil((video_start - audio_start) * VIDEO_FPS), 0)

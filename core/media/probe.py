@@ -1,6 +1,7 @@
-"""Finding out what a media file contains."""
+"""Reading the description of a media file."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -19,23 +20,23 @@ from core.media.reader import failed_drive, open_container
 from core.media.stream_kind import is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
-"""Recordings of broadcasts may begin this far from the first picture that can be decoded."""
+"""Packets tried for the first frame; broadcast recordings may begin far before a key frame."""
 
 _RATE_TOLERANCE = 0.01
-"""Relative difference of average and base frame rate that one dropped frame may cause."""
+"""Relative difference of average and base frame rate, as caused by one dropped frame."""
 
 
 def probe(path: Path) -> MediaInfo:
     """Read the description of a media file.
 
-    The first picture of each video stream is decoded, since only pictures tell the rotation in
-    every container.
+    The first frame of each video stream is decoded: only frames have the rotation in every
+    container.
 
     Args:
         path: Any file.
 
     Returns:
-        All streams, exact rates and start times.
+        Description with all streams, exact rates and start times.
 
     Raises:
         MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
@@ -50,12 +51,12 @@ def probe(path: Path) -> MediaInfo:
         others: list[OtherStream] = []
         for stream in container.streams:
             if isinstance(stream, AvVideoStream) and _has_decoder(stream):
-                videos.append(_video(path, stream))
+                videos.append(_video(stream))
             elif isinstance(stream, AvAudioStream) and _has_decoder(stream):
                 audios.append(_audio(stream))
             else:
                 others.append(OtherStream(stream.index, stream.type, _codec(stream)))
-        return MediaInfo(
+        info = MediaInfo(
             path=path,
             container=container.format.name,
             duration_s=_duration_s(container, [*videos, *audios]),
@@ -64,15 +65,12 @@ def probe(path: Path) -> MediaInfo:
             audios=tuple(audios),
             others=tuple(others),
         )
+        return replace(info, videos=tuple(_with_first_frame(v, info, container) for v in videos))
 
 
-def _video(path: Path, stream: AvVideoStream) -> VideoStream:
+def _video(stream: AvVideoStream) -> VideoStream:
     average, base = stream.average_rate, stream.base_rate
     is_attached = bool(stream.disposition & Disposition.attached_pic)
-    first = None if is_attached else decode_first_frame(path, stream.index)
-    start_s = _seconds(stream.start_time, stream)
-    if start_s is None and first is not None:
-        start_s = first.time
     return VideoStream(
         index=stream.index,
         codec=_codec(stream),
@@ -80,11 +78,33 @@ def _video(path: Path, stream: AvVideoStream) -> VideoStream:
         height_px=stream.height,
         frame_rate=(average or stream.guessed_rate or None) if not is_attached else None,
         time_base=stream.time_base or Fraction(1),
-        start_s=start_s or 0.0,
+        start_s=_seconds(stream.start_time, stream) or 0.0,
         duration_s=_seconds(stream.duration, stream),
-        rotation_deg=round(first.rotation / 90) * 90 % 360 if first is not None else 0,
+        rotation_deg=0,
         is_variable_rate=not is_attached and _is_variable(average, base),
         is_attached_picture=is_attached,
+    )
+
+
+def _with_first_frame(
+    video: VideoStream, info: MediaInfo, container: InputContainer
+) -> VideoStream:
+    """Complete the description of a video stream by its first frame."""
+    if video.is_attached_picture:
+        return video
+    stream = container.streams[video.index]
+    if video == info.video:
+        first = _first_frame(container, stream)
+    else:
+        # The open file has been read beyond the beginning of this stream.
+        first = decode_first_frame(info.path, video.index)
+    if first is None:
+        return video
+    is_unknown = stream.start_time is None
+    return replace(
+        video,
+        start_s=(first.time or 0.0) if is_unknown else video.start_s,
+        rotation_deg=round(first.rotation / 90) * 90 % 360,
     )
 
 
@@ -103,7 +123,7 @@ def _audio(stream: AvAudioStream) -> AudioStream:
 
 
 def _n_samples(stream: AvAudioStream) -> int | None:
-    """Return how many samples AVI counts in its header; it has nothing else of PCM."""
+    """Number of samples in the header of AVI, its only statement about the length of PCM."""
     is_counted = stream.container.format.name == "avi" and is_uncompressed(_codec(stream))
     return stream.frames or None if is_counted else None
 
@@ -127,27 +147,30 @@ def _seconds(ticks: int | None, stream: Stream) -> float | None:
 def _is_variable(average: Fraction | None, base: Fraction | None) -> bool:
     if not average or not base:
         return False
-    # Interlaced video may state the rate of its fields, which is exactly twice that of the frames.
+    # Interlaced video may state its field rate, exactly twice the frame rate.
     return all(
         not math.isclose(base, factor * average, rel_tol=_RATE_TOLERANCE) for factor in (1, 2)
     )
 
 
 def decode_first_frame(path: Path, stream_index: int) -> VideoFrame | None:
-    """Decode the first picture of a stream; None if there is none near its beginning."""
+    """Decode the first frame of a video stream; None if there is none near its beginning."""
     with open_container(path) as container:
-        stream = container.streams[stream_index]
-        for other in container.streams:
-            if other is not stream:
-                other.discard = Discard.all
-        try:
-            for packet in islice(container.demux(stream), _PACKETS_TO_FIRST_FRAME):
-                for frame in packet.decode():
-                    if isinstance(frame, VideoFrame):
-                        return frame
-        except FFmpegError:
-            # Decoding says what is wrong when it is asked for; a description is possible without.
-            return None
+        return _first_frame(container, container.streams[stream_index])
+
+
+def _first_frame(container: InputContainer, stream: Stream) -> VideoFrame | None:
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all
+    try:
+        for packet in islice(container.demux(stream), _PACKETS_TO_FIRST_FRAME):
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    return frame
+    except FFmpegError:
+        # The analysis reports decoding errors; a description is possible without the frame.
+        return None
     return None
 
 
@@ -157,6 +180,6 @@ def _duration_s(container: InputContainer, streams: list[VideoStream | AudioStre
         return max(lengths, default=0.0)
     length_s = container.duration / av.time_base
     if "matroska" in container.format.name and container.start_time:
-        # Matroska states the time at which the file ends.
+        # Matroska states the end time of the file.
         length_s -= container.start_time / av.time_base
     return max(length_s, 0.0)

@@ -1,4 +1,4 @@
-"""One stream of a file, decoded frame by frame: the only place that deals with PyAV's errors."""
+"""One stream of a file, decoded frame by frame. PyAV errors of reading are translated here."""
 
 import logging
 import os
@@ -22,27 +22,33 @@ from core.errors import Cancelled, MediaError
 log = logging.getLogger(__name__)
 
 _LISTS = frozenset({"concat", "dash", "hls", "imf"})
-"""Formats that only name other files, which the user has not chosen."""
+"""Formats that only refer to other files, not chosen by the user."""
 
 _EXACT_BEHIND_SEEKS = frozenset({"matroska", "mov", "mpegts"})
-"""Formats with a timestamp in each block of sound; others, such as AVI, count or guess."""
+"""Formats with a timestamp in each block of audio; others, such as AVI, count or guess."""
 
 _END_BYTES = 16 << 20
 
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, *, shows_hidden: bool = False) -> InputContainer:
     """Open a media file for reading.
+
+    Args:
+        path: The file.
+        shows_hidden: Whether packets are read that the edit lists of MP4 and MOV skip. Times are
+            the same; hidden media before the beginning have negative times.
 
     Raises:
         MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
     """
-    head = _read_head(path)
+    options = {"advanced_editlist": "0"} if shows_hidden else {}
     try:
         # An absolute path keeps FFmpeg from reading a name with a colon as a network address.
-        container = av.open(str(path.absolute()))
+        container = av.open(str(path.absolute()), options=options)
     except (OSError, FFmpegError) as error:
+        head = _read_head(path)
         _check_readable(path)
         raise MediaError(_unreadable(path, head), path=path, details=str(error)) from error
     if container.format.name == "tty":
@@ -54,20 +60,12 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-def open_unedited(path: Path) -> InputContainer:
-    """Open a media file for reading what the edit lists of MP4 and MOV hide as well.
-
-    Times are the same; what is hidden before the beginning has negative ones.
+def _read_head(path: Path) -> bytes:
+    """Read the first 12 bytes of a file, as far as there are.
 
     Raises:
-        MediaError: As for `open_container`.
+        MediaError: The file is missing, a folder, empty or not readable.
     """
-    open_container(path).close()
-    return av.open(str(path.absolute()), options={"advanced_editlist": "0"})
-
-
-def _read_head(path: Path) -> bytes:
-    """Return the first bytes of a file, which there are."""
     if path.is_dir():
         raise MediaError(f"{path} is a folder; choose a media file in it.", path=path)
     try:
@@ -87,12 +85,12 @@ def _read_head(path: Path) -> bytes:
 
 
 def _check_readable(path: Path) -> None:
-    """Check that a drive gives out both ends of a file, where its description stands.
+    """Check that both ends of a file, with its description, can be read from the drive.
 
-    Demuxers take what cannot be read for damage to the content.
+    Demuxers take read errors for damaged content.
 
     Raises:
-        MediaError: It does not.
+        MediaError: The drive fails.
     """
     try:
         with path.open("rb") as file:
@@ -104,7 +102,7 @@ def _check_readable(path: Path) -> None:
 
 
 def failed_drive(path: Path, error: OSError) -> MediaError:
-    """Return the failure to read what is there."""
+    """Error for a file on a failing drive."""
     return MediaError(
         f"{path.name} cannot be read ({error.strerror}); check its drive, and copy it again from "
         "where it came from.",
@@ -125,11 +123,11 @@ def _unreadable(path: Path, head: bytes) -> str:
 class StreamReader(Generic[FrameT]):
     """Decodes one stream in a container of its own.
 
-    Damage does not end the reading: what cannot be decoded is left out and counted.
+    Packets that cannot be decoded are left out and counted.
 
     Attributes:
-        n_damaged: Pieces that were left out, or decoded with visible damage, so far.
-        failure: Technical text of the error that ended the reading early; empty if none did.
+        n_damaged: Number of packets left out and of frames decoded with visible damage so far.
+        failure: Technical text of the error that ended reading early; empty if there was none.
     """
 
     def __init__(
@@ -140,7 +138,7 @@ class StreamReader(Generic[FrameT]):
         Args:
             path: The file.
             stream_index: Stream of the container.
-            kind: What the stream decodes to.
+            kind: Type of the frames.
             stop: Set by another thread to end the reading.
 
         Raises:
@@ -156,7 +154,7 @@ class StreamReader(Generic[FrameT]):
 
     @property
     def is_exact_behind_seeks(self) -> bool:
-        """Whether frames have the same times behind a seek as in reading everything."""
+        """Whether timestamps behind a seek equal those of reading from the start."""
         return not _EXACT_BEHIND_SEEKS.isdisjoint(self._container.format.name.split(","))
 
     def _open(self) -> tuple[InputContainer, Stream]:
@@ -164,11 +162,11 @@ class StreamReader(Generic[FrameT]):
         stream = container.streams[self._stream_index]
         for other in container.streams:
             if other is not stream:
-                # Demuxers with an index do not even read what is discarded, so memory and time
-                # stay small however the file is interleaved.
+                # Demuxers with an index skip discarded streams, so memory and time stay small for
+                # any interleaving.
                 other.discard = Discard.all
         if stream.type == "video":
-            # The threads of FLAC lose a frame, and what is to be cut off, where an edit list begins
+            # Frame threads of FLAC lose a frame, and the samples to skip, if an edit list begins
             # within a packet.
             stream.codec_context.thread_type = "AUTO"
         return container, stream
@@ -185,13 +183,16 @@ class StreamReader(Generic[FrameT]):
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._container.close()
 
     def seek(self, time: Fraction) -> bool:
-        """Go to a key frame at or before a time on the file's timeline, if the file can.
+        """Seek to a key frame at or before a time, in seconds on the file's timeline.
 
-        The next frames may still lie behind the time: some containers find only roughly.
+        The next frames may still lie behind the time: some containers seek only roughly.
+
+        Returns:
+            False if the file cannot seek.
         """
         guide = self._guide()
         time_base = guide.time_base or Fraction(1, 1)
@@ -203,23 +204,23 @@ class StreamReader(Generic[FrameT]):
         return True
 
     def _guide(self) -> Stream:
-        """Return the stream whose index leads to a time.
+        """Stream to seek by.
 
-        That of Matroska mostly lists pictures only; to find sound by itself, FFmpeg would read the
-        file up to there.
+        The index of Matroska mostly lists video only. To seek by audio, FFmpeg would read the file
+        up to there.
         """
         frames = self._container.streams.video
         is_matroska = "matroska" in self._container.format.name
         return frames[0] if is_matroska and frames else self._stream
 
     def rewind(self) -> None:
-        """Start again with the first frame and nothing counted."""
+        """Start again with the first frame and reset the counts."""
         self.n_damaged, self.failure = 0, ""
         self._container.close()
         self._container, self._stream = self._open()
 
     def frames(self) -> Iterator[FrameT]:
-        """Decode from the present position to the end.
+        """Decode from the current position to the end.
 
         Yields:
             Frames in order of presentation.
@@ -252,14 +253,14 @@ class StreamReader(Generic[FrameT]):
                 self.failure = str(error)
                 break
             yield packet
-        # The demuxer gave up, so nobody else asks the decoder for what it still holds.
+        # The demuxer gave up and sends no flush packet.
         flush: Packet[Stream] = Packet()
         flush.stream = self._stream
         yield flush
 
 
 def time_of(frame: VideoFrame | AudioFrame) -> Fraction | None:
-    """Return a frame's exact presentation time on the file's timeline; None if it has none."""
+    """Presentation time of a frame on the file's timeline, exact seconds; None if it has none."""
     if frame.pts is None or frame.time_base is None:
         return None
     return frame.pts * frame.time_base

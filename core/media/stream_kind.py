@@ -13,29 +13,29 @@ from av.stream import AttachmentStream, DataStream, Disposition, Stream
 
 
 def has_codec(stream: Stream) -> bool:
-    """Tell whether FFmpeg knows the codec of a stream."""
-    # The stubs of PyAV leave out that there is no context where FFmpeg has no decoder.
+    """Whether FFmpeg knows the codec of a stream."""
+    # Against its stubs, PyAV has no context without a decoder.
     return stream.codec_context is not None
 
 
 def codec_name(stream: Stream) -> str:
-    """Return FFmpeg's name of a codec, or what stands for it."""
+    """FFmpeg's name of a codec, or a placeholder."""
     if isinstance(stream, DataStream | AttachmentStream):
         return stream.name or "unnamed"
     return stream.codec_context.codec.canonical_name if has_codec(stream) else "unknown codec"
 
 
 def is_attached_picture(stream: Stream) -> bool:
-    """Tell whether a stream is a still such as a cover."""
+    """Whether a stream is a still image such as a cover."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 TrackKey = tuple[str, int]
-"""A stream as it is found again in another container: its kind, and its number among that kind."""
+"""Identity of a stream across containers: its kind, and its number among that kind."""
 
 
 def stream_keys(reader: InputContainer) -> Iterator[tuple[TrackKey, Stream]]:
-    """Yield the streams of a file with the keys by which they are found again."""
+    """Yield the streams of a file with their keys for other containers."""
     numbers: Counter[str] = Counter()
     for stream in reader.streams:
         kind: str = "picture" if is_attached_picture(stream) else stream.type
@@ -50,33 +50,33 @@ _SILENT_BYTE = {"pcm_u8": b"\x80", "pcm_alaw": b"\xd5", "pcm_mulaw": b"\xff"}
 
 
 _ENCODERS = {"mp3": "libmp3lame", "mp2": "mp2", "ac3": "ac3"}
-"""Who encodes silence. AAC is not among them: a packet of it does not stand alone."""
+"""Encoders of silence. AAC is missing: its packets do not stand alone."""
 
 
 _N_PACKETS_TO_SETTLE = 12
 
 
 def packet_samples(stream: Stream) -> int:
-    """Return how many samples a packet of coded sound holds; 0 if that is unknown or varies."""
+    """Samples per packet of coded audio; 0 if unknown or variable."""
     context = audio_context(stream)
-    # The demuxer of AVI leaves it out for AC-3 (ETSI TS 102 366: six blocks of 256).
+    # Missing from the demuxer of AVI for AC-3 (ETSI TS 102 366: six blocks of 256).
     return 1536 if context.codec.canonical_name == "ac3" else context.frame_size
 
 
 def is_uncompressed(codec: str) -> bool:
-    """Tell whether a codec stores each sample in a fixed number of bytes."""
+    """Whether a codec stores each sample in a fixed number of bytes."""
     return re.fullmatch(r"pcm_([suf]\d+(le|be)?|alaw|mulaw)", codec) is not None
 
 
 def silence_of(codec: str) -> bytes:
-    """Return one silent sample of one channel of an uncompressed codec."""
+    """One silent sample of one channel of an uncompressed codec."""
     match = re.search(r"\d+", codec)
     n_bytes = int(match[0]) // 8 if match else 1
     return _SILENT_BYTE.get(codec, b"\0") * n_bytes
 
 
 def silent_packet(stream: Stream) -> bytes | None:
-    """Return a packet of encoded silence that fits a stream; None if nobody encodes it."""
+    """Encode a packet of silence for a stream; None if there is no encoder."""
     source = audio_context(stream)
     name = _ENCODERS.get(source.codec.canonical_name)
     if name is None:
@@ -89,7 +89,7 @@ def silent_packet(stream: Stream) -> bytes | None:
     if source.bit_rate:
         encoder.bit_rate = source.bit_rate
     if name == "libmp3lame":
-        # A packet must not lean on those before it.
+        # Without the bit reservoir, packets do not depend on earlier ones.
         encoder.options = {"reservoir": "0"}
     try:
         encoder.open()

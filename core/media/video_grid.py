@@ -1,4 +1,4 @@
-"""The picture of a clip on the analysis clock: 25 fps, short side 256 px, rotation applied."""
+"""Video of a clip on the analysis clock: 25 fps, short side 256 px, rotation applied."""
 
 import math
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from core.media.reader import StreamReader, time_of
 from core.timing import VIDEO_FPS
 
 SHORT_SIDE_PX = 256
-"""Short side of the pictures; Synchformer was trained at it."""
+"""Short side of frames, as in the training of Synchformer."""
 
 LONG_SIDE_PX = 8 * SHORT_SIDE_PX
-"""Most that is kept, from the middle, of the long side; wider pictures would fill the memory."""
+"""Largest long side; wider frames, cropped to the middle, would fill the memory."""
 
 _STEP_S = Fraction(1, VIDEO_FPS)
 
@@ -31,9 +31,9 @@ class _Timed(NamedTuple):
 
 
 class VideoGrid:
-    """Takes, for each point of the 25 fps grid, the frame that is nearest in time.
+    """Nearest frame in time for each point of the 25 fps grid.
 
-    Holding the last frame instead would show everything half a frame late on average.
+    Holding the last frame instead would make video half a frame late on average.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class VideoGrid:
         Args:
             reader: The opened stream.
             info: The file.
-            stream: The stream that is read.
+            stream: Description of the stream.
             zero: Clip time 0 on the file's timeline, in seconds.
-            first_frame: Analysis frame to begin with.
+            first_frame: First analysis frame.
 
         Raises:
-            MediaError: No picture can be decoded.
+            MediaError: No frame can be decoded.
         """
         self._reader = reader
         self._path = info.path
@@ -74,7 +74,7 @@ class VideoGrid:
         self._current = first
         self._following = next(self._frames, None)
         self._begin_time = first.time
-        # Pictures keep the size of the first one, whatever the stream changes to later.
+        # Frames keep the size of the first one if the stream changes its size.
         size = (first.frame.width, first.frame.height)
         self._scaled_size = _scaled_size(*size)
         is_scaled = self._scaled_size != size
@@ -90,14 +90,14 @@ class VideoGrid:
 
     @property
     def at_end(self) -> bool:
-        """Whether there is nothing behind the current frame."""
+        """Whether the current frame is the last one."""
         return self._following is None
 
     def held(self) -> NDArray[np.uint8]:
-        """Return the (H, W, 3) picture that was read last; before that, the first to be read.
+        """Last frame read, or the next one if none was read yet; (H, W, 3) uint8.
 
         Raises:
-            MediaError: It is of a kind or shape that cannot be converted.
+            MediaError: Its pixel format or size cannot be converted.
         """
         if self._rgb is None:
             return self._frame_at(self._zero + self._next_frame * _STEP_S)
@@ -107,12 +107,12 @@ class VideoGrid:
         """Read the following grid points.
 
         Returns:
-            frames: (n_frames, H, W, 3) uint8 RGB; the nearest frame where the file has none.
-            has_video: (n_frames,) bool, whether the file has picture there.
-            n_left: How many of the points lie before the end of the picture.
+            frames: (n_frames, H, W, 3) uint8 RGB; outside of the video, its nearest frame.
+            has_video: (n_frames,) bool, False outside of the video.
+            n_left: Number of these points before the end of the video.
 
         Raises:
-            MediaError: A picture is of a kind or shape that cannot be converted.
+            MediaError: The pixel format or size of a frame cannot be converted.
         """
         frames: NDArray[np.uint8] | None = None
         has_video = np.zeros(n_frames, np.bool_)
@@ -166,11 +166,14 @@ class VideoGrid:
         return np.rot90(kept, self._stream.rotation_deg // 90).astype(np.uint8, copy=False)
 
     def _begin(self, wanted: Fraction) -> tuple[Iterator[_Timed], _Timed | None]:
-        """Return the frames from one at or before the wanted time on, and the first of them.
+        """Decode from a frame at or before the wanted time on.
 
-        Frames in front of the first key frame behind a seek are left out, since they may refer to
-        pictures that were not decoded. Containers that seek roughly may land too late; then the
-        search goes back further, in the end to the beginning.
+        Frames before the first key frame behind a seek are left out: they may refer to frames that
+        were not decoded. If a container seeks roughly and lands too late, the seek is repeated
+        further back, in the end from the beginning.
+
+        Returns:
+            Following frames, and the first frame; None if there is none.
         """
         start = Fraction(self._stream.start_s)
         if wanted > start:
@@ -186,7 +189,7 @@ class VideoGrid:
         return frames, next(frames, None)
 
     def _ordered(self) -> Iterator[_Timed]:
-        """Yield frames with strictly rising times; frames without a time follow the one before."""
+        """Yield frames in strictly rising order; a frame without a time follows the one before."""
         last: Fraction | None = None
         for frame in self._reader.frames():
             time = time_of(frame)
@@ -201,15 +204,15 @@ class VideoGrid:
 
 
 def _scaled_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size with a short side of 256 px, rounded down as FFmpeg's scale filter does."""
+    """Size with a short side of 256 px, rounded down as FFmpeg's scale filter does."""
     short = min(width, height)
     return width * SHORT_SIDE_PX // short, height * SHORT_SIDE_PX // short
 
 
 def _kept(side: int, is_scaled: bool) -> slice:
-    """Return what is kept of a side: scaled ones become even, as the published evaluation has it.
+    """Crop of a side to its middle; scaled sides become even, as in the published evaluation.
 
-    The middle stays where it is, since that is what the networks see.
+    The middle does not move: the networks see it.
     """
     n_kept = min(side // 2 * 2 if is_scaled else side, LONG_SIDE_PX)
     first = (side - n_kept) // 2

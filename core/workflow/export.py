@@ -1,18 +1,30 @@
-"""Exporting a corrected file: what would come of it, then writing, measuring and certifying it.
+"""Export of a corrected file: preview, write, verify, name, certify.
 
-Files are opened here, so all of it is work for a job.
+`preview` plans the file and collects all reasons against it. `export` writes the plan to a partial
+file and names it only after its verification. Both read files: work for a job.
 """
 
+import logging
+import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+
+from av.error import FFmpegError
 
 from core import __version__
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.destination import check_destination, taken_sentence
+from core.correction.plan.destination import (
+    check_destination,
+    check_room,
+    check_target,
+    not_written,
+    taken_sentence,
+)
 from core.correction.plan.file_name import default_target
-from core.correction.plan.plan import Choice, CorrectionPlan, plan_correction
+from core.correction.plan.plan import CorrectionPlan, plan
 from core.correction.verify.certificate import (
     Residual,
     certificate_beside,
@@ -21,15 +33,18 @@ from core.correction.verify.certificate import (
     write_certificate,
 )
 from core.correction.verify.sentences import failed_verification_sentence
-from core.correction.verify.verify import Verification, verify_corrected
+from core.correction.verify.verify import Verification, verify
 from core.correction.write.ffmpeg_command import equivalent_command
-from core.correction.write.write import check_correction, write_corrected
+from core.correction.write.write import write
 from core.detection.result import Detection
 from core.errors import ExportError, SyncError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
-from core.progress import Monitor
+from core.paths import complete_or_absent, remove_left_over
+from core.progress import SILENT, Monitor
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +54,13 @@ class ExportRequest:
     Attributes:
         info: The probed source.
         target: The new file.
-        correction: What is moved, and by how much.
+        correction: The correction.
         overwrite: Whether the user agreed to replace an existing target.
-        layout: Where MP4 and MOV get their index; at the end if None.
+        layout: Place of the index of MP4 and MOV; at the end if None.
         keeps_times: Whether the file gets the times and permissions of the source.
-        verifies: Whether it is measured afterwards.
-        certifies: Whether what was done and measured is written beside it; needs `verifies`.
+        verifies: Whether it is verified before it gets its name.
+        certifies: Whether a certificate is written beside it; needs `verifies`.
+        makes_folder: Whether its folder is made if it is missing.
     """
 
     info: MediaInfo
@@ -55,6 +71,7 @@ class ExportRequest:
     keeps_times: bool = False
     verifies: bool = True
     certifies: bool = False
+    makes_folder: bool = False
 
     def __post_init__(self) -> None:
         if self.certifies and not self.verifies:
@@ -63,43 +80,70 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportPreview:
-    """What would come of an export.
+    """A planned export, and all reasons against it.
 
     Attributes:
-        problem: Sentences that say why it cannot be written; empty if it can.
-        target_exists: Whether a file would be replaced: one of that name, other than the source, or
-            of the name of its certificate.
-        plan: What the file would be; None where that cannot be told.
-        choices: What can be done where the container cannot carry the exact shift, whatever the
-            request chooses.
-        command: What the ffmpeg program would be told; None if it has no way, or nothing can be
-            written.
+        request: The request.
+        plan: The plan; None if the source or the target's container allow none.
+        place_problem: Sentence on an unwritable place; empty if it is fine.
+        plan_problem: Sentence on the failure to plan; empty if there is a plan.
+        taken: File to be replaced: one of the target's name, other than the source, or of
+            the name of its certificate.
+        command: Equivalent ffmpeg command; None without one, or if nothing can be written.
     """
 
-    problem: str
-    target_exists: bool = False
+    request: ExportRequest
     plan: CorrectionPlan | None = None
-    choices: tuple[Choice, ...] = ()
+    place_problem: str = ""
+    plan_problem: str = ""
+    taken: Path | None = None
     command: str | None = None
+
+    @property
+    def needs_choice(self) -> bool:
+        """Whether the container cannot carry the exact shift and a way out is to be chosen."""
+        return self.plan is not None and bool(self.plan.choice_refusal)
+
+    def problems(self, advice: str = "") -> list[str]:
+        """Sentences on why nothing can be written, apart from a choice to make.
+
+        Args:
+            advice: How the front end lets a taken name be replaced, for the end of that sentence.
+        """
+        taken = ""
+        if self.taken is not None and not self.request.overwrite:
+            taken = taken_sentence(self.taken, advice)
+        refused = self.plan.refused if self.plan is not None else (self.plan_problem,)
+        return [sentence for sentence in (self.place_problem, taken, *refused) if sentence]
+
+    def possible_plan(self) -> CorrectionPlan:
+        """The plan of an export without problems.
+
+        Raises:
+            ExportError: There is a problem.
+        """
+        sentences = self.problems(" or allow replacing it")
+        if self.plan is not None and self.needs_choice:
+            sentences.append(self.plan.choice_refusal)
+        if self.plan is None or sentences:
+            path, details = self.request.info.path, "\n".join(sentences)
+            raise ExportError(sentences[0], path=path, details=details)
+        return self.plan
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A corrected file that was written.
+    """A corrected file that has its name.
 
     Attributes:
-        path: The file.
-        correction: What was asked for.
-        plan: What was announced.
-        verification: What was measured, and passed; None if that was not wanted.
-        notes: Sentences on what could not be kept although the file is complete.
-        detected: What a detection says about the file, if there was one.
-        certificate: Where that was written down, if it was.
-        certificate_problem: A sentence that says why it was not, although it was wanted.
+        plan: The written plan.
+        verification: Result of the passed verification; None without one.
+        notes: Sentences on losses although the file is complete.
+        detected: Detection of the file, if there was one.
+        certificate: Path of the certificate, if there is one.
+        certificate_problem: Sentence on the failure to write it, if it was wanted.
     """
 
-    path: Path
-    correction: Correction
     plan: CorrectionPlan
     verification: Verification | None
     notes: tuple[str, ...] = ()
@@ -107,140 +151,221 @@ class Exported:
     certificate: Path | None = None
     certificate_problem: str = ""
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.plan.target
+
+    @property
+    def correction(self) -> Correction:
+        """The correction asked for."""
+        return self.plan.correction
+
 
 def proposed_target(info: MediaInfo, suffix: str, template: str, correction: Correction) -> Path:
-    """Return the file that a template names, with the suffix of the chosen container.
+    """File named by a template, with the suffix of the chosen container.
 
     Raises:
-        ValueError: The template is not one, or names a folder.
+        ValueError: The template is invalid, or names a folder.
     """
     source = replace(info, path=info.path.with_suffix(suffix))
-    # The container stays as chosen; where it cannot carry a shift is told by the outlook.
+    # The container stays as chosen; the preview shows whether it can carry a shift.
     return default_target(source, Inexact.NEAREST, template, correction)
 
 
-def taken_file(request: ExportRequest) -> Path | None:
-    """Return the file that an export would replace, or that would tell of a file that is gone.
-
-    That is the target, unless it is the source, or its certificate.
-
-    Raises:
-        OSError: The drive does not tell.
-    """
-    target = request.target
-    if target.exists():
-        return None if target.is_dir() or _is_source(request) else target
-    beside = certificate_beside(target)
-    if beside is None or not (request.certifies or is_certificate(beside)):
-        return None
-    return beside
-
-
-def preview_export(request: ExportRequest, monitor: Monitor) -> ExportPreview:
-    """Tell what would come of an export; nothing is written.
+def preview(request: ExportRequest, monitor: Monitor = SILENT) -> ExportPreview:
+    """Plan an export and look for reasons against it; nothing is written.
 
     Raises:
         Cancelled: The monitor asked to stop.
     """
     monitor.check()
-    info, target, correction = request.info, request.target, request.correction
+    info, target = request.info, request.target
+    found: CorrectionPlan | None = None
+    plan_problem = place_problem = ""
+    taken: Path | None = None
     try:
-        problem = _target_problem(request)
-        exists = taken_file(request) is not None
-    except OSError as error:
-        why = f"{target.name} cannot be written there ({error.strerror})"
-        return ExportPreview(f"{why}; choose another name or folder.")
-    try:
-        plan = plan_correction(info, replace(correction, inexact=None), target)
-        choices = plan.choices
-        monitor.check()
-        if choices and correction.inexact is not None:
-            plan = plan_correction(info, correction, target)
+        found = plan(info, request.correction, target, request.layout)
     except SyncError as error:
-        return ExportPreview(problem or error.message, exists)
-    refused = plan.streams.refused if plan.choices else plan.refused
-    if plan.choices:
-        refused = (*refused, "Choose how the sound is to be moved.")
-    command = None
-    if not plan.refused:
-        command = equivalent_command(info, target, correction, plan, request.layout)
-    return ExportPreview(problem or "\n".join(refused), exists, plan, choices, command)
+        plan_problem = error.message
+    monitor.check()
+    try:
+        check_destination(
+            info,
+            target,
+            overwrite=True,
+            makes_folder=request.makes_folder,
+            n_more_bytes=found.n_more_bytes if found else 0,
+        )
+        taken = _taken_file(request)
+    except ExportError as error:
+        place_problem = error.message
+    except OSError as error:
+        place_problem = not_written(info, target, error).message
+    command = equivalent_command(found) if found is not None and found.is_possible else None
+    return ExportPreview(request, found, place_problem, plan_problem, taken, command)
 
 
-def export_clip(request: ExportRequest, monitor: Monitor) -> Exported:
-    """Write a corrected file and do what else is wanted with it.
-
-    Raises:
-        ExportError: The file cannot be written, or is not what was asked for; there is none then.
-        MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop; there is no file then.
-    """
-    return certified(request, write_export(request, monitor))
-
-
-def write_export(request: ExportRequest, monitor: Monitor) -> Exported:
-    """Write a corrected file, and measure it if wanted; it is not certified yet.
-
-    Raises:
-        ExportError, MediaError, Cancelled: As `export_clip`.
-    """
-    info, correction, path = request.info, request.correction, request.target
-    plan = plan_correction(info, correction, path)
-    written = write_checked(
-        info,
-        path,
-        correction,
-        monitor,
-        verifies=request.verifies,
-        overwrite=request.overwrite,
-        layout=request.layout,
-        keeps_times=request.keeps_times,
-    )
-    notes = tuple(filter(None, (*written.notes, remove_certificate(path))))
-    return Exported(path, correction, plan, written.found, notes)
-
-
-def detected_again(exported: Exported, detect: Callable[[Exported], Detection]) -> Exported:
-    """Have a new file judged; what fails then becomes a note, since the file is complete.
+def export(
+    planned: ExportPreview,
+    monitor: Monitor = SILENT,
+    *,
+    on_written: Callable[[Exported], None] | None = None,
+    detect: Callable[[Exported], Detection] | None = None,
+) -> Exported:
+    """Write the planned file, verify, name and certify it.
 
     Args:
-        exported: What was written.
-        detect: Judges it (`copied_stream` tells its stream).
+        planned: A preview without problems.
+        monitor: Told the progress, and asked whether to go on.
+        on_written: Called with the complete file, before it is detected again and certified.
+        detect: Detects the offset of the new file. Its failure becomes a note: the file stays.
 
     Raises:
-        Cancelled: The user asked to stop; the file stays.
+        ExportError: The file cannot be written, or failed the verification; there is none then.
+        MediaError: The source, or the new file, cannot be read.
+        Cancelled: The monitor asked to stop. There is no file then, unless `detect` was running.
     """
+    made = planned.possible_plan()
+    request = planned.request
+    exported = _written(made, request, monitor)
+    if on_written is not None:
+        on_written(exported)
+    if detect is not None:
+        try:
+            exported = replace(exported, detected=detect(exported))
+        except SyncError as error:
+            problem = f"The new file could not be analyzed again: {error.message}"
+            exported = replace(exported, notes=(*exported.notes, problem))
+    return _certified(exported) if request.certifies else exported
+
+
+def is_exported(planned: ExportPreview, monitor: Monitor = SILENT) -> bool:
+    """Whether the planned file is there already, found by comparing it with its source.
+
+    Raises:
+        Cancelled: The monitor asked to stop.
+    """
+    request, target = planned.request, planned.request.target
+    if planned.plan is None or request.overwrite or not request.verifies or not target.is_file():
+        return False
+    beside = certificate_beside(target)
+    if request.certifies and (beside is None or not is_certificate(beside)):
+        return False
     try:
-        return replace(exported, detected=detect(exported))
-    except SyncError as error:
-        problem = f"The new file could not be judged again: {error.message}"
-        return replace(exported, notes=(*exported.notes, problem))
+        return verify(planned.plan, target, monitor).passed
+    except SyncError:
+        # Another file; nothing replaces it unasked.
+        return False
 
 
-def copied_stream(info: MediaInfo, exported: Exported) -> int:
-    """Return where the first audio stream that was moved is in the new file.
+def copied_stream(exported: Exported) -> int:
+    """Index of the first moved audio stream in the new file.
 
     Raises:
         MediaError: The new file cannot be read.
     """
     copied = {item.index for item in exported.plan.streams.copied}
-    indices = [audio.index for audio in info.audios if audio.index in copied]
+    indices = [audio.index for audio in exported.plan.source.audios if audio.index in copied]
     position = indices.index(exported.correction.audio_stream_indices[0])
     return probe(exported.path).audios[position].index
 
 
-def certified(request: ExportRequest, exported: Exported) -> Exported:
-    """Write down what was done and measured, if that is wanted; the file is complete anyway."""
-    found = exported.verification
-    if not request.certifies or found is None:
+def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> Exported:
+    """Write, verify and name a file.
+
+    Raises:
+        ExportError, MediaError, Cancelled: As `export`.
+    """
+    info, target = made.source, made.target
+    verification: Verification | None = None
+    try:
+        if request.makes_folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        remove_left_over(target.parent)
+        check_target(info, target, request.overwrite)
+        check_room(info, target, target.parent, made.n_more_bytes)
+        with complete_or_absent(target, replaces=request.overwrite) as partial:
+            notes = list(write(made, partial, monitor))
+            _check_unchanged(made)
+            if request.verifies:
+                verification = verify(made, partial, monitor)
+                if not verification.passed:
+                    raise ExportError(failed_verification_sentence(target, verification))
+            if request.keeps_times:
+                notes += _keep_times(info, partial, target)
+            monitor.check()
+            # The folder may be gone in the meantime, or the name be taken.
+            check_target(info, target, request.overwrite)
+        _sync_folder(target.parent)
+    except (FFmpegError, OSError) as error:
+        raise not_written(info, target, error) from error
+    for sentence in made.notes:
+        log.info("%s", sentence)
+    for sentence in notes:
+        log.warning("%s", sentence)
+    return Exported(made, verification, tuple(filter(None, (*notes, remove_certificate(target)))))
+
+
+def _check_unchanged(made: CorrectionPlan) -> None:
+    """Check for a change of the source while it was copied."""
+    if not made.is_current():
+        name = made.source.path.name
+        raise ExportError(
+            f"{name} changed while it was copied; "
+            "wait until nothing writes to it and export again.",
+            path=made.source.path,
+        )
+
+
+def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
+    """Copy times and permissions, with a note on failures.
+
+    Drives of other systems (FAT, network shares) have no permissions: no reason to lose a
+    finished file.
+    """
+    # `shutil.copystat` would copy the flags of macOS as well, and a locked file cannot be renamed.
+    not_taken: list[str] = []
+    try:
+        status = info.path.stat()
+        os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError as error:
+        log.warning("%s: %s", target, error)
+        not_taken.append("times")
+    try:
+        shutil.copymode(info.path, partial)
+    except OSError as error:
+        log.warning("%s: %s", target, error)
+        not_taken.append("permissions")
+    if not not_taken:
+        return []
+    return [
+        f"{target.name} could not be given the {' and '.join(not_taken)} of {info.path.name}, "
+        "which its drive does not take; the file itself is complete."
+    ]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a loss of power, on POSIX systems."""
+    if os.name != "posix":
+        return
+    # Folders without read permission, and network drives, refuse; the file is complete anyway.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _certified(exported: Exported) -> Exported:
+    """Write the certificate of a file; the file is complete even if that fails."""
+    if exported.verification is None:
         return exported
     try:
         certificate = write_certificate(
-            request.info,
-            exported.path,
-            exported.correction,
             exported.plan,
-            found,
+            exported.verification,
             f"synchformer-gui {__version__}",
             notes=exported.notes,
             residual=_residual(exported.detected),
@@ -251,7 +376,7 @@ def certified(request: ExportRequest, exported: Exported) -> Exported:
 
 
 def _residual(detected: Detection | None) -> Residual | None:
-    """Return what a detection of the new file found; no offset where none can be told."""
+    """Result of a detection of the new file; no offset where the verdict is "cannot tell"."""
     if detected is None:
         return None
     estimate = detected.estimate
@@ -267,79 +392,16 @@ def _residual(detected: Detection | None) -> Residual | None:
     )
 
 
-def _is_source(request: ExportRequest) -> bool:
-    source, target = request.info.path, request.target
-    return target.exists() and source.exists() and target.samefile(source)
-
-
-def _target_problem(request: ExportRequest) -> str:
-    """Say why nothing can be written under a name; empty if it can, as far as a look tells."""
-    target = request.target
-    if target.is_dir():
-        return "Name the new file."
-    if _is_source(request):
-        return "The original is never replaced; choose another name."
-    folder = target.absolute().parent
-    if not folder.is_dir():
-        return f"There is no folder {folder}."
-    if not request.overwrite and (taken := taken_file(request)):
-        return taken_sentence(taken.name, " or agree to replace it")
-    try:
-        check_correction(request.info, request.correction)
-        check_destination(request.info, target, overwrite=request.overwrite, layout=request.layout)
-    except ExportError as error:
-        return error.message
-    return ""
-
-
-class Written(NamedTuple):
-    """A file that got its name.
-
-    Attributes:
-        found: What was found when it was read again, which passed; None if that was not wanted.
-        notes: Sentences on what could not be kept although the file is complete.
-    """
-
-    found: Verification | None
-    notes: tuple[str, ...]
-
-
-def write_checked(
-    info: MediaInfo,
-    target: Path,
-    correction: Correction,
-    monitor: Monitor,
-    *,
-    verifies: bool,
-    overwrite: bool,
-    layout: Layout | None,
-    keeps_times: bool,
-) -> Written:
-    """Write a corrected file, as `write.write_corrected`, and compare it if wanted.
+def _taken_file(request: ExportRequest) -> Path | None:
+    """File to be replaced by an export, or the certificate of a missing one.
 
     Raises:
-        ExportError: The file cannot be written, or is not what was asked for; there is none then.
-        MediaError: The source, or what was written, cannot be read.
-        Cancelled: The monitor asked to stop; there is no file then.
+        OSError: The drive cannot be read.
     """
-    found: Verification | None = None
-    notes: list[str] = []
-
-    def inspect(written: Path) -> None:
-        nonlocal found
-        found = verify_corrected(info, target, correction, monitor, written)
-        if not found.passed:
-            raise ExportError(failed_verification_sentence(target, found))
-
-    write_corrected(
-        info,
-        target,
-        correction,
-        overwrite=overwrite,
-        layout=layout,
-        keeps_times=keeps_times,
-        monitor=monitor,
-        inspect=inspect if verifies else None,
-        tell=notes.append,
-    )
-    return Written(found, tuple(notes))
+    target = request.target
+    if os.path.lexists(target):
+        return target
+    beside = certificate_beside(target)
+    if beside is None or not (request.certifies or is_certificate(beside)):
+        return None
+    return beside

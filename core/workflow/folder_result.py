@@ -1,4 +1,4 @@
-"""What became of the correction of one file of many."""
+"""Result of the correction of one file of a folder."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,28 +7,28 @@ from pathlib import Path
 
 
 class Outcome(StrEnum):
-    """What was done to correct a file."""
+    """Outcome of a correction."""
 
     WRITTEN = "written"
     WOULD_BE_WRITTEN = "would be written"
     ALREADY_THERE = "already there"
-    """An earlier run wrote what this one would."""
+    """An earlier run wrote the same file."""
     NOT_NEEDED = "not needed"
     LEFT_ALONE = "left alone"
-    """It is not known what to do, or that was not wanted."""
+    """The verdict is "cannot tell", or the correction needs an option that was not given."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class FileCorrection:
-    """What became of the correction of one file.
+    """Correction of one file.
 
     Attributes:
-        outcome: What was done.
+        outcome: Its outcome.
         target: The corrected file, written, found or planned; None if there is none.
-        moved_s: By how much its sound is later, in seconds; None if no one delay was applied.
-        sentences: What was done and found, or why not.
-        is_certified: False if a certificate was wanted and could not be written.
+        moved_s: Applied delay of the audio in seconds; None without a single delay.
+        sentences: Report for the user, or reasons against the correction.
+        is_certified: False if a wanted certificate could not be written.
     """
 
     outcome: Outcome

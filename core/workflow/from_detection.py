@@ -1,4 +1,4 @@
-"""The correction that follows from a sync map."""
+"""Corrections from detections, sync maps and known rate errors."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from core.media.info import MediaInfo, clip_start
 from core.timing import delay_for
 
 _LARGEST_DENOMINATOR = 1_000_000
-"""Lets known causes be exact, such as 1001/1000, and others to a millionth."""
+"""Keeps known ratios such as 1001/1000 exact, and others to a millionth."""
 
 
 def detected_correction(
@@ -21,16 +21,16 @@ def detected_correction(
     *,
     keeps_pitch: bool = False,
 ) -> Correction:
-    """Return the correction that an answer asks for.
+    """Correction of a detected offset.
 
     Args:
-        detection: The judged clip.
-        audio_stream_indices: Streams of the container that are corrected, all alike.
-        inexact: What may be done where the container cannot carry the exact shift.
+        detection: The detection.
+        audio_stream_indices: Streams of the container to correct, all alike.
+        inexact: Way out where the container cannot carry the exact shift.
         keeps_pitch: As in `retiming_correction`.
 
     Raises:
-        ExportError: The offset jumps, and its pieces are too short to be moved so far.
+        ExportError: The offset jumps, and the pieces are too short for their moves.
     """
     if detection.changing_map is not None:
         return retiming_correction(detection, audio_stream_indices, keeps_pitch=keeps_pitch)
@@ -40,17 +40,17 @@ def detected_correction(
 def retiming_correction(
     detection: Detection, audio_stream_indices: tuple[int, ...], *, keeps_pitch: bool = False
 ) -> Correction:
-    """Return the correction of a clip whose offset drifts or jumps.
+    """Correction of an offset that drifts or jumps.
 
     Args:
-        detection: The judged clip.
-        audio_stream_indices: Streams of the container that are corrected, all alike.
-        keeps_pitch: Whether stretched sound keeps its pitch; where a wrong rate is the cause, the
-            pitch is wrong too and right without it.
+        detection: The detection.
+        audio_stream_indices: Streams of the container to correct, all alike.
+        keeps_pitch: Whether stretched audio keeps its pitch. After a wrong rate the pitch is wrong
+            too, and correct without it.
 
     Raises:
         ValueError: The offset does not change.
-        ExportError: Its pieces are too short to be moved so far.
+        ExportError: The pieces are too short for their moves.
     """
     if detection.changing_map is None:
         raise ValueError("expected an offset that drifts or jumps, got a constant one")
@@ -76,16 +76,16 @@ def map_correction(
     *,
     keeps_pitch: bool = False,
 ) -> Correction:
-    """Return the correction that a sync map asks for.
+    """Correction of a sync map.
 
     Args:
         found: The map.
-        audio_stream_indices: Streams of the container that are corrected.
+        audio_stream_indices: Streams of the container to correct.
         clip_start_s: Clip time 0 on the container's own timeline.
         keeps_pitch: As in `retiming_correction`.
 
     Raises:
-        ValueError: Its pieces are too short to be moved so far.
+        ValueError: The pieces are too short for their moves.
     """
     if found.kind is MapKind.DRIFT:
         ratio = Fraction(found.stretch).limit_denominator(_LARGEST_DENOMINATOR)
@@ -108,13 +108,13 @@ def stretch_correction(
     *,
     keeps_pitch: bool = False,
 ) -> Correction:
-    """Return the correction of a known rate error: what is at the start of the clip stays there.
+    """Correction of a known rate error; the start of the clip stays in place.
 
     Args:
-        info: The probed clip; it has the streams, and a picture.
-        audio_stream_indices: Streams of the container that are corrected.
-        ratio: How many times as long their sound becomes.
-        delay_s: By how much it is moved after that.
+        info: The probed clip, with video and the streams.
+        audio_stream_indices: Streams of the container to correct.
+        ratio: Stretch factor of their audio.
+        delay_s: Delay after the stretch, seconds.
         keeps_pitch: As in `retiming_correction`.
     """
     audio = next(a for a in info.audios if a.index == audio_stream_indices[0])

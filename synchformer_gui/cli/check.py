@@ -16,11 +16,11 @@ from core.workflow.csv_report import is_report, write_csv
 from core.workflow.folder import CLIP_SUFFIXES, FileResult, check_clips, find_clips
 from core.workflow.folder_result import Outcome
 from synchformer_gui.cli import check_export, shared_options
-from synchformer_gui.cli.check_export import FolderExport, FolderWishes
-from synchformer_gui.cli.correct_options import Repair
+from synchformer_gui.cli.check_export import FolderExport, FolderExportOptions
+from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code, worst
-from synchformer_gui.cli.export_options import Writing
+from synchformer_gui.cli.export_options import ExportOptions
 from synchformer_gui.cli.option_groups import grouped
 from synchformer_gui.cli.terminal import watched
 from synchformer_gui.wording.engines import better_model_lines
@@ -42,9 +42,9 @@ def check(
     ] = None,
     detection_options: DetectOptions,
     correct_to: check_export.CorrectToOption = None,
-    repair: Repair,
+    correct_options: CorrectOptions,
     move_all: check_export.MoveAllOption = False,
-    wanted: Writing,
+    export_options: ExportOptions,
     dry_run: check_export.DryRunOption = False,
 ) -> int:
     """Detect the offset of every video file of a folder; --correct-to writes corrected copies.
@@ -55,12 +55,14 @@ def check(
     detector = DetectCommand(
         detection_options.choice, detection_options.config(), detection_options.no_cache
     )
-    wishes = FolderWishes(replace(wanted, is_dry=dry_run), repair, move_all)
-    _check_places(folder, report, correct_to, wishes)
+    options = FolderExportOptions(
+        replace(export_options, is_dry=dry_run), correct_options, move_all
+    )
+    _check_places(folder, report, correct_to, options)
     paths = find_clips(folder, recursive, left_out=correct_to)
     if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
         typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
-    exports = FolderExport(folder, correct_to, wishes, paths) if correct_to else None
+    exports = FolderExport(folder, correct_to, options, paths) if correct_to else None
     results = _detect_all(paths, folder, detector, exports)
     for line in _closing_lines(results):
         typer.echo(line)
@@ -74,7 +76,7 @@ check.__doc__ = f"{check.__doc__}\nVideo files end in {' '.join(sorted(CLIP_SUFF
 
 
 def _check_places(
-    folder: Path, report: Path | None, correct_to: Path | None, wishes: FolderWishes
+    folder: Path, report: Path | None, correct_to: Path | None, options: FolderExportOptions
 ) -> None:
     """Check folders and files before any work.
 
@@ -90,7 +92,7 @@ def _check_places(
         shared_options.check_replaceable(report, "--report", ".csv", is_report)
     if correct_to is not None:
         check_export.check_goal(correct_to, folder)
-    elif wishes != FolderWishes():
+    elif options != FolderExportOptions():
         raise typer.BadParameter(
             "options about corrected clips need a folder for them", param_hint="--correct-to"
         )

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.correction.correction import Correction
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import check_correction
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
 from core.media.delay_hints import delay_hints
@@ -18,7 +17,7 @@ from core.media.probe import probe
 from core.timing import parse_delay, parse_stretch
 from core.workflow.from_detection import stretch_correction
 from synchformer_gui.cli import export_options, shared_options
-from synchformer_gui.cli.correct_options import Repair
+from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.detect import answer_lines
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code
@@ -35,8 +34,8 @@ DelayOption = Annotated[
     typer.Option(
         "--delay",
         metavar="TIME",
-        help="Move the audio later by 160, 160ms, 0.16s, 4f (frames of the picture) or 7680sa "
-        "(samples of the first audio stream moved); earlier if negative.",
+        help="Move the audio later by 160, 160ms, 0.16s, 4f (video frames) or 7680sa (samples of "
+        "the first audio stream moved); earlier if negative.",
     ),
 ]
 StretchOption = Annotated[
@@ -44,18 +43,18 @@ StretchOption = Annotated[
     typer.Option(
         "--stretch",
         metavar="RATIO",
-        help="Make the audio 1001/1000 or 1.001 times as long, before any --delay; encodes it "
-        "again, and its pitch follows.",
+        help="Stretch the audio by 1001/1000 or 1.001, before any --delay. It is encoded again, "
+        "and its pitch follows.",
     ),
 ]
-DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay that is needed.")]
+DetectOption = Annotated[bool, typer.Option("--detect", help="Measure the delay to apply.")]
 AudioStreamsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--audio-stream",
         metavar="N|all",
-        help="The audio stream moved, as numbered in the file; several if repeated; the first one "
-        "if not given. --detect measures the first of those named.",
+        help="Audio stream to move, as numbered in the file; the first one by default. "
+        "Repeat it for several. --detect measures the first one named.",
     ),
 ]
 
@@ -68,76 +67,75 @@ def correct(
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
-    repair: Repair,
+    options: CorrectOptions,
     audio_stream: AudioStreamsOption = None,
-    wanted: export_options.Writing,
+    export: export_options.ExportOptions,
     dry_run: export_options.DryRunOption = False,
     detect_again: export_options.DetectAgainOption = False,
     detection_options: DetectOptions,
 ) -> int:
     """Write a copy of a clip with its audio moved; CLIP stays as it is.
 
-    Nothing is encoded again but audio that --stretch or --retime makes longer or moves in pieces.
-    Ends with 0 if done or nothing was to do, 1 if --detect finds an offset that changes over the
-    clip and --retime is not given, or --detect-again finds the new file out of sync, 2 if --detect
-    cannot tell, 3 if nothing could be written, 4 if only the certificate could not, or if the new
-    file could not be judged again.
+    Only audio changed by --stretch or --retime is encoded again.
+    Ends with 0 if done or nothing was to do, 1 if --detect finds a changing offset and --retime is
+    not given, or --detect-again finds the new file out of sync, 2 if --detect cannot tell, 3 if
+    nothing could be written, 4 if only the certificate, or the second detection, failed.
     """
-    _check_options(delay, stretch, repair, use_detection=use_detection)
+    _check_options(delay, stretch, options, use_detection=use_detection)
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
-    wanted = replace(wanted, output=output, is_dry=dry_run)
+    export = replace(export, output=output, is_dry=dry_run)
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
     config = detection_options.config(streams[0] if audio_stream else None)
     detector = DetectCommand(detection_options.choice, config, detection_options.no_cache)
-    again = partial(detector.detect_again, info) if detect_again else None
+    again = detector.detect_again if detect_again else None
     if use_detection:
         _tell_hints(info)
         return _correct_as_detected(
-            info, detector, streams if audio_stream else (), repair, wanted, again
+            info, detector, streams if audio_stream else (), options, export, again
         )
-    typed = _typed_correction(info, streams, delay, stretch, repair)
+    typed = _typed_correction(info, streams, delay, stretch, options)
     _tell_hints(info)
     if detect_again:
         detector.check(info)
-    return export_options.write(info, typed, wanted, again)
+    return export_options.export_file(info, typed, export, again)
 
 
 def _correct_as_detected(
     info: MediaInfo,
     detector: DetectCommand,
     moved: tuple[int, ...],
-    repair: Repair,
-    wanted: export_options.Writing,
+    options: CorrectOptions,
+    export: export_options.ExportOptions,
     again: export_options.DetectAgain | None,
 ) -> ExitCode:
-    """Judge a clip and repair what is found.
+    """Detect the offset of a clip and correct it.
 
     Args:
         info: The clip.
         detector: Detects its offset.
-        moved: Audio streams that are moved; the one that is judged if there are none.
-        repair: How it is repaired.
-        wanted: What is wanted of the new file.
-        again: Judges that.
+        moved: Audio streams to move; the analyzed one if empty.
+        options: Options of the correction.
+        export: Options of the new file.
+        again: Detects the offset of the new file.
     """
-    # Looking here spares a detection whose result could not be written.
+    # An early check spares a detection whose result could not be written.
     likely = moved or (info.audios[0].index,)
-    export_options.check_early(info, Correction(likely, Fraction(0), repair.inexact), wanted)
+    export_options.check_early(info, Correction(likely, Fraction(0), options.inexact), export)
     detection = detector.detect(info)
     for line in answer_lines(detection):
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)
-    if not repair.applies_to(detection):
+    if not options.applies_to(detection):
         if detection.estimate.verdict is Verdict.OUT_OF_SYNC:
-            typer.echo(_offer_sentence(info, detection, moved, repair, wanted))
+            typer.echo(_offer_sentence(info, detection, moved, options, export))
         typer.echo(_unwritten_sentence(detection))
         return exit_code(detection.estimate.verdict)
-    correction = repair.correction(detection, moved)
-    for sentence in repair.unused_sentences(correction):
+    correction = options.correction(detection, moved)
+    for sentence in options.unused_sentences(correction):
         typer.echo(f"Note: {sentence}")
-    code = export_options.write(info, correction, wanted, again)
+    code = export_options.export_file(info, correction, export, again)
     if part := part_sentence(detection):
         typer.echo(part)
     return code
@@ -149,9 +147,9 @@ def _tell_hints(info: MediaInfo) -> None:
 
 
 def _check_options(
-    delay: str | None, stretch: str | None, repair: Repair, *, use_detection: bool
+    delay: str | None, stretch: str | None, options: CorrectOptions, *, use_detection: bool
 ) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that exclude each other.
 
     Raises:
         typer.BadParameter: They do not.
@@ -159,11 +157,11 @@ def _check_options(
     if (delay is None and stretch is None) != use_detection:
         names = ["--delay", "--stretch", "--detect"]
         raise typer.BadParameter("give a delay, a stretch or both, or --detect", param_hint=names)
-    if repair.retimes and not use_detection:
+    if options.retimes and not use_detection:
         raise typer.BadParameter("needs --detect", param_hint="--retime")
-    if repair.keeps_pitch and stretch is None and not repair.retimes:
+    if options.keeps_pitch and stretch is None and not options.retimes:
         raise typer.BadParameter("needs --stretch or --retime", param_hint="--keep-pitch")
-    if repair.inexact is not None and stretch is not None:
+    if options.inexact is not None and stretch is not None:
         raise typer.BadParameter(
             "has no use with --stretch, which encodes the audio again", param_hint="--inexact"
         )
@@ -173,15 +171,15 @@ def _offer_sentence(
     info: MediaInfo,
     detection: Detection,
     moved: tuple[int, ...],
-    repair: Repair,
-    wanted: export_options.Writing,
+    options: CorrectOptions,
+    export: export_options.ExportOptions,
 ) -> str:
-    """Say what --retime would do."""
+    """Sentence on the effect of --retime."""
     try:
-        correction = repair.correction(detection, moved)
-        coding = export_options.coding_words(info, correction, wanted)
+        correction = options.correction(detection, moved)
+        coding = export_options.coding_words(info, correction, export)
     except ExportError as error:
-        return f"--retime cannot repair this: {error.message}"
+        return f"--retime cannot correct this: {error.message}"
     if not coding:
         return "Its sound cannot be encoded again for that container; choose .mkv with -o."
     return (
@@ -208,19 +206,19 @@ def _typed_correction(
     moved: tuple[int, ...],
     delay: str | None,
     stretch: str | None,
-    repair: Repair,
+    options: CorrectOptions,
 ) -> Correction:
     delay_s = _typed_delay(delay, info, moved[0]) if delay is not None else Fraction(0)
     if stretch is None:
         if delay_s == 0:
             raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
-        return Correction(moved, delay_s, repair.inexact)
+        return Correction(moved, delay_s, options.inexact)
     try:
         ratio = parse_stretch(stretch)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--stretch") from error
     check_correction(info, Correction(moved, delay_s))
-    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=repair.keeps_pitch)
+    return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=options.keeps_pitch)
 
 
 def _typed_delay(text: str, info: MediaInfo, audio_stream_index: int) -> Fraction:

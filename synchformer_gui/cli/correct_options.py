@@ -1,4 +1,4 @@
-"""How `correct` and `check` repair what a detection found, and the options for that."""
+"""Options of `correct` and `check` for corrections."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,34 +13,34 @@ RetimeOption = Annotated[
     bool,
     typer.Option(
         "--retime",
-        help="Where a drift or jumps are found, retime the audio, which encodes it again.",
+        help="Retime the audio where a drift or jumps are found. It is encoded again.",
     ),
 ]
 KeepPitchOption = Annotated[
     bool,
     typer.Option(
         "--keep-pitch",
-        help="Let stretched audio keep its pitch; it is then in place to some 20 ms only.",
+        help="Keep the pitch of stretched audio. It is then in place to about 20 ms only.",
     ),
 ]
 InexactOption = Annotated[
     Inexact | None,
     typer.Option(
         "--inexact",
-        help="What to do where the container keeps no times and the sound is coded (AVI): shift by "
-        "whole packets, or decode the sound and store it as PCM. Without it nothing is written.",
+        help="For coded audio in a container without times (AVI): shift it by whole packets, or "
+        "decode it and store it as PCM. Without this option nothing is written.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """How offsets that were found are repaired.
+class CorrectOptions:
+    """Options of a correction.
 
     Attributes:
-        inexact: What may be done where the container cannot carry the exact shift.
-        retimes: Whether sound is encoded again where its offset changes.
-        keeps_pitch: Whether stretched sound keeps its pitch.
+        inexact: Way out where the container cannot carry the exact shift.
+        retimes: Whether a changing offset is corrected, by encoding the audio again.
+        keeps_pitch: Whether stretched audio keeps its pitch.
     """
 
     inexact: InexactOption = None
@@ -48,12 +48,12 @@ class Repair:
     keeps_pitch: KeepPitchOption = False
 
     def applies_to(self, detection: Detection) -> bool:
-        """Tell whether a clip is known to be out of sync in a way that may be repaired."""
+        """Whether a clip is out of sync and these options allow its correction."""
         is_out = detection.estimate.verdict is Verdict.OUT_OF_SYNC
         return is_out and (self.retimes or detection.changing_map is None)
 
     def unused_sentences(self, correction: Correction) -> tuple[str, ...]:
-        """Say which wish has no use for a correction that followed from a detection."""
+        """Sentences on options without an effect on a detected correction."""
         retiming = correction.retiming
         sentences = []
         if self.keeps_pitch and (retiming is None or not retiming.is_stretched):
@@ -66,10 +66,10 @@ class Repair:
         return tuple(sentences)
 
     def correction(self, detection: Detection, audio_stream_indices: tuple[int, ...]) -> Correction:
-        """Return the correction that a clip asks for.
+        """Correction of a detected offset.
 
         Raises:
-            ExportError: The offset jumps, and its pieces are too short to be moved so far.
+            ExportError: The offset jumps, and the pieces are too short for their moves.
         """
         return detected_correction(
             detection, audio_stream_indices, self.inexact, keeps_pitch=self.keeps_pitch

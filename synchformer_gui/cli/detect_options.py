@@ -131,18 +131,17 @@ class DetectCommand:
         (detection,) = self._detect((scope,))
         return detection
 
-    def detect_again(self, info: MediaInfo, exported: Exported) -> Detection:
+    def detect_again(self, exported: Exported) -> Detection:
         """Detect the offset of the first moved audio stream of a corrected file.
 
         Args:
-            info: The source.
             exported: The corrected file.
 
         Raises:
             SyncError: The file or the model cannot be used.
             Cancelled: The user pressed Ctrl-C.
         """
-        config = replace(self.config, audio_stream_index=copied_stream(info, exported))
+        config = replace(self.config, audio_stream_index=copied_stream(exported))
         return replace(self, config=config).detect_clip(exported.path)
 
     def _detect(self, scopes: Sequence[Scope]) -> tuple[Detection, ...]:

@@ -1,30 +1,23 @@
-"""How `correct` writes and checks a file once it is known what is to be done."""
+"""Options of a corrected file, and its export by `correct`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.correction.correction import Correction
-from core.correction.plan.destination import check_destination, taken_sentence
 from core.correction.plan.file_name import DEFAULT_TEMPLATE, default_target
-from core.correction.plan.plan import CorrectionPlan, plan_correction
-from core.correction.write.ffmpeg_command import equivalent_command
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import plan
 from core.detection.result import Detection, Verdict
-from core.errors import ExportError
+from core.errors import ExportError, SyncError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
-from core.workflow.export import (
-    Exported,
-    ExportRequest,
-    certified,
-    detected_again,
-    taken_file,
-    write_export,
-)
+from core.workflow import export
+from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.exit_codes import ExitCode, worst
 from synchformer_gui.cli.terminal import watched
@@ -35,60 +28,61 @@ TemplateOption = Annotated[
     typer.Option(
         "--name-template",
         metavar="NAME",
-        help="Name of the new file, with {name} (but for a delay stated there) and {ext} of the "
-        "old one, {delay_ms}, and {stream}, the audio streams moved.",
+        help="Name of the new file. Fields: {name} (without a delay stated in it) and {ext} of the "
+        "source, {delay_ms}, and {stream}, the audio streams moved.",
     ),
 ]
 OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace a file that has the name of the new one, or of its certificate.",
+        help="Replace an existing file of the new name, or of its certificate.",
     ),
 ]
 LayoutOption = Annotated[
     Layout | None,
-    typer.Option("--layout", help="Where MP4 and MOV get their index; at the end by default."),
+    typer.Option("--layout", help="Place of the index in MP4 and MOV; at the end by default."),
 ]
 KeepTimesOption = Annotated[
     bool,
-    typer.Option("--keep-times", help="Give the new file the times and permissions of the old."),
+    typer.Option("--keep-times", help="Give the new file the times and permissions of the source."),
 ]
 VerifyOption = Annotated[
-    bool, typer.Option("--verify/--no-verify", help="Measure the new file afterwards.")
+    bool, typer.Option("--verify/--no-verify", help="Compare the new file with its source.")
 ]
 CertificateOption = Annotated[
     bool,
     typer.Option(
-        "--certificate", help="Write what was done and measured to NAME.certificate.json beside it."
+        "--certificate", help="Write changes and measurements to NAME.certificate.json beside it."
     ),
 ]
 DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Write nothing; say what would be done, and the ffmpeg command that moves the same.",
+        help="Write nothing; print the plan, and the equivalent ffmpeg command.",
     ),
 ]
 DetectAgainOption = Annotated[
     bool,
     typer.Option(
         "--detect-again",
-        help="Judge the new file as well, with the same model and options, and say what offset is "
-        "left.",
+        help="Detect the offset of the new file as well, with the same model and options.",
     ),
 ]
 
 DetectAgain = Callable[[Exported], Detection]
-"""Judges a file that was written."""
+"""Detects the offset of the new file."""
+
+_REPLACE_ADVICE = " with -o or add --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """What the user wants of the file to be written, beside the correction itself.
+class ExportOptions:
+    """Options of the file to be written.
 
     Raises:
-        typer.BadParameter: That does not go together.
+        typer.BadParameter: They exclude each other.
     """
 
     template: TemplateOption = DEFAULT_TEMPLATE
@@ -108,14 +102,14 @@ class Writing:
 
     @property
     def is_named(self) -> bool:
-        """Whether the name of the file is known before the delay is."""
+        """Whether the name of the file is known before the delay."""
         depends = any(field in self.template for field in ("{delay_ms", "{stream"))
         return self.output is not None or not depends
 
     def request(
         self, info: MediaInfo, correction: Correction, target: Path, layout: Layout | None
     ) -> ExportRequest:
-        """Return the request for a file."""
+        """Request for a file."""
         return ExportRequest(
             info,
             target,
@@ -128,131 +122,127 @@ class Writing:
         )
 
 
-def target_of(info: MediaInfo, correction: Correction, writing: Writing) -> Path:
-    """Return the file to be written.
+def target_of(info: MediaInfo, correction: Correction, options: ExportOptions) -> Path:
+    """The file to be written.
 
     Raises:
-        typer.BadParameter: Its name is of no use.
+        typer.BadParameter: Its name is unusable.
     """
     try:
-        usual = default_target(info, correction.inexact, writing.template, correction)
+        usual = default_target(info, correction.inexact, options.template, correction)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--name-template") from error
-    target = writing.output or usual
+    target = options.output or usual
     shared_options.check_target(target, "--output")
     return target
 
 
-def check_early(info: MediaInfo, unmoved: Correction, writing: Writing) -> None:
-    """Check before a detection that a file could be written, whatever the delay.
+def check_early(info: MediaInfo, unmoved: Correction, options: ExportOptions) -> None:
+    """Check before a detection for problems of the export with any delay.
 
     Args:
         info: The probed source.
-        unmoved: The correction, with a delay of 0 in place of the one to be found.
-        writing: What is wanted of the file.
+        unmoved: The correction, with a delay of 0 for the unknown one.
+        options: Options of the file.
 
     Raises:
-        typer.BadParameter: The name of the file is of no use.
+        typer.BadParameter: The name of the file is unusable.
         ExportError: It cannot be written.
     """
-    free = replace(writing, overwrite=writing.overwrite or not writing.is_named)
-    request = free.request(info, unmoved, target_of(info, unmoved, writing), writing.layout)
-    plan, problems = _look_at(request)
-    # How the sound can be moved exactly depends on the delay.
-    _refuse(problems[: len(problems) - bool(plan.choices)], info)
+    free = replace(options, overwrite=options.overwrite or not options.is_named)
+    request = free.request(info, unmoved, target_of(info, unmoved, options), options.layout)
+    # The choice of an inexact shift is left out: it depends on the delay.
+    _refuse(export.preview(request).problems(_REPLACE_ADVICE), info)
 
 
-def coding_words(info: MediaInfo, correction: Correction, writing: Writing) -> str:
-    """Return how the sound would be encoded again, or an empty text if nothing can be written.
+def coding_words(info: MediaInfo, correction: Correction, options: ExportOptions) -> str:
+    """Coding of audio to encode again, in words; empty if the target takes none.
 
     Raises:
-        typer.BadParameter: The name of the file is of no use.
+        typer.BadParameter: The name of the file is unusable.
         ExportError: The container cannot be written from this source.
     """
-    moves = plan_correction(info, correction, target_of(info, correction, writing)).moves
+    moves = plan(info, correction, target_of(info, correction, options)).moves
     return ", ".join(dict.fromkeys(move.coding.words for move in moves if move.coding))
 
 
-def write(
-    info: MediaInfo, correction: Correction, writing: Writing, again: DetectAgain | None = None
+def export_file(
+    info: MediaInfo,
+    correction: Correction,
+    options: ExportOptions,
+    again: DetectAgain | None = None,
 ) -> ExitCode:
-    """Write and check a file, telling what happens.
+    """Export a file and print the outcome.
 
     Args:
         info: The probed source.
-        correction: What is moved.
-        writing: What is wanted of the file.
-        again: Judges the new file; None does not.
+        correction: The correction.
+        options: Options of the file.
+        again: Detects the offset of the new file, if wanted.
 
     Raises:
-        typer.BadParameter: Its name is of no use.
-        ExportError: It cannot be written, or is not what was asked for.
+        typer.BadParameter: Its name is unusable.
+        ExportError: It cannot be written, or failed the verification.
         Cancelled: The user pressed Ctrl-C.
     """
-    target = target_of(info, correction, writing)
-    if target.suffix != info.path.suffix and writing.output is None:
+    target = target_of(info, correction, options)
+    if target.suffix != info.path.suffix and options.output is None:
         typer.echo(other_container_sentence(info.path, target))
-    request = writing.request(info, correction, target, writing.layout)
-    plan, problems = _look_at(request)
-    for sentence in plan.notes:
+    planned = export.preview(options.request(info, correction, target, options.layout))
+    problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
+    for sentence in planned.plan.notes if planned.plan is not None else ():
         typer.echo(f"Note: {sentence}")
-    if writing.is_dry:
-        return _tell_dry(request, plan, problems)
+    if options.is_dry:
+        return _print_dry(planned, problems)
     _refuse(problems, info)
-    with watched() as monitor:
-        exported = write_export(request, monitor)
-    said = exported_lines(exported, str(target)) if again is not None else []
-    for line in said:
-        typer.echo(line)
-    if again is not None:
-        exported = _detected_again(request, exported, again)
-    exported = certified(request, exported)
-    for line in exported_lines(exported, str(target)):
-        if line not in said:
-            typer.echo(line)
-    return _code(exported, is_judged=again is None or exported.detected is not None)
+    printed: list[str] = []
+
+    def print_new(exported: Exported) -> None:
+        for line in exported_lines(exported, str(target)):
+            if line not in printed:
+                typer.echo(line)
+                printed.append(line)
+
+    with ExitStack() as progress:
+
+        def on_written(exported: Exported) -> None:
+            # The detection shows a progress of its own.
+            progress.close()
+            print_new(exported)
+
+        monitor = progress.enter_context(watched())
+        detect = partial(_detect_again, again, options) if again is not None else None
+        exported = export.export(planned, monitor, on_written=on_written, detect=detect)
+    print_new(exported)
+    return _code(exported, is_detected=again is None or exported.detected is not None)
 
 
-def refusals(plan: CorrectionPlan, or_else: str = "") -> list[str]:
-    """Return why nothing can be written, and how to choose where there is a choice.
-
-    Args:
-        plan: What is refused.
-        or_else: Another way to choose, with a comma in front.
-    """
-    chosen = [choice.inexact for choice in plan.choices if choice.inexact is not None]
-    choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-    hint = f" Choose with {choices}{or_else}." if choices else ""
-    return [f"{sentence}{hint}" for sentence in plan.refused]
-
-
-def _detected_again(request: ExportRequest, exported: Exported, again: DetectAgain) -> Exported:
-    """Judge the new file; where that is broken off, say what there is and what there is not."""
+def _detect_again(again: DetectAgain, options: ExportOptions, exported: Exported) -> Detection:
+    """Detect the offset of the new file; an interruption is reported with the state of the file."""
     try:
-        return detected_again(exported, again)
+        return again(exported)
+    except SyncError:
+        raise
     except BaseException:
-        missing = " and has no certificate" if request.certifies else ""
-        typer.echo(f"{exported.path} is complete; it was not judged again{missing}.")
+        missing = " and has no certificate" if options.certifies else ""
+        typer.echo(f"{exported.path} is complete; it was not analyzed again{missing}.")
         raise
 
 
-def _look_at(request: ExportRequest) -> tuple[CorrectionPlan, list[str]]:
-    """Return what a file would be, and why it cannot be written.
+def problem_sentences(planned: ExportPreview, advice: str, or_else: str = "") -> list[str]:
+    """Sentences on why nothing can be written, and on the options that choose a way out.
 
-    Raises:
-        ExportError: The correction does not fit the source, or there is no such container.
+    Args:
+        planned: The preview.
+        advice: How a taken name can be replaced, for the end of that sentence.
+        or_else: Another way to choose, with a comma in front.
     """
-    info, target, correction = request.info, request.target, request.correction
-    check_correction(info, correction)
-    plan = plan_correction(info, correction, target)
-    problems = refusals(plan, or_else=", or -o")
-    try:
-        if not request.overwrite and (taken := taken_file(request)):
-            problems.insert(0, taken_sentence(taken, " with -o or add --overwrite"))
-        check_destination(info, target, overwrite=True, layout=request.layout)
-    except ExportError as error:
-        problems.insert(0, error.message)
-    return plan, problems
+    problems = planned.problems(advice)
+    if planned.plan is not None and planned.needs_choice:
+        chosen = [choice.inexact for choice in planned.plan.choices if choice.inexact is not None]
+        choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
+        problems.append(f"{planned.plan.choice_refusal} Choose with {choices}{or_else}.")
+    return problems
 
 
 def _refuse(problems: list[str], info: MediaInfo) -> None:
@@ -260,23 +250,22 @@ def _refuse(problems: list[str], info: MediaInfo) -> None:
         raise ExportError(problems[0], path=info.path, details="\n".join(problems))
 
 
-def _tell_dry(request: ExportRequest, plan: CorrectionPlan, problems: list[str]) -> ExitCode:
+def _print_dry(planned: ExportPreview, problems: list[str]) -> ExitCode:
     for sentence in problems:
         typer.echo(f"Not possible: {sentence}")
-    if problems:
+    if planned.plan is None or problems:
         return ExitCode.FAILED
-    info, target, correction = request.info, request.target, request.correction
-    typer.echo(f"{target} would be written: audio {correction_text(correction, plan)}.")
-    command = equivalent_command(info, target, correction, plan, request.layout)
-    typer.echo(command or "The ffmpeg program has no command for this.")
+    moved = correction_text(planned.plan.correction, planned.plan)
+    typer.echo(f"{planned.plan.target} would be written: audio {moved}.")
+    typer.echo(planned.command or "The ffmpeg program has no command for this.")
     return ExitCode.DONE
 
 
-def _code(exported: Exported, *, is_judged: bool) -> ExitCode:
-    """Return the code for a written file: what was wanted with it may be missing."""
+def _code(exported: Exported, *, is_detected: bool) -> ExitCode:
+    """Exit code for a written file, perhaps without its detection or certificate."""
     detected = exported.detected
     is_out = detected is not None and detected.estimate.verdict is Verdict.OUT_OF_SYNC
-    is_whole = is_judged and not exported.certificate_problem
+    is_whole = is_detected and not exported.certificate_problem
     return worst(
         [
             ExitCode.OUT_OF_SYNC if is_out else ExitCode.DONE,

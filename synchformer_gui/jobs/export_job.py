@@ -1,6 +1,6 @@
-"""Exporting beside the window: what is written is told before it is judged again.
+"""Export job of the window: the new file is announced before it is detected again.
 
-A file that is there is always told, also when nobody waits for it any more.
+A complete file is always announced, even after the job was cancelled.
 """
 
 from dataclasses import replace
@@ -11,56 +11,49 @@ from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.progress import Monitor, Progress
-from core.workflow.export import (
-    Exported,
-    ExportRequest,
-    certified,
-    copied_stream,
-    detected_again,
-    write_export,
-)
+from core.workflow import export
+from core.workflow.export import Exported, ExportPreview, copied_stream
 from synchformer_gui.jobs.jobs import Job
 from synchformer_gui.jobs.tasks import Detector, DetectRequest
 
 _STAGE = "Measuring the new file"
-_CANCELLED = "Judging it again was cancelled."
-_BROKEN_OFF = "Judging it again ended unexpectedly."
+_CANCELLED = "Analyzing it again was cancelled."
+_BROKEN_OFF = "Analyzing it again ended unexpectedly."
 _UNCERTIFIED = "No certificate was written."
 
 
 class Export(QObject):
-    """One export, which tells what became of its file also after it was cancelled.
+    """One export; it announces a complete file even after it was cancelled.
 
     Args:
-        request: What is written.
-        detector: Judges the new file, on the same worker as any clip.
-        again: How the source was judged or would have been, if the new file is to be judged
-            likewise.
-        parent: Keeps it until it is over.
+        planned: The preview of the file.
+        detector: Detects the offset of the new file, on the same worker as any clip.
+        again: Detection request of the source, to be repeated with the new file; None does not.
+        parent: Qt parent, until the export is over.
     """
 
     progressed = Signal(object)
     """Carries a JobProgress."""
     written = Signal(object)
-    """Carries an Exported that is complete and about to be judged."""
+    """Carries an Exported that is complete and about to be detected again."""
     done = Signal(object)
-    """Carries an Exported, again where more became of it than was told when it was cancelled."""
+    """Carries an Exported, a second time if more was done after it was cancelled."""
     failed = Signal(object)
     """Carries a SyncError; `done` follows if the file was complete before."""
     abandoned = Signal(object)
-    """Carries the Path that was not written, since that was cancelled."""
+    """Carries the Path of a file that was cancelled."""
 
     def __init__(
         self,
-        request: ExportRequest,
+        planned: ExportPreview,
         detector: Detector,
         again: DetectRequest | None,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self.request = request
-        self.job = _export_job(request, detector, again)
-        self._is_judged = again is not None
+        self.request = planned.request
+        self.job = _export_job(planned, detector, again)
+        self._detects_again = again is not None
         self._is_cancelled = False
         self._complete: Exported | None = None
         self.job.progressed.connect(self.progressed)
@@ -71,16 +64,16 @@ class Export(QObject):
         self.job.finished.connect(self.deleteLater)
 
     def cancel(self) -> None:
-        """Ask the work to stop; a file that is complete stays and is told at once."""
+        """Ask the work to stop; a complete file stays and is announced at once."""
         self._is_cancelled = True
         self.job.cancel()
         self._tell_complete(_CANCELLED)
 
-    def _tell_complete(self, judging: str) -> None:
-        """Tell what there is if nothing follows; a sentence says what became of judging it."""
+    def _tell_complete(self, note: str) -> None:
+        """Announce a complete file if nothing follows, with a note on its detection."""
         exported = self._complete
         if exported is not None:
-            notes = (*exported.notes, judging) if self._is_judged else exported.notes
+            notes = (*exported.notes, note) if self._detects_again else exported.notes
             problem = _UNCERTIFIED if self.request.certifies else ""
             self.done.emit(replace(exported, notes=notes, certificate_problem=problem))
 
@@ -88,7 +81,7 @@ class Export(QObject):
         self._complete = values[-1]
         if self._is_cancelled:
             self._tell_complete(_CANCELLED)
-        elif self._is_judged:
+        elif self._detects_again:
             self.written.emit(self._complete)
 
     def _on_failed(self, error: SyncError) -> None:
@@ -104,39 +97,35 @@ class Export(QObject):
 
 
 class _OfCopy:
-    """Reports the judging of the new file as one stage, so that nobody takes it for the clip's."""
+    """Reports the detection of the new file as one stage, apart from that of the clip."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def report(self, progress: Progress) -> None:
-        """Pass the share on."""
+        """Pass the fraction on."""
         self._monitor.report(Progress(_STAGE, progress.fraction))
 
     def check(self) -> None:
-        """Ask the monitor behind."""
+        """Ask the other monitor."""
         self._monitor.check()
 
 
-def _export_job(request: ExportRequest, detector: Detector, again: DetectRequest | None) -> Job:
-    """Return the job that writes a corrected file; it publishes an Exported, and returns one."""
+def _export_job(planned: ExportPreview, detector: Detector, again: DetectRequest | None) -> Job:
+    """Job that exports a file; it publishes and returns an Exported."""
 
     def work(job: Job) -> Exported:
         def detect_copy(exported: Exported) -> Detection:
             assert again is not None
-            index = copied_stream(request.info, exported)
-            config = replace(again.config, audio_stream_index=index)
+            config = replace(again.config, audio_stream_index=copied_stream(exported))
             request_again = replace(again, path=exported.path, config=config)
             return detector.detect(request_again, _OfCopy(job), _ignore)
 
-        exported = write_export(request, job)
-        job.publish(exported)
-        if again is not None:
-            exported = detected_again(exported, detect_copy)
-        return certified(request, exported)
+        detect = detect_copy if again is not None else None
+        return export.export(planned, job, on_written=job.publish, detect=detect)
 
     return Job(work)
 
 
 def _ignore(_: OffsetEvidence) -> None:
-    """Windows of the new file are shown nowhere."""
+    """Drop the evidence of the new file, shown nowhere."""

@@ -23,7 +23,7 @@ class Dialogs(QObject):
     clip_chosen = Signal(object)
     """Carries a Path."""
     export_chosen = Signal(object, object, bool)
-    """Carries an ExportRequest, its ExportPreferences, and True if the new file is to be analyzed
+    """Carries an ExportPreview, its ExportPreferences, and True if the new file is to be analyzed
     again."""
     models_changed = Signal()
 
@@ -59,4 +59,4 @@ class Dialogs(QObject):
         dialog = self.sender()
         if isinstance(dialog, ExportDialog):
             options = dialog.options
-            self.export_chosen.emit(dialog.request, options.preferences, options.detects_again)
+            self.export_chosen.emit(dialog.preview, options.preferences, options.detects_again)

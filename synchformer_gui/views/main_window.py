@@ -20,7 +20,7 @@ from core.media.info import MediaInfo
 from core.model.checkpoints.kind import CheckpointKind
 from core.model.store.catalog import AUTO, BUILTIN, CLASSICAL
 from core.timing import TimeSpan
-from core.workflow.export import ExportRequest
+from core.workflow.export import ExportPreview
 from synchformer_gui.jobs import tasks
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
@@ -262,12 +262,12 @@ class MainWindow(QMainWindow):
         self.export()
 
     def _on_export_chosen(
-        self, request: ExportRequest, preferences: ExportPreferences, detects_again: bool
+        self, planned: ExportPreview, preferences: ExportPreferences, detects_again: bool
     ) -> None:
         self._settings.export_preferences = preferences
         self.banner.hide()
         self.result_panel.clear_exported()
-        self.session.export(request, self._preferences if detects_again else None)
+        self.session.export(planned, self._preferences if detects_again else None)
 
     def _on_escape(self) -> None:
         if self.session.activity is Activity.NONE:

@@ -4,17 +4,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import Choice, CorrectionPlan, Method
-from core.correction.verify.sentences import (
-    LEAST_REMAINDER_S,
-    moved_text,
-    tenths_text,
-    verification_sentence,
-)
+from core.correction.plan.moves import Choice, Method
+from core.correction.plan.plan import CorrectionPlan
+from core.correction.verify.sentences import LEAST_REMAINDER_S, moved_text, verification_sentence
 from core.detection.result import Detection
 from core.detection.sync_map import MapKind
-from core.units import delay_text
-from core.workflow.export import Exported, ExportPreview, ExportRequest
+from core.units import delay_text, ms_text
+from core.workflow.export import Exported, ExportPreview
 from synchformer_gui.wording.verdict import recheck_sentence
 
 _LARGEST_COMMON = 2000
@@ -39,17 +35,25 @@ def promise_sentence(plan: CorrectionPlan) -> str:
     return f"{kept} The original file is not changed."
 
 
-def note_sentences(request: ExportRequest, plan: CorrectionPlan) -> tuple[str, ...]:
+def problem_text(preview: ExportPreview) -> str:
+    """Reasons against an export, a line each; empty without one."""
+    problems = preview.problems(" or agree to replace it")
+    if preview.needs_choice:
+        problems.append("Choose how the audio is to be moved.")
+    return "\n".join(problems)
+
+
+def note_sentences(plan: CorrectionPlan) -> tuple[str, ...]:
     """Differences from the source, and from the requested correction."""
-    source, target = request.info.path, request.target
+    source, target = plan.source.path, plan.target
     notes = list(plan.notes)
     # A plan that moves whole packets has a note about it already.
-    is_noted = bool(plan.choices) or any(move.method is Method.PACKETS for move in plan.moves)
+    is_noted = plan.choice_refusal or any(move.method is Method.PACKETS for move in plan.moves)
     if abs(plan.remainder_s) >= LEAST_REMAINDER_S and not is_noted:
         way = "later" if plan.remainder_s > 0 else "earlier"
         notes.insert(
             0,
-            f"The audio will be {tenths_text(plan.remainder_s)} {way} than asked for, the closest "
+            f"The audio will be {ms_text(plan.remainder_s)} {way} than asked for, the closest "
             f"that {_container(target)} allows.",
         )
     if target.suffix.lower() != source.suffix.lower():
@@ -115,15 +119,15 @@ def choice_text(choice: Choice) -> str:
             return "Write MKV instead (exact), nothing encoded again"
 
 
-def command_sentence(preview: ExportPreview) -> str:
+def command_sentence(preview: ExportPreview | None, problem: str) -> str:
     """Confirmation of the copied ffmpeg command, or the reason why there is none."""
-    if preview.command:
+    if preview is not None and preview.command:
         return (
             "The command is on the clipboard. It moves the audio in the same way; cover images, "
             "timecode and the like may come out differently."
         )
-    if preview.plan is None or preview.plan.refused:
-        return f"There is no command yet. {preview.problem}"
+    if preview is None or preview.plan is None or not preview.plan.is_possible:
+        return f"There is no command yet. {problem}"
     if any(move.method is Method.RETIMED for move in preview.plan.moves):
         return "ffmpeg cannot retime audio in the same way, so there is no equivalent command."
     return "ffmpeg cannot make the same change, so there is no equivalent command."

@@ -10,7 +10,7 @@ from pytestqt.wait_signal import SignalBlocker
 
 from core.correction.correction import Correction
 from core.errors import SyncError
-from core.workflow.export import ExportRequest
+from core.workflow.export import ExportRequest, preview
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
 
@@ -56,7 +56,7 @@ def test_clip_goes_from_file_to_corrected_file(
     assert evidence == list(detection.evidence)
 
     with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
-        session.export(export_request(session, tmp_path / "out.mp4"))
+        session.export(preview(export_request(session, tmp_path / "out.mp4")))
     assert carried(blocker).verification.passed
 
 
@@ -68,7 +68,7 @@ def test_existing_target_is_not_replaced_unasked(
     session.open(make_clip(offset_s=OFFSET_S, duration_s=6.0))
     finish(qtbot, session)
     with qtbot.waitSignal(session.failed, timeout=10_000) as blocker:
-        session.export(export_request(session, target))
+        session.export(preview(export_request(session, target)))
 
     error = carried(blocker)
     assert isinstance(error, SyncError)
@@ -86,12 +86,12 @@ def test_a_clip_that_was_not_judged_can_be_corrected(
     assert session.can_export
     request = export_request(session, tmp_path / "out.mp4")
     with qtbot.waitSignal(session.exported, timeout=10_000) as blocker:
-        session.export(request)
+        session.export(preview(request))
     assert carried(blocker).path == tmp_path / "out.mp4"
 
     session.open(make_clip("next.mp4", duration_s=2.0))
     finish(qtbot, session)
-    session.export(replace(request, overwrite=True))
+    session.export(preview(replace(request, overwrite=True)))
     assert session.activity is Activity.NONE, "a request for the clip before is ignored"
 
 

@@ -1,1 +1,1 @@
-"""What a container can carry of each stream, tag, flag and property."""
+"""Limits of containers for streams, tags, dispositions and properties."""

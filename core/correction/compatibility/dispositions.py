@@ -1,7 +1,4 @@
-"""The flags that say what a stream is for, and which of them a container can hold.
-
-What is held was found by writing each flag on each kind of stream and reading it again.
-"""
+"""Dispositions of streams: default, forced, hearing impaired and others."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -11,84 +8,53 @@ from pathlib import Path
 from av.container import Container, InputContainer
 from av.stream import Disposition, Stream
 
-from core.media.formats.output_format import OutputFormat
+from core.media.formats.output_format import MKV, OutputFormat
 from core.media.stream_kind import is_attached_picture
 
 _NONE = Disposition(0)
-_FLAGGED = frozenset({"video", "audio", "subtitle"})
+_KINDS = frozenset({"video", "audio", "subtitle"})
 
-# fmt: off
-_OF_MP4 = (
-    Disposition.default | Disposition.dub | Disposition.comment | Disposition.forced
-    | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.captions
-    | Disposition.descriptions
-)
-_OF_MATROSKA = (
-    Disposition.default | Disposition.dub | Disposition.original | Disposition.comment
-    | Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired
-)
-_OF_WEBM = Disposition.default | Disposition.forced
-_HELD = {
-    ("mp4", "video"): _OF_MP4,
-    ("mp4", "audio"): _OF_MP4,
-    ("mp4", "subtitle"): _OF_MP4,
-    ("mov", "video"): Disposition.default,
-    ("mov", "audio"): Disposition.default,
-    ("mov", "subtitle"): Disposition.default,
-    ("matroska", "video"): _OF_MATROSKA,
-    ("matroska", "audio"): _OF_MATROSKA,
-    ("matroska", "subtitle"): _OF_MATROSKA | Disposition.descriptions,
-    ("webm", "video"): _OF_WEBM,
-    ("webm", "audio"): _OF_WEBM,
-    ("webm", "subtitle"): (
-        _OF_WEBM | Disposition.captions | Disposition.descriptions | Disposition.metadata
-    ),
-    ("mpegts", "subtitle"): Disposition.hearing_impaired,
-}
-# fmt: on
-"""By muxer and kind of stream; FLV, AVI and MXF hold none."""
-
-_ONE_OF_MPEG = (
+_ONE_OF_MPEGTS_AUDIO = (
     Disposition.clean_effects,
     Disposition.hearing_impaired,
     Disposition.visual_impaired,
 )
-"""Sound in MPEG-TS has one of these; the muxer takes the first."""
+"""Audio in MPEG-TS has at most one of these; the muxer takes the first."""
 
 _OPPOSITES = Disposition.dub | Disposition.original
-"""Matroska has one field for both, which the muxer leaves out where a stream has both."""
+"""Matroska has one field for both; the muxer leaves it out if a stream has both."""
 
 _ALIKE = (
     (Disposition.hearing_impaired, Disposition.captions),
     (Disposition.visual_impaired, Disposition.descriptions),
 )
-"""MP4 has one word for both of a pair; MPEG-TS, for both of the second."""
+"""MP4 has one value for both of a pair; MPEG-TS, for both of the second pair."""
 
 
 def disposition_notes(
     reader: InputContainer, source: Path, target: Path, output: OutputFormat
 ) -> Iterator[str]:
-    """Say which flags of an opened source its copy will lack, and which it will have besides."""
+    """Yield notes about dispositions of a source that its copy will lack or gain."""
     lost = [
-        f"{_words(flags)} of stream {stream.index}"
-        for stream in _flagged(reader)
-        if (flags := _informative(stream) & ~carried_dispositions(stream, output))
+        f"{_names(missing)} of stream {stream.index}"
+        for stream in _described(reader)
+        if (missing := _informative(stream) & ~carried_dispositions(stream, output))
     ]
     if lost:
         yield (
-            f"Flags of {source.name} that {target.name} cannot hold are left out: "
+            f"Dispositions of {source.name} that {target.name} cannot hold are left out: "
             f"{', '.join(lost)}."
         )
-    for stream in _flagged(reader):
+    for stream in _described(reader):
         if stream.type == "subtitle" and _gets_default(stream, output):
             yield (
-                f"Stream {stream.index} of {source.name} (subtitle) will be shown unless it is "
-                f"turned off: {target.name} cannot say otherwise."
+                f"Stream {stream.index} of {source.name} (subtitle) will be shown by default: "
+                f"{target.name} always has a default subtitle stream."
             )
 
 
 def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
-    """Tell whether a copy has other flags than its container can hold of the source's."""
+    """Whether a copy lacks dispositions its container can hold, or has unexpected ones."""
     held = _informative(stream) & carried_dispositions(stream, output)
     if held & ~copy.disposition:
         return True
@@ -102,33 +68,36 @@ def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -
 
 
 def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
-    """Return the flags that a container can hold on such a stream."""
-    if output.name == "mpegts" and stream.type == "audio":
-        return next((flag for flag in _ONE_OF_MPEG if stream.disposition & flag), _NONE)
-    held = _HELD.get((output.name, stream.type), _NONE)
-    if output.name == "matroska" and stream.disposition & _OPPOSITES == _OPPOSITES:
+    """Dispositions of a stream with a place in a container."""
+    if stream.type not in _KINDS:
+        return _NONE
+    if output.is_mpegts and stream.type == "audio":
+        return next((one for one in _ONE_OF_MPEGTS_AUDIO if stream.disposition & one), _NONE)
+    is_subtitle = stream.type == "subtitle"
+    held = output.subtitle_dispositions if is_subtitle else output.dispositions
+    if output is MKV and stream.disposition & _OPPOSITES == _OPPOSITES:
         held &= ~_OPPOSITES
     return held
 
 
-def _flagged(reader: Container) -> Iterator[Stream]:
-    return (s for s in reader.streams if s.type in _FLAGGED and not is_attached_picture(s))
+def _described(reader: Container) -> Iterator[Stream]:
+    return (s for s in reader.streams if s.type in _KINDS and not is_attached_picture(s))
 
 
 def _informative(stream: Stream) -> Disposition:
-    """Return the flags of a stream that tell something.
+    """Dispositions of a stream without a redundant default.
 
-    The first stream of picture or sound is played also where none is marked as the default.
+    Players choose the first video or audio stream anyway if none is marked as the default.
     """
-    flags = stream.disposition
+    informative = stream.disposition
     if stream.type != "subtitle" and _is_first(stream):
-        flags &= ~Disposition.default
-    return flags
+        informative &= ~Disposition.default
+    return informative
 
 
 def _gets_default(stream: Stream, output: OutputFormat) -> bool:
-    """Tell whether the muxer makes a stream the default, since none of its kind is."""
-    kind = [s for s in _flagged(stream.container) if s.type == stream.type]
+    """Whether the muxer makes a stream the default because no other of its kind is."""
+    kind = [s for s in _described(stream.container) if s.type == stream.type]
     return (
         output.is_mp4
         and _is_first(stream)
@@ -137,9 +106,9 @@ def _gets_default(stream: Stream, output: OutputFormat) -> bool:
 
 
 def _is_first(stream: Stream) -> bool:
-    return next(s for s in _flagged(stream.container) if s.type == stream.type) is stream
+    return next(s for s in _described(stream.container) if s.type == stream.type) is stream
 
 
-def _words(flags: Disposition) -> str:
-    names = [flag.name.replace("_", " ") for flag in Disposition if flag & flags and flag.name]
-    return " and ".join(names)
+def _names(dispositions: Disposition) -> str:
+    found = [one.name for one in Disposition if one & dispositions and one.name]
+    return " and ".join(found).replace("_", " ")

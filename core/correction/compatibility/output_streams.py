@@ -1,6 +1,6 @@
-"""Adding the streams of a source to an opened target, with their description.
+"""Adding streams of a source, with their descriptions, to an opened target.
 
-Which of them the target can carry is decided in `core.correction.compatibility.stream_plan`.
+The choice of streams is made in `core.correction.compatibility.stream_plan`.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.timecodes import TIMECODE, text_of
+from core.correction.compatibility.timecodes import TIMECODE, tag_of
 from core.media.formats.output_format import AVI
 from core.media.reader import open_container
 from core.media.stream_kind import codec_name
@@ -24,15 +24,21 @@ PICTURE_TYPES = {
 
 
 def add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
-    """Add a stream; `keeps_tag` says whether the tag of its codec is the same there."""
+    """Add a stream.
+
+    Args:
+        writer: The target.
+        stream: Stream of the source.
+        keeps_tag: Whether the codec tag of the source is valid in the target.
+    """
     if writer.format.name == AVI.name and codec_name(stream) == "ac3":
-        # Without the length of a packet, which only an encoder tells, the index would be wrong.
+        # Without the samples per packet, known to encoders only, the index would be wrong.
         return _add_ac3(writer, stream)
     if isinstance(stream, DataStream):
         data = writer.add_stream_from_template(stream)
         data.metadata.update(stream.metadata)
         return data
-    # Opaque: otherwise PyAV wants an encoder, which many codecs do not have.
+    # Opaque: otherwise PyAV requires an encoder, and many codecs have none.
     copy = writer.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
     copy.disposition = stream.disposition
@@ -42,14 +48,14 @@ def add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> S
         aspect_ratio = stream.sample_aspect_ratio
         if aspect_ratio is not None:
             copy.codec_context.sample_aspect_ratio = aspect_ratio
-        if text_of(stream.metadata, TIMECODE) and stream.average_rate:
+        if tag_of(stream.metadata, TIMECODE) and stream.average_rate:
             # Without a rate the muxer writes no timecode track.
             copy.codec_context.framerate = stream.average_rate
     return copy
 
 
 def _add_ac3(writer: OutputContainer, stream: Stream) -> Stream:
-    """Add a stream of which the muxer is told what only an encoder tells."""
+    """Add a stream by way of an encoder, so that the muxer knows the samples per packet."""
     context = stream.codec_context
     assert isinstance(context, AudioCodecContext)
     copy = writer.add_stream("ac3", rate=context.sample_rate, layout=context.layout.name)
@@ -60,7 +66,7 @@ def _add_ac3(writer: OutputContainer, stream: Stream) -> Stream:
 
 
 def add_picture(writer: OutputContainer, stream: Stream, source: Path) -> None:
-    """Add a cover as Matroska wants it, as an attachment; `source` is its file."""
+    """Add a cover as an attachment, for Matroska; `source` is its file."""
     name, mime_type = PICTURE_TYPES[codec_name(stream)]
     names = stream.metadata
     payload = _first_payload(source, stream.index)

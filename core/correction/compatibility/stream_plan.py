@@ -1,6 +1,6 @@
-"""Which streams of a file a container can carry, and copying their description into it.
+"""Choice of the streams that a container can carry, and copying their descriptions.
 
-Copying the packets is left to `core.correction.write.copy_packets`.
+Packets are copied by `core.correction.write.copy_packets`.
 """
 
 import io
@@ -22,7 +22,7 @@ from core.correction.compatibility.timecodes import (
     TIMECODE,
     reels,
     replaces_timecodes,
-    text_of,
+    tag_of,
     timecode_tracks,
 )
 from core.correction.retime.codec_choice import AudioCoding, add_audio
@@ -32,7 +32,6 @@ from core.media.formats.output_format import (
     MKV,
     MP4,
     MXF,
-    TS_CODECS,
     OutputFormat,
     can_write,
     output_format,
@@ -45,16 +44,13 @@ from core.media.stream_kind import (
     packet_samples,
 )
 
-# These have a place in QuickTime and none in MP4.
 _QUICKTIME_CODECS = frozenset(
     ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
 )
+"""Codecs with a place in MOV and none in MP4."""
 
-# Other data are refused by the muxers, or come back as something else. Of MP4, these are telemetry.
-_DATA_KINDS = {"mpegts": frozenset({"klv", "timed_id3"}), MP4.reads_as: frozenset({"bin_data"})}
-
-# The muxer writes its own.
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+"""Tags of the file written by the muxer itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +58,8 @@ class CopiedStream:
     """A stream that the target can carry.
 
     Attributes:
-        index: Its index in the source.
-        keeps_tag: Whether the codec tag can be kept: hvc1, for one, which QuickTime insists on.
+        index: Index in the source.
+        keeps_tag: Whether the codec tag can be kept, such as hvc1, required by QuickTime.
     """
 
     index: int
@@ -72,14 +68,13 @@ class CopiedStream:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What becomes of the streams of a file.
+    """Streams of a file to copy, to refuse and to leave out.
 
     Attributes:
-        output: The container of the target.
-        copied: Streams that are written, in the order of the source.
-        refused: One sentence for each stream that the target cannot carry; nothing is written.
-        left_out: One sentence for each stream, or trait of one, that is lost although the rest is
-            written.
+        output: Container of the target.
+        copied: Streams to write, in the order of the source.
+        refused: One sentence for each stream the target cannot carry; prevents the export.
+        left_out: One sentence for each stream or stream property lost while the rest is written.
     """
 
     output: OutputFormat
@@ -91,13 +86,12 @@ class StreamPlan:
 def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
     """Decide which streams of an opened source go into the target.
 
-    Picture, sound, subtitles and attachments are copied or refused. Data streams are left out, but
-    for those that muxers take; timecode and chapter tracks these write themselves. So are covers
-    where there is no place for them, and streams of a codec unknown to FFmpeg, which no choice of
-    container would save.
+    Video, audio, subtitles and attachments are copied or refused. Left out are data streams refused
+    by the muxer, covers without a place in the container, and streams of a codec unknown to FFmpeg,
+    lost in every container. Muxers write timecode and chapter tracks themselves.
 
     Raises:
-        ExportError: The target's suffix names no container that can be written from this source.
+        ExportError: The container of the target cannot be written from this source.
     """
     output = output_format(target, reader.format.name)
     rebuilt = rebuilt_data(reader, output)
@@ -115,7 +109,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
             else:
                 left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
         elif not has_codec(stream) and not isinstance(stream, AttachmentStream):
-            left_out.append(f"{name} is left out: its codec is not known here.")
+            left_out.append(f"{name} is left out: FFmpeg does not know its codec.")
         elif keeps_tag and _accepts(output, reader, stream, keeps_tag=True):
             copied.append(CopiedStream(stream.index, keeps_tag=True))
         elif _accepts(output, reader, stream, keeps_tag=False):
@@ -127,9 +121,9 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
                 f"{name} cannot be written to {target.name}; "
                 f"choose a name that ends in {_better_suffix(output, reader, stream, source)}."
             )
-        if isinstance(stream, VideoStream) and loses_shape(output, stream):
+        if isinstance(stream, VideoStream) and loses_aspect_ratio(output, stream):
             left_out.append(
-                f"{name} will lose the shape of its pixels ({stream.sample_aspect_ratio}) in "
+                f"{name} will lose its pixel aspect ratio ({stream.sample_aspect_ratio}) in "
                 f"{target.name}; choose a name that ends in .mp4 to keep it."
             )
     return StreamPlan(output, tuple(copied), tuple(refused), tuple(left_out))
@@ -142,17 +136,17 @@ def describe(
     plan: StreamPlan,
     recoded: Mapping[int, AudioCoding],
 ) -> dict[int, Stream]:
-    """Give the target the source's streams and metadata.
+    """Add the streams of the source to the target, with all tags.
 
     Args:
         writer: The target.
         reader: The source.
-        source: Its path.
-        plan: What is copied.
-        recoded: How audio streams of the source are encoded that are not copied.
+        source: Path of the source.
+        plan: Streams to copy.
+        recoded: Coding of audio streams to encode again, by index in the source.
 
     Returns:
-        The target's streams that take packets, by the index of the source's.
+        Streams of the target for packets, by index in the source.
     """
     keeps_numbers = keeps_pids(reader, plan.output)
     outputs: dict[int, Stream] = {}
@@ -174,25 +168,25 @@ def describe(
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
-    _add_texts(writer, reader, source, plan.output, outputs)
+    _add_tags(writer, reader, source, plan.output, outputs)
     return outputs
 
 
-def _add_texts(
+def _add_tags(
     writer: OutputContainer,
     reader: InputContainer,
     source: Path,
     output: OutputFormat,
     outputs: Mapping[int, Stream],
 ) -> None:
-    """Give the target the texts of the file, and its streams those that muxers look for there."""
+    """Set the tags of the target, and tags of its streams expected there by the muxer."""
     for index, copy in outputs.items():
-        if name := text_of(reader.streams[index].metadata, "name"):
-            # What FFmpeg reads from MP4 and MOV as this, it writes from the title.
+        if name := tag_of(reader.streams[index].metadata, "name"):
+            # FFmpeg reads this tag from MP4 and MOV, and writes it from the title.
             copy.metadata.setdefault("title", name)
     for index, (_, reel) in reels(reader, output).items():
         if index in outputs:
-            # The muxer puts it into the timecode track.
+            # The muxer moves it to the timecode track.
             outputs[index].metadata[REEL_NAME] = reel
     services = read_services(reader, source)
     left_out = set(CONTAINER_KEYS)
@@ -208,23 +202,23 @@ def _add_texts(
 def _better_suffix(
     output: OutputFormat, reader: InputContainer, stream: Stream, source: Path
 ) -> str:
-    """Return what to write instead of a container that cannot carry a stream."""
+    """Suffix of a container able to carry a stream that the output cannot carry."""
     if output is MKV:
         return source.suffix if can_write(source.suffix, reader.format.name) else ".mov"
     return ".mov" if output is MP4 and codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
 
 
 def _content(stream: Stream) -> str:
-    """Return what a stream holds, in words; FFmpeg has no name for timecodes."""
-    timecode = text_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
+    """Content of a stream for messages; FFmpeg has no codec name for timecodes."""
+    timecode = tag_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
     return f"timecode {timecode}" if timecode else codec_name(stream)
 
 
 def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
-    """Return the timecode and chapter tracks that the target gets in its own way."""
+    """Timecode and chapter tracks the muxer of the target writes anew, by index."""
     if not output.holds_chapters:
         return frozenset()
-    # Readers of MP4 mark those of which they have made chapters.
+    # The demuxer of MP4 discards tracks that it has turned into chapters.
     chapters = {
         stream.index
         for stream in reader.streams
@@ -234,18 +228,17 @@ def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]
 
 
 def keeps_data(stream: Stream, reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether a data stream is of a kind that the muxers of its own family write."""
-    kinds = _DATA_KINDS.get(output.reads_as, frozenset())
+    """Whether the muxer can write a data stream; only from a source of the same family."""
     if not isinstance(stream, DataStream) or stream.discard == Discard.all:
         return False
-    is_known = reader.format.name == output.reads_as and stream.name in kinds
+    is_known = reader.format.name == output.reads_as and stream.name in output.data_codecs
     return is_known and _accepts(output, reader, stream, keeps_tag=False)
 
 
-def loses_shape(output: OutputFormat, stream: VideoStream) -> bool:
-    """Tell whether the aspect ratio of the pixels stands in the container alone.
+def loses_aspect_ratio(output: OutputFormat, stream: VideoStream) -> bool:
+    """Whether the target loses the pixel aspect ratio, stated by the source's container alone.
 
-    PyAV can set it for the muxers of MP4 and MOV only; a copy in the coded picture stays anyway.
+    PyAV can set it for the muxers of MP4 and MOV only. A copy in the codec header always stays.
     """
     coded = stream.codec_context.sample_aspect_ratio or 1
     return not output.is_mp4 and (stream.sample_aspect_ratio or 1) != coded
@@ -256,35 +249,35 @@ def _accepts(
 ) -> bool:
     if is_attached_picture(stream) and output is not MP4:
         return output is MKV and codec_name(stream) in PICTURE_TYPES
-    if output.name == "mpegts" and codec_name(stream) not in TS_CODECS:
+    if not output.takes_codec(codec_name(stream)):
         return False
-    if reader.format.name != output.reads_as and _leans_on_header(output, stream):
+    if reader.format.name != output.reads_as and _needs_lost_header(output, stream):
         return False
     if output is AVI and isinstance(stream, AudioStream):
         codec = codec_name(stream)
         if not is_uncompressed(codec) and not packet_samples(stream):
             return False
-    # Muxers check much only when they write the header, so one is written for this stream alone.
+    # Muxers check most things only while writing the header: write one with this stream alone.
     writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
     try:
         if output is MXF and not isinstance(stream, VideoStream):
-            # MXF begins with the picture, or not at all.
+            # MXF requires a video stream, in front.
             add_stream(writer, reader.streams.video[0], keeps_tag=False)
         add_stream(writer, stream, keeps_tag=keeps_tag)
         writer.start_encoding()
     except (FFmpegError, ValueError, IndexError):
         return False
     finally:
-        # A muxer that got no packets may complain; the header is what was asked for.
+        # Muxers may fail without packets; only the header matters.
         with suppress(FFmpegError):
             writer.close()
     return True
 
 
-def _leans_on_header(output: OutputFormat, stream: Stream) -> bool:
-    """Tell whether a muxer takes a stream and leaves out what is needed to decode it."""
+def _needs_lost_header(output: OutputFormat, stream: Stream) -> bool:
+    """Whether the muxer accepts a stream but leaves out a header required to decode it."""
     codec = codec_name(stream)
     if codec == "mpeg4":
-        return output.name == "mpegts" and bool(stream.codec_context.extradata)
-    # How its pixels are stored has no place in MP4 and MOV.
+        return output.is_mpegts and bool(stream.codec_context.extradata)
+    # The pixel format of raw video has no place in MP4 and MOV.
     return codec == "rawvideo" and output.is_mp4

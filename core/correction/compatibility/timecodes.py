@@ -1,6 +1,6 @@
-"""Timecodes of a file, the tracks that hold them in MP4 and MOV, and the reels that they name.
+"""Timecodes of files and streams, timecode tracks of MP4 and MOV, and names of reels.
 
-Muxers write such tracks anew, from the texts of a stream of picture or, before those, of the file.
+Muxers write timecode tracks anew, from a tag of the file or else from one of a video stream.
 """
 
 from collections.abc import Mapping
@@ -14,33 +14,33 @@ TIMECODE = "timecode"
 REEL_NAME = "reel_name"
 
 
-def text_of(metadata: Mapping[str, str], name: str) -> str:
-    """Return a text, whose name Matroska writes in capitals; empty if there is none."""
-    return next((text for key, text in metadata.items() if key.lower() == name), "")
+def tag_of(metadata: Mapping[str, str], key: str) -> str:
+    """Value of a tag; empty if there is none. Matroska writes keys in capitals."""
+    return next((text for found, text in metadata.items() if found.lower() == key), "")
 
 
 def stream_timecodes(reader: InputContainer) -> dict[int, str]:
-    """Return the timecodes that streams of picture have of their own, by index."""
-    texts = {stream.index: text_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
+    """Timecodes of video streams, by index."""
+    texts = {stream.index: tag_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
     return {index: text for index, text in texts.items() if text}
 
 
 def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, int]:
-    """Return which timecode tracks the target gets in its own way, each with its stream of picture.
+    """Video stream of each timecode track the muxer writes anew, by index of the track.
 
-    FFmpeg does not tell which track belongs to which stream, but that their timecodes are equal.
-    Where no stream has one of its own, the muxers give the first one the file's.
+    FFmpeg does not expose the reference from stream to track, so equal timecodes connect them. If
+    no video stream has a timecode, the muxers give that of the file to the first one.
     """
     if not output.holds_chapters:
         return {}
     timecodes = stream_timecodes(reader)
     if not timecodes and reader.streams.video:
-        timecodes = {reader.streams.video[0].index: text_of(reader.metadata, TIMECODE)}
+        timecodes = {reader.streams.video[0].index: tag_of(reader.metadata, TIMECODE)}
     tracks: dict[int, int] = {}
     for stream in reader.streams:
         if not isinstance(stream, DataStream):
             continue
-        text = text_of(stream.metadata, TIMECODE)
+        text = tag_of(stream.metadata, TIMECODE)
         of_stream = next((index for index, own in timecodes.items() if text and own == text), None)
         if of_stream is not None:
             tracks[stream.index] = of_stream
@@ -49,40 +49,40 @@ def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, i
 
 
 def replaces_timecodes(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether a muxer would write the timecode of the file in place of a stream's own."""
-    return output.name not in {"matroska", "webm"} and bool(stream_timecodes(reader))
+    """Whether a muxer would replace the timecodes of streams by that of the file."""
+    return not output.is_matroska and bool(stream_timecodes(reader))
 
 
 def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the timecode of a file is none of its streams', and has no place in the target.
+    """Whether the timecode of a file, different from those of its streams, has no place.
 
-    A track of its own, which is left out as a whole, is a stream as well.
+    A separate timecode track counts as a stream; it is left out as a whole.
     """
-    text = text_of(reader.metadata, TIMECODE)
-    of_streams = {text_of(stream.metadata, TIMECODE) for stream in reader.streams}
+    text = tag_of(reader.metadata, TIMECODE)
+    of_streams = {tag_of(stream.metadata, TIMECODE) for stream in reader.streams}
     return bool(text) and text not in of_streams and replaces_timecodes(reader, output)
 
 
 def lacks_file_timecode(reader: InputContainer, copy: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether the timecode of a file is nowhere in its copy, where that has a place for it."""
-    text = text_of(reader.metadata, TIMECODE)
+    """Whether a copy lacks the timecode of the file despite a place for it."""
+    text = tag_of(reader.metadata, TIMECODE)
     has_place = output.holds_chapters and not replaces_timecodes(reader, output)
     found = [copy.metadata, *(stream.metadata for stream in copy.streams)]
-    return bool(text) and has_place and text not in {text_of(texts, TIMECODE) for texts in found}
+    return bool(text) and has_place and text not in {tag_of(texts, TIMECODE) for texts in found}
 
 
 def timecode_change(stream: Stream, copy: Stream, output: OutputFormat) -> tuple[str, str] | None:
-    """Return the timecodes of a stream and of its copy; None where they are the same."""
-    before, after = (text_of(one.metadata, TIMECODE) for one in (stream, copy))
-    # Dropped frames are marked by either.
+    """Timecodes of a stream and of its copy; None if they are equal."""
+    before, after = (tag_of(one.metadata, TIMECODE) for one in (stream, copy))
+    # Drop-frame timecodes have either separator.
     is_same = before.replace(".", ";") == after.replace(".", ";")
     return None if is_same or not before or not output.holds_chapters else (before, after)
 
 
 def reels(reader: InputContainer, output: OutputFormat) -> dict[int, tuple[int, str]]:
-    """Return the reels that timecode tracks name: track and name, by their streams of picture."""
+    """Timecode track and name of each reel, by index of the video stream."""
     return {
         of_stream: (index, text)
         for index, of_stream in timecode_tracks(reader, output).items()
-        if (text := text_of(reader.streams[index].metadata, REEL_NAME))
+        if (text := tag_of(reader.streams[index].metadata, REEL_NAME))
     }

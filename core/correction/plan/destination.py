@@ -1,19 +1,46 @@
-"""Whether a corrected file can be written somewhere, and what to say where it cannot."""
+"""Checks of the place of a corrected file, and sentences on failures to write it."""
 
 import errno
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from av.error import FFmpegError
 
-from core.correction.plan.hidden_media import hidden_parts
 from core.errors import ExportError
-from core.media.formats.output_format import Layout, output_format
 from core.media.info import MediaInfo
 
 _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
+
+
+class FileIdentity(NamedTuple):
+    """Size and modification time of a file, for finding a change to it.
+
+    Attributes:
+        size_bytes: Size.
+        mtime_ns: Modification time, ns since the epoch.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+
+
+def identity_of(source: Path) -> FileIdentity:
+    """Present identity of a source.
+
+    Raises:
+        ExportError: The file cannot be reached.
+    """
+    try:
+        status = source.stat()
+    except OSError as error:
+        raise ExportError(
+            f"{source.name} cannot be reached any more; check its drive and open it again.",
+            path=source,
+        ) from error
+    return FileIdentity(status.st_size, status.st_mtime_ns)
 
 
 def check_destination(
@@ -21,61 +48,39 @@ def check_destination(
     target: Path,
     *,
     overwrite: bool = False,
-    layout: Layout | None = None,
     makes_folder: bool = False,
+    n_more_bytes: int = 0,
 ) -> None:
-    """Check that a file can be written there, as far as can be told without writing.
+    """Check the place of a file to be written, without writing.
 
     Args:
         info: The probed source.
-        target: The file to be.
-        overwrite: As in `core.correction.write.write.write_corrected`.
-        layout: Likewise.
-        makes_folder: Whether its folder will be made if there is none.
+        target: The file to be written.
+        overwrite: Whether an existing file may be replaced.
+        makes_folder: Whether a missing folder will be made.
+        n_more_bytes: Upper bound of its size beyond the source's.
 
     Raises:
-        ExportError: It cannot.
+        ExportError: The file cannot be written there.
     """
-    if layout is not None and not output_format(target, info.container).is_mp4:
-        raise ExportError(
-            f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
-            path=info.path,
-        )
-    identity(info)
-    if layout is Layout.FRAGMENTED:
-        _check_hidden(info)
     try:
         folder = target.parent
         while makes_folder and not folder.exists():
             folder = folder.absolute().parent
         if folder == target.parent or not folder.is_dir():
             check_target(info, target, overwrite)
-        check_room(info, target, folder)
+        check_room(info, target, folder, n_more_bytes)
         _check_permission(folder)
     except OSError as error:
         raise not_written(info, target, error) from error
 
 
-def _check_hidden(info: MediaInfo) -> None:
-    """Check that nothing is hidden that players would show of a file in fragments.
-
-    Its edit lists cannot end what is played, and FFmpeg does not hide pictures by them.
-    """
-    for part in hidden_parts(info):
-        seconds_s = float(max(part.head_s, part.tail_s))
-        raise ExportError(
-            f"{info.path.name} hides {seconds_s:.2f} s of {part.stream} by an edit list, which "
-            "a file in fragments would show; choose another layout.",
-            path=info.path,
-        )
-
-
 def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
-    """Check that a name is free, or may be replaced, and has a folder.
+    """Check that a name has a folder, and is free or may be replaced.
 
     Raises:
-        ExportError: It is not, or it is the source.
-        OSError: The drive does not tell.
+        ExportError: It has none, or is taken, or is the source.
+        OSError: The drive cannot be read.
     """
     if target.is_dir():
         raise ExportError(f"{target} is a folder; name a file in it.", path=target)
@@ -98,17 +103,17 @@ def check_target(info: MediaInfo, target: Path, overwrite: bool) -> None:
 
 
 def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 0) -> None:
-    """Check that there is room for a file.
+    """Check that a drive has room for a file.
 
     Args:
         info: The probed source.
-        target: The file to be.
+        target: The file to be written.
         folder: A folder on its drive.
-        n_more_bytes: By how much it will be larger than the source, as the plan knows.
+        n_more_bytes: Upper bound of its size beyond the source's.
 
     Raises:
-        ExportError: There is not.
-        OSError: The drive does not tell.
+        ExportError: It has not.
+        OSError: The drive cannot be read.
     """
     free = shutil.disk_usage(folder).free
     if free < _ROOM_FACTOR * info.size_bytes + n_more_bytes:
@@ -119,28 +124,8 @@ def check_room(info: MediaInfo, target: Path, folder: Path, n_more_bytes: int = 
         )
 
 
-def identity(info: MediaInfo) -> tuple[int, int]:
-    """Return size and time of change of the source, which tell whether somebody writes to it.
-
-    Raises:
-        ExportError: It is gone, or has changed since it was probed.
-    """
-    try:
-        status = info.path.stat()
-    except OSError as error:
-        raise ExportError(
-            f"{info.path.name} cannot be reached any more; check its drive and open it again.",
-            path=info.path,
-        ) from error
-    if status.st_size != info.size_bytes:
-        raise ExportError(
-            f"{info.path.name} has changed since it was opened; open it again.", path=info.path
-        )
-    return status.st_size, status.st_mtime_ns
-
-
 def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> ExportError:
-    """Return what to tell a user about the failure to write a file."""
+    """Error for the user after a failure to write a file."""
     if isinstance(error, FFmpegError) and error.errno == errno.EIO:
         # Failures of the target are those of Python's files.
         return ExportError(
@@ -170,12 +155,12 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
 def _check_permission(folder: Path) -> None:
     if os.access(folder, os.W_OK | os.X_OK):
         return
-    # Only Unix tells the two apart beforehand.
+    # Only Unix can tell a read-only drive from a lack of permission beforehand.
     is_fixed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
     why = errno.EROFS if is_fixed else errno.EACCES
     raise OSError(why, os.strerror(why), str(folder))
 
 
 def taken_sentence(taken: Path | str, advice: str) -> str:
-    """Say that a name is taken, and what can be done about it."""
+    """Sentence on a taken name, with advice at its end."""
     return f"{taken} exists already; choose another name{advice}."

@@ -19,21 +19,21 @@ def default_target(
     template: str = DEFAULT_TEMPLATE,
     correction: Correction | None = None,
 ) -> Path:
-    """Return the path beside the source that a corrected file gets unless the user says otherwise.
+    """Default path of a corrected file, beside its source.
 
-    The container stays, where it can be written and carries any shift of all the sound, or may
-    carry it inexactly; else it becomes Matroska, which carries anything.
+    The container stays if it can be written and carries any shift of all audio, or may carry it
+    inexactly. Otherwise it becomes Matroska.
 
     Args:
         info: The probed source.
-        inexact: What may be done where the container cannot carry the exact shift.
-        template: A file name with `{name}` and `{ext}` of the source, `{delay_ms}` and `{stream}`
-            of the correction. A delay that the name states is not part of `{name}`, since it would
-            be applied twice.
-        correction: The correction, where the template names its fields.
+        inexact: Way out where the container cannot carry the exact shift.
+        template: File name with `{name}` and `{ext}` of the source, `{delay_ms}` and `{stream}` of
+            the correction. `{name}` lacks a delay stated in the source's name, since it would be
+            applied twice.
+        correction: The correction, for a template with its fields.
 
     Raises:
-        ValueError: The template is not one, or names a folder.
+        ValueError: The template is invalid, or names a folder.
     """
     source = info.path
     stays = can_write(source.suffix, info.container) and (

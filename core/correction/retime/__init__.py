@@ -1,1 +1,1 @@
-"""Audio whose speed or position changes: decoding, stretching and encoding."""
+"""Retiming of audio: decoding, stretching and encoding."""

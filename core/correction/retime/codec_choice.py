@@ -1,4 +1,4 @@
-"""How sound that was retimed is encoded: as the source's, or without loss where nobody can."""
+"""Choice of the encoder for retimed audio: the codec of the source, or a lossless one."""
 
 import io
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from core.correction.retime.bit_rate import largest_bit_rate
-from core.media.formats.output_format import M2TS, TS, TS_CODECS, OutputFormat, is_statistic
+from core.media.formats.output_format import M2TS, OutputFormat, is_statistic
 from core.media.info import MediaInfo
 from core.media.reader import open_container
 from core.media.stream_kind import is_uncompressed
@@ -31,10 +31,10 @@ _ENCODERS = {
     "opus": "libopus",
     "pcm_bluray": "pcm_bluray",
 }
-"""Who encodes what, beside uncompressed sound. The encoder of Vorbis is not good enough."""
+"""Encoders of coded audio. FFmpeg's encoder of Vorbis is not good enough."""
 
 _LOSSLESS = ("flac", "alac", "pcm_s24le", "pcm_bluray", "pcm_s16le")
-"""What stands in for a codec without an encoder, by preference."""
+"""Replacements of a codec without an encoder, by preference."""
 
 # ETSI TS 102 366 table F.6.1; ISO/IEC 11172-3 and 13818-3, 2.4.2.3, layers 2 and 3.
 # fmt: off
@@ -46,13 +46,13 @@ _RATES_KBPS = {
 # fmt: on
 _LOW_RATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _LOW_RATE_HZ = 32000
-"""MPEG sound with fewer samples a second than this has bit rates of its own."""
+"""MPEG audio below this sample rate has bit rates of its own."""
 
-_MOST_PER_CHANNEL = {"aac": Fraction(6144, 1024), "opus": Fraction(256, 48), "mp2": Fraction(4)}
-"""Bits per sample at most."""
+_MAX_BITS_PER_SAMPLE = {"aac": Fraction(6144, 1024), "opus": Fraction(256, 48), "mp2": Fraction(4)}
+"""Largest number of bits per sample and channel."""
 
-_LEAST_PER_CHANNEL = 2
-"""Bits per sample: encoding again costs quality, which 96 kb/s at 48 kHz keep low."""
+_MIN_BITS_PER_SAMPLE = 2
+"""Per channel. At 48 kHz it means 96 kb/s, with a low loss of quality by encoding again."""
 
 _KBPS = 1000
 
@@ -70,13 +70,13 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class AudioCoding:
-    """How sound is encoded; rate and channels are those of the source.
+    """Codec and encoder of audio; sample rate and channels are those of the source.
 
     Attributes:
         codec: FFmpeg's name of the codec.
         encoder: FFmpeg's name of the encoder.
-        sample_format: What the encoder is given.
-        bit_rate: Bits a second; 0 where nothing is lost.
+        sample_format: FFmpeg's name of the encoder's sample format.
+        bit_rate: Bits per second; 0 for lossless codecs.
     """
 
     codec: str
@@ -86,7 +86,7 @@ class AudioCoding:
 
     @property
     def words(self) -> str:
-        """What to call it."""
+        """Name for users."""
         bits = 8 * av.AudioFormat(self.sample_format).bytes
         name = _NAMES.get(self.codec) or ("PCM" if self.codec.startswith("pcm_") else self.codec)
         if self.bit_rate:
@@ -97,13 +97,13 @@ class AudioCoding:
 PCM_16 = AudioCoding("pcm_s16le", "pcm_s16le", "s16")
 
 
-# Plans are made several times of one export, and measuring reads a part of the file.
+# Measuring the bit rate reads a part of the file, and a dialog plans again with every change.
 @lru_cache(maxsize=32)
 def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> AudioCoding | None:
-    """Return how a stream is encoded again for a container; None if it takes nothing that fits.
+    """Choose the coding of a retimed stream; None if the container takes no suitable one.
 
-    The codec is the source's where that can be encoded, at a bit rate no lower than the source's;
-    otherwise nothing more is lost.
+    The codec is that of the source if it can be encoded, at the bit rate of the source or higher.
+    Otherwise it is a lossless one.
 
     Raises:
         MediaError: The source cannot be opened.
@@ -119,12 +119,12 @@ def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> Au
 
 
 def is_float(sample_format: str) -> bool:
-    """Tell whether samples of a format can be louder than full scale."""
+    """Whether samples of a format can exceed full scale."""
     return sample_format.startswith(("flt", "dbl"))
 
 
 def add_audio(writer: OutputContainer, stream: Stream, coding: AudioCoding) -> AudioStream:
-    """Add a stream to a file that takes the sound of a source, encoded again."""
+    """Add a stream to a target for the audio of a source, encoded again."""
     context = stream.codec_context
     assert isinstance(context, AudioCodecContext)
     copy = writer.add_stream(coding.encoder, rate=context.sample_rate, layout=context.layout.name)
@@ -151,7 +151,7 @@ def _candidates(stream: AudioStream, output: OutputFormat, bit_rate: int) -> Ite
             sample_format = _format(_ENCODERS[codec], "fltp", "flt")
             yield AudioCoding(codec, _ENCODERS[codec], sample_format, wanted)
     if not output.keeps_times:
-        # Coded sound begins with samples of the encoder's own, which these containers would play.
+        # These containers would play the priming of coded audio.
         yield PCM_16
         return
     for codec in _LOSSLESS:
@@ -170,11 +170,11 @@ def _format(encoder: str, *wanted: str) -> str:
 
 
 def _bit_rate(codec: str, source: int, rate_hz: int, n_channels: int) -> int:
-    """Return a bit rate that a codec allows, no lower than the source's."""
-    wanted = max(source, _LEAST_PER_CHANNEL * rate_hz * n_channels)
-    most = _MOST_PER_CHANNEL.get(codec)
-    if most is not None:
-        wanted = min(wanted, int(most * rate_hz * n_channels))
+    """Bit rate allowed by a codec, at least that of the source, in bits/s."""
+    wanted = max(source, _MIN_BITS_PER_SAMPLE * rate_hz * n_channels)
+    limit = _MAX_BITS_PER_SAMPLE.get(codec)
+    if limit is not None:
+        wanted = min(wanted, int(limit * rate_hz * n_channels))
     allowed = _RATES_KBPS.get(codec)
     if allowed is None:
         return wanted
@@ -184,8 +184,8 @@ def _bit_rate(codec: str, source: int, rate_hz: int, n_channels: int) -> int:
 
 
 def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat) -> bool:
-    """Tell whether encoder and muxer take the sound."""
-    if output.name == TS.name and coding.codec not in TS_CODECS:
+    """Whether encoder and muxer accept the audio."""
+    if not output.takes_codec(coding.codec):
         return False
     if coding.codec == "pcm_bluray" and output is not M2TS:
         return False
@@ -198,7 +198,7 @@ def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat)
     except (FFmpegError, ValueError):
         return False
     finally:
-        # A muxer that got no packets may complain; the header is what was asked for.
+        # Muxers may fail without packets; only the header matters.
         with suppress(FFmpegError):
             writer.close()
     return True

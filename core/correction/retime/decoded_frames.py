@@ -1,7 +1,7 @@
-"""The frames of a sound as they are decoded: samples of one rate and layout, with their times.
+"""Decoded audio frames of one sample rate and layout, with their timestamps.
 
-Where they are laid is left to `retime.source_audio`, which makes a line of them to be retimed,
-and to `core.correction.verify.played_audio`, which places them as a player would.
+`retime.source_audio` joins the frames without gaps for retiming;
+`core.correction.verify.played_audio` places them as a player would.
 """
 
 import threading
@@ -23,12 +23,12 @@ from core.media.reader import StreamReader, time_of
 
 
 class DecodedFrame(NamedTuple):
-    """Samples that were decoded together.
+    """Samples decoded together.
 
     Attributes:
-        n_before: How many samples of the stream were decoded before them.
-        delay: When the file says that they are heard, less what those take: time 0 of the stream on
-            the container's own timeline, in samples. None if it does not say.
+        n_before: Number of samples of the stream before them.
+        delay: Timestamp minus `n_before`, in samples: time 0 of the stream on the container's own
+            timeline. None without a timestamp.
         samples: (n_channels, n) float32, full scale 1.
     """
 
@@ -41,10 +41,10 @@ class DecodedFrames:
     """Decodes an audio stream in a container of its own; to be closed.
 
     Attributes:
-        rate_hz: Samples a second.
-        layout: FFmpeg's name of the channels.
-        n_channels: How many these are.
-        tick_s: To what the file rounds its times, in seconds.
+        rate_hz: Sample rate.
+        layout: FFmpeg's name of the channel layout.
+        n_channels: Number of channels.
+        tick_s: Time base of the stream, seconds.
     """
 
     def __init__(self, path: Path, stream_index: int) -> None:
@@ -75,11 +75,11 @@ class DecodedFrames:
 
     @property
     def n_damaged(self) -> int:
-        """Pieces that could not be decoded so far."""
+        """Number of packets that could not be decoded so far."""
         return self._reader.n_damaged
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
 
     def read(self) -> Iterator[DecodedFrame]:
@@ -105,11 +105,11 @@ class DecodedFrames:
             )
 
     def _resampled(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        """Yield a frame as floating point samples of the first frame's rate and layout."""
+        """Convert a frame to float samples of the first frame's rate and layout."""
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
         if key != self._key:
             self._key = key
-            # Where neither rate nor layout changes, nothing stays behind in it.
+            # With equal rate and layout, no samples stay behind in the old one.
             self._resampler = AudioResampler("fltp", self.layout, self.rate_hz)
         frame.pts = None
         for piece in filter(None, self._resampler.resample(frame)):
@@ -119,13 +119,14 @@ class DecodedFrames:
 
 
 def unsteadiness(delays: Sequence[float]) -> float:
-    """Return how far timestamps leave the count of samples without meaning it.
+    """Jitter of timestamps against the sample count.
 
     Args:
-        delays: Those of frames in a row.
+        delays: Delays of consecutive frames, in samples.
 
     Returns:
-        Twice what they usually change by from one to the next; a few large steps do not count.
+        Twice the median change from one frame to the next, in samples; a few large steps do not
+        count.
     """
     steps = [abs(after - before) for before, after in pairwise(delays)]
     return 2 * median_low(steps) if steps else 0.0

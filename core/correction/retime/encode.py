@@ -1,4 +1,4 @@
-"""Packets of sound that is decoded, retimed and encoded again, in step with what is copied."""
+"""Packets of retimed audio, decoded and encoded again in step with the copied streams."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ from core.errors import ExportError
 from core.progress import Monitor
 
 _LARGEST_FRAME = 4096
-"""Samples that are encoded at a time."""
+"""Samples to encode at a time."""
 
 _FULL_SCALE = 1 + 2**-15
-"""Nobody hears that a sample is clipped which is louder than 1 by less."""
+"""Clipping of samples below this is inaudible and does not count."""
 
 
 class RetimedPackets:
-    """The packets of one stream; to be closed.
+    """Packets of one retimed stream; to be closed.
 
-    It reads the source by itself, so that sound which moves far is never ahead of the picture, and
-    nothing has to be kept.
+    The source is read in a container of its own, so audio with a large delay keeps in step with the
+    video without a buffer.
 
     Attributes:
-        first_s: Time of the first packet, on the container's own timeline.
+        first_s: Time of the first packet on the container's own timeline, seconds.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class RetimedPackets:
 
         Args:
             path: The source.
-            stream_index: Its audio stream.
-            output: The target's; its encoder is used.
-            correction: What is done to the sound.
-            monitor: Asked whether to go on.
-            from_zero: Whether the sound begins at time 0, being silent at first or losing its head.
+            stream_index: Audio stream of the source.
+            output: Audio stream of the target, with its encoder.
+            correction: Delay and retiming to apply.
+            monitor: Checked between blocks.
+            from_zero: Whether the audio begins at time 0, after added silence or without its head.
 
         Raises:
             MediaError: The source cannot be opened.
-            ExportError: Its sound cannot be decoded, or not by this stream's rate and channels.
-            Cancelled: The monitor says so.
+            ExportError: Its audio cannot be decoded, or has another rate or layout than stated.
+            Cancelled: The monitor was cancelled.
         """
         self._output = output
         self._path, self._stream_index = path, stream_index
@@ -86,30 +86,30 @@ class RetimedPackets:
         context = self._output.codec_context
         if (self._audio.rate_hz, self._audio.layout) != (context.sample_rate, context.layout.name):
             raise ExportError(
-                f"The sound of {self._path.name} (stream {self._stream_index}) has another rate or "
-                "other channels than it states; export that file again.",
+                f"The sound of {self._path.name} (stream {self._stream_index}) has another sample "
+                "rate or channel layout than the file states; export the file again.",
                 path=self._path,
             )
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         self._audio.close()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that say what became of sound that could not be kept; all of it is written."""
+        """Notes about damaged or clipped audio, complete once everything is encoded."""
         audio = f"the sound of {self._path.name} (stream {self._stream_index})"
         return damage_notes(audio, self._audio.n_damaged, self._n_clipped)
 
     def before(self, time_s: Fraction) -> Iterator["Packet[Stream]"]:
-        """Yield the packets before a time on the container's own timeline."""
+        """Yield the packets before a time on the container's own timeline, seconds."""
         while self._next and self._time_s() < time_s:
             packet = self._next.popleft()
             self._look_ahead()
             yield packet
 
     def finish(self, until_s: Fraction | None) -> Iterator["Packet[Stream]"]:
-        """Yield what is left, and silence up to a time if one is given."""
+        """Yield the remaining packets, then silence up to a time if one is given."""
         yield from self._next
         yield from self._packets
         if until_s is not None:
@@ -147,7 +147,7 @@ class RetimedPackets:
 
 
 def _from_zero(blocks: Iterator[AudioBlock]) -> Iterator[AudioBlock]:
-    """Lay sound out from time 0."""
+    """Make audio begin at time 0: add silence, or cut the samples before."""
     is_first = True
     for block in blocks:
         samples = block.samples[:, max(-block.position, 0) :]

@@ -1,4 +1,4 @@
-"""The sound of a stream at its own rate, from first sample to last, without gaps or overlaps."""
+"""Audio of a stream at its own sample rate, continuous from first to last sample."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,37 +15,37 @@ from core.correction.retime.decoded_frames import DecodedFrames, unsteadiness
 from core.progress import Monitor
 
 _STEP_S = Fraction(3, 4000)
-"""Times are followed that leave the line by more than this, and stay away from it: more than what
-rounding to a millisecond does, and less than what is accepted of retimed sound."""
+"""Steady timestamps with a larger difference from the sample count are followed. More than rounding
+to a millisecond, less than the accepted error of retimed audio."""
 
 _ROUNDING = Fraction(3, 4)
-"""The same where the ticks of the file are coarser, in ticks."""
+"""The same in ticks, for files with a coarser time base."""
 
 _START_S = Fraction(5, 4000)
-"""Two times of steady sound, each rounded to a millisecond, differ by less."""
+"""Larger than the difference of two steady timestamps, each rounded to a millisecond."""
 
 _SMOOTH_S = Fraction(2, 1000)
-"""Steps up to this come from clocks that run apart, not from sound that is missing. They are made
-by stretching, where silence or a cut would click."""
+"""Largest step due to clocks running apart rather than to missing audio. Such steps are made by
+stretching; silence or a cut would click."""
 
-_LARGEST_BEND = 100
-"""A frame is stretched by one in so many samples at most."""
+_SAMPLES_PER_STRETCHED = 100
+"""A frame is stretched by at most one sample per this number."""
 
 _N_AROUND = 7
-"""Frames on either side of one that tell whether its time is steady."""
+"""Frames on either side used to check that a timestamp is steady."""
 
 _N_AHEAD = 50
-"""Frames whose times, together, tell a place more finely than the ticks of one."""
+"""Frames read ahead; their timestamps together are finer than the ticks of one."""
 
-_FINEST = 1000
-"""Parts of a sample that the start is told in."""
+_START_PARTS = 1000
+"""Resolution of the start, in parts of a sample."""
 
 
 class AudioBlock(NamedTuple):
-    """Samples in a row.
+    """Consecutive samples.
 
     Attributes:
-        position: Number of the first of them, from the beginning of the line they lie on.
+        position: Number of the first sample on its timeline.
         samples: (n_channels, n) float32, full scale 1.
     """
 
@@ -54,20 +54,20 @@ class AudioBlock(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Number of the sample that follows."""
+        """Number of the sample after the last one."""
         return self.position + int(self.samples.shape[1])
 
 
 class SourceAudio:
-    """Decodes an audio stream in a container of its own and lays it out; to be closed.
+    """Decodes an audio stream in a container of its own and joins its frames; to be closed.
 
-    What cannot be decoded, or is not there, is silence; where timestamps lead back, the earlier
-    sound counts. Timestamps count where several in a row agree; what a single one says does not.
+    Missing and damaged parts become silence. If timestamps go back, the earlier audio counts.
+    Timestamps are followed only if several in a row agree.
 
     Attributes:
-        rate_hz: Samples a second.
-        layout: FFmpeg's name of the channels.
-        start_s: When the first sample is heard, on the container's own timeline.
+        rate_hz: Sample rate.
+        layout: FFmpeg's name of the channel layout.
+        start_s: Time of the first sample on the container's own timeline, seconds.
     """
 
     def __init__(self, path: Path, stream_index: int) -> None:
@@ -86,23 +86,23 @@ class SourceAudio:
             self._audio.close()
             raise
         self._start = _start(self._delays_ahead(), self.rate_hz)
-        self.start_s = Fraction(self._start).limit_denominator(_FINEST) / self.rate_hz
+        self.start_s = Fraction(self._start).limit_denominator(_START_PARTS) / self.rate_hz
 
     @property
     def n_damaged(self) -> int:
-        """Pieces that could not be decoded so far."""
+        """Number of packets that could not be decoded so far."""
         return self._audio.n_damaged
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._audio.close()
 
     def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
-        """Yield all of the sound, once.
+        """Yield all audio, once.
 
         Raises:
             ExportError: The file cannot be read to its end.
-            Cancelled: The monitor says so.
+            Cancelled: The monitor was cancelled.
         """
         position = 0
         for block in self._wanted():
@@ -124,7 +124,7 @@ class SourceAudio:
                 position += samples.shape[1]
 
     def _wanted(self) -> Iterator[AudioBlock]:
-        """Yield all frames where steady times put them; there may be gaps and overlaps."""
+        """Yield all frames at their steady times, with gaps and overlaps."""
         line = self._start
         behind: deque[float] = deque(maxlen=_N_AHEAD)
         while self._ahead:
@@ -136,7 +136,7 @@ class SourceAudio:
                 behind.append(delay)
 
     def _line(self, line: float, behind: Sequence[float]) -> float:
-        """Return the delay of the next frame, which is that of the one before, or a steady one."""
+        """Delay of the next frame: that of the frame before, or a new steady one."""
         ahead = self._delays_ahead()
         n_around = min(len(behind), len(ahead) - 1, _N_AROUND)
         if n_around < 0 or self._ahead[0].delay is None:
@@ -156,7 +156,7 @@ class SourceAudio:
 
 
 def _start(delays: Sequence[float], rate_hz: int) -> float:
-    """Return the delay of the first frame: as those say that agree, of which each is rounded."""
+    """Delay of the first frame: median of the rounded delays that agree with it."""
     if not delays:
         return 0.0
     step = max(float(_START_S * rate_hz), unsteadiness(delays))
@@ -164,10 +164,10 @@ def _start(delays: Sequence[float], rate_hz: int) -> float:
 
 
 def _stretched(samples: NDArray[np.float32], n_more: int) -> NDArray[np.float32]:
-    """Make a frame a little longer, by as many samples as are wanted and not heard as a bend."""
+    """Stretch a frame by some samples, up to an inaudible number."""
     n = samples.shape[1]
-    n_most = max(n // _LARGEST_BEND, 1)
-    n_out = n + min(max(n_more, -n_most), n_most)
+    n_max = max(n // _SAMPLES_PER_STRETCHED, 1)
+    n_out = n + min(max(n_more, -n_max), n_max)
     if n_out == n:
         return samples
     places = np.arange(n_out) * (n / n_out)

@@ -1,6 +1,6 @@
-"""Retiming decoded sound: stretching, moving, cutting and crossfading its samples.
+"""Retiming of decoded audio: stretching, moving, cutting and crossfading.
 
-Which sound goes where is `core.correction.retiming`'s; encoding, `core.correction.retime.encode`'.
+The pieces come from `core.correction.retiming`; `core.correction.retime.encode` follows.
 """
 
 import math
@@ -20,27 +20,27 @@ from core.correction.retiming import RetimedPiece, Retiming
 from core.progress import Monitor
 
 FADE_S = Fraction(15, 1000)
-"""How long one piece fades into the next; half of it on either side of the change."""
+"""Length of a crossfade, half of it on either side of the change."""
 
 _LARGEST_TERM = 1_000_000
-"""Numerator and denominator of a ratio, as the resampler takes them for rates."""
+"""Largest numerator and denominator of a ratio, used as sample rates of the resampler."""
 
 _RESAMPLING = (
     "filter_size=64:phase_shift=10:linear_interp=1:exact_rational=1:cutoff=0.97"
     ":filter_type=kaiser:kaiser_beta=12"
 )
-"""Its errors lie 130 dB below a tone of 14 kHz at 48 kHz (measured)."""
+"""Options of the resampler. Errors are 130 dB below a tone of 14 kHz at 48 kHz (measured)."""
 
 
 class Stretcher(Protocol):
-    """Makes sound longer or shorter, as it comes."""
+    """Makes audio longer or shorter, as a stream."""
 
     def feed(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Take the next samples, (n_channels, n), and give out what is ready."""
+        """Process the next samples, (n_channels, n) float32, and yield finished ones."""
         ...
 
     def finish(self) -> Iterator[NDArray[np.float32]]:
-        """Give out what is left."""
+        """Yield the remaining samples."""
         ...
 
 
@@ -53,21 +53,21 @@ class _Unchanged:
 
 
 class FilterStretcher:
-    """Stretches with a filter of FFmpeg."""
+    """Stretches with a filter of FFmpeg: ``atempo`` or ``aresample``."""
 
     def __init__(self, ratio: Fraction, rate_hz: int, layout: str, *, keeps_pitch: bool) -> None:
         """Set up the filter.
 
         Args:
-            ratio: How many times as long the sound becomes.
-            rate_hz: Samples a second, before and after.
-            layout: FFmpeg's name of the channels.
-            keeps_pitch: Whether short pieces are repeated or left out; else the sound is resampled.
+            ratio: New length divided by the old one.
+            rate_hz: Sample rate, before and after.
+            layout: FFmpeg's name of the channel layout.
+            keeps_pitch: Whether to repeat or drop short pieces instead of resampling.
         """
         if keeps_pitch:
             rate_in, name, options = rate_hz, "atempo", f"{float(1 / ratio):.12f}"
         else:
-            # Only the ratio of the rates counts; what comes out is taken for the rate of the sound.
+            # Only the ratio of the rates counts; the result is taken as audio of the old rate.
             ratio = ratio.limit_denominator(_LARGEST_TERM)
             scale = max(1, rate_hz // ratio.denominator)
             rate_in, name = scale * ratio.denominator, "aresample"
@@ -113,7 +113,7 @@ class FilterStretcher:
 
 
 class _PieceAudio:
-    """One piece on its way: takes samples of the source, gives out those of the target."""
+    """One piece in work: takes samples of the source, yields samples of the target."""
 
     def __init__(
         self, piece: RetimedPiece, delay_s: Fraction, audio: SourceAudio, *, keeps_pitch: bool
@@ -131,7 +131,7 @@ class _PieceAudio:
             self._n_out = round((self.end - begin) * piece.ratio)
         begins_s = start_s + Fraction(begin, rate_hz)
         self.position = round((piece.target_of(begins_s) + delay_s) * rate_hz)
-        """Of the next sample given out, from time 0 of the container."""
+        """Number of the next sample to yield, from time 0 of the container."""
         self._n_fade = round(FADE_S * rate_hz)
         self._fades_in = begin > 0
         self._n_done = 0
@@ -142,7 +142,7 @@ class _PieceAudio:
             )
 
     def feed(self, block: AudioBlock) -> Iterator[AudioBlock]:
-        """Take of the next sound of the source what belongs to the piece."""
+        """Process the part of the next source samples that belongs to the piece."""
         low = max(self.begin - block.position, 0)
         high = block.end if self.end is None else min(block.end, self.end)
         samples = block.samples[:, low : max(high - block.position, 0)]
@@ -155,9 +155,9 @@ class _PieceAudio:
             yield self._placed(stretched)
 
     def _placed(self, samples: NDArray[np.float32]) -> AudioBlock:
-        """Fade samples, if they lie at a border, and count them.
+        """Fade samples near a border, and count them.
 
-        The two sides of a change are not alike, so their powers add up to one, not their heights.
+        Both sides of a change are uncorrelated, so powers add up to one, not amplitudes.
         """
         numbers = self._n_done + np.arange(samples.shape[1])
         shares = np.ones(numbers.size)
@@ -175,11 +175,11 @@ class _PieceAudio:
 
 
 class _Line:
-    """Adds up blocks on a line and gives out what is complete."""
+    """Mixes blocks on a timeline and yields the complete part."""
 
-    def __init__(self, position: int, n_channels: int, n_most: int) -> None:
+    def __init__(self, position: int, n_channels: int, n_max: int) -> None:
         self.position = position
-        self._n_most = n_most
+        self._n_max = n_max
         self._samples = np.zeros((n_channels, 0), np.float32)
 
     @property
@@ -194,9 +194,9 @@ class _Line:
         self._samples[:, begin : block.end - self.position] += block.samples[:, low:]
 
     def take(self, until: int) -> Iterator[AudioBlock]:
-        """Give out all before a position; what nobody has filled is silence."""
+        """Yield everything before a position, with silence in gaps."""
         while self.position < until:
-            n_taken = min(until - self.position, self._n_most)
+            n_taken = min(until - self.position, self._n_max)
             self._reach(self.position + n_taken)
             block = AudioBlock(self.position, self._samples[:, :n_taken])
             self._samples = self._samples[:, n_taken:]
@@ -213,23 +213,23 @@ class _Line:
 def retimed_blocks(
     audio: SourceAudio, retiming: Retiming, delay_s: Fraction, monitor: Monitor
 ) -> Iterator[AudioBlock]:
-    """Yield the retimed sound in a row, positions counted from time 0 of the container.
+    """Yield retimed audio in order, positions counted from time 0 of the container.
 
     Args:
         audio: The source, not yet read.
-        retiming: Where the sound goes.
-        delay_s: By how much it is moved after that.
-        monitor: Asked whether to go on.
+        retiming: Retiming to apply.
+        delay_s: Delay after the retiming, seconds; positive moves the audio later.
+        monitor: Checked between blocks.
 
     Raises:
         ExportError: The source cannot be read to its end.
-        Cancelled: The monitor says so.
+        Cancelled: The monitor was cancelled.
     """
     waiting = [
         _PieceAudio(piece, delay_s, audio, keeps_pitch=retiming.keeps_pitch)
         for piece in retiming.pieces
     ]
-    # A piece that would end before the sound begins has nothing to say.
+    # Skip pieces that end before the audio begins.
     waiting = [piece for piece in waiting if piece.end is None or piece.end > 0]
     active: list[_PieceAudio] = []
     line: _Line | None = None
@@ -245,7 +245,7 @@ def retimed_blocks(
             for placed in piece.finish():
                 line.add(placed)
             active.remove(piece)
-        # Where nothing is active, the next piece decides how much silence there is before it.
+        # Without an active piece, the next one determines the silence before it.
         borders = [piece.position for piece in active] or [line.end]
         borders += [piece.position for piece in waiting[:1]]
         yield from line.take(min(borders))

@@ -1,4 +1,4 @@
-"""A small file beside a corrected one that says what was done and what was found."""
+"""Certificates: JSON files beside corrected ones, with the changes and their verification."""
 
 import json
 import math
@@ -9,12 +9,10 @@ from pathlib import Path
 
 import av
 
-from core.correction.correction import Correction
 from core.correction.plan.plan import CorrectionPlan
 from core.correction.retiming import Retiming
 from core.correction.verify.verify import Verification
 from core.errors import ExportError
-from core.media.info import MediaInfo
 from core.paths import complete_or_absent
 
 _VERSION = 1
@@ -22,15 +20,15 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """What a detection found in a corrected file.
+    """Result of a detection of a corrected file.
 
     Attributes:
-        engine: Who answered.
-        verdict: The answer, in words.
-        reason: Why nothing can be told, if so.
-        tolerance: What counts as in sync, by name.
-        offset_s: What is left, as `core.timing` defines it; None where no one offset is told.
-        interval_s: Borders of the interval that holds it with probability `level`; likewise.
+        engine: Name of the engine.
+        verdict: Verdict, in words.
+        reason: Reason of the verdict "cannot tell".
+        tolerance: Name of the tolerance.
+        offset_s: Remaining offset, as `core.timing` defines it; None without a confident one.
+        interval_s: Bounds of the interval that holds it with probability `level`; likewise.
         level: That probability.
     """
 
@@ -44,22 +42,22 @@ class Residual:
 
 
 def certificate_path(target: Path) -> Path:
-    """Return where the certificate of a corrected file goes."""
+    """Path of the certificate of a corrected file."""
     return target.with_name(f"{target.name}.certificate.json")
 
 
 def certificate_beside(target: Path) -> Path | None:
-    """Return the file that has the name of a target's certificate, None if there is none."""
+    """Existing file with the name of a target's certificate; None if there is none."""
     path = certificate_path(target)
     try:
         return path if path.is_file() else None
     except OSError:
-        # Of a name that is too long there is no file.
+        # A name that is too long has no file.
         return None
 
 
 def is_certificate(path: Path) -> bool:
-    """Tell whether a file is one that `write_certificate` has written."""
+    """Whether a file was written by `write_certificate`."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -68,10 +66,10 @@ def is_certificate(path: Path) -> bool:
 
 
 def remove_certificate(target: Path) -> str:
-    """Delete the certificate of a file that was replaced; what others have written stays.
+    """Delete the certificate of a replaced file; files of other programs stay.
 
     Returns:
-        A sentence on why it is still there; empty if it is not, or not of this program.
+        A sentence on the failure to delete it; empty otherwise.
     """
     path = certificate_beside(target)
     if path is None or not is_certificate(path):
@@ -87,9 +85,6 @@ def remove_certificate(target: Path) -> str:
 
 
 def write_certificate(
-    info: MediaInfo,
-    target: Path,
-    correction: Correction,
     plan: CorrectionPlan,
     found: Verification,
     tool: str,
@@ -97,17 +92,14 @@ def write_certificate(
     notes: Sequence[str] = (),
     residual: Residual | None = None,
 ) -> Path:
-    """Write what was done to a file, and what its verification found, as JSON.
+    """Write the changes to a file and the result of its verification as JSON.
 
     Args:
-        info: The probed source.
-        target: The corrected file.
-        correction: What was asked for.
-        plan: What was announced.
-        found: What was measured.
+        plan: The plan of the file, already under its name.
+        found: Result of the verification.
         tool: Name and version of the program.
-        notes: Sentences on what could not be kept.
-        residual: What a detection of the target found, if there was one.
+        notes: Notes on losses while the file was written.
+        residual: Result of a detection of the file, if there was one.
 
     Returns:
         The certificate; an older one of the same target is replaced.
@@ -115,6 +107,7 @@ def write_certificate(
     Raises:
         ExportError: It cannot be written.
     """
+    info, target = plan.source, plan.target
     path = certificate_path(target)
     try:
         content = {
@@ -124,7 +117,7 @@ def write_certificate(
             "ffmpeg": av.ffmpeg_version_info,
             "source": {"name": info.path.name, "bytes": info.size_bytes},
             "target": {"name": target.name, "bytes": target.stat().st_size},
-            **_done_content(correction, plan, notes),
+            **_done_content(plan, notes),
             **_found_content(found),
             "detected_again": None if residual is None else asdict(residual),
         }
@@ -140,10 +133,9 @@ def write_certificate(
     return path
 
 
-def _done_content(
-    correction: Correction, plan: CorrectionPlan, notes: Sequence[str]
-) -> dict[str, object]:
-    """Say what was asked for and what was announced."""
+def _done_content(plan: CorrectionPlan, notes: Sequence[str]) -> dict[str, object]:
+    """Correction and plan."""
+    correction = plan.correction
     return {
         "correction": {
             "audio_streams": list(correction.audio_stream_indices),
@@ -168,11 +160,11 @@ def _done_content(
 
 
 def _found_content(found: Verification) -> dict[str, object]:
-    """Say what was measured."""
+    """Measurements."""
     return {
         "passed": found.passed,
-        "largest_error_ms": _ms(found.largest_error_s),
-        "remainder_ms": _ms(found.remainder_s),
+        "largest_error_ms": _json_ms(found.largest_error_s),
+        "remainder_ms": _json_ms(found.remainder_s),
         "lost_streams": list(found.lost_streams),
         "differing": list(found.differing),
         "changed_metadata": list(found.changed_metadata),
@@ -184,8 +176,8 @@ def _found_content(found: Verification) -> dict[str, object]:
             {
                 "name": check.name,
                 "coding": check.coding,
-                "largest_error_ms": _ms(check.error_s),
-                "accepted_error_ms": _ms(check.accepted_s),
+                "largest_error_ms": _json_ms(check.error_s),
+                "accepted_error_ms": _json_ms(check.accepted_s),
                 "places": check.n_places,
                 "unmeasured_pieces": check.n_unmeasured,
             }
@@ -209,6 +201,6 @@ def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:
     return {"keeps_pitch": retiming.keeps_pitch, "pieces": pieces}
 
 
-def _ms(seconds: float) -> float | None:
-    """Return milliseconds; None where nothing could be measured, for which JSON has no number."""
+def _json_ms(seconds: float) -> float | None:
+    """Milliseconds; None for infinity, unknown to JSON."""
     return round(1000 * seconds, 4) if math.isfinite(seconds) else None

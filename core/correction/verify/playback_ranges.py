@@ -1,69 +1,61 @@
-"""Comparing what players show of a source and of its copy, where both have edit lists.
+"""Comparison of the played parts of a source and of its copy, both with edit lists.
 
-Content and times of all packets, hidden ones included, are compared in `verify.verify`; here,
-which of these are played.
+Content and times of all packets, hidden ones included, are compared in `verify.verify`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from av.container import InputContainer
 from av.stream import Stream
 from numpy.typing import NDArray
 
-from core.correction.correction import Correction
+from core.correction.compatibility.stream_properties import OpenedFile
 from core.correction.plan.hidden_media import PRIMING_S
-from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method
+from core.correction.plan.moves import Method
+from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
 from core.correction.verify.stream_digest import Track
-from core.media.formats.mp4_edit_lists import Span, is_fragmented, played_spans
+from core.media.formats.mp4_edit_lists import Span, is_fragmented, read_edit_lists
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, is_uncompressed, stream_keys
 
 _CHUNK_SAMPLES = 1024
-"""Into how many samples FFmpeg cuts uncompressed sound; the last piece is played to its end."""
+"""Samples of a packet of uncompressed audio in FFmpeg; the last one is played to its end."""
 
 _ROUNDING_S = 1e-6
 
-
-@dataclass(frozen=True, slots=True)
-class ReadFile:
-    """A file all of whose packets were read.
-
-    Attributes:
-        path: Where it lies.
-        reader: It, opened without its edit lists.
-        tracks: What was read.
-    """
-
-    path: Path
-    reader: InputContainer
-    tracks: Mapping[TrackKey, Track]
+Tracks = Mapping[TrackKey, Track]
+"""Streams of a file, with all packets read."""
 
 
 def changed_spans(
-    source: ReadFile, copy: ReadFile, plan: CorrectionPlan, correction: Correction
+    source: OpenedFile, wanted: Tracks, copy: OpenedFile, found: Tracks, plan: CorrectionPlan
 ) -> Iterator[str]:
-    """Yield of which streams a copy in MP4 or MOV plays more, or less, than its source does.
+    """Yield streams with more, or less, played in a copy in MP4 or MOV than in its source.
+
+    Args:
+        source: The source, opened with its hidden media.
+        wanted: Its copied streams.
+        copy: The copy, opened likewise.
+        found: Its streams.
+        plan: The plan of the copy.
 
     Raises:
         MediaError: One of the files cannot be opened.
-        OSError: One of the files cannot be read.
     """
-    if not plan.streams.output.keeps_hidden(source.reader.format.name):
+    if not plan.output.keeps_hidden(source.reader.format.name):
         return
-    wanted, found = dict(_played(source)), dict(_played(copy))
-    slack_s = float(PRIMING_S) if is_fragmented(copy.path) else 0.0
-    for key in wanted.keys() & found.keys():
-        index = source.tracks[key].index
+    wanted_s, found_s = dict(_played(source, wanted)), dict(_played(copy, found))
+    slack_s = float(PRIMING_S) if is_fragmented(copy.index) else 0.0
+    for key in wanted_s.keys() & found_s.keys():
+        index = wanted[key].index
         move = plan.move_of(index)
         if move is not None and move.method is not Method.TIMES:
             continue
-        is_moved = index in correction.audio_stream_indices
-        delay_s = float(correction.audio_delay_s) if is_moved else 0.0
+        is_moved = index in plan.correction.audio_stream_indices
+        delay_s = float(plan.correction.audio_delay_s) if is_moved else 0.0
         stream = source.reader.streams[index]
-        before_s, after_s = _from_zero(wanted[key] + delay_s, stream), found[key]
+        before_s, after_s = _from_zero(wanted_s[key] + delay_s, stream), found_s[key]
         if _differ(before_s, after_s, stream, slack_s, is_moved=is_moved):
             yield (
                 f"what is played of stream {index} ({key[0]}): {_words(after_s)} "
@@ -71,13 +63,13 @@ def changed_spans(
             )
 
 
-def _played(file: ReadFile) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
-    """Yield when the packets of pictures and sound begin that are played, in order of decoding."""
-    spans = played_spans(file.path) if is_fragmented(file.path) else None
+def _played(file: OpenedFile, tracks: Tracks) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
+    """Yield the times of the played packets of video and audio, in decoding order."""
+    spans = read_edit_lists(file.index) if is_fragmented(file.index) else None
     edited = _played_places(file.path) if spans is None else {}
     for key, stream in stream_keys(file.reader):
-        if key[0] in {"video", "audio"} and key in file.tracks:
-            times_s = np.asarray(file.tracks[key].times_s, np.float64)
+        if key[0] in {"video", "audio"} and key in tracks:
+            times_s = np.asarray(tracks[key].times_s, np.float64)
             if key in edited:
                 times_s = times_s[_is_indexed(edited.pop(key), stream, len(times_s))]
             elif spans is not None and (span := spans.get(stream.id)) is not None:
@@ -86,7 +78,7 @@ def _played(file: ReadFile) -> Iterator[tuple[TrackKey, NDArray[np.float64]]]:
 
 
 def _played_places(path: Path) -> dict[TrackKey, NDArray[np.int64]]:
-    """Return where the packets stand that FFmpeg gives out to be played, following edit lists."""
+    """Byte positions of the packets played by FFmpeg, following edit lists."""
     # The file is closed before they are compared: its index alone is some 60 MB for 3 hours.
     with open_container(path) as reader:
         return {
@@ -97,16 +89,16 @@ def _played_places(path: Path) -> dict[TrackKey, NDArray[np.int64]]:
 
 
 def _is_indexed(played: NDArray[np.int64], unedited: Stream, n_packets: int) -> NDArray[np.bool_]:
-    """Tell which packets of a stream stand where there are some to be played."""
+    """Mask of the packets of a stream at the positions of played ones."""
     places = np.fromiter((entry.pos for entry in unedited.index_entries), np.int64)[:n_packets]
-    # What is indexed and was not read, as at a damaged end, is found missing elsewhere.
+    # Packets that are indexed and were not read, as at a damaged end, are found missing elsewhere.
     is_played = np.ones(n_packets, np.bool_)
     is_played[: len(places)] = np.isin(places, played)
     return is_played
 
 
 def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.bool_]:
-    """Tell which packets of a file in fragments are to be played; FFmpeg hides none of them."""
+    """Mask of the packets to be played in a file in fragments; FFmpeg hides none there."""
     lasts_s = _length_s(times_s) if stream.type == "audio" else _ROUNDING_S
     end_s = np.inf if span.end_s is None else float(span.end_s)
     is_within: NDArray[np.bool_] = times_s + lasts_s > float(span.begin_s) + _ROUNDING_S / 2
@@ -114,7 +106,7 @@ def _is_within(span: Span, times_s: NDArray[np.float64], stream: Stream) -> NDAr
 
 
 def _from_zero(times_s: NDArray[np.float64], stream: Stream) -> NDArray[np.float64]:
-    """Return the times of those packets that are not over before time zero."""
+    """Times of the packets ending after time zero."""
     if stream.type == "audio":
         return times_s[times_s + _length_s(times_s) > _ROUNDING_S]
     return times_s[times_s > -_ROUNDING_S]

@@ -1,7 +1,6 @@
-"""The sound of a stream as a player hears it: each frame where timestamps put it.
+"""Audio of a stream as a player plays it: each frame at its timestamp.
 
-It is what retimed sound is measured with, and knows nothing of how `retime.source_audio` lays
-out what is written.
+Retimed audio is measured with it, independently of the layout by `retime.source_audio`.
 """
 
 from array import array
@@ -19,17 +18,17 @@ from core.correction.retime.source_audio import AudioBlock
 from core.progress import Monitor
 
 _N_WINDOW = 12
-"""Frames whose times together place one of them."""
+"""Frames around one, whose times place it together."""
 
 _HELD_S = Fraction(6, 10_000)
-"""Players do not follow a clock that leaves the samples by less."""
+"""Players ignore smaller differences of timestamps from the sample count."""
 
 
 class PlayedAudio:
-    """Decodes an audio stream in a container of its own; to be closed.
+    """Decoder of an audio stream with a container of its own; call `close`.
 
     Attributes:
-        rate_hz: Samples a second.
+        rate_hz: Sample rate.
     """
 
     def __init__(self, path: Path, stream_index: int) -> None:
@@ -44,18 +43,18 @@ class PlayedAudio:
         self._steps = array("f")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._audio.close()
 
     @property
     def unsteady_s(self) -> float:
-        """How far the timestamps that were read leave their own line, in seconds."""
+        """Typical distance of the timestamps from their own line, seconds."""
         return 2 * float(np.median(self._steps)) / self.rate_hz if self._steps else 0.0
 
     def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
-        """Yield all of the sound, once, counted from time 0 of the container.
+        """Yield all audio, once, counted from time 0 of the container.
 
-        Blocks may lie over each other, or apart.
+        Blocks may overlap, or have gaps between them.
 
         Raises:
             ExportError: The file cannot be read to its end.
@@ -83,9 +82,9 @@ class PlayedAudio:
 
 
 def _steadiest(delays: Sequence[float], index: int) -> tuple[float, float]:
-    """Return the delay that frames agree on of which one is at an index, and how well they do.
+    """Consensus delay around the frame at `index`, and its spread.
 
-    Where times step, they agree on one side of the step only.
+    At a step of the times, the frames agree on one side of it only.
     """
     if min(delays) == max(delays):
         return delays[index], 0.0

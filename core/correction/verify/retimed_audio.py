@@ -1,6 +1,6 @@
-"""Measuring where retimed sound is heard: excerpts of both files are laid over each other.
+"""Measurement of retimed audio: excerpts of both files are cross-correlated.
 
-It knows the line that the sound was to follow, and nothing of how its samples were made.
+The planned map of times is known here, but nothing of the making of the samples.
 """
 
 import math
@@ -21,49 +21,48 @@ from core.progress import Monitor
 Samples = NDArray[np.float64]
 
 PITCH_ERROR_S = Fraction(40, 1000)
-"""So far sound may lie from its line where the pitch is kept: a window of the filter."""
+"""Accepted error where the pitch is kept: one window of the filter."""
 
 _EXCERPT_S = 1.0
 _LARGEST_LAG_S = 0.1
 _N_EXCERPTS = 48
 _LEAST_PER_PIECE = 3
 _EDGE_S = 0.02
-"""Kept away from the ends of a piece, where it fades."""
+"""Distance kept from the ends of a piece, where it fades."""
 
 _SPARE_S = 0.005
 
 _LEAST_EXCERPT_S = 0.08
-"""In less, there is too little of a sound to tell it from another."""
+"""Shortest excerpt that tells one sound from another."""
 
 _LEAST_ROUGH_S = 0.5
-"""The same where only its loudness is compared."""
+"""The same where only the envelope is compared."""
 
 _COMPARED_HZ = 12000
-"""Codecs replace sound above half of this by noise of their own."""
+"""Sample rate of the comparison: codecs replace frequencies above half of it by noise."""
 
 _ENVELOPE_HZ = 50
 _SILENT = 0.05
-"""Excerpts are not compared that have less than this share of the loudest one's level."""
+"""Excerpts below this share of the loudest level are not compared."""
 
 _NOTHING = 1e-4
 _LEAST_ALIKE = 0.5
-"""Likeness, 1 at most, below which it is not the same sound."""
+"""Least similarity of the same sound; 1 is the most."""
 
 _AS_GOOD = 0.98
-"""Share of the best likeness that lets a place nearer to the right one count: a steady tone is
-alike at many places."""
+"""Share of the best similarity that lets a nearer place count: a steady tone fits at many."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetimedFinding:
-    """Where retimed sound was found.
+    """Measured error of retimed audio.
 
     Attributes:
-        error_s: Largest distance from where it was to be heard; infinite where another sound is.
-        unsteady_s: How far the timestamps of the source leave their own line, which nobody can
-            follow closer.
-        n_places: How many excerpts were compared, 0 where all sound is silence.
-        n_unmeasured: Pieces with sound that no excerpt tells of: too quiet, or too short.
+        error_s: Largest distance from the planned place, seconds; infinite for another sound.
+        unsteady_s: Distance of the source's timestamps from their own line, seconds: the limit of
+            any measurement.
+        n_places: Number of excerpts compared; 0 if all audio is silent.
+        n_unmeasured: Pieces with audio that are too quiet or too short to measure.
     """
 
     error_s: float
@@ -74,9 +73,9 @@ class RetimedFinding:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """An excerpt: the number and the line of its piece, when it is heard in the target, how long.
+    """An excerpt of a piece: its number, map, start and length in the target.
 
-    The moment is one before the delay that follows the retiming.
+    The start is a time before the delay that follows the retiming.
     """
 
     number: int
@@ -93,15 +92,15 @@ def find_retimed(
     held_span_s: tuple[float, float],
     monitor: Monitor,
 ) -> RetimedFinding:
-    """Measure how far retimed sound lies from where it was to go.
+    """Measure the distance of retimed audio from its planned place.
 
     Args:
         source: File and audio stream.
-        target: Likewise.
-        correction: What was asked for.
-        common_s: By how much all other streams are later in the target.
-        held_span_s: From when to when the target can hold sound (`core.correction.retime.notes`),
-            before all streams are later.
+        target: File and audio stream.
+        correction: The correction.
+        common_s: Common shift of the other streams, seconds.
+        held_span_s: Span in which the target can hold audio (`core.correction.retime.notes`),
+            before the common shift.
         monitor: Asked whether to go on.
 
     Raises:
@@ -133,7 +132,7 @@ def find_retimed(
         for wanted, found, level in zip(of_source, of_target, levels, strict=True)
         if level > limit
     ]
-    # Of silence there is nothing to tell.
+    # Silence has no place.
     told = [level > limit or loudest <= _NOTHING for level in levels]
     measured = {place.number for place, is_told in zip(places, told, strict=True) if is_told}
     heard = {number for number, (begin_s, end_s) in enumerate(spans) if begin_s < end_s}
@@ -142,7 +141,7 @@ def find_retimed(
 
 
 def _span_s(audio: PlayedAudio, monitor: Monitor) -> tuple[float, float]:
-    """Read a sound to its end and return from when to when it is heard."""
+    """Read audio to its end; its beginning and end in seconds."""
     begin, end = None, 0
     for block in audio.blocks(monitor):
         begin = block.position if begin is None else begin
@@ -153,7 +152,7 @@ def _span_s(audio: PlayedAudio, monitor: Monitor) -> tuple[float, float]:
 def _target_span_s(
     piece: RetimedPiece, source_s: tuple[float, float], held_s: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return from when to when a piece is heard in the target; nowhere if it ends before."""
+    """Beginning and end of a piece in the target in seconds; both 0 if it ends before."""
     begins_s = max(source_s[0], -math.inf if piece.begin_s is None else float(piece.begin_s))
     ends_s = min(source_s[1], math.inf if piece.end_s is None else float(piece.end_s))
     if ends_s <= begins_s:
@@ -164,7 +163,7 @@ def _target_span_s(
 def _places(
     pieces: Sequence[RetimedPiece], spans_s: Sequence[tuple[float, float]], least_s: float
 ) -> Iterator[_Place]:
-    """Spread excerpts over the pieces, evenly in each; a short piece has a short one."""
+    """Spread excerpts evenly over each piece; a short piece has a short one."""
     total_s = sum(max(end_s - begin_s, 0.0) for begin_s, end_s in spans_s)
     for number, (piece, (begin_s, end_s)) in enumerate(zip(pieces, spans_s, strict=True)):
         room_s = end_s - begin_s - 2 * _EDGE_S
@@ -183,7 +182,7 @@ def _line(piece: RetimedPiece, time_s: float) -> float:
 
 
 def _source_span(place: _Place) -> tuple[float, float]:
-    """Return when an excerpt begins in the source, and how long it is there, with some to spare."""
+    """Start and length of an excerpt in the source in seconds, with some to spare."""
     begin_s = float(place.piece.source_of(Fraction(place.start_s)))
     return begin_s, place.length_s / float(place.piece.ratio) + _SPARE_S
 
@@ -191,11 +190,11 @@ def _source_span(place: _Place) -> tuple[float, float]:
 def _excerpts(
     audio: PlayedAudio, spans: Sequence[tuple[float, float]], monitor: Monitor
 ) -> list[Samples]:
-    """Read pieces of a sound, as one channel; where it has none, they are silent.
+    """Read excerpts of audio as one channel; gaps are silent.
 
     Args:
-        audio: The sound, not yet read.
-        spans: When each piece begins, on the container's own timeline, and how long it is.
+        audio: The audio, not yet read.
+        spans: Start (on the container's own timeline) and length of each excerpt, seconds.
         monitor: Asked whether to go on.
     """
     begins = [round(begin_s * audio.rate_hz) for begin_s, _ in spans]
@@ -206,14 +205,14 @@ def _excerpts(
             low, high = max(begin, position), min(begin + excerpt.size, end)
             if low < high:
                 samples = block.samples[:, low - position : high - position]
-                # Equal shares would leave nothing of channels in opposite phase.
+                # Equal shares would cancel channels in opposite phase.
                 shares = 1 / np.arange(1, len(samples) + 1)
                 excerpt[low - begin : high - begin] = shares @ samples / shares.sum()
     return excerpts
 
 
 def _retimed(excerpt: Samples, place: _Place, rate_hz: int) -> Samples:
-    """Stretch an excerpt of the source; straight lines between samples do for comparing."""
+    """Stretch an excerpt of the source; linear interpolation is enough for comparing."""
     numbers = np.arange(round(place.length_s * rate_hz))
     stretched: Samples = np.interp(
         numbers / float(place.piece.ratio), np.arange(excerpt.size), excerpt
@@ -222,7 +221,7 @@ def _retimed(excerpt: Samples, place: _Place, rate_hz: int) -> Samples:
 
 
 def _error_s(wanted: Samples, found: Samples, rate_hz: int, *, is_rough: bool) -> float:
-    """Return by how much one sound has to be moved to lie over another that is longer."""
+    """Lag of one excerpt within a longer one, in seconds from its middle."""
     if is_rough:
         wanted, found = np.abs(wanted), np.abs(found)
     n_smoothed = max(1, round(rate_hz / (_ENVELOPE_HZ if is_rough else _COMPARED_HZ)))
@@ -235,7 +234,7 @@ def _error_s(wanted: Samples, found: Samples, rate_hz: int, *, is_rough: bool) -
     raw = np.fft.irfft(product, n_fft)[:n_lags]
     powers = np.cumsum(np.concatenate([[0.0], found**2]))
     local = powers[wanted.size :] - powers[: -wanted.size]
-    # Equal loudness counts too: a sound that fades evenly looks like itself a little later.
+    # Loudness counts too: an evenly fading sound resembles itself a little later.
     alike = 2 * raw / np.maximum(local + np.sum(wanted**2), 1e-12)
     if alike.max() < _LEAST_ALIKE:
         return float("inf")

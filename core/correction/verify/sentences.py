@@ -1,17 +1,18 @@
-"""What is said about a written file that was read again."""
+"""Sentences on a corrected file and its verification."""
 
 from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 
-from core.correction.plan.plan import CorrectionPlan, Method, Move
+from core.correction.plan.moves import Method, Move
+from core.correction.plan.plan import CorrectionPlan
 from core.correction.verify.verify import Verification
-from core.units import delay_text
+from core.units import delay_text, ms_text
 
 
 def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
-    """Say how a written file that is what was asked for was found to be."""
+    """Sentence on a file after a passed verification."""
     error = _error_text(found)
     place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
     if found.remainder_s:
@@ -27,7 +28,7 @@ def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
 
 
 def failed_verification_sentence(target: Path, found: Verification) -> str:
-    """Say why a file was not kept."""
+    """Sentence on a file after a failed verification."""
     packets = "unchanged" if found.packets_equal else "changed"
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     other = f", different: {', '.join(found.differing)}" if found.differing else ""
@@ -44,28 +45,28 @@ def _error_text(found: Verification) -> str:
 
 
 LEAST_REMAINDER_S = Fraction(1, 20_000)
-"""A sample or two; nobody asks for more."""
+"""One or two samples; a smaller remainder is not mentioned."""
 
 
 def moved_text(asked_s: Fraction, moved_s: Fraction | None = None) -> str:
-    """Say by how much sound is moved: "moved 48 ms later, 8 ms later than asked for".
+    """Words for a delay: "moved 48 ms later, 8 ms later than asked for".
 
     Args:
-        asked_s: What was asked for; positive moves it later.
-        moved_s: What comes of it, where that is known.
+        asked_s: Delay asked for, seconds; positive moves audio later.
+        moved_s: Delay applied, if known.
     """
     remainder_s = Fraction(0) if moved_s is None else moved_s - asked_s
     if abs(remainder_s) < LEAST_REMAINDER_S:
         return _way_text(asked_s)
     way = "later" if remainder_s > 0 else "earlier"
-    return f"{_way_text(asked_s + remainder_s)}, {tenths_text(remainder_s)} {way} than asked for"
+    return f"{_way_text(asked_s + remainder_s)}, {ms_text(remainder_s)} {way} than asked for"
 
 
 def kept_text(moves: Sequence[Move]) -> str:
-    """Say what of picture and sound is as it was.
+    """Words for the unchanged video and audio.
 
     Args:
-        moves: What happened to those audio streams that were moved or laid out anew.
+        moves: Moves of the plan.
     """
     methods = {move.method for move in moves}
     if Method.RETIMED in methods:
@@ -75,19 +76,14 @@ def kept_text(moves: Sequence[Move]) -> str:
     if Method.DECODED in methods:
         text = "the picture is unchanged, the moved sound was decoded to PCM"
         if cut_s < 0:
-            text += f" and lost its first {tenths_text(cut_s)}"
+            text += f" and lost its first {ms_text(cut_s)}"
         return text
     kept = "picture and sound are unchanged"
     if cut_s < 0:
-        return f"{kept} but for the first {tenths_text(cut_s)} of the sound, which were cut off"
+        return f"{kept} but for the first {ms_text(cut_s)} of the sound, which were cut off"
     if silence_s > 0:
-        return f"{kept} but for {tenths_text(silence_s)} of silence in front"
+        return f"{kept} but for {ms_text(silence_s)} of silence in front"
     return kept
-
-
-def tenths_text(seconds: Fraction) -> str:
-    """Write a length of time, sign dropped, to tenths of milliseconds: "8 ms", "0.4 ms"."""
-    return f"{abs(float(1000 * seconds)):.1f} ms".replace(".0 ms", " ms")
 
 
 def _way_text(delay_s: Fraction) -> str:

@@ -1,4 +1,4 @@
-"""The coded content of a file, stream by stream, in a form that tells whether two files agree."""
+"""Digests of the coded content of a file, stream by stream, for comparison with another file."""
 
 import hashlib
 import math
@@ -27,10 +27,10 @@ from core.media.stream_kind import (
 from core.progress import Monitor, Progress
 
 _NO_TEXT = b"\0\0"
-"""What fills the gaps between subtitles in MP4; the muxer adds one at the end."""
+"""Filler between subtitles in MP4; the muxer adds one at the end."""
 
 _TEXT_CODECS = frozenset({"ass", "mov_text", "subrip", "text", "webvtt"})
-"""Subtitles that are shown as long as their packets say; pictures of texts say it themselves."""
+"""Subtitles shown for the duration of their packets; bitmap subtitles state their own."""
 
 _CHECK_EVERY_PACKETS = 32
 _REPORT_EVERY_S = 0.1
@@ -38,11 +38,11 @@ _REPORT_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a stream is read, where it is not as it stands.
+    """Reading of a stream compared in part.
 
     Attributes:
-        n_head: Samples at its beginning that do not count; of coded sound, packets.
-        n_bytes: Bytes of uncompressed sound after that which count; None for all.
+        n_head: Samples (coded audio: packets) at the beginning that do not count.
+        n_bytes: Bytes of uncompressed audio after the head that count; None for all.
         decodes: Whether it is read as 16-bit PCM.
     """
 
@@ -53,19 +53,19 @@ class Reading:
 
 @dataclass(slots=True)
 class Track:
-    """The content of one stream.
+    """Content of one stream.
 
-    Times are kept against the number of bytes before a packet, not against its number: readers cut
-    uncompressed sound into packets as they like.
+    Times are kept by the number of bytes before a packet, not by its number: demuxers cut
+    uncompressed audio into packets of any size.
 
     Attributes:
         name: For messages.
         index: Position in the container.
-        n_bytes: Bytes so far, after those that do not count.
-        rest_is_silent: Whether the uncompressed sound that does not count is silence.
-        offsets: Bytes before each packet that has a time.
-        times_s: Those times.
-        lengths_s: How long each text of subtitles is shown; 0 where that is not told.
+        n_bytes: Bytes so far, after the head.
+        rest_is_silent: Whether the uncompressed audio that does not count is silence.
+        offsets: Bytes before each packet with a time.
+        times_s: Times of these packets, seconds.
+        lengths_s: Durations of text subtitles, seconds; 0 where unknown.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Track:
 
     @property
     def digest(self) -> str:
-        """Hash of all that counts, in hexadecimal."""
+        """BLAKE2b hash of the content, in hexadecimal."""
         return self._digest.hexdigest()
 
     def add_packet(self, payload: bytes, time_s: float | None, length_s: float = 0.0) -> None:
-        """Add coded data, whose division into packets counts."""
+        """Add coded data; its division into packets counts."""
         self.lengths_s.append(length_s)
         self._digest.update(len(payload).to_bytes(8, "big"))
         self._digest.update(payload)
@@ -91,7 +91,7 @@ class Track:
         self.n_bytes += len(payload)
 
     def add_samples(self, payload: bytes, time_s: float | None, limit: int, silence: bytes) -> None:
-        """Add uncompressed sound, which counts from byte 0 to a limit."""
+        """Add uncompressed audio; bytes from 0 to a limit count."""
         begin = min(max(-self.n_bytes, 0), len(payload))
         end = max(min(limit - self.n_bytes, len(payload)), begin)
         self._digest.update(payload[begin:end])
@@ -107,7 +107,7 @@ class Track:
 
 
 class CheckProgress:
-    """Tells a monitor how much of some files has been read."""
+    """Progress of reading some files, for a monitor."""
 
     def __init__(self, monitor: Monitor, n_bytes: int) -> None:
         self._monitor = monitor
@@ -117,7 +117,7 @@ class CheckProgress:
         self._reported_s = -math.inf
 
     def add(self, n_bytes: int) -> None:
-        """Take note of a packet.
+        """Count a packet.
 
         Raises:
             Cancelled: The monitor says so.
@@ -148,9 +148,9 @@ def read_tracks(
         reader: The opened file.
         path: The file, for messages.
         indices: Streams to read.
-        readings: Streams that are not read as they stand.
+        readings: Streams compared in part.
         progress: Told of each packet.
-        wraps: Whether the other file frames packets in another way.
+        wraps: Whether the other file frames packets differently.
 
     Raises:
         ExportError: The file cannot be read to its end.
@@ -163,7 +163,7 @@ def read_tracks(
     }
     try:
         for packet in reader.demux([reader.streams[index] for index in takers]):
-            # Nothing but the flush packets at the end is empty.
+            # Only the flush packets at the end are empty.
             if packet.size == 0:
                 continue
             takers[packet.stream_index].take(packet)
@@ -180,7 +180,7 @@ def read_tracks(
 
 
 class _Taker:
-    """Puts the packets of a stream into its track, as the reading says."""
+    """Adds the packets of a stream to its track, according to a reading."""
 
     def __init__(self, track: Track, stream: Stream, reading: Reading | None, wraps: bool) -> None:
         reading = reading or Reading()

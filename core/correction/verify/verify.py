@@ -1,10 +1,12 @@
-"""Measuring a corrected file against its source: the same packets, and only one stream moved.
+"""Verification of a corrected file: both files are read again and compared packet by packet.
 
-Times are compared in `core.correction.verify.timestamps`, what is stated beside packets in
+The plan contributes its promises: streams, delays, spans and layout. Times of the source are
+measured anew. Packets are compared here, times in `verify.timestamps`, played spans in
+`verify.playback_ranges`, retimed audio in `verify.retimed_audio`, and descriptions of streams in
 `core.correction.compatibility.stream_properties`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,18 +14,20 @@ from av.container import InputContainer
 
 from core.correction.compatibility.stream_properties import OpenedFile, changed_properties
 from core.correction.compatibility.tags import changed_tags
-from core.correction.correction import Correction
-from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan, Method, plan_correction
+from core.correction.plan.moves import Method
+from core.correction.plan.opened_source import open_source
+from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
 from core.correction.retime.notes import held_span_s
-from core.correction.verify.playback_ranges import ReadFile, changed_spans
+from core.correction.verify.playback_ranges import changed_spans
 from core.correction.verify.retimed_audio import PITCH_ERROR_S, find_retimed
 from core.correction.verify.stream_digest import CheckProgress, Reading, Track, read_tracks
-from core.correction.verify.timestamps import displaced_streams, shift_errors_s
-from core.correction.write.common_shift import changed_common_shift
-from core.correction.write.edit_list_plan import open_source
+from core.correction.verify.timestamps import (
+    changed_common_shift,
+    displaced_streams,
+    shift_errors_s,
+)
 from core.media.formats.output_format import MXF
-from core.media.info import MediaInfo
-from core.media.reader import open_unedited
+from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, stream_keys
 from core.progress import SILENT, Monitor, Progress, Unreported
 
@@ -32,12 +36,12 @@ _RECODED = frozenset({Method.RETIMED, Method.DECODED})
 
 @dataclass(frozen=True, slots=True)
 class StreamCheck:
-    """What was found of one stream.
+    """Comparison of one copied stream.
 
     Attributes:
         name: The stream of the source.
         digest: BLAKE2b of the source's coded content, as `verify.stream_digest` reads it.
-        is_equal: Whether the target holds the same.
+        is_equal: Whether the target holds the same content.
     """
 
     name: str
@@ -47,15 +51,15 @@ class StreamCheck:
 
 @dataclass(frozen=True, slots=True)
 class RetimedCheck:
-    """What was found of sound that was encoded again.
+    """Comparison of one retimed stream.
 
     Attributes:
         name: The stream of the source.
-        coding: How it was to be encoded, in words.
-        error_s: Largest distance from where it was to be heard; infinite if it is another sound.
-        accepted_s: How large that may be; more where the timestamps of the source are unsteady.
-        n_places: At how many places it was measured.
-        n_unmeasured: Pieces, moved by themselves, in which it could not be measured.
+        coding: Planned coding, in words.
+        error_s: Largest distance from the planned place, seconds; infinite if the audio differs.
+        accepted_s: Limit of the error; higher where the timestamps of the source are unsteady.
+        n_places: Number of excerpts measured.
+        n_unmeasured: Pieces, moved by themselves, without a measured excerpt.
     """
 
     name: str
@@ -68,24 +72,22 @@ class RetimedCheck:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a corrected file was found to be.
+    """Result of comparing a corrected file with its source.
 
     Attributes:
         packets_equal: Whether each copied stream holds the same coded data in the same order.
-        shift_error_s: Largest distance of a presentation time from where the plan puts it, in
-            seconds, over all streams that are not retimed, apart from what all have in common.
-        lost_streams: Names of the streams that should have been copied and are missing. Data
-            streams that are not copied are not among them (`compatibility.stream_plan`).
-        changed_metadata: Names of texts and flags that differ, but for those that the plan names as
-            lost. They do not keep the file from passing: muxers write some in their own way.
-        differing: Names of what else differs and may not: codec headers, colours, the shape of
-            pixels, how the picture is turned, times of subtitles, chapters and the like.
-        streams: What was found of each stream that is not retimed.
-        retimed: What was found of each other one.
-        remainder_s: By how much the plan puts the sound later than asked for, where the correction
-            allows that.
-        common_s: By how much all streams are later than those of the source. Where it is another
-            than the plan has, that is named among `differing`.
+        shift_error_s: Largest distance of a presentation time from its planned place in seconds,
+            over all copied streams, apart from the common shift.
+        lost_streams: Names of the missing streams. Data streams that are not copied are not among
+            them (`compatibility.stream_plan`).
+        changed_metadata: Names of tags and dispositions with an unannounced difference.
+            The file may pass with them: muxers write some in their own way.
+        differing: Names of all else that differs and may not: codec headers, color, the shape of
+            pixels, rotation, times of subtitles, chapters and the like.
+        streams: Comparisons of the copied streams.
+        retimed: Comparisons of the retimed ones.
+        remainder_s: Announced delay of the audio beyond the one asked for, seconds.
+        common_s: Measured common shift in seconds. Another one than planned is among `differing`.
     """
 
     packets_equal: bool
@@ -100,6 +102,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
+        """Whether the file is as planned."""
         return (
             self.packets_equal
             and self.shift_error_s <= ACCEPTED_ERROR_S
@@ -110,56 +113,43 @@ class Verification:
 
     @property
     def largest_error_s(self) -> float:
-        """The largest error of any stream."""
+        """Largest error of any stream, seconds."""
         return max([self.shift_error_s, *(check.error_s for check in self.retimed)])
 
 
-def verify_corrected(
-    source: MediaInfo,
-    target: Path,
-    correction: Correction,
-    monitor: Monitor = SILENT,
-    written: Path | None = None,
-) -> Verification:
+def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verification:
     """Read a source and its corrected copy again and compare them packet by packet.
 
     Args:
-        source: The probed source.
-        target: What `write_corrected` made of it; its suffix names the container.
-        correction: The correction that was asked for.
+        plan: The plan of the copy.
+        file: The copy, perhaps still without its name.
         monitor: Told the progress, and asked whether to go on.
-        written: Where the copy lies, if it does not have its name yet.
 
     Raises:
         ExportError: One of the files cannot be read to its end.
         MediaError: One of the files cannot be opened.
         Cancelled: The monitor says so.
     """
-    plan = plan_correction(source, correction, target)
-    written = written or target
-    retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
-    with open_source(source, plan) as reader, open_unedited(written) as copy:
-        wanted, found = _read_both(reader, copy, (source.path, written), plan, monitor)
+    path, output = plan.source.path, plan.output
+    with (
+        open_source(plan.source, output) as reader,
+        open_container(file, shows_hidden=True) as copy,
+    ):
+        source_file, copied_file = OpenedFile(path, reader), OpenedFile(file, copy)
+        wanted, found = _read_both(source_file, copied_file, plan, monitor)
         kept = {key: track for key, track in wanted.items() if key in found}
-        common_s, shift_error_s = shift_errors_s(kept, found, plan, correction)
+        common_s, shift_error_s = shift_errors_s(kept, found, plan)
         recoded = {move.stream_index for move in plan.moves if move.method in _RECODED}
-        files = OpenedFile(source.path, reader), OpenedFile(written, copy)
-        output = plan.streams.output
         differing = (
-            *changed_common_shift(source, correction, plan, common_s),
+            *changed_common_shift(plan, reader, wanted, common_s),
             *displaced_streams(kept, found, common_s),
-            *changed_spans(
-                ReadFile(source.path, reader, wanted),
-                ReadFile(written, copy, found),
-                plan,
-                correction,
-            ),
-            *changed_properties(*files, output, recoded, common_s),
+            *changed_spans(source_file, wanted, copied_file, found, plan),
+            *changed_properties(source_file, copied_file, output, recoded, common_s),
         )
         changed = tuple(changed_tags(reader, copy, output))
-        pairs = _retimed_pairs(reader, copy, retimed)
+        pairs = _retimed_pairs(reader, copy, plan)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
-    lost += tuple(_audio_name(source, index) for index in sorted(retimed - pairs.keys()))
+    lost += tuple(_audio_name(plan, index) for index in sorted(plan.retimed - pairs.keys()))
     checks = tuple(_stream_check(track, found[key]) for key, track in kept.items())
     return Verification(
         packets_equal=all(check.is_equal for check in checks),
@@ -171,44 +161,31 @@ def verify_corrected(
         streams=checks,
         common_s=common_s,
         retimed=tuple(
-            _retimed_check(source, written, pair, plan, correction, common_s, monitor)
-            for pair in pairs.items()
+            _retimed_check(plan, file, pair, common_s, monitor) for pair in pairs.items()
         ),
     )
 
 
 def _read_both(
-    reader: InputContainer,
-    copy: InputContainer,
-    paths: tuple[Path, Path],
-    plan: CorrectionPlan,
-    monitor: Monitor,
+    source: OpenedFile, copy: OpenedFile, plan: CorrectionPlan, monitor: Monitor
 ) -> tuple[dict[TrackKey, Track], dict[TrackKey, Track]]:
-    """Read the copied streams of a source, and all of its copy.
-
-    Args:
-        reader: The source.
-        copy: Its copy.
-        paths: Where they lie, for messages.
-        plan: What the copy was to be.
-        monitor: Told the progress.
-    """
-    retimed = {move.stream_index for move in plan.moves if move.method is Method.RETIMED}
-    copied = {item.index for item in plan.streams.copied} - retimed
-    wraps = reader.format.name != copy.format.name
-    progress = CheckProgress(monitor, reader.size + copy.size)
-    everything = range(len(copy.streams))
-    of_source, of_copy = _readings(plan, reader, copy)
-    if plan.streams.output is MXF:
-        # It ends all sound with the picture, so the shorter one tells how much there is.
-        silent_progress = CheckProgress(Unreported(monitor), 1)
-        lengths = read_tracks(copy, paths[1], everything, of_copy, silent_progress, wraps=wraps)
-        copy.seek(0)
-        of_source = _limited(of_source, reader, lengths)
-    wanted = read_tracks(reader, paths[0], copied, of_source, progress, wraps=wraps)
-    if plan.streams.output is MXF:
-        of_copy = _limited(of_copy, copy, wanted)
-    return wanted, read_tracks(copy, paths[1], everything, of_copy, progress, wraps=wraps)
+    """Read the copied streams of a source, and all streams of its copy."""
+    copied = {item.index for item in plan.streams.copied} - plan.retimed
+    wraps = source.reader.format.name != copy.reader.format.name
+    progress = CheckProgress(monitor, source.reader.size + copy.reader.size)
+    everything = range(len(copy.reader.streams))
+    of_source, of_copy = _readings(plan, source.reader, copy.reader)
+    if plan.output is MXF:
+        # It ends all audio with the video, so the shorter stream decides how much is compared.
+        quiet = CheckProgress(Unreported(monitor), 1)
+        lengths = read_tracks(copy.reader, copy.path, everything, of_copy, quiet, wraps=wraps)
+        copy.reader.seek(0)
+        of_source = _limited(of_source, source.reader, lengths)
+    wanted = read_tracks(source.reader, source.path, copied, of_source, progress, wraps=wraps)
+    if plan.output is MXF:
+        of_copy = _limited(of_copy, copy.reader, wanted)
+    found = read_tracks(copy.reader, copy.path, everything, of_copy, progress, wraps=wraps)
+    return wanted, found
 
 
 def _stream_check(wanted: Track, found: Track) -> StreamCheck:
@@ -217,36 +194,30 @@ def _stream_check(wanted: Track, found: Track) -> StreamCheck:
 
 
 def _retimed_pairs(
-    reader: InputContainer, copy: InputContainer, retimed: Collection[int]
+    reader: InputContainer, copy: InputContainer, plan: CorrectionPlan
 ) -> dict[int, int]:
-    """Return the streams of a copy that hold retimed sound, by those of the source."""
+    """Retimed streams of a copy, by those of the source."""
     copies = dict(stream_keys(copy))
     return {
         stream.index: copies[key].index
         for key, stream in stream_keys(reader)
-        if stream.index in retimed and key in copies
+        if stream.index in plan.retimed and key in copies
     }
 
 
 def _retimed_check(
-    source: MediaInfo,
-    written: Path,
-    pair: tuple[int, int],
-    plan: CorrectionPlan,
-    correction: Correction,
-    common_s: float,
-    monitor: Monitor,
+    plan: CorrectionPlan, file: Path, pair: tuple[int, int], common_s: float, monitor: Monitor
 ) -> RetimedCheck:
-    """Measure one stream; a pair is its index in the source and in the target."""
+    """Measure one retimed stream; a pair is its index in the source and in the copy."""
     monitor.report(Progress("Comparing the retimed sound"))
-    of_source, of_target = (source.path, pair[0]), (written, pair[1])
-    held_s = held_span_s(source, plan.streams.output)
-    found = find_retimed(of_source, of_target, correction, common_s, held_s, monitor)
-    move, retiming = plan.move_of(pair[0]), correction.retiming
+    of_source, of_target = (plan.source.path, pair[0]), (file, pair[1])
+    held_s = held_span_s(plan.source, plan.output)
+    found = find_retimed(of_source, of_target, plan.correction, common_s, held_s, monitor)
+    move, retiming = plan.move_of(pair[0]), plan.correction.retiming
     is_rough = retiming is not None and retiming.is_rough
     accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
     return RetimedCheck(
-        _audio_name(source, pair[0]),
+        _audio_name(plan, pair[0]),
         move.coding.words if move is not None and move.coding is not None else "",
         found.error_s,
         max(accepted_s, found.unsteady_s),
@@ -255,14 +226,14 @@ def _retimed_check(
     )
 
 
-def _audio_name(source: MediaInfo, index: int) -> str:
-    return f"{source.path.name}, stream {index} (audio)"
+def _audio_name(plan: CorrectionPlan, index: int) -> str:
+    return f"{plan.source.path.name}, stream {index} (audio)"
 
 
 def _readings(
     plan: CorrectionPlan, reader: InputContainer, copy: InputContainer
 ) -> tuple[dict[int, Reading], dict[int, Reading]]:
-    """Return how the sound that was laid out anew is read from the source and from its copy."""
+    """Readings of the audio laid out anew, of the source and of its copy."""
     of_source: dict[int, Reading] = {}
     of_copy: dict[int, Reading] = {}
     copies = dict(stream_keys(copy))
@@ -280,7 +251,7 @@ def _readings(
 def _limited(
     readings: Mapping[int, Reading], reader: InputContainer, others: Mapping[TrackKey, Track]
 ) -> dict[int, Reading]:
-    """Let sound count only as far as there is some in the other file."""
+    """Let audio count only as far as the other file has some."""
     return {
         stream.index: replace(readings[stream.index], n_bytes=others[key].n_bytes)
         for key, stream in stream_keys(reader)

@@ -1,7 +1,7 @@
-"""Copying the packets of an opened file into another, with the times of one stream shifted.
+"""Copying of packets from an open source into a muxer, with the times of the moved audio shifted.
 
-Sound that is retimed comes from `core.correction.retime.encode` in their stead. Reading packets is
-left to `write.read_packets`; files, names and failures of the drive, to `write.write`.
+Packets of retimed audio come from `core.correction.retime.encode` instead, and those of containers
+without times from `write.silence`. Packets are read in `write.read_packets`.
 """
 
 import math
@@ -21,22 +21,21 @@ from av.packet import Packet
 from av.stream import Stream
 
 from core.correction.compatibility.stream_plan import describe
-from core.correction.correction import Correction
-from core.correction.plan.plan import CorrectionPlan, Method, Move
+from core.correction.plan.moves import Method, Move
+from core.correction.plan.plan import CorrectionPlan
 from core.correction.retime.codec_choice import PCM_16, AudioCoding
 from core.correction.retime.encode import RetimedPackets
-from core.correction.write.common_shift import common_shift_s
 from core.correction.write.damage import Damage
 from core.correction.write.guarded_file import TargetFile
 from core.correction.write.read_packets import copied_packets, end_of
 from core.correction.write.silence import DecodedRelay, PacketRelay, Relay, SampleRelay
-from core.media.formats.output_format import MXF, Layout, muxer_options
+from core.media.formats.output_format import MXF, muxer_options
 from core.media.info import MediaInfo
 from core.media.stream_kind import silent_packet
 from core.progress import Monitor, Progress
 
 _TICK = Fraction(1, 705_600_000)
-"""Divides the ticks of all usual audio rates, of milliseconds and of MPEG, so shifts stay exact."""
+"""A divisor of the ticks of all usual audio rates, milliseconds and MPEG: shifts stay exact."""
 
 _BUFFER_BYTES = 1 << 20
 
@@ -46,29 +45,18 @@ _REPORT_EVERY_S = 0.1
 
 
 def copy_packets(
-    reader: InputContainer,
-    file: BinaryIO,
-    info: MediaInfo,
-    plan: CorrectionPlan,
-    correction: Correction,
-    monitor: Monitor,
-    layout: Layout | None = None,
-    lead_s: Fraction = Fraction(0),
+    reader: InputContainer, file: BinaryIO, plan: CorrectionPlan, monitor: Monitor
 ) -> tuple[str, ...]:
-    """Write all that the plan copies to an open file.
+    """Write all packets of a plan to an open file.
 
     Args:
-        reader: The source.
+        reader: The open source.
         file: The file to write.
-        info: What is known of the source.
-        plan: What is written.
-        correction: What is moved.
+        plan: The plan.
         monitor: Told the progress, and asked whether to go on.
-        layout: Where MP4 and MOV get their index.
-        lead_s: By how much later everything is written than it is to be played.
 
     Returns:
-        Sentences that say where the source is damaged, and what became of damaged or clipped sound.
+        Notes on damage in the source, and on damaged or clipped audio.
 
     Raises:
         ExportError: The source cannot be read to its end, or its times go back.
@@ -76,34 +64,27 @@ def copy_packets(
         OSError: The file cannot be written.
         Cancelled: The monitor says so.
     """
-    output = plan.streams.output
     target = TargetFile(file)
     writer = av.open(
         target,
         "w",
-        output.name,
-        container_options=muxer_options(output, layout),
+        plan.output.name,
+        container_options=muxer_options(plan.output, plan.layout),
         buffer_size=_BUFFER_BYTES,
     )
     try:
-        outputs = describe(writer, reader, info.path, plan.streams, _recoded(plan))
+        outputs = describe(writer, reader, plan.source.path, plan.streams, _recoded(plan))
         with ExitStack() as stack:
             retimed = {
-                move.stream_index: stack.enter_context(
-                    closing(
-                        _retimed(info, outputs[move.stream_index], move, plan, correction, monitor)
-                    )
-                )
-                for move in plan.moves
-                if move.method is Method.RETIMED
+                index: stack.enter_context(closing(_retimed(plan, index, outputs[index], monitor)))
+                for index in sorted(plan.retimed)
             }
-            damage = _copy(
-                writer, reader, info, outputs, retimed, plan, correction, monitor, lead_s
-            )
+            copier = _Copier(writer, outputs, retimed, plan)
+            damage = copier.copy(reader, monitor)
             others = chain.from_iterable(packets.notes for packets in retimed.values())
             notes = (*damage.notes(reader), *others)
     except BaseException:
-        # The first failure is the one to tell; closing a muxer whose drive is full fails again.
+        # The first failure is the one to report; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):
             writer.close()
         target.raise_failure()
@@ -119,69 +100,93 @@ def _recoded(plan: CorrectionPlan) -> dict[int, AudioCoding]:
 
 
 def _retimed(
-    info: MediaInfo,
-    output: Stream,
-    move: Move,
-    plan: CorrectionPlan,
-    correction: Correction,
-    monitor: Monitor,
+    plan: CorrectionPlan, stream_index: int, output: Stream, monitor: Monitor
 ) -> RetimedPackets:
     assert isinstance(output, AudioStream)
-    from_zero = not plan.streams.output.keeps_times
     return RetimedPackets(
-        info.path, move.stream_index, output, correction, monitor, from_zero=from_zero
+        plan.source.path,
+        stream_index,
+        output,
+        plan.correction,
+        monitor,
+        from_zero=not plan.output.keeps_times,
     )
 
 
-def _copy(
-    writer: OutputContainer,
-    reader: InputContainer,
-    info: MediaInfo,
-    outputs: Mapping[int, Stream],
-    retimed: Mapping[int, RetimedPackets],
-    plan: CorrectionPlan,
-    correction: Correction,
-    monitor: Monitor,
-    lead_s: Fraction,
-) -> Damage:
-    """Write all packets to the described file; return what they say of the source's damage."""
-    retimed_s = {index: packets.first_s for index, packets in retimed.items()}
-    common_s = common_shift_s(info, outputs.keys(), correction, retimed_s, plan.streams.output)
-    _copy_chapters(writer, reader, common_s)
-    written_s = common_s + lead_s
-    shifts_s = dict.fromkeys(outputs, written_s)
-    for index in correction.audio_stream_indices:
-        shifts_s[index] += correction.audio_delay_s
-    relays = {
-        move.stream_index: _relay(reader.streams[move.stream_index], move)
-        for move in plan.moves
-        if move.method not in (Method.TIMES, Method.RETIMED)
-    }
-    video_end_s = Fraction(0)
-    damage = Damage(info)
-    for packet in _watched(copied_packets(reader, outputs, info, damage), info, monitor):
-        index = packet.stream_index
-        if index in retimed:
-            continue
-        if index in relays:
-            _mux(writer, outputs[index], relays[index].feed(packet))
-            continue
-        if packet.stream.type == "video":
-            video_end_s = max(video_end_s, end_of(packet))
-        if packet.dts is not None:
-            for number, packets in retimed.items():
-                due = packets.before(packet.dts * packet.time_base)
-                _mux(writer, outputs[number], due, written_s)
-        _shift(packet, shifts_s[index])
-        packet.stream = outputs[index]
-        writer.mux(packet)
-    # Where MXF has no more sound it ends the picture as well.
-    until_s = video_end_s if plan.streams.output is MXF else None
-    for index, relay in relays.items():
-        _mux(writer, outputs[index], relay.finish(until_s))
-    for index, packets in retimed.items():
-        _mux(writer, outputs[index], packets.finish(until_s), written_s)
-    return damage
+class _Copier:
+    """Writes packets to a muxer with described streams.
+
+    Args:
+        writer: The muxer.
+        outputs: Its streams for packets, by the index of the source's.
+        retimed: Packets of the retimed streams, by the same index.
+        plan: The plan.
+    """
+
+    def __init__(
+        self,
+        writer: OutputContainer,
+        outputs: Mapping[int, Stream],
+        retimed: Mapping[int, RetimedPackets],
+        plan: CorrectionPlan,
+    ) -> None:
+        self._writer = writer
+        self._outputs = outputs
+        self._retimed = retimed
+        self._plan = plan
+        firsts_s = {index: packets.first_s for index, packets in retimed.items()}
+        self._common_s = plan.common_shift_s(firsts_s)
+        self._written_s = self._common_s + plan.lead_s
+
+    def copy(self, reader: InputContainer, monitor: Monitor) -> Damage:
+        """Write all packets; the damage they reveal is returned."""
+        plan = self._plan
+        _copy_chapters(self._writer, reader, self._common_s)
+        shifts_s = dict.fromkeys(self._outputs, self._written_s)
+        for index in plan.correction.audio_stream_indices:
+            shifts_s[index] += plan.correction.audio_delay_s
+        relays = {
+            move.stream_index: _relay(reader.streams[move.stream_index], move)
+            for move in plan.moves
+            if move.method not in (Method.TIMES, Method.RETIMED)
+        }
+        video_end_s = Fraction(0)
+        damage = Damage(plan.source)
+        packets = copied_packets(reader, self._outputs, plan.source, damage)
+        for packet in _watched(packets, plan.source, monitor):
+            index = packet.stream_index
+            if index in self._retimed:
+                continue
+            if index in relays:
+                self._mux(index, relays[index].feed(packet))
+                continue
+            if packet.stream.type == "video":
+                video_end_s = max(video_end_s, end_of(packet))
+            if packet.dts is not None:
+                for number, retimed in self._retimed.items():
+                    due = retimed.before(packet.dts * packet.time_base)
+                    self._mux(number, due, self._written_s)
+            _shift(packet, shifts_s[index])
+            packet.stream = self._outputs[index]
+            self._writer.mux(packet)
+        # MXF ends the video where it has no more audio.
+        until_s = video_end_s if plan.output is MXF else None
+        for index, relay in relays.items():
+            self._mux(index, relay.finish(until_s))
+        for index, retimed in self._retimed.items():
+            self._mux(index, retimed.finish(until_s), self._written_s)
+        return damage
+
+    def _mux(
+        self,
+        stream_index: int,
+        packets: Iterator["Packet[Stream]"],
+        shift_s: Fraction = Fraction(0),
+    ) -> None:
+        for packet in packets:
+            _shift(packet, shift_s)
+            packet.stream = self._outputs[stream_index]
+            self._writer.mux(packet)
 
 
 def _relay(stream: Stream, move: Move) -> Relay:
@@ -193,18 +198,6 @@ def _relay(stream: Stream, move: Move) -> Relay:
         return PacketRelay(stream, move.n_units, silent_packet(stream) or b"")
     codec = context.codec.canonical_name
     return SampleRelay(codec, context.sample_rate, context.channels, move.n_units)
-
-
-def _mux(
-    writer: OutputContainer,
-    stream: Stream,
-    packets: Iterator["Packet[Stream]"],
-    shift_s: Fraction = Fraction(0),
-) -> None:
-    for packet in packets:
-        _shift(packet, shift_s)
-        packet.stream = stream
-        writer.mux(packet)
 
 
 def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fraction) -> None:
@@ -219,7 +212,7 @@ def _copy_chapters(writer: OutputContainer, reader: InputContainer, common_s: Fr
 def _watched(
     packets: Iterator["Packet[Stream]"], info: MediaInfo, monitor: Monitor
 ) -> Iterator["Packet[Stream]"]:
-    """Pass packets on, telling the progress in bytes of the source."""
+    """Pass packets on, and report the progress in bytes of the source."""
     n_bytes = 0
     reported_s = -math.inf
     for number, packet in enumerate(packets):
@@ -236,7 +229,7 @@ def _watched(
 def _shift(packet: "Packet[Stream]", shift_s: Fraction) -> None:
     if not shift_s:
         return
-    # The stream's own ticks may be as coarse as a whole audio frame, as in AVI.
+    # Ticks of a stream may be as coarse as a whole audio frame, as in AVI.
     ratio = packet.time_base / _TICK
     ticks = round(shift_s / _TICK)
     if packet.pts is not None:

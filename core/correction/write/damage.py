@@ -1,51 +1,55 @@
-"""Telling where the middle of a file could not be read.
+"""Detection of damage in the middle of a file.
 
-Demuxers skip what they cannot read, and go on as if nothing had been there. A pause alone proves
-nothing: slides, recordings of a screen and silence have packets seldom. So the file has to show
-that something was there: bytes that belong to no packet, counters that leave numbers out, pieces
-that nothing describes, or an index that names more. That an end is missing is found in
-`core.media.formats.truncation`; damage inside of a packet, only by decoding.
+Demuxers skip unreadable data and report nothing. A pause alone is no proof: slides, screen
+recordings and silence have few packets. Proof of lost data are bytes that belong to no packet, gaps
+in counters, fragments without a description, or an index with more entries than packets. A missing
+end is found in `core.media.formats.truncation`; damage inside a packet is found only by decoding.
 """
 
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from core.media.formats.matroska_flv import is_filled
+from core.media.formats import flv, matroska
+from core.media.formats.mp4 import Box, file_boxes
 from core.media.info import MediaInfo
 
-_WITHOUT_HOLES = ("matroska", "flv")
-"""Containers that hold little else than packets, one behind the other."""
+_FILLERS: dict[str, Callable[[BinaryIO, int, int], bool]] = {
+    "matroska": matroska.is_filled,
+    "flv": flv.is_filled,
+}
+"""Containers that hold little but packets in a row, each with its check of other content."""
 
 _HOLE_BYTES = 1024
-"""More than packets have around them; whatever is damaged loses as much, or its piece.
+"""Longer than the headers around packets. Damage loses at least as much, or a whole fragment.
 
-What is longer is no hole where it can be read as something else than packets.
+A longer run of bytes is no hole if it parses as elements of the container.
 """
 
 _LEAST_GAP_S = 0.03
-"""Less than a packet, and more than the rounding of times."""
+"""Less than a packet, more than the rounding of timestamps."""
 
 _REORDERED = 16
-"""Packets behind a hole whose times may be worked out from those before it."""
+"""Packets behind a hole whose timestamps FFmpeg may derive from packets before it."""
 
 _LEAST_COUNTED_GAP_S = 0.2
-"""Counters also begin anew where files were joined, near which there may be a short pause."""
+"""Counters also restart at the seam of joined files, and a short pause may lie there."""
 
 _NEAR_S = 1.0
-"""How far from a gap the packet may be whose counter shows it."""
+"""Largest distance of a gap from the packet with the counter error."""
 
 _MOST_TOLD = 5
-_EMPTY_BOX_BYTES = 16
+_EMPTY_BYTES = 8
 
 _ADVICE = "copy the file again from where it came from"
 
@@ -55,7 +59,7 @@ _SEARCHED_BYTES = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """When a stream has nothing, on the container's own timeline."""
+    """A time without packets in a stream, on the container's own timeline."""
 
     stream_index: int
     kind: str
@@ -64,19 +68,23 @@ class _Gap:
 
 
 class Damage:
-    """What the packets of a file, seen in their order, say of its damage.
+    """Evidence of damage, collected from the packets of a file in their order.
 
     Attributes:
-        needs_all: Whether it has to see those of streams that are not copied as well.
+        needs_all: Whether packets of streams that are not copied are needed as well.
     """
 
     def __init__(self, info: MediaInfo) -> None:
         self._info = info
-        self._shows_holes = info.container.startswith(_WITHOUT_HOLES)
-        self._pieces = _pieces(info.path) if info.container.startswith("mov") else []
-        self._pieces_read: set[int] = set()
+        self._is_filled = next(
+            (check for name, check in _FILLERS.items() if info.container.startswith(name)), None
+        )
+        self._shows_holes = self._is_filled is not None
+        self._boxes = _whole_boxes(info.path) if info.container.startswith("mov") else []
+        self._fragments = _fragments(self._boxes)
+        self._fragments_read: set[int] = set()
         self._is_indexed = info.container == "avi"
-        self.needs_all = self._shows_holes or self._is_indexed or bool(self._pieces)
+        self.needs_all = self._shows_holes or self._is_indexed or bool(self._fragments)
         # Exact fractions would cost as much time as reading the packets.
         self._ticks_s: dict[int, float] = {}
         self._ends_s: dict[int, float] = {}
@@ -91,7 +99,7 @@ class Damage:
         index = packet.stream_index
         self._counts[index] += 1
         if packet.pos is not None:
-            self._see_place(packet.pos, packet)
+            self._see_position(packet.pos, packet)
         kind = packet.stream.type
         if packet.dts is None or kind not in ("video", "audio"):
             return
@@ -107,31 +115,35 @@ class Damage:
         self._n_behind_hole[index] = n_behind + 1
         self._ends_s[index] = begin_s + (packet.duration or 0) * self._ticks_s[index]
 
-    def _see_place(self, place: int, packet: "Packet[Stream]") -> None:
-        if self._pieces:
-            self._pieces_read.add(bisect_right(self._pieces, place))
+    def _see_position(self, position: int, packet: "Packet[Stream]") -> None:
+        if self._fragments:
+            self._fragments_read.add(bisect_right(self._fragments, position))
         n_bytes = packet.size + sum(data.data_size for data in packet.iter_sidedata())
-        if place == self._last_byte:
-            # Several packets of sound share a block.
+        if position == self._last_byte:
+            # Several audio packets share a block.
             self._end_byte += n_bytes
             return
-        if self._is_hole(place):
+        if self._is_hole(position):
             self._n_holes += 1
             self._n_behind_hole = dict.fromkeys(self._n_behind_hole, 0)
-        self._last_byte = place
-        self._end_byte = max(self._end_byte, place + n_bytes)
+        self._last_byte = position
+        self._end_byte = max(self._end_byte, position + n_bytes)
 
-    def _is_hole(self, place: int) -> bool:
-        """Tell whether something that is nothing stands before the packet at this place."""
-        if not self._end_byte or place - self._end_byte <= _HOLE_BYTES:
+    def _is_hole(self, position: int) -> bool:
+        """Whether bytes before the packet at this position belong to nothing known."""
+        if not self._end_byte or position - self._end_byte <= _HOLE_BYTES:
             return False
-        return not is_filled(self._info.path, self._info.container, self._last_byte, place)
+        if self._is_filled is None:
+            return True
+        with suppress(OSError), self._info.path.open("rb") as file:
+            return not self._is_filled(file, self._last_byte, position)
+        return True
 
     def notes(self, reader: InputContainer) -> Iterator[str]:
-        """Say, once all packets were seen, what of the file could not be read.
+        """Yield notes about unreadable parts of the file, once all packets were seen.
 
         Args:
-            reader: The file that the packets came from.
+            reader: The opened source of the packets.
         """
         name = self._info.path.name
         gaps = self._proved_gaps()
@@ -153,16 +165,16 @@ class Damage:
             )
         if self._is_indexed and self._n_holes:
             yield from self._unread(reader)
-        if self._info.container.startswith("mov") and _goes_on(self._info.path):
+        if _has_later_fragments(self._info.path, self._boxes):
             end_s = max(self._ends_s.values(), default=0.0)
             yield f"From {self._time(end_s)} on {name} is damaged and cannot be read; {_ADVICE}."
 
     def _proved_gaps(self) -> list[_Gap]:
-        """Return those gaps that the file does not mean, by time."""
+        """Gaps that are no intended pauses, in order of time."""
         gaps = self._gaps
         if self._info.container.startswith("mov"):
             # Fragments say when they begin, so pauses may be meant.
-            is_whole = len(self._pieces_read - {0}) == len(self._pieces)
+            is_whole = len(self._fragments_read - {0}) == len(self._fragments)
             gaps = [] if is_whole else gaps
         elif not self._shows_holes:
             seen_s = sorted(chain.from_iterable(self._uncounted_s.values()))
@@ -171,7 +183,7 @@ class Damage:
         return sorted(gaps, key=lambda gap: (gap.begin_s, gap.stream_index))
 
     def _unread(self, reader: InputContainer) -> Iterator[str]:
-        """Say how many pictures that the index names were not there."""
+        """Yield notes about video packets that the index lists and the file lacks."""
         for stream in reader.streams.video:
             n_indexed = sum(entry.size > 0 for entry in stream.index_entries)
             n_missing = n_indexed - self._counts[stream.index]
@@ -189,34 +201,32 @@ class Damage:
 
 
 def _is_near(gap: _Gap, times_s: Sequence[float]) -> bool:
-    """Tell whether one of the sorted times lies at a gap."""
+    """Whether one of the sorted times lies near a gap."""
     number = bisect_left(times_s, gap.begin_s - _NEAR_S)
     return number < len(times_s) and times_s[number] <= gap.end_s + _NEAR_S
 
 
-def _pieces(path: Path) -> list[int]:
-    """Return where the contents of fragments begin, each of which holds a packet at least.
+def _fragments(boxes: Sequence[Box]) -> list[int]:
+    """Positions of the content of fragments, each of which holds at least one packet.
 
-    What stands before the first fragment is not among them (ISO 14496-12, 8.8).
+    Data before the first fragment does not count (ISO/IEC 14496-12, 8.8).
     """
     begins: list[int] = []
-    is_fragmented, begin = False, 0
-    for kind, end in _boxes(path):
-        is_fragmented |= kind == b"moof"
-        if kind == b"mdat" and is_fragmented and end - begin > _EMPTY_BOX_BYTES:
-            begins.append(begin)
-        begin = end
+    is_fragmented = False
+    for box in boxes:
+        is_fragmented |= box.name == b"moof"
+        if box.name == b"mdat" and is_fragmented and box.end - box.begin > _EMPTY_BYTES:
+            begins.append(box.begin)
     return begins
 
 
-def _goes_on(path: Path) -> bool:
-    """Tell whether there are fragments behind something that is no box."""
-    boxes = _boxes(path)
-    if b"moof" not in (kind for kind, _ in boxes):
+def _has_later_fragments(path: Path, boxes: Sequence[Box]) -> bool:
+    """Check for fragments behind the last whole box."""
+    if b"moof" not in (box.name for box in boxes):
         return False
     with suppress(OSError), path.open("rb") as file:
-        # A fragment that is cut off at the end of the file is another matter.
-        file.seek(boxes[-1][1] + 8)
+        # A fragment that is cut off at the end of the file is no damage in the middle.
+        file.seek(boxes[-1].end + 8)
         tail = b""
         for _ in range(_SEARCHED_BYTES // _CHUNK_BYTES):
             chunk = file.read(_CHUNK_BYTES)
@@ -228,22 +238,17 @@ def _goes_on(path: Path) -> bool:
     return False
 
 
-def _boxes(path: Path) -> list[tuple[bytes, int]]:
-    """Return kind and end of the outermost boxes, as far as whole ones follow each other.
+def _whole_boxes(path: Path) -> list[Box]:
+    """Top-level boxes up to the first one that is not whole.
 
-    That a place cannot be read is told by whoever reads the packets.
+    Read errors end the list; reading the packets reports them.
     """
-    boxes: list[tuple[bytes, int]] = []
+    boxes: list[Box] = []
     with suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        position = 0
-        while position + 8 <= size:
-            file.seek(position)
-            head = file.read(16)
-            n_bytes = int.from_bytes(head[:4], "big")
-            n_bytes = int.from_bytes(head[8:], "big") if n_bytes == 1 else n_bytes
-            position += n_bytes
-            if n_bytes < 8 or position > size:
+        for box in file_boxes(file):
+            # The content of a fragment follows its description, which so never ends the file.
+            if box.end > size or (box.name == b"moof" and box.end == size):
                 break
-            boxes.append((head[4:8], position))
+            boxes.append(box)
     return boxes

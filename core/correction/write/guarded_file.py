@@ -1,18 +1,18 @@
-"""The file that a muxer writes to, which fails once and no more."""
+"""The file of a muxer, failing once and no more."""
 
 from io import SEEK_SET
 from typing import BinaryIO
 
 
 class TargetFile:
-    """Writes until the drive refuses, and keeps that failure.
+    """A file object writing until the drive refuses, and keeping its failure.
 
-    Muxers go on after a failure, and so does closing them. PyAV prints the failures that follow
-    one that it has not raised yet, with their traceback, so there must be none. It also loses some
-    where a muxer does not look at what a write returned, so whoever writes looks again in the end.
+    Muxers go on after a failure, even while they are closed. PyAV prints failures after an
+    unraised one with their traceback, so none may follow. It also loses failures where a muxer
+    ignores the result of a write: call `raise_failure` at the end.
 
     Attributes:
-        name: The file; FFmpeg opens it again by that to move the index of MP4.
+        name: Path of the file; FFmpeg opens it again by name to move the index of MP4.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -21,7 +21,7 @@ class TargetFile:
         self._failure: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        """Write at the present place, or nothing at all after a failure.
+        """Write at the current position, or nothing after a failure.
 
         Raises:
             OSError: The drive refuses, for the first time.
@@ -35,7 +35,7 @@ class TargetFile:
             raise
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a place, having written what is buffered.
+        """Write buffered data and go to a position.
 
         Raises:
             OSError: The drive refuses, for the first time.
@@ -49,14 +49,14 @@ class TargetFile:
             raise
 
     def tell(self) -> int:
-        """Return the present place."""
+        """Current position."""
         return 0 if self._failure is not None else self._file.tell()
 
     def raise_failure(self) -> None:
-        """Raise what the drive refused with, if it did.
+        """Raise the failure of the drive, if there was one.
 
         Raises:
-            OSError: It did.
+            OSError: The drive refused a write.
         """
         if self._failure is not None:
             raise self._failure

@@ -1,4 +1,4 @@
-"""Reading the packets of the streams that are copied, to their very end."""
+"""Reading of the packets of copied streams, to their very end."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -15,26 +15,26 @@ from core.errors import ExportError
 from core.media.info import MediaInfo
 
 _STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
-"""Containers that state their length where a cut does not take it away."""
+"""Containers that state their duration at the beginning, where a truncated file keeps it."""
 
 _TAIL_S = 1.0
-"""How far a whole file may end before the length that it states."""
+"""Largest distance from the stated duration to the end of a whole file."""
 
 
 def copied_packets(
     reader: InputContainer, indices: Collection[int], info: MediaInfo, damage: Damage
 ) -> Iterator["Packet[Stream]"]:
-    """Read the packets of the copied streams.
+    """Yield the packets of the copied streams.
 
     Args:
-        reader: The source.
-        indices: Those streams.
-        info: What is known of the source.
-        damage: Shown the packets.
+        reader: The open source.
+        indices: The copied streams.
+        info: The probed source.
+        damage: Shown all packets.
 
     Raises:
-        ExportError: The source cannot be read to its end, its times go back, which no container
-            takes, or another stream begins in its middle.
+        ExportError: The source cannot be read to its end, goes back in time (no container takes
+            that), or has a stream that begins in its middle.
     """
     read = [s for s in reader.streams if damage.needs_all or s.index in indices]
     for stream in reader.streams:
@@ -45,8 +45,8 @@ def copied_packets(
     end_s = Fraction(0)
     try:
         for packet in reader.demux(read):
-            # Nothing but the flush packets at the end is empty. A missing dts is no reason to
-            # skip: the first pictures of Matroska files have none.
+            # Only the flush packets at the end are empty. Packets without dts are kept: the first
+            # frames of Matroska files have none.
             if packet.size == 0:
                 continue
             damage.see(packet)
@@ -62,7 +62,7 @@ def copied_packets(
     except (FFmpegError, OSError) as error:
         raise _cut_off(info, details=str(error)) from error
     except IndexError as error:
-        # What PyAV makes of a packet of a stream that was not there when the file was opened.
+        # PyAV raises it for a packet of a stream that was not there when the file was opened.
         raise _grows(info) from error
     if not counts:
         raise _cut_off(info, "no stream has a packet")
@@ -78,16 +78,16 @@ def copied_packets(
 
 
 def _stated_length_s(reader: InputContainer) -> float:
-    """Return the length that a file states, or 0."""
+    """Stated duration of a file in seconds, or 0."""
     if reader.format.name == "avi":
-        # Where the index is cut off, FFmpeg guesses the length; the header still counts pictures.
+        # Without an index FFmpeg guesses the duration; the header still counts the frames.
         lengths_s = [float(s.frames * (s.time_base or 0)) for s in reader.streams.video]
         return max(lengths_s, default=0.0)
     return (reader.duration or 0) / av.time_base
 
 
 def end_of(packet: "Packet[Stream]") -> Fraction:
-    """Return when a packet ends; 0 if it does not say."""
+    """End of a packet in seconds; 0 without a timestamp."""
     if packet.pts is None:
         return Fraction(0)
     return (packet.pts + (packet.duration or 0)) * packet.time_base

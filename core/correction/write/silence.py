@@ -1,7 +1,7 @@
-"""Moving the sound of containers that keep no times: its bytes are laid out anew.
+"""Moving of audio in containers without times: its bytes are laid out anew.
 
-In AVI and MXF sound is heard where the amount of sound before it puts it, so it gets later by
-silence in front of it and earlier by losing its head.
+AVI and MXF place audio by the amount of audio before it. Silence in front makes it later, and
+cutting off its head makes it earlier.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ from av.stream import Stream
 from core.media.stream_kind import audio_context, packet_samples, silence_of
 
 _CHUNKS_PER_S = 25
-"""How finely silence is cut into packets, so that readers need not skip far."""
+"""Packets of silence per second; short ones spare readers long skips."""
 
 
 class Relay(Protocol):
-    """Takes the packets of a stream and gives out those to be written, with their times."""
+    """Takes packets of a stream and yields packets to be written, with their times."""
 
     def feed(self, packet: "Packet[Stream]") -> Iterator["Packet[Stream]"]:
         """Take the next packet."""
         ...
 
     def finish(self, until_s: Fraction | None) -> Iterator["Packet[Stream]"]:
-        """Give out what is left, and silence up to a time if one is given."""
+        """Yield the rest, and silence up to a time if one is given."""
         ...
 
 
 class SampleRelay:
-    """Lays out uncompressed sound, moved by any number of samples."""
+    """Lays out uncompressed audio, moved by any number of samples."""
 
     def __init__(self, codec: str, rate_hz: int, n_channels: int, n_samples: int) -> None:
         """Begin at time zero.
@@ -42,7 +42,7 @@ class SampleRelay:
             codec: FFmpeg's name of a PCM codec.
             rate_hz: Samples a second.
             n_channels: Channels per sample.
-            n_samples: Silent samples to put in front; negative, to cut off that many.
+            n_samples: Silent samples to put in front; negative: samples to cut off.
         """
         self._rate_hz = rate_hz
         self._silence = silence_of(codec) * n_channels
@@ -79,7 +79,7 @@ class SampleRelay:
 
 
 class DecodedRelay:
-    """Decodes sound into 16-bit samples and lays these out."""
+    """Decodes audio into 16-bit samples and lays them out."""
 
     def __init__(self, stream: Stream, n_samples: int) -> None:
         context = audio_context(stream)
@@ -104,26 +104,26 @@ class SampleDecoder:
         self._resampler = AudioResampler("s16", self._context.layout, self._context.sample_rate)
 
     def decode(self, packet: "Packet[Stream] | None") -> Iterator[tuple[AudioFrame, bytes]]:
-        """Yield frames with their samples; None asks for the rest. What is damaged adds nothing."""
+        """Yield frames with their samples; None asks for the rest. Damaged packets add nothing."""
         try:
             frames = self._context.decode(packet)
         except FFmpegError:
             return
         for frame in frames:
-            # Neither rate nor layout changes, so nothing stays behind in the resampler.
+            # Neither rate nor layout changes, so the resampler keeps nothing back.
             resampled = self._resampler.resample(frame)
             yield frame, b"".join(piece.to_ndarray().tobytes() for piece in resampled)
 
 
 class PacketRelay:
-    """Lays out coded sound, moved by whole packets."""
+    """Lays out coded audio, moved by whole packets."""
 
     def __init__(self, stream: Stream, n_packets: int, silence: bytes) -> None:
         """Begin at time zero.
 
         Args:
-            stream: The sound.
-            n_packets: Packets to put in front; negative, to cut off that many.
+            stream: The audio stream.
+            n_packets: Packets to put in front; negative: packets to cut off.
             silence: A packet of silence.
         """
         context = audio_context(stream)

@@ -1,7 +1,7 @@
-"""The boxes of MP4 and MOV (ISO/IEC 14496-12, 4.2), read from the file and from its index.
+"""MP4 and MOV: boxes (ISO/IEC 14496-12, 4.2) of the file and of its index, and truncation.
 
-A box may state any size, also in a damaged file: nothing is read beyond the end of the file, and
-nothing of a box that is not asked for.
+A box may state any size, in damaged files too. Nothing is read beyond the end of the file, and only
+the requested boxes are read whole.
 """
 
 import os
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _INDEX = b"moov"
+_TOP_LEVEL = frozenset(
+    [b"mdat", b"moof", b"moov", b"sidx", b"styp", b"emsg", b"free", b"skip", b"uuid", b"mfra"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +20,9 @@ class Box:
     """A box.
 
     Attributes:
-        name: Its four letters.
-        begin: Where its content begins, in bytes from the beginning of what it lies in.
-        end: Where it ends, likewise; of a box of a file that was cut off, beyond the end of that.
+        name: Type, four letters.
+        begin: Position of its content, in bytes from the beginning of the file or buffer.
+        end: End of its content, likewise; beyond the end of a truncated file.
     """
 
     name: bytes
@@ -28,34 +31,42 @@ class Box:
 
 
 def file_boxes(file: BinaryIO) -> Iterator[Box]:
-    """Go from box to box of a file, reading their heads only.
+    """Yield the top-level boxes of a file, reading only their heads.
 
-    It ends where no box stands: some programs append what is none.
+    Ends at the first bytes that are no box: some programs append foreign data.
 
     Raises:
         OSError: The file cannot be read.
     """
     size = file.seek(0, os.SEEK_END)
-    place = 0
-    while place + 8 <= size:
-        file.seek(place)
-        box = _box(file.read(16), place, size)
+    position = 0
+    while position + 8 <= size:
+        file.seek(position)
+        box = _box(file.read(16), position, size)
         if box is None:
             return
         yield box
-        place = box.end
+        position = box.end
+
+
+def is_truncated(file: BinaryIO, size: int) -> bool:
+    """Check whether the last top-level box reaches beyond the end of the file."""
+    last = max(file_boxes(file), key=lambda box: box.end, default=None)
+    return last is not None and last.end > size and last.name in _TOP_LEVEL
 
 
 def read_index(file: BinaryIO) -> tuple[int, bytes]:
-    """Return where the content of the index begins, and that content; empty if there is none.
+    """Read the content of the index (``moov``).
+
+    Returns:
+        Its position in the file in bytes, and the content; empty if there is none.
 
     Raises:
         OSError: The file cannot be read.
     """
     for box in file_boxes(file):
         if box.name == _INDEX:
-            file.seek(box.begin)
-            # Reading reserves what is asked for.
+            # Reading allocates the requested size at once, and a damaged box may state any.
             n_bytes = min(box.end, file.seek(0, os.SEEK_END)) - box.begin
             file.seek(box.begin)
             return box.begin, file.read(max(n_bytes, 0))
@@ -63,44 +74,45 @@ def read_index(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def boxes_in(content: bytes | bytearray, outer: Box | None = None) -> Iterator[Box]:
-    """Go through the boxes in a box, or in all of the content; those cut off end with it."""
-    place, last = (outer.begin, outer.end) if outer else (0, len(content))
-    while place + 8 <= last:
-        box = _box(content[place : place + 16], place, last)
+    """Yield the children of a box, or all boxes of a buffer; none reaches beyond its parent."""
+    position, last = (outer.begin, outer.end) if outer else (0, len(content))
+    while position + 8 <= last:
+        box = _box(content[position : position + 16], position, last)
         if box is None:
             return
         yield Box(box.name, box.begin, min(box.end, last))
-        place = box.end
+        position = box.end
 
 
-def find_box(content: bytes | bytearray, outer: Box | None, *names: bytes) -> Box | None:
-    """Return the box that lies in others, by the names from outside to inside.
+def find_box(content: bytes | bytearray, outer: Box | None, *path: bytes) -> Box | None:
+    """Find the first box at a path of names.
 
     Args:
-        content: What the boxes lie in.
-        outer: The box to begin in; all of the content if None.
-        names: At least one.
+        content: Buffer with the boxes.
+        outer: Box to start in; None for the whole buffer.
+        path: Names from the outermost box to the requested one, at least one.
     """
-    for number, name in enumerate(names):
-        if outer is None and number:
+    for depth, name in enumerate(path):
+        if outer is None and depth:
             return None
         outer = next((inner for inner in boxes_in(content, outer) if inner.name == name), None)
     return outer
 
 
-def number_at(content: bytes | bytearray, place: int, n_bytes: int) -> int:
-    """Return a number without a sign."""
-    return int.from_bytes(content[place : place + n_bytes], "big")
+def number_at(content: bytes | bytearray, position: int, n_bytes: int) -> int:
+    """Read an unsigned big-endian integer."""
+    return int.from_bytes(content[position : position + n_bytes], "big")
 
 
-def _box(head: bytes | bytearray, place: int, last: int) -> Box | None:
-    """Return the box that begins with these bytes; None if none does."""
-    size, n_head = number_at(head, 0, 4), 8
+def _box(head: bytes | bytearray, position: int, last: int) -> Box | None:
+    """Parse the head of a box at a position; None if there is none."""
+    name = bytes(head[4:8])
+    size, n_head_bytes = number_at(head, 0, 4), 8
     if size == 1:
-        size, n_head = number_at(head, 8, 8), 16
-    elif size == 0:
-        # It goes on to the end of what it lies in.
-        size = last - place
-    if size < n_head:
+        size, n_head_bytes = number_at(head, 8, 8), 16
+    elif size == 0 and any(name):
+        # The box fills the rest of the file.
+        size = last - position
+    if size < n_head_bytes:
         return None
-    return Box(bytes(head[4:8]), place + n_head, place + size)
+    return Box(name, position + n_head_bytes, position + size)

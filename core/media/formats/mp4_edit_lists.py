@@ -1,7 +1,8 @@
-"""The edit lists of MP4 and MOV (ISO/IEC 14496-12, 8.6.6): which part of a track is played, when.
+"""Reading and writing the edit lists of MP4 and MOV (ISO/IEC 14496-12, 8.6.6).
 
-FFmpeg's muxer lets a track be played from time zero to the end of its last packet, after a pause if
-its first packet comes later. What the source plays is put into the complete file.
+An edit list states the part of a track to play, and when. FFmpeg's muxer plays a track from time
+zero to the end of its last packet, after a pause if its first packet comes later. It cannot write
+a pause together with hidden media, so `write_edit_lists` changes the lists of the finished file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,23 +15,22 @@ from typing import BinaryIO
 
 from core.errors import ExportError
 from core.media.formats.mp4 import Box, boxes_in, find_box, number_at, read_index
-from core.media.formats.stream_header import index_of
 
 _PAUSE = -1
-"""The time in the track by which an edit says that nothing is played."""
+"""Media time of an edit without media (an empty edit)."""
 
 _RATE = 1 << 16
-"""The speed of an edit that is played as it is, in fixed point."""
+"""Media rate 1 in fixed point."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a track is played, in seconds on the timeline of its file.
+    """Time in which a track is played, seconds on the timeline of the file.
 
     Attributes:
-        begin_s: From then on.
-        end_s: Until then; None stands for the end of its last packet.
-        first_s: When its first packet would be presented, if that is known.
+        begin_s: Begin of playing.
+        end_s: End of playing; None for the end of the last packet.
+        first_s: Presentation time of the first packet, hidden or not; None if unknown.
     """
 
     begin_s: Fraction
@@ -38,7 +38,7 @@ class Span:
     first_s: Fraction | None = None
 
     def later(self, delay_s: Fraction) -> "Span":
-        """Return the same at another time."""
+        """The same span, moved by a delay in seconds."""
         end_s, first_s = (
             None if time_s is None else time_s + delay_s for time_s in (self.end_s, self.first_s)
         )
@@ -47,83 +47,73 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """One edit: its length in ticks of the file, and where it begins in ticks of the track."""
+    """One edit: length in ticks of the movie, media time in ticks of the track."""
 
     length: int
     begin: int
 
 
-def n_pieces(path: Path, container: str) -> int:
-    """Return of how many pieces the edit lists make that track which is made of most.
+def n_edits(index: bytes) -> int:
+    """Largest number of edits in any video or audio track.
 
-    Pauses and what has no length, in front of a track and behind it, do not count.
+    Leading and trailing edits that play nothing do not count.
 
     Args:
-        path: The file.
-        container: FFmpeg's name of its format.
+        index: Content of the index; an empty one has 0.
+    """
+    tracks = [track for track in _tracks(index) if _kind(index, track) in {b"vide", b"soun"}]
+    return max((len(_played(_edits(index, track))) for track in tracks), default=0)
+
+
+def read_edit_lists(index: bytes) -> dict[int, Span]:
+    """Read the edit lists with a single edit, after pauses at most.
+
+    Lengths are rounded to ticks of the track, as FFmpeg does.
 
     Returns:
-        0 also where it cannot be read, which copying the file tells.
+        Span of each track with such a list, by track ID.
+
+    Args:
+        index: Content of the index.
     """
-    index = index_of(path, container) if container.startswith("mov") else b""
-    tracks = [track for track in _tracks(index) if _kind(index, track) in {b"vide", b"soun"}]
-    return max((len(_pieces(_edits(index, track))) for track in tracks), default=0)
-
-
-def played_spans(path: Path) -> dict[int, Span]:
-    """Return when those tracks of a file are played that have an edit list, by their numbers.
-
-    Lengths are rounded to ticks of the track, as FFmpeg reads them.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with path.open("rb") as file:
-        _, index = read_index(file)
     spans: dict[int, Span] = {}
     movie_hz = _ticks_hz(index, find_box(index, None, b"mvhd"))
     for track in _tracks(index):
         edits = _edits(index, track)
-        pieces = _pieces(edits)
+        played = _played(edits)
         track_hz = _ticks_hz(index, find_box(index, track, b"mdia", b"mdhd"))
-        if len(pieces) == 1 and pieces[0].begin != _PAUSE and track_hz and movie_hz:
+        if len(played) == 1 and played[0].begin != _PAUSE and track_hz and movie_hz:
             pauses = sum(edit.length for edit in takewhile(_is_empty, edits[:-1]))
             begin_s = _rounded(Fraction(pauses, movie_hz), track_hz)
-            length_s = _rounded(Fraction(pieces[0].length, movie_hz), track_hz)
+            length_s = _rounded(Fraction(played[0].length, movie_hz), track_hz)
             spans[_track_id(index, track)] = Span(begin_s, begin_s + length_s if length_s else None)
     return spans
 
 
-def is_fragmented(path: Path) -> bool:
-    """Tell whether the index of a file announces fragments (ISO/IEC 14496-12, 8.8).
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with path.open("rb") as file:
-        _, index = read_index(file)
+def is_fragmented(index: bytes) -> bool:
+    """Whether the index announces fragments (ISO/IEC 14496-12, 8.8)."""
     return find_box(index, None, b"mvex") is not None
 
 
-def play_spans(path: Path, spans: Mapping[int, Span | None], lead_s: Fraction) -> None:
-    """Let tracks of a file that FFmpeg's muxer wrote be played when others are, and no longer.
+def write_edit_lists(path: Path, spans: Mapping[int, Span | None], lead_s: Fraction) -> None:
+    """Change the edit lists of a file written by FFmpeg's muxer, in place.
 
-    Nothing moves in the file: numbers of its index are changed where they are.
+    Only numbers in the index change; nothing moves in the file.
 
     Args:
         path: A complete file.
-        spans: When each track is to be played, by its number; None for all from time zero on.
-        lead_s: By how much later all of these were written, which is taken back.
+        spans: Span to play, by track ID; None for everything from time zero on.
+        lead_s: Lead of these tracks in the file, seconds; taken back here.
 
     Raises:
-        ExportError: The index cannot be read, or has no room for what is to be hidden.
+        ExportError: The index cannot be read, or has no room for the edits.
         OSError: The file cannot be read or written.
     """
     if not lead_s and not any(spans.values()):
         return
     with path.open("r+b") as file:
         try:
-            _play_spans(file, spans, lead_s)
+            _write_edit_lists(file, spans, lead_s)
         except ValueError as error:
             raise ExportError(
                 "The edit lists of the source cannot be put into the copy; choose a name that ends"
@@ -133,8 +123,8 @@ def play_spans(path: Path, spans: Mapping[int, Span | None], lead_s: Fraction) -
             ) from error
 
 
-def _play_spans(file: BinaryIO, spans: Mapping[int, Span | None], lead_s: Fraction) -> None:
-    place, content = read_index(file)
+def _write_edit_lists(file: BinaryIO, spans: Mapping[int, Span | None], lead_s: Fraction) -> None:
+    position, content = read_index(file)
     index = bytearray(content)
     movie = find_box(index, None, b"mvhd")
     if movie is None:
@@ -144,21 +134,23 @@ def _play_spans(file: BinaryIO, spans: Mapping[int, Span | None], lead_s: Fracti
         number = _track_id(index, track)
         span = spans.get(number)
         if number in spans and (span is not None or lead_s):
-            _play(index, track, span, lead_s, _ticks_hz(index, movie))
+            _write_edit_list(index, track, span, lead_s, _ticks_hz(index, movie))
         elif lead_s:
-            # The muxer gives its track of timecodes the length of the longest one.
+            # The muxer makes its timecode track as long as the longest track.
             _put_length(index, track, sum(edit.length for edit in _edits(index, track)))
         longest = max(longest, number_at(index, *_length_of_track(index, track)))
     length = movie.begin + (24 if index[movie.begin] else 16), 8 if index[movie.begin] else 4
-    # Lengths in fragmented files are unknown.
+    # The length of a fragmented file is unknown.
     if number_at(index, *length):
         _put(index, *length, longest)
-    file.seek(place)
+    file.seek(position)
     file.write(index)
 
 
-def _play(index: bytearray, track: Box, span: Span | None, lead_s: Fraction, movie_hz: int) -> None:
-    """Change the edit list of a track, which is a pause if it begins later, and all of it."""
+def _write_edit_list(
+    index: bytearray, track: Box, span: Span | None, lead_s: Fraction, movie_hz: int
+) -> None:
+    """Change the edit list of a track: from the muxer's, a pause and all media, to a span."""
     box = find_box(index, track, b"edts", b"elst")
     track_hz = _ticks_hz(index, find_box(index, track, b"mdia", b"mdhd"))
     if box is None or not track_hz:
@@ -172,7 +164,7 @@ def _play(index: bytearray, track: Box, span: Span | None, lead_s: Fraction, mov
         first_s += _exact(edits[0].length, movie_hz, track_hz)
     begin_s = first_s
     if span is not None:
-        # A track may be played from before its first picture on, which FFmpeg then shows at once.
+        # Playing may begin before the first frame, shown at once by FFmpeg.
         earliest_s = first_s - Fraction(whole.begin, track_hz)
         begin_s = max(_rounded(span.begin_s, track_hz), earliest_s)
     begin_s = max(begin_s, Fraction(0))
@@ -182,8 +174,8 @@ def _play(index: bytearray, track: Box, span: Span | None, lead_s: Fraction, mov
         end_s = first_s + Fraction(whole.length, movie_hz)
         if span is not None and span.end_s is not None:
             end_s = min(end_s, _rounded(span.end_s, track_hz))
-        # None is longer than it was, lest what is rounded up ends with one more picture; and an
-        # edit without a length would last to the end.
+        # Rounding up could add a frame at the end, so no edit gets longer; and an edit without a
+        # length would last to the end.
         is_finer = track_hz > movie_hz
         length_s = (end_s - begin_s) * movie_hz
         length = max(floor(length_s) if is_finer else round(length_s), 1)
@@ -193,7 +185,7 @@ def _play(index: bytearray, track: Box, span: Span | None, lead_s: Fraction, mov
 
 
 def _exact(pause: int, movie_hz: int, track_hz: int) -> Fraction:
-    """Return how long a pause is that was rounded down from ticks of the track."""
+    """Length of a pause, in seconds, before it was rounded down to ticks of the movie."""
     return Fraction(ceil(Fraction((pause + 1) * track_hz, movie_hz)) - 1, track_hz)
 
 
@@ -202,7 +194,7 @@ def _rounded(seconds: Fraction, ticks_hz: int) -> Fraction:
 
 
 def _put_edits(index: bytearray, box: Box, edits: list[_Edit]) -> None:
-    """Write edits into a list; what is left over becomes a free box.
+    """Write edits into a list; unused room becomes a free box.
 
     Raises:
         ValueError: The list has no room for them.
@@ -210,30 +202,30 @@ def _put_edits(index: bytearray, box: Box, edits: list[_Edit]) -> None:
     n_bytes = 8 if index[box.begin] else 4
     if 8 + len(edits) * (2 * n_bytes + 4) > box.end - box.begin:
         raise ValueError(f"an edit list has no room for {len(edits)} edits")
-    place = box.begin + 8
+    position = box.begin + 8
     for edit in edits:
-        _put(index, place, n_bytes, edit.length)
-        index[place + n_bytes : place + 2 * n_bytes] = edit.begin.to_bytes(
+        _put(index, position, n_bytes, edit.length)
+        index[position + n_bytes : position + 2 * n_bytes] = edit.begin.to_bytes(
             n_bytes, "big", signed=True
         )
-        _put(index, place + 2 * n_bytes, 4, _RATE)
-        place += 2 * n_bytes + 4
+        _put(index, position + 2 * n_bytes, 4, _RATE)
+        position += 2 * n_bytes + 4
     _put(index, box.begin + 4, 4, len(edits))
-    if place < box.end:
-        _put(index, box.begin - 8, 4, place - box.begin + 8)
-        index[place : box.end] = bytes(box.end - place)
-        _put(index, place, 4, box.end - place)
-        index[place + 4 : place + 8] = b"free"
+    if position < box.end:
+        _put(index, box.begin - 8, 4, position - box.begin + 8)
+        index[position : box.end] = bytes(box.end - position)
+        _put(index, position, 4, box.end - position)
+        index[position + 4 : position + 8] = b"free"
 
 
 def _put_length(index: bytearray, track: Box, length: int) -> None:
-    """State how long a track is; what is unknown, as in fragmented files, stays so."""
+    """Write the length of a track, unless it is unknown as in fragmented files."""
     if length and number_at(index, *_length_of_track(index, track)):
         _put(index, *_length_of_track(index, track), length)
 
 
-def _put(index: bytearray, place: int, n_bytes: int, number: int) -> None:
-    index[place : place + n_bytes] = number.to_bytes(n_bytes, "big")
+def _put(index: bytearray, position: int, n_bytes: int, number: int) -> None:
+    index[position : position + n_bytes] = number.to_bytes(n_bytes, "big")
 
 
 def _edits(index: bytes | bytearray, track: Box) -> list[_Edit]:
@@ -243,21 +235,21 @@ def _edits(index: bytes | bytearray, track: Box) -> list[_Edit]:
 
 def _edits_in(index: bytes | bytearray, box: Box) -> Iterator[_Edit]:
     n_bytes = 8 if number_at(index, box.begin, 1) else 4
-    n_edits = number_at(index, box.begin + 4, 4)
-    places = range(box.begin + 8, box.end - 2 * n_bytes - 3, 2 * n_bytes + 4)
-    for place in places[:n_edits]:
-        begin = index[place + n_bytes : place + 2 * n_bytes]
-        yield _Edit(number_at(index, place, n_bytes), int.from_bytes(begin, "big", signed=True))
+    n_listed = number_at(index, box.begin + 4, 4)
+    positions = range(box.begin + 8, box.end - 2 * n_bytes - 3, 2 * n_bytes + 4)
+    for position in positions[:n_listed]:
+        begin = index[position + n_bytes : position + 2 * n_bytes]
+        yield _Edit(number_at(index, position, n_bytes), int.from_bytes(begin, "big", signed=True))
 
 
-def _pieces(edits: list[_Edit]) -> list[_Edit]:
-    """Return the edits, but for those in front and at the end of which nothing is played."""
-    pieces = edits
-    while len(pieces) > 1 and _is_empty(pieces[0]):
-        pieces = pieces[1:]
-    while len(pieces) > 1 and _is_empty(pieces[-1]):
-        pieces = pieces[:-1]
-    return pieces
+def _played(edits: list[_Edit]) -> list[_Edit]:
+    """Edits without leading and trailing ones that play nothing; at least one is left."""
+    first, end = 0, len(edits)
+    while end - first > 1 and _is_empty(edits[first]):
+        first += 1
+    while end - first > 1 and _is_empty(edits[end - 1]):
+        end -= 1
+    return edits[first:end]
 
 
 def _is_empty(edit: _Edit) -> bool:
@@ -281,7 +273,7 @@ def _track_id(index: bytes | bytearray, track: Box) -> int:
 
 
 def _length_of_track(index: bytes | bytearray, track: Box) -> tuple[int, int]:
-    """Return where the length of a track stands, and in how many bytes; 0 where it does not."""
+    """Position and size, in bytes, of the length of a track; 0 if there is none."""
     header = find_box(index, track, b"tkhd")
     if header is None:
         return 0, 0
@@ -290,7 +282,7 @@ def _length_of_track(index: bytes | bytearray, track: Box) -> tuple[int, int]:
 
 
 def _ticks_hz(index: bytes | bytearray, header: Box | None) -> int:
-    """Return the ticks a second that the header of a file or of its media names; 0 if none."""
+    """Ticks per second in the header of a movie or of media; 0 if there is none."""
     if header is None:
         return 0
     return number_at(index, header.begin + (20 if number_at(index, header.begin, 1) else 12), 4)

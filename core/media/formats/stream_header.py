@@ -1,4 +1,4 @@
-"""The part of a file that describes its streams, as bytes."""
+"""Bytes of a file that describe its streams."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,15 +9,15 @@ _HEAD_BYTES = 1 << 20
 
 
 def index_of(path: Path, container: str) -> bytes:
-    """Return the part of a file that describes its streams; empty for most containers.
-
-    Of MP4 and MOV, it is what the box of that name holds.
-
-    It is empty as well where that cannot be read, which copying the file tells.
+    """Index of MP4 and MOV (content of ``moov``), or first megabyte of Matroska.
 
     Args:
         path: The file.
-        container: FFmpeg's name of its format.
+        container: FFmpeg's name of the demuxer.
+
+    Returns:
+        The bytes; empty for other containers, and if the file cannot be read, an error reported by
+        copying it.
     """
     with suppress(OSError), path.open("rb") as file:
         if container.startswith("matroska"):
@@ -28,16 +28,16 @@ def index_of(path: Path, container: str) -> bytes:
 
 
 def check_index(path: Path, container: str) -> None:
-    """Read what describes the streams of a file.
+    """Check that the bytes that describe the streams can be read.
 
-    Demuxers go on after a failure in there, with those streams that they have heard of until then.
+    Demuxers ignore a read error there and go on with the streams found so far.
 
     Args:
         path: The file.
-        container: FFmpeg's name of its format.
+        container: FFmpeg's name of the demuxer.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The bytes cannot be read.
     """
     with path.open("rb") as file:
         file.read(_HEAD_BYTES)

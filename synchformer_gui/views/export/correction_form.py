@@ -1,4 +1,4 @@
-"""How sound is moved, and which: by one delay, or retimed where the offset changes."""
+"""Form of the correction: audio streams, and a delay or a retiming."""
 
 from fractions import Fraction
 
@@ -6,8 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import CorrectionPlan
-from core.correction.write.write import check_correction
+from core.correction.plan.plan import CorrectionPlan, check_correction
 from core.errors import ExportError
 from core.timing import parse_delay
 from synchformer_gui.views.export.initial_values import ExportProposal
@@ -20,10 +19,10 @@ _UNITS = "160ms, 0.16s, 4f (frames), 7680sa (samples); negative moves it earlier
 
 
 class CorrectionForm(QWidget):
-    """Turns what is typed and chosen into a correction.
+    """Input of a correction.
 
     Args:
-        proposal: What it begins with.
+        proposal: Initial values.
     """
 
     edited = Signal()
@@ -49,7 +48,7 @@ class CorrectionForm(QWidget):
 
     @property
     def label_width_px(self) -> int:
-        """What the labels of a form around this one need to stand in one column with these."""
+        """Width of the labels, for a form around this one with the same column."""
         return max(label.sizeHint().width() for label in self._labels)
 
     @property
@@ -58,12 +57,12 @@ class CorrectionForm(QWidget):
 
     @property
     def audio_delay_s(self) -> Fraction:
-        """Exact seconds; positive moves the sound later.
+        """Exact delay in seconds; positive moves the audio later.
 
-        Samples are those of the first stream that is moved.
+        Samples are those of the first moved stream.
 
         Raises:
-            ValueError: What is typed is not a delay.
+            ValueError: The text is no delay.
         """
         first = next(iter(self.stream_list.indices), self._info.audios[0].index)
         rate_hz = self._info.sample_rate_hz(first)
@@ -71,16 +70,16 @@ class CorrectionForm(QWidget):
 
     @property
     def correction(self) -> Correction:
-        """What is to be done to the sound.
+        """The correction.
 
         Raises:
-            ValueError: What is typed is no delay, or no stream is ticked.
+            ValueError: The text is no delay, or no stream is ticked.
         """
         return self._correction(self.stream_list.indices)
 
     @property
     def likely_correction(self) -> Correction:
-        """The same, with something in the place of whatever is still missing."""
+        """The correction, with defaults for missing values."""
         indices = self.stream_list.indices or (self._info.audios[0].index,)
         try:
             return self._correction(indices)
@@ -88,7 +87,7 @@ class CorrectionForm(QWidget):
             return Correction(indices, Fraction(0))
 
     def review(self) -> str:
-        """Show what is chosen; return what is wrong with it, empty if nothing is."""
+        """Show the choice; a sentence on the first problem with it, empty if there is none."""
         self.sentence_label.hide()
         self.delay_field.setEnabled(not self.retimes)
         if not self.retimes and (problem := self._delay_problem()):
@@ -102,7 +101,7 @@ class CorrectionForm(QWidget):
         return ""
 
     def show_plan(self, plan: CorrectionPlan | None) -> None:
-        """Say how the sound would be encoded, if it would."""
+        """Show the coding of retimed audio."""
         if self.retiming is not None:
             self.retiming.show_plan(plan)
 

@@ -1,8 +1,6 @@
-"""Asks where the corrected file goes, and says what will come of it.
+"""Dialog for the place and options of a corrected file, with a preview of the export.
 
-What is done to the sound is asked by `correction_form`.
-
-What has to be read from files is found out by jobs while the user types.
+The correction itself is chosen in `correction_form`. Files are read by jobs while the user types.
 """
 
 from dataclasses import replace
@@ -12,10 +10,13 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -26,29 +27,28 @@ from synchformer_gui.jobs.jobs import JobQueue
 from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views import theme
 from synchformer_gui.views.export.correction_form import CorrectionForm
-from synchformer_gui.views.export.fitting_area import FittingArea
 from synchformer_gui.views.export.initial_values import ExportProposal
 from synchformer_gui.views.export.options import ExportOptions
 from synchformer_gui.views.export.preview import PreviewView
 from synchformer_gui.views.export.preview_job import PreviewJob
 from synchformer_gui.views.export.target_chooser import TargetChooser
 from synchformer_gui.views.text_label import text_label
-from synchformer_gui.wording.export import command_sentence
+from synchformer_gui.wording.export import command_sentence, problem_text
 from synchformer_gui.wording.line_breaks import breakable
 
 _MIN_WIDTH_PX = 600
 _FRAME_PX = 60
 """For the title bar, and so that the dialog does not touch the edges of the screen."""
-_LOOKING = "Looking at the file…"
+_LOOKING = "Reading the file…"
 
 
 class ExportDialog(QDialog):
-    """Accepts only what can be written, as far as a look at the files tells.
+    """Dialog for requests, accepted only without a problem in their preview.
 
     Args:
-        proposal: What it begins with.
-        preferences: What was chosen the last time.
-        queue: Looks at files.
+        proposal: Initial values.
+        preferences: Options chosen the last time.
+        queue: Queue for previews.
     """
 
     def __init__(
@@ -61,9 +61,10 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self._info = proposal.info
         self._inexact: Inexact | None = None
-        self._preview = ExportPreview(_LOOKING)
+        self._problem = _LOOKING
+        self._preview: ExportPreview | None = None
         self.preview_job = PreviewJob(queue, self)
-        # Parts of parts tell of their new height only when events are handled.
+        # Nested widgets report their new height only after the event loop has run.
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self.setWindowTitle("Export corrected")
         self.setMinimumWidth(_MIN_WIDTH_PX)
@@ -77,7 +78,7 @@ class ExportDialog(QDialog):
         self.problem_label = text_label(self, "error")
         self.command_label = text_label(self, "muted")
         self.command_button = QPushButton("Copy &ffmpeg command", self)
-        self.command_button.setToolTip("For scripts: what the ffmpeg program would be told")
+        self.command_button.setToolTip("For scripts: the equivalent command of the ffmpeg program")
         self.cancel_button = QPushButton("Cancel", self)
         for button in (self.command_button, self.cancel_button):
             button.setAutoDefault(False)
@@ -93,10 +94,10 @@ class ExportDialog(QDialog):
 
     @property
     def request(self) -> ExportRequest:
-        """What is to be written.
+        """The export request.
 
         Raises:
-            ValueError: What is typed is no delay, nothing is to be moved, or there is no name.
+            ValueError: The text is no delay, no stream is ticked, or the name is empty.
         """
         target = self.target_chooser.target
         if target is None:
@@ -112,6 +113,17 @@ class ExportDialog(QDialog):
             certifies=self.options.certifies,
         )
 
+    @property
+    def preview(self) -> ExportPreview:
+        """Preview of the accepted request.
+
+        Raises:
+            ValueError: There is none yet.
+        """
+        if self._preview is None:
+            raise ValueError("the export has no preview yet")
+        return self._preview
+
     def done(self, result: int) -> None:
         # Escape and the button of the title bar both end here.
         self.preview_job.forget()
@@ -121,12 +133,12 @@ class ExportDialog(QDialog):
         """Lay the dialog out.
 
         Args:
-            content: Of what scrolls where the screen is low.
-            layout: Of the dialog.
+            content: Layout of the part that scrolls on a low screen.
+            layout: Layout of the dialog.
         """
         target_label = QLabel("&New file", self)
         target_label.setBuddy(self.target_chooser)
-        # The label stands beside the first line of what it names.
+        # The label stands beside the first line of its widget.
         target_label.setFixedHeight(self.target_chooser.field.sizeHint().height())
         target_row = QGridLayout()
         target_row.setHorizontalSpacing(14)
@@ -201,7 +213,7 @@ class ExportDialog(QDialog):
         self._review()
 
     def _propose_name(self) -> None:
-        """Let the template name the file, if it is one."""
+        """Name the file by the template, if it is valid."""
         try:
             self.target_chooser.propose(self._template_target())
         except ValueError:
@@ -214,17 +226,17 @@ class ExportDialog(QDialog):
         return proposed_target(self._info, self._suffix, self.options.template, correction)
 
     def _review(self, *, is_typing: bool = True) -> None:
-        """Say at once what is wrong with what was typed, and soon what will come of it."""
+        """Show problems of the input at once, and a preview soon."""
         self.command_label.hide()
         self.export_button.setEnabled(False)
-        problem = self._typed_problem()
+        self._preview = None
+        self._problem = problem = self._typed_problem()
         if problem:
             self.preview_job.forget()
-            self._preview = ExportPreview(problem)
             self.preview_view.show_nothing()
             self._show_problem(problem)
         else:
-            self._preview = ExportPreview(_LOOKING)
+            self._problem = _LOOKING
             self.preview_job.look(self.request, is_typing=is_typing)
 
     def _typed_problem(self) -> str:
@@ -238,13 +250,14 @@ class ExportDialog(QDialog):
             return f"{error}."
         return ""
 
-    def _on_previewed(self, request: ExportRequest, preview: ExportPreview) -> None:
-        self._preview = preview
-        self.target_chooser.offer_replacing(target_exists=preview.target_exists)
-        self.preview_view.show_preview(request, preview)
-        self.correction_form.show_plan(preview.plan)
-        self.export_button.setEnabled(not preview.problem)
-        self._show_problem(preview.problem)
+    def _on_previewed(self, planned: ExportPreview) -> None:
+        self._preview = planned
+        self._problem = problem_text(planned)
+        self.target_chooser.offer_replacing(target_exists=planned.taken is not None)
+        self.preview_view.show_preview(planned)
+        self.correction_form.show_plan(planned.plan)
+        self.export_button.setEnabled(not self._problem)
+        self._show_problem(self._problem)
 
     def _on_waiting(self) -> None:
         self._show_problem(_LOOKING)
@@ -258,7 +271,7 @@ class ExportDialog(QDialog):
         self._fitting.start()
 
     def _fit(self) -> None:
-        """Be as wide as what is shown asks for, and as high, if the screen is."""
+        """Resize the dialog to its content, within the screen."""
         layout = self.layout()
         if layout is None:
             return
@@ -274,9 +287,44 @@ class ExportDialog(QDialog):
         self.resize(width_px, layout.totalHeightForWidth(width_px))
 
     def _on_command(self) -> None:
-        if self._preview.command is not None:
+        if self._preview is not None and self._preview.command is not None:
             QGuiApplication.clipboard().setText(self._preview.command)
-        sentence = command_sentence(self._preview)
+        sentence = command_sentence(self._preview, self._problem)
         self.command_label.setText(breakable(sentence))
         self.command_label.show()
         self._fitting.start()
+
+
+class FittingArea(QScrollArea):
+    """Area scrolling only if the screen is too low for its content.
+
+    Args:
+        content: Layout of the content.
+    """
+
+    def __init__(self, content: QLayout, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._content = content
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        body = QWidget(self)
+        content.setContentsMargins(0, 0, 0, 0)
+        body.setLayout(content)
+        self.setWidget(body)
+        self.setFixedHeight(1)
+
+    @property
+    def least_width_px(self) -> int:
+        """Least width without a cut at the side, scroll bar included."""
+        self._content.activate()
+        bar_px = self.verticalScrollBar().sizeHint().width()
+        return self._content.totalMinimumSize().width() + bar_px
+
+    def fit(self, width_px: int, most_px: int) -> None:
+        """Set the height of the content at a width, within a limit."""
+        # Without it the least height is still that of the content before.
+        self._content.activate()
+        height_px = self._content.totalHeightForWidth(width_px)
+        self.setFixedHeight(min(height_px, max(most_px, 1)))

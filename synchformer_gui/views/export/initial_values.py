@@ -1,4 +1,4 @@
-"""Which delay an export begins with: the one that was measured, or that the file itself states."""
+"""Initial values of an export: the measured delay, or one stated by the file itself."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,15 +22,15 @@ _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be r
 
 @dataclass(frozen=True, slots=True)
 class ExportProposal:
-    """What an export begins with, all of it to be changed at will.
+    """Initial values of an export; the user may change all of them.
 
     Attributes:
         info: The clip.
-        audio_stream_index: Stream of the container that is moved.
-        delay: As it would be typed; empty if none is proposed.
-        advice: What to do where no delay is typed.
-        changing: The answer that the offset drifts or jumps, which retiming can follow.
-        retimes: Whether it is proposed that retiming does; it encodes sound again.
+        audio_stream_index: Stream of the container to move.
+        delay: Text of the delay; empty if none is proposed.
+        advice: Advice while no delay is typed.
+        changing: Detection of a drift or of jumps, for retiming.
+        retimes: Whether retiming is proposed; it encodes audio again.
     """
 
     info: MediaInfo
@@ -47,14 +47,14 @@ def propose(
     detection: Detection | None = None,
     hint: DelayHint | None = None,
 ) -> ExportProposal:
-    """Return what an export begins with.
+    """Initial values for a clip.
 
     Args:
         info: The clip.
         audio_stream_index: The chosen stream of the container.
-        detection: The answer, if there is one; it proposes no delay if it was "cannot tell", if
-            the sound is on time, or if the offset changes.
-        hint: What the user took instead.
+        detection: The detection, if there is one. It proposes no delay if the verdict is "cannot
+            tell", the audio is on time or the offset changes.
+        hint: Delay hint chosen instead.
     """
     changing = detection if detection is not None and detection.changing_map else None
     if hint is not None:
@@ -77,5 +77,5 @@ def propose(
 
 
 def _typed(delay_s: Fraction) -> str:
-    """Write a delay so that `core.timing.parse_delay` reads it, to the microsecond."""
+    """Text of a delay for `core.timing.parse_delay`, to the microsecond."""
     return f"{'-' if delay_s < 0 else ''}{delay_text(delay_s).replace(' ', '')}"

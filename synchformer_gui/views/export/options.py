@@ -1,4 +1,4 @@
-"""The rarer choices of an export, folded away until asked for."""
+"""Rarer options of an export, folded away at first."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
@@ -26,20 +26,20 @@ _LAYOUTS = (
 
 
 class ExportOptions(QWidget):
-    """Container, template of the name, layout, and what is done besides writing.
+    """Container, template of the name, layout, verification and the like.
 
     Args:
         info: The clip.
-        preferences: What is chosen at first.
+        preferences: Initial choices.
     """
 
     container_chosen = Signal(str)
     """Carries a suffix with its dot."""
     template_edited = Signal()
     edited = Signal()
-    """Anything else was changed."""
+    """Another option was changed."""
     folded = Signal()
-    """The part was shown or hidden."""
+    """The options were shown or hidden."""
 
     def __init__(
         self, info: MediaInfo, preferences: ExportPreferences, parent: QWidget | None = None
@@ -64,13 +64,13 @@ class ExportOptions(QWidget):
         )
         self.layout_label = QLabel("Inde&x", self._body)
         self.layout_combo = QComboBox(self._body)
-        self.layout_combo.setToolTip("Where the file says what lies where in it")
+        self.layout_combo.setToolTip("Place of the index in the file")
         for layout, text in _LAYOUTS:
             self.layout_combo.addItem(text, layout)
         self.verify_box = QCheckBox("&Verify: read the new file and compare it", self._body)
         self.verify_box.setChecked(True)
         self.detect_box = QCheckBox("Mea&sure the offset of the new file again", self._body)
-        self.detect_box.setToolTip("By the same model and tolerance, and the same part of the clip")
+        self.detect_box.setToolTip("With the same model, tolerance and part of the clip")
         self.certificate_box = QCheckBox("Write a ce&rtificate beside it (JSON)", self._body)
         self.certificate_box.setChecked(preferences.certifies)
         self.times_box = QCheckBox("&Keep the times and permissions of the original", self._body)
@@ -89,7 +89,7 @@ class ExportOptions(QWidget):
 
     @property
     def media_layout(self) -> Layout | None:
-        """Where the index goes; None at the end, or where there is no choice."""
+        """Place of the index; None at the end, or without a choice."""
         layout = self.layout_combo.currentData()
         return Layout(layout) if layout and not self.layout_combo.isHidden() else None
 
@@ -103,7 +103,7 @@ class ExportOptions(QWidget):
 
     @property
     def detects_again(self) -> bool:
-        """Whether the new file is judged as the clip was."""
+        """Whether the new file is detected in the same way as the clip."""
         return self.detect_box.isChecked()
 
     @property
@@ -112,11 +112,11 @@ class ExportOptions(QWidget):
 
     @property
     def preferences(self) -> ExportPreferences:
-        """What is to be chosen the next time."""
+        """Options to begin with the next time."""
         return ExportPreferences(self.template, self.keeps_times, self.certificate_box.isChecked())
 
     def show_container(self, suffix: str) -> None:
-        """Show which container a file name asks for, and what can be chosen in it."""
+        """Show the container of a file name, and its options."""
         with QSignalBlocker(self.container_combo):
             shown = [self.container_combo.itemData(i) for i in range(self.container_combo.count())]
             named = [i for i, one in enumerate(shown) if one.lower() == suffix.lower()]
@@ -165,7 +165,7 @@ class ExportOptions(QWidget):
 
 
 def container_suffixes(info: MediaInfo) -> tuple[str, ...]:
-    """Return the suffixes that are offered for a copy of a clip, first that of the clip."""
+    """Suffixes offered for a copy of a clip, its own first."""
     own = info.path.suffix
     others = tuple(suffix for suffix in _OFFERED if suffix != own.lower())
     return (own, *others) if can_write(own, info.container) else others

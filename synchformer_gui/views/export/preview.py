@@ -1,4 +1,4 @@
-"""What an export will make of a clip, and what has to be decided about it."""
+"""View of a preview: notes, choices and the promise of the export."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -11,7 +11,8 @@ from PySide6.QtWidgets import (
 )
 
 from core.correction.correction import Inexact
-from core.workflow.export import ExportPreview, ExportRequest
+from core.correction.plan.plan import CorrectionPlan
+from core.workflow.export import ExportPreview
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording.export import (
     choice_text,
@@ -25,7 +26,7 @@ _MAX_NOTES_PX = 150
 
 
 class PreviewView(QWidget):
-    """Shows the notes of a plan, and offers the ways where there is none that is exact."""
+    """Shows the notes of a plan, and its choices where no exact way exists."""
 
     inexact_chosen = Signal(object)
     """Carries an Inexact."""
@@ -59,21 +60,21 @@ class PreviewView(QWidget):
         self.show_nothing()
 
     def show_nothing(self) -> None:
-        """Show that nothing is known."""
+        """Show no preview."""
         self.hide()
 
-    def show_preview(self, request: ExportRequest, preview: ExportPreview) -> None:
-        """Show what would come of a request."""
-        plan = preview.plan
+    def show_preview(self, planned: ExportPreview) -> None:
+        """Show the notes and choices of a plan."""
+        plan = planned.plan
         if plan is None:
             self.hide()
             return
-        self._show_choices(request, preview)
-        notes = note_sentences(request, plan)
+        self._show_choices(plan)
+        notes = note_sentences(plan)
         self.notes_label.setText(breakable("\n".join(f"• {note}" for note in notes)))
         self.notes_area.setVisible(bool(notes))
         self.promise_label.setText(promise_sentence(plan))
-        self.promise_label.setVisible(not plan.refused)
+        self.promise_label.setVisible(plan.is_possible)
         self.setVisible(not plan.streams.refused)
         self._fit()
 
@@ -81,16 +82,16 @@ class PreviewView(QWidget):
         super().resizeEvent(event)
         self._fit()
 
-    def _show_choices(self, request: ExportRequest, preview: ExportPreview) -> None:
-        words = {one.inexact: choice_text(one) for one in preview.choices}
-        self.choices_label.setText(choices_sentence(request.target))
+    def _show_choices(self, plan: CorrectionPlan) -> None:
+        words = {one.inexact: choice_text(one) for one in plan.choices}
+        self.choices_label.setText(choices_sentence(plan.target))
         self.choices_label.setVisible(bool(words))
-        # Else the group would not let go of the button that was pressed last.
+        # An exclusive group cannot release the button that was pressed last.
         self._group.setExclusive(False)
         for inexact, button in self.choice_buttons.items():
             button.setText(words.get(inexact, ""))
             button.setVisible(inexact in words)
-            button.setChecked(inexact is not None and inexact is request.correction.inexact)
+            button.setChecked(inexact is not None and inexact is plan.correction.inexact)
         self._group.setExclusive(True)
 
     def _fit(self) -> None:

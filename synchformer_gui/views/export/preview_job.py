@@ -1,9 +1,9 @@
-"""Looks at what would come of an export, a moment after the last change to it."""
+"""Preview of an export, made a moment after the last change to the request."""
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import SyncError
-from core.workflow.export import ExportPreview, ExportRequest, preview_export
+from core.workflow.export import ExportPreview, ExportRequest, preview
 from synchformer_gui.jobs.jobs import Job, JobQueue
 
 _TYPING_MS = 150
@@ -11,16 +11,16 @@ _PATIENCE_MS = 600
 
 
 class PreviewJob(QObject):
-    """Looks at one request at a time; a newer one takes its place.
+    """Previews one request at a time; a newer one takes its place.
 
     Args:
-        queue: Does the looking.
+        queue: Queue for the preview.
     """
 
-    previewed = Signal(object, object)
-    """Carries the ExportRequest and its Outlook."""
+    previewed = Signal(object)
+    """Carries an ExportPreview."""
     waiting = Signal()
-    """It takes so long that it should be said."""
+    """The preview takes noticeably long."""
 
     def __init__(self, queue: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,14 +40,14 @@ class PreviewJob(QObject):
         return self._request is not None
 
     def look(self, request: ExportRequest, *, is_typing: bool = True) -> None:
-        """Look at a request, after a moment if more may be typed."""
+        """Preview a request, after a moment if more may be typed."""
         self.forget()
         self._request = request
         self._typing.start(_TYPING_MS if is_typing else 0)
         self._patience.start(_PATIENCE_MS)
 
     def forget(self) -> None:
-        """Look no further."""
+        """Cancel the preview."""
         self._typing.stop()
         self._patience.stop()
         self._request = None
@@ -59,16 +59,16 @@ class PreviewJob(QObject):
         request = self._request
         if request is None:
             return
-        self._job = Job(lambda job: preview_export(request, job))
+        self._job = Job(lambda job: preview(request, job))
         self._job.succeeded.connect(self._on_previewed)
         self._job.failed.connect(self._on_failed)
         self._queue.submit(self._job)
 
-    def _on_previewed(self, preview: ExportPreview) -> None:
+    def _on_previewed(self, planned: ExportPreview) -> None:
         if self.sender() is self._job:
-            request = self._request
             self.forget()
-            self.previewed.emit(request, preview)
+            self.previewed.emit(planned)
 
     def _on_failed(self, error: SyncError) -> None:
-        self._on_previewed(ExportPreview(error.message))
+        if self._request is not None:
+            self._on_previewed(ExportPreview(self._request, plan_problem=error.message))

@@ -1,4 +1,4 @@
-"""The choice between retiming and one delay, where the offset of a clip changes."""
+"""Choice between retiming and one delay, for a clip whose offset changes."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QRadioButton, QVBoxLayout, QWidget
@@ -15,10 +15,10 @@ from synchformer_gui.wording.verdict import correction_sentence
 
 
 class RetimingChooser(QWidget):
-    """Says what retiming would do and that it encodes sound again, or why it cannot be done.
+    """Choice of retiming, with its effect and coding, or the reason against it.
 
     Args:
-        detection: An answer whose offset changes.
+        detection: Detection of a changing offset.
         retimes: Whether retiming is chosen at first.
     """
 
@@ -61,20 +61,20 @@ class RetimingChooser(QWidget):
         return self.retime_button.isChecked()
 
     def correction(self, audio_stream_indices: tuple[int, ...]) -> Correction:
-        """Return what retiming does to streams of the container.
+        """Retiming of streams of the container.
 
         Raises:
-            ExportError: The pieces between jumps are too short to be moved so far.
+            ExportError: The pieces between jumps are too short for their moves.
         """
         keeps_pitch = self.pitch_box.isChecked()
         return retiming_correction(self._detection, audio_stream_indices, keeps_pitch=keeps_pitch)
 
     def show_plan(self, plan: CorrectionPlan | None) -> None:
-        """Say how the sound is encoded again, as far as that is known."""
+        """Show the coding of the audio, as far as it is known."""
         self.coding_label.setText(encoded_again_sentence(plan))
 
     def _show_correction(self) -> bool:
-        """Say what retiming does; return whether it can be done."""
+        """Show the effect of retiming; False if it cannot be done."""
         try:
             correction = self.correction((self._detection.audio_stream_index,))
         except ExportError as error:

@@ -1,4 +1,4 @@
-"""Which audio streams are moved."""
+"""Choice of the audio streams to move."""
 
 from collections.abc import Sequence
 

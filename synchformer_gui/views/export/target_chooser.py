@@ -1,4 +1,4 @@
-"""Where a new file goes: proposed by a template until the user types another name."""
+"""Name of the new file: proposed by a template until the user types another one."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from synchformer_gui.wording.line_breaks import breakable
 
 
 class TargetChooser(QWidget):
-    """A name, its folder, and the consent to replace a file."""
+    """Input of a name, with its folder and the consent to replace a file."""
 
     edited = Signal()
 
@@ -53,26 +53,26 @@ class TargetChooser(QWidget):
         try:
             return path.expanduser()
         except RuntimeError:
-            # There is no such user; then it is a name like any other.
+            # No such user: a name like any other.
             return path
 
     @property
     def overwrite(self) -> bool:
-        """Whether the user agreed to replace the file that is there."""
+        """Whether the user agreed to replace an existing file."""
         return not self.replace_box.isHidden() and self.replace_box.isChecked()
 
     @property
     def is_proposed(self) -> bool:
-        """Whether the name is the one that was proposed."""
+        """Whether the proposed name is unchanged."""
         return self.field.text() == self._proposed
 
     def propose(self, target: Path) -> None:
-        """Put a name in place of what is there."""
+        """Replace the name by a proposal."""
         self._proposed = str(target)
         self.field.setText(self._proposed)
 
     def change_suffix(self, suffix: str) -> None:
-        """Give the name another suffix, or one at all."""
+        """Give the name another suffix, or its first one."""
         target = self.target
         if target is not None and target.name:
             self.field.setText(str(target.with_suffix(suffix)))

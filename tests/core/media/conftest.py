@@ -34,7 +34,7 @@ class DecodedClip:
         return loud[is_first] / AUDIO_RATE_HZ
 
     def offsets_near(self, expected_s: float) -> NDArray[np.float64]:
-        """Return flash minus beep for each flash that has a beep near the expected time."""
+        """Flash minus beep, in seconds, for each flash with a beep near the expected time."""
         flashes, beeps = self.flash_times(), self.beep_times()
         nearest = [beeps[np.argmin(np.abs(flash - expected_s - beeps))] for flash in flashes]
         offsets = flashes - np.array(nearest)

@@ -1,4 +1,4 @@
-"""Seeking in sound: the samples of reading everything, without reading everything."""
+"""Seeking in audio: the same samples as without a seek."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Damaged files: what can be decoded is used, and what cannot is told."""
+"""Damaged files: the readable part is used, and the rest is reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_cut_off_file_is_used_and_told(
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     clip = decode_clip(path)
     assert 50 <= np.count_nonzero(clip.has_video) <= 110
-    assert any("picture ends after" in w and "announces 6.0 s" in w for w in clip.warnings)
+    assert any("picture ends after" in w and "states 6.0 s" in w for w in clip.warnings)
     assert all(w.startswith("cut.mp4: ") and w.endswith(".") for w in clip.warnings)
 
 

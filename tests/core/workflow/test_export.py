@@ -1,22 +1,35 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import Method
+from core.correction.plan.moves import Method
+from core.correction.verify.verify import Verification, verify
+from core.errors import Cancelled, ExportError
 from core.media.formats.output_format import Layout
 from core.media.probe import probe
-from core.progress import SILENT
-from core.workflow.export import ExportRequest, export_clip, preview_export, proposed_target
+from core.progress import SILENT, Monitor, Progress
+from core.workflow import export
+from core.workflow.export import Exported, ExportPreview, ExportRequest, proposed_target
 
 MakeClip = Callable[..., Path]
 
 DELAY_S = Fraction(4, 25)
+
+
+def exported_by(request: ExportRequest, monitor: Monitor = SILENT) -> Exported:
+    return export.export(export.preview(request), monitor)
+
+
+def problem(preview: ExportPreview) -> str:
+    return " ".join(preview.problems())
 
 
 @pytest.fixture
@@ -49,12 +62,12 @@ def avi(request_for: Callable[..., ExportRequest]) -> Callable[[Inexact | None],
 
 
 def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequest]) -> None:
-    preview = preview_export(request_for(), SILENT)
+    preview = export.preview(request_for(), SILENT)
 
-    assert preview.problem == ""
-    assert not preview.target_exists
-    assert preview.choices == ()
+    assert problem(preview) == ""
+    assert preview.taken is None
     assert preview.plan is not None
+    assert preview.plan.choices == ()
     assert "gets 160 ms longer" in " ".join(preview.plan.notes)
     assert preview.command is not None
     assert preview.command.startswith("ffmpeg -i ")
@@ -63,10 +76,10 @@ def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequ
 @pytest.mark.parametrize(
     ("target", "phrase"),
     [
-        ("clip.mp4", "The original is never replaced"),
-        ("nowhere/out.mp4", "There is no folder"),
-        (".", "Name the new file"),
-        ("long" * 70 + ".mp4", "choose another name or folder"),
+        ("clip.mp4", "is the source itself"),
+        ("nowhere/out.mp4", "does not exist"),
+        (".", "is a folder"),
+        ("long" * 70 + ".mp4", "the name is too long"),
         ("out.avi", "choose a name that ends in .mp4"),
         ("out", "names a container that cannot be written"),
         ("out.webm", "cannot be written to out.webm"),
@@ -75,11 +88,11 @@ def test_nothing_speaks_against_a_new_file(request_for: Callable[..., ExportRequ
 def test_what_cannot_be_written_is_said_before(
     request_for: Callable[..., ExportRequest], target: str, phrase: str
 ) -> None:
-    preview = preview_export(request_for(target=target), SILENT)
+    preview = export.preview(request_for(target=target), SILENT)
 
-    assert phrase in preview.problem
-    assert not preview.target_exists
-    assert (preview.command is None) == (preview.plan is None or bool(preview.plan.refused))
+    assert phrase in problem(preview)
+    assert preview.taken is None
+    assert (preview.command is None) == (preview.plan is None or not preview.plan.is_possible)
 
 
 def test_an_existing_file_asks_for_consent(
@@ -87,28 +100,33 @@ def test_an_existing_file_asks_for_consent(
 ) -> None:
     (tmp_path / "out.mp4").touch()
 
-    asked = preview_export(request_for(), SILENT)
-    assert asked.target_exists
-    assert "exists already" in asked.problem
-    agreed = preview_export(request_for(overwrite=True), SILENT)
-    assert agreed.target_exists
-    assert agreed.problem == ""
+    asked = export.preview(request_for(), SILENT)
+    assert asked.taken is not None
+    assert "exists already" in problem(asked)
+    agreed = export.preview(request_for(overwrite=True), SILENT)
+    assert agreed.taken is not None
+    assert problem(agreed) == ""
 
 
 def test_a_source_that_is_gone_is_said_before(request_for: Callable[..., ExportRequest]) -> None:
     request = request_for()
     request.info.path.unlink()
 
-    assert "clip.mp4" in preview_export(request, SILENT).problem
+    assert "clip.mp4" in problem(export.preview(request, SILENT))
 
 
 def test_an_inexact_container_leaves_the_choice(
     avi: Callable[[Inexact | None], ExportRequest],
 ) -> None:
-    preview = preview_export(avi(None), SILENT)
+    preview = export.preview(avi(None), SILENT)
 
-    assert [one.inexact for one in preview.choices] == [Inexact.NEAREST, Inexact.REENCODE, None]
-    assert preview.problem == "Choose how the sound is to be moved."
+    assert preview.plan is not None
+    choices = [choice.inexact for choice in preview.plan.choices]
+    assert choices == [Inexact.NEAREST, Inexact.REENCODE, None]
+    assert preview.needs_choice
+    assert problem(preview) == ""
+    with pytest.raises(ExportError, match="keeps no times; choose"):
+        export.export(preview, SILENT)
     assert preview.command is None
 
 
@@ -122,12 +140,12 @@ def test_a_choice_is_followed_and_can_still_be_changed(
     method: Method,
     has_command: bool,
 ) -> None:
-    preview = preview_export(avi(inexact), SILENT)
+    preview = export.preview(avi(inexact), SILENT)
 
-    assert preview.problem == ""
+    assert problem(preview) == ""
     assert preview.plan is not None
     assert [move.method for move in preview.plan.moves] == [method]
-    assert len(preview.choices) == 3
+    assert len(preview.plan.choices) == 3
     assert (preview.command is not None) == has_command
 
 
@@ -144,7 +162,7 @@ def test_the_name_follows_template_and_container(
 
 
 def test_a_file_is_certified_on_request(request_for: Callable[..., ExportRequest]) -> None:
-    exported = export_clip(request_for(certifies=True), SILENT)
+    exported = exported_by(request_for(certifies=True))
 
     assert exported.verification is not None
     assert exported.verification.passed
@@ -156,7 +174,7 @@ def test_a_certificate_that_cannot_be_written_leaves_the_verdict(
     request_for: Callable[..., ExportRequest], tmp_path: Path
 ) -> None:
     (tmp_path / "out.mp4.certificate.json").mkdir()
-    exported = export_clip(request_for(certifies=True), SILENT)
+    exported = exported_by(request_for(certifies=True))
 
     assert exported.verification is not None
     assert exported.verification.passed
@@ -169,24 +187,24 @@ def test_a_certificate_is_replaced_with_consent_only(
 ) -> None:
     beside = tmp_path / "out.mp4.certificate.json"
     beside.write_text("precious")
-    assert not preview_export(request_for(), SILENT).target_exists
-    asked = preview_export(request_for(certifies=True), SILENT)
-    assert asked.target_exists
-    assert asked.problem.startswith("out.mp4.certificate.json exists already; choose another name")
-    assert preview_export(request_for(certifies=True, overwrite=True), SILENT).problem == ""
+    assert export.preview(request_for(), SILENT).taken is None
+    asked = export.preview(request_for(certifies=True), SILENT)
+    assert asked.taken is not None
+    assert problem(asked).startswith(f"{beside} exists already; choose another name")
+    assert problem(export.preview(request_for(certifies=True, overwrite=True), SILENT)) == ""
 
 
 def test_no_certificate_tells_of_a_file_that_was_replaced(
     request_for: Callable[..., ExportRequest], tmp_path: Path
 ) -> None:
     beside = tmp_path / "out.mp4.certificate.json"
-    export_clip(request_for(certifies=True), SILENT)
+    exported_by(request_for(certifies=True))
     (tmp_path / "out.mp4").unlink()
-    assert preview_export(request_for(), SILENT).problem.startswith(f"{beside.name} exists already")
-    export_clip(request_for(overwrite=True), SILENT)
+    assert problem(export.preview(request_for(), SILENT)).startswith(f"{beside} exists already")
+    exported_by(request_for(overwrite=True))
     assert not beside.exists()
     beside.write_text("precious")
-    export_clip(request_for(overwrite=True), SILENT)
+    exported_by(request_for(overwrite=True))
     assert beside.read_text() == "precious"
 
 
@@ -196,7 +214,7 @@ def test_a_certificate_that_cannot_be_deleted_is_told(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "not permitted")
 
-    certified = export_clip(request_for(certifies=True), SILENT).certificate
+    certified = exported_by(request_for(certifies=True)).certificate
     assert certified is not None
     original = Path.unlink
     monkeypatch.setattr(
@@ -204,7 +222,7 @@ def test_a_certificate_that_cannot_be_deleted_is_told(
         "unlink",
         lambda path, **words: (refuse if path == certified else original)(path, **words),
     )
-    exported = export_clip(request_for(overwrite=True), SILENT)
+    exported = exported_by(request_for(overwrite=True))
     assert "tells of the file that was replaced" in " ".join(exported.notes)
 
 
@@ -221,7 +239,7 @@ def test_no_room_is_said_before(
 ) -> None:
     request = request_for()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
-    assert "free some space" in preview_export(request, SILENT).problem
+    assert "free some space" in problem(export.preview(request, SILENT))
 
 
 def test_times_that_a_drive_does_not_take_are_told(
@@ -232,12 +250,102 @@ def test_times_that_a_drive_does_not_take_are_told(
 
     request = replace(request_for(), keeps_times=True)
     monkeypatch.setattr(shutil, "copymode", refuse)
-    exported = export_clip(request, SILENT)
+    exported = exported_by(request)
     assert exported.path.is_file()
     assert "could not be given the permissions" in " ".join(exported.notes)
 
 
 def test_the_command_has_the_layout(request_for: Callable[..., ExportRequest]) -> None:
-    command = preview_export(replace(request_for(), layout=Layout.FASTSTART), SILENT).command
+    command = export.preview(replace(request_for(), layout=Layout.FASTSTART), SILENT).command
     assert command is not None
     assert "-movflags faststart" in command
+
+
+def test_the_file_is_verified_before_it_gets_its_name(
+    request_for: Callable[..., ExportRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(request_for(), keeps_times=True)
+    named: list[bool] = []
+
+    def watch(*arguments: Any) -> Verification:
+        named.append(request.target.exists())
+        return verify(*arguments)
+
+    monkeypatch.setattr(export, "verify", watch)
+    exported = exported_by(request)
+    assert named == [False]
+    assert exported.verification == verify(exported.plan, exported.path)
+    assert exported.notes == ()
+    unverified = exported_by(replace(request, overwrite=True, verifies=False))
+    assert unverified.verification is None
+
+
+def test_a_file_that_fails_leaves_what_was_there(
+    request_for: Callable[..., ExportRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_for(overwrite=True)
+    request.target.write_text("an earlier file")
+
+    def differing(*arguments: Any) -> Verification:
+        return replace(verify(*arguments), packets_equal=False)
+
+    monkeypatch.setattr(export, "verify", differing)
+    with pytest.raises(ExportError, match="was not kept"):
+        exported_by(request)
+    assert request.target.read_text() == "an earlier file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
+
+
+class _StoppedWhileChecking:
+    def __init__(self) -> None:
+        self.stage = ""
+
+    def report(self, progress: Progress) -> None:
+        self.stage = progress.stage
+
+    def check(self) -> None:
+        if self.stage.startswith("Checking"):
+            raise Cancelled
+
+
+def test_stopping_the_verification_leaves_no_file(
+    request_for: Callable[..., ExportRequest], tmp_path: Path
+) -> None:
+    request = request_for()
+    with pytest.raises(Cancelled):
+        exported_by(request, _StoppedWhileChecking())
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("change", ["grow", "touch"])
+def test_a_source_that_changes_after_the_preview_is_refused(
+    request_for: Callable[..., ExportRequest], tmp_path: Path, change: str
+) -> None:
+    request = request_for()
+    planned = export.preview(request, SILENT)
+    assert planned.plan is not None
+    assert planned.plan.is_current()
+    if change == "grow":
+        with request.info.path.open("ab") as file:
+            file.write(b"more")
+    else:
+        os.utime(request.info.path, ns=(0, 0))
+    with pytest.raises(ExportError, match=r"clip\.mp4 has changed since it was opened; open it"):
+        export.export(planned, SILENT)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_problems_come_in_one_order(
+    request_for: Callable[..., ExportRequest], tmp_path: Path
+) -> None:
+    """Place, taken name, streams: the first is the one to mend first."""
+    request = request_for(target="out.webm")
+    (tmp_path / "out.webm").touch()
+    taken, *refused = export.preview(request, SILENT).problems(" or else")
+    assert taken == f"{request.target} exists already; choose another name or else."
+    assert all("cannot be written to out.webm" in sentence for sentence in refused)
+    assert refused
+    placed = replace(request, target=tmp_path / "nowhere" / "out.webm")
+    first, *others = export.preview(placed, SILENT).problems()
+    assert "does not exist" in first
+    assert others == refused

@@ -1,13 +1,12 @@
 import csv
 import json
 import signal
-from functools import partial
 
 import pytest
 
-from core.correction.verify.verify import verify_corrected
+from core.correction.verify.verify import verify
 from core.media.probe import probe
-from synchformer_gui.cli import check_export
+from core.workflow import export
 from synchformer_gui.cli.main import main
 
 CLASSICAL = ("--model", "classical", "--tolerance", "bt1359-accept")
@@ -219,17 +218,19 @@ def test_ctrl_c_leaves_what_is_finished_and_nothing_else(
     goal, report = tmp_path / "fixed", tmp_path / "report.csv"
     written = []
 
-    def export(original, request, monitor):
+    original = export.export
+
+    def write_one(planned, monitor):
         if written:
             signal.raise_signal(signal.SIGINT)
-        written.append(request)
-        return original(request, monitor)
+        written.append(planned.plan)
+        return original(planned, monitor)
 
-    monkeypatch.setattr(check_export, "export_clip", partial(export, check_export.export_clip))
+    monkeypatch.setattr(export, "export", write_one)
     assert check(clips, goal, "--report", str(report)) == 130
     assert [p.name for p in goal.iterdir()] == ["a.synced.mp4"]
-    (request, _) = written
-    assert verify_corrected(request.info, request.target, request.correction).passed
+    (plan, _) = written
+    assert verify(plan, plan.target).passed
     assert not report.exists()
     assert f"Wrote {goal / 'a.synced.mp4'}" in capsys.readouterr().out
 
@@ -265,7 +266,7 @@ def test_a_change_is_repaired_when_asked(make, clips, tmp_path, capsys):
     make("jump.mp4", offset_s=jump, duration_s=60.0, rate_hz=48000)
     goal = tmp_path / "fixed"
     assert check(clips, goal) == 1
-    assert "--retime repairs that" in capsys.readouterr().out
+    assert "--retime corrects that" in capsys.readouterr().out
     assert not goal.exists()
     assert check(clips, goal, "--retime") == 0
     assert "audio moved in 2 pieces" in capsys.readouterr().out

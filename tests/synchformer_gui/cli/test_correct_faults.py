@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.verify.verify import verify_corrected
 from core.media.probe import probe
 from core.workflow.from_detection import stretch_correction
+from tests.core.correction.steps import verify_corrected
 
 ROOT = Path(__file__).parents[3]
 PCM = {"audio_codec": "pcm_s16le"}
@@ -143,8 +143,8 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], sentence: str)
 def test_a_folder_that_may_not_be_written_to_is_told(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from core.correction.write.write import write_corrected
     from core.errors import ExportError
+    from tests.core.correction.steps import write_corrected
 
     clip = make_clip(duration_s=1, size=(64, 48))
     folder = tmp_path / "locked"

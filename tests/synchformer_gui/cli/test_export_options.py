@@ -111,7 +111,7 @@ def test_pieces_that_cannot_be_moved_are_no_failure_without_retime(make_clip, mo
     monkeypatch.setattr(DetectCommand, "detect", lambda *_, **__: found)
     assert main(["correct", str(clip), "--detect"]) == 1
     out = capsys.readouterr().out
-    assert "--retime cannot repair this: The pieces of clip.mp4 between jumps are too short" in out
+    assert "--retime cannot correct this: The pieces of clip.mp4 between jumps are too short" in out
     assert "Nothing was written." in out
     assert main(["correct", str(clip), "--detect", "--retime"]) == 3
 
@@ -252,7 +252,7 @@ def test_an_answer_that_cannot_tell_is_no_failure_but_none_is(make_clip, capsys)
     short = make_clip("short.mp4", duration_s=0.4)
     assert main(["correct", str(short), "--delay", "40", "--detect-again", *CLASSICAL]) == 4
     assert default_target(probe(short)).is_file()
-    assert "could not be judged again: short.synced.mp4 has less" in capsys.readouterr().out
+    assert "could not be analyzed again: short.synced.mp4 has less" in capsys.readouterr().out
 
 
 def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeypatch, capsys):
@@ -265,7 +265,7 @@ def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeyp
     assert main(argv) == 4
     out = capsys.readouterr().out
     assert out.count("Wrote ") == out.count("Verified: ") == 1
-    assert "could not be judged again: The model is ill." in out
+    assert "could not be analyzed again: The model is ill." in out
     assert "Certificate: " in out
 
 
@@ -281,7 +281,7 @@ def test_a_fault_of_the_program_does_not_hide_the_file(make_clip, monkeypatch, c
     target = default_target(probe(clip))
     assert f"Wrote {target}: audio moved 40 ms later." in shown.out
     assert "Verified: " in shown.out
-    assert f"{target} is complete; it was not judged again and has no certificate." in shown.out
+    assert f"{target} is complete; it was not analyzed again and has no certificate." in shown.out
     assert "CUDA out of memory" in shown.err
 
 

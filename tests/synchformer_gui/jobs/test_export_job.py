@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 from av.packet import Packet
@@ -15,10 +14,11 @@ from pytestqt.qtbot import QtBot
 from core.correction.correction import Correction
 from core.correction.retime.encode import RetimedPackets
 from core.correction.retiming import Retiming
+from core.correction.verify.certificate import remove_certificate
 from core.detection.result import Detection, Verdict
 from core.progress import Monitor
 from core.workflow import export
-from core.workflow.export import Exported, ExportRequest, Written
+from core.workflow.export import Exported, ExportRequest, preview
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import Preferences
 
@@ -68,7 +68,7 @@ def test_the_new_file_is_told_and_then_judged(
     request = make_request()
     stages: list[str] = []
     session.progressed.connect(lambda progress: stages.append(progress.stage))
-    session.export(request, CLASSICAL)
+    session.export(preview(request), CLASSICAL)
     qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     assert [one.detected for one in heard] == [None]
     assert request.target.is_file()
@@ -92,12 +92,12 @@ def test_cancel_keeps_the_file_and_says_that_it_was_not_judged(
     heard: list[Exported],
 ) -> None:
     request = make_request()
-    session.export(request, CLASSICAL)
+    session.export(preview(request), CLASSICAL)
     qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     session.cancel()
 
     assert session.activity is Activity.NONE
-    assert heard[-1].notes == ("Judging it again was cancelled.",)
+    assert heard[-1].notes == ("Analyzing it again was cancelled.",)
     assert heard[-1].certificate_problem == "No certificate was written."
     assert request.target.is_file()
     n_heard = len(heard)
@@ -113,11 +113,11 @@ def test_a_model_that_is_missing_leaves_the_file(
 ) -> None:
     request = make_request()
     with qtbot.assertNotEmitted(session.failed):
-        session.export(request, replace(CLASSICAL, model="no-such-model"))
+        session.export(preview(request), replace(CLASSICAL, model="no-such-model"))
         finish(qtbot, session)
 
     assert heard[-1].detected is None
-    assert "could not be judged again" in heard[-1].notes[-1]
+    assert "could not be analyzed again" in heard[-1].notes[-1]
     assert heard[-1].certificate is not None
     assert request.target.is_file()
 
@@ -130,7 +130,8 @@ def test_the_stream_that_was_moved_is_judged(
 ) -> None:
     request = make_request("two.mp4", n_audio=2)
     second = request.info.audios[1].index
-    session.export(replace(request, correction=Correction((second,), Fraction(-3, 10))), CLASSICAL)
+    moved = replace(request, correction=Correction((second,), Fraction(-3, 10)))
+    session.export(preview(moved), CLASSICAL)
     finish(qtbot, session)
 
     detected = heard[-1].detected
@@ -154,11 +155,11 @@ def test_what_breaks_off_after_writing_leaves_the_file_and_is_told(
     monkeypatch.setattr(session._detector, "detect", break_off)
     monkeypatch.setattr(export, "write_certificate", break_off)
     with qtbot.waitSignal(session.failed, timeout=20_000):
-        session.export(request, recheck_with)
+        session.export(preview(request), recheck_with)
 
     assert session.activity is Activity.NONE
     assert request.target.is_file()
-    assert heard[-1].notes == (("Judging it again ended unexpectedly.",) if recheck_with else ())
+    assert heard[-1].notes == (("Analyzing it again ended unexpectedly.",) if recheck_with else ())
     assert heard[-1].certificate_problem == "No certificate was written."
 
 
@@ -179,7 +180,7 @@ def test_another_clip_while_the_copy_is_judged_tells_of_the_file(
     monkeypatch.setattr(session._detector, "detect", detect)
     told: list[Exported] = []
     session.exported_before.connect(told.append)
-    session.export(request, CLASSICAL)
+    session.export(preview(request), CLASSICAL)
     qtbot.waitUntil(lambda: session.activity is Activity.DETECTING_COPY, timeout=20_000)
     n_heard = len(heard)
     with qtbot.waitSignal(session.opened, timeout=5000), qtbot.assertNotEmitted(session.abandoned):
@@ -188,7 +189,7 @@ def test_another_clip_while_the_copy_is_judged_tells_of_the_file(
 
     (exported,) = told
     assert exported.path == request.target
-    assert exported.notes == ("Judging it again was cancelled.",)
+    assert exported.notes == ("Analyzing it again was cancelled.",)
     assert exported.certificate_problem == "No certificate was written."
     assert len(heard) == n_heard, "it is no news of the clip that is open"
     assert request.target.is_file()
@@ -234,7 +235,7 @@ def test_another_clip_while_a_file_is_written_tells_that_it_was_not(
     held: Held,
 ) -> None:
     request = make_request()
-    session.export(retimed(request))
+    session.export(preview(retimed(request)))
     qtbot.waitUntil(held.begun.is_set, timeout=20_000)
     following = make_clip("next.mp4", duration_s=1.0)
     with qtbot.waitSignal(session.abandoned, timeout=10_000) as blocker:
@@ -254,16 +255,15 @@ def test_a_file_that_was_complete_before_it_was_cancelled_is_told(
     heard: list[Exported],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held, write_checked = Held(), export.write_checked
+    held = Held()
 
-    def write(*arguments: Any, **options: Any) -> Written:
-        written = write_checked(*arguments, **options)
+    def remove(target: Path) -> str:
         held.wait()
-        return written
+        return remove_certificate(target)
 
-    monkeypatch.setattr(export, "write_checked", write)
+    monkeypatch.setattr(export, "remove_certificate", remove)
     request = make_request()
-    session.export(request)
+    session.export(preview(request))
     qtbot.waitUntil(held.begun.is_set, timeout=20_000)
     with qtbot.waitSignal(session.stopped):
         session.cancel()
@@ -286,7 +286,7 @@ def test_cancel_while_sound_is_retimed_leaves_nothing(
 ) -> None:
     request = make_request()
     before = set(tmp_path.iterdir())
-    session.export(retimed(request), CLASSICAL)
+    session.export(preview(retimed(request)), CLASSICAL)
     qtbot.waitUntil(held.begun.is_set, timeout=20_000)
     assert [path.suffix for path in set(tmp_path.iterdir()) - before] == [".partial~"]
     with qtbot.waitSignal(session.stopped), qtbot.assertNotEmitted(session.abandoned):

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import Choice, CorrectionPlan, Method, Move
+from core.correction.plan.moves import Choice, Method, Move
 from core.correction.retiming import Retiming
 from core.correction.verify.verify import Verification
-from core.media.formats.output_format import AVI, MKV
-from core.media.info import MediaInfo
-from core.workflow.export import Exported, ExportRequest
+from core.media.formats.output_format import AVI
+from core.workflow.export import Exported
 from synchformer_gui.wording.export import (
     choice_text,
     choices_sentence,
@@ -21,24 +19,12 @@ from synchformer_gui.wording.export import (
     note_sentences,
     promise_sentence,
 )
+from tests.core.correction.steps import unread_plan
 
 CORRECTION = Correction((1,), Fraction(4, 25))
 MOVE = Move(1, Method.TIMES, Fraction(4, 25))
-PLAN = CorrectionPlan(
-    StreamPlan(MKV, (), (), ()),
-    (MOVE,),
-    Fraction(0),
-    (),
-    (),
-    ("A note.",),
-    moved_s=Fraction(4, 25),
-)
+PLAN = replace(unread_plan(moves=(MOVE,), correction=CORRECTION), notes=("A note.",))
 FOUND = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
-
-
-def request_to(target: str, source: str = "talk.mkv") -> ExportRequest:
-    info = MediaInfo(Path("/a") / source, "matroska,webm", 10.0, 1000, (), (), ())
-    return ExportRequest(info, Path("/a") / target, CORRECTION)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +66,13 @@ def test_a_remainder_is_told_first_unless_the_plan_tells_it(
 ) -> None:
     plan = replace(PLAN, remainder_s=remainder_s, moves=(replace(MOVE, method=method),))
 
-    notes = note_sentences(request_to("out.mkv"), plan)
+    notes = note_sentences(plan)
     assert notes == ((said, "A note.") if said else ("A note.",))
 
 
 def test_another_container_is_told() -> None:
-    notes = note_sentences(request_to("out.MKV", "talk.wmv"), PLAN)
+    plan = replace(unread_plan(source="talk.wmv", target="out.MKV"), notes=("A note.",))
+    notes = note_sentences(plan)
 
     assert notes == ("talk.wmv is rewritten as MKV.", "A note.")
 
@@ -107,14 +94,13 @@ def test_choices_keep_the_remainder_that_the_plan_found() -> None:
 
 def test_the_way_that_the_sound_went_is_told() -> None:
     earlier = Correction((1,), Fraction(-1, 25))
-    near = replace(PLAN, remainder_s=Fraction(-1, 125), moved_s=Fraction(-6, 125))
-    (wrote, *_) = exported_lines(
-        Exported(Path("/a/out.avi"), earlier, near, FOUND, notes=("Damaged.",)), "/a/out.avi"
-    )
+    plan = unread_plan(AVI, target="out.avi", correction=earlier)
+    near = replace(plan, remainder_s=Fraction(-1, 125))
+    (wrote, *_) = exported_lines(Exported(near, FOUND, notes=("Damaged.",)), "/a/out.avi")
     assert wrote == "Wrote /a/out.avi: audio moved 48 ms earlier, 8 ms earlier than asked for."
 
 
-WROTE = Exported(Path("/a/out.mkv"), CORRECTION, PLAN, FOUND)
+WROTE = Exported(PLAN, FOUND)
 
 
 @pytest.mark.parametrize(

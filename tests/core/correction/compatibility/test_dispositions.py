@@ -1,4 +1,4 @@
-"""Flags of streams are kept, or told before they are lost."""
+"""Dispositions of streams are kept, or announced as lost."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -10,12 +10,10 @@ from av.stream import Disposition
 
 from core.correction.compatibility.dispositions import carried_dispositions
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.formats.output_format import AVI, MKV, MOV, MP4, TS, WEBM, OutputFormat
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 STILLS = {Disposition.attached_pic, Disposition.timed_thumbnails}
 SUBTITLES = {
@@ -33,7 +31,7 @@ MakeClip = Callable[..., Path]
 def write_flags(
     source: Path, target: Path, output: OutputFormat, flags: Sequence[Disposition]
 ) -> list[Disposition]:
-    """Copy a clip of two sounds, adding a subtitle; return which flags are said to be held."""
+    """Copy a clip with two audio streams, adding a subtitle; return the carried dispositions."""
     options = dict(output.options)
     with (
         av.open(str(source)) as reader,
@@ -101,19 +99,19 @@ def later(info: MediaInfo) -> Correction:
 
 
 def notes(info: MediaInfo, target: Path) -> list[str]:
-    words = ("Flags", "unless it is turned off")
+    words = ("Dispositions", "shown by default")
     told = plan_correction(info, later(info), target).notes
     return [note for note in told if any(word in note for word in words)]
 
 
 def changed(info: MediaInfo, target: Path) -> list[str]:
     found = verify_corrected(info, target, later(info)).changed_metadata
-    return [name for name in found if name.startswith("flags")]
+    return [name for name in found if name.startswith("dispositions")]
 
 
 @pytest.fixture
 def flagged(make_clip: MakeClip, tmp_path: Path) -> MediaInfo:
-    """A clip of picture and two sounds, most of them with flags."""
+    """A clip with video and two audio streams, most of them with dispositions."""
     clip = make_clip("plain.mkv", duration_s=1, size=(96, 80), n_audio=2, audio_codec="mp2")
     flags = [
         Disposition.default,
@@ -140,23 +138,25 @@ def flagged(make_clip: MakeClip, tmp_path: Path) -> MediaInfo:
         (".ts", "original and comment of stream 1, default and forced of stream 2"),
     ],
 )
-def test_flags_that_a_container_cannot_hold_are_told_before(
+def test_dispositions_that_a_container_cannot_hold_are_told_before(
     suffix: str, lost: str, flagged: MediaInfo, tmp_path: Path
 ) -> None:
     target = tmp_path / f"out{suffix}"
-    sentence = f"Flags of clip.mkv that {target.name} cannot hold are left out: {lost}."
+    sentence = f"Dispositions of clip.mkv that {target.name} cannot hold are left out: {lost}."
     assert notes(flagged, target) == ([sentence] if lost else [])
     write_corrected(flagged, target, later(flagged))
     assert changed(flagged, target) == []
 
 
 @pytest.mark.parametrize("output", [MP4, MKV, TS], ids=lambda o: o.name)
-def test_other_flags_are_named(output: OutputFormat, flagged: MediaInfo, tmp_path: Path) -> None:
+def test_other_dispositions_are_named(
+    output: OutputFormat, flagged: MediaInfo, tmp_path: Path
+) -> None:
     suffix = {"mp4": ".mp4", "matroska": ".mkv", "mpegts": ".ts"}[output.name]
     target = write_corrected(flagged, tmp_path / f"out{suffix}", later(flagged))
     other = tmp_path / f"other{suffix}"
     write_flags(target, other, output, [NONE, Disposition.visual_impaired, NONE])
-    assert changed(flagged, other)[-2:] == ["flags of stream 1", "flags of stream 2"]
+    assert changed(flagged, other)[-2:] == ["dispositions of stream 1", "dispositions of stream 2"]
 
 
 def test_a_subtitle_that_becomes_the_default_is_told(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_a_subtitle_that_becomes_the_default_is_told(make_clip: MakeClip, tmp_pa
     info = probe(tmp_path / "clip.mp4")
     (told,) = notes(info, tmp_path / "out.mp4")
     assert told == (
-        "Stream 2 of clip.mp4 (subtitle) will be shown unless it is turned off: out.mp4 cannot "
-        "say otherwise."
+        "Stream 2 of clip.mp4 (subtitle) will be shown by default: out.mp4 always has a default "
+        "subtitle stream."
     )
     target = write_corrected(info, tmp_path / "out.mp4", later(info))
     assert changed(info, target) == []

@@ -8,20 +8,19 @@ import av
 import pytest
 from av.stream import Disposition
 
+from core.correction.compatibility.stream_plan import plan_streams
 from core.correction.correction import Correction
 from core.correction.plan.file_name import default_target
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 RICH_METADATA = {"title": "A film", "artist": "Somebody"}
 
 
 def write_rich(source: Path, path: Path, subtitle: str) -> None:
-    """Copy a clip twice over: a second sound track, subtitles, chapters, texts and a data track."""
+    """Copy a clip twice over: a second sound track, subtitles, chapters, tags and a data track."""
     with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
         tracks = [writer.add_stream_from_template(s, opaque=True) for s in (video, audio, audio)]
@@ -156,7 +155,8 @@ def test_prores_is_advised_to_go_to_quicktime(target: str, better: str, tmp_path
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv422p10le"
         writer.mux(stream.encode(av.VideoFrame(64, 64, "yuv422p10le")))
         writer.mux(stream.encode())
-    plan = plan_correction(probe(clip), Correction((0,), Fraction(1)), tmp_path / target)
+    with av.open(str(clip)) as reader:
+        plan = plan_streams(reader, clip, tmp_path / target)
     assert plan.refused[0].endswith(f"choose a name that ends in {better}.")
 
 

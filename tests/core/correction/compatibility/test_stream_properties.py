@@ -1,4 +1,4 @@
-"""Damage to what a corrected file states besides its packets is found and named."""
+"""Damaged stream properties of a corrected file are found and named."""
 
 import shutil
 import struct
@@ -11,11 +11,9 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 
 needs_program = pytest.mark.skipif(
@@ -49,7 +47,7 @@ BOXES = {
 
 
 def damage(path: Path, mark: bytes, n_bytes_after: int, number: int = 0xFF) -> None:
-    """Change a byte that many bytes after the last mark."""
+    """Change the byte at a distance after the last mark."""
     content = bytearray(path.read_bytes())
     content[content.rindex(mark) + len(mark) + n_bytes_after] ^= number
     path.write_bytes(content)
@@ -72,13 +70,13 @@ def hdr(make_clip: Callable[..., Path]) -> MediaInfo:
 @pytest.mark.parametrize(
     ("mark", "n_bytes_after", "number", "words"),
     [
-        (b"hvcC", 40, 1, "the codec's header of stream 0 (video)"),
-        (b"pasp", 3, 1, "the shape of pixels (4/3 became 5/3) of stream 0 (video)"),
-        (b"colr", 5, 8, "the description of colour of stream 0 (video)"),
+        (b"hvcC", 40, 1, "the codec header of stream 0 (video)"),
+        (b"pasp", 3, 1, "the pixel aspect ratio (4/3 became 5/3) of stream 0 (video)"),
+        (b"colr", 5, 8, "the color properties of stream 0 (video)"),
         (b"mdcv", 3, 1, "the mastering display of stream 0 (video)"),
-        (b"clli", 1, 1, "the light level of stream 0 (video)"),
+        (b"clli", 1, 1, "the content light level of stream 0 (video)"),
         (b"dvvC", 2, 2, "the Dolby Vision configuration"),
-        (b"esds", 39, 1, "the codec's header of stream 1 (audio)"),
+        (b"esds", 39, 1, "the codec header of stream 1 (audio)"),
     ],
 )
 def test_another_description_of_a_stream_is_named(
@@ -97,7 +95,7 @@ def test_another_turn_of_the_picture_is_named(hdr: MediaInfo, tmp_path: Path) ->
     assert content.count(turned) == 1
     upright = struct.pack(">5i", 1 << 16, 0, 0, 0, 1 << 16)
     target.write_bytes(content.replace(turned, upright))
-    assert differing(hdr, target) == ("how it is turned (90° became 0°) of stream 0 (video)",)
+    assert differing(hdr, target) == ("the rotation (90° became 0°) of stream 0 (video)",)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -147,7 +145,7 @@ def copy(
     longer_s: float = 0.0,
     chapters: dict | None = {},  # noqa: B006
 ) -> None:
-    """Copy a file, its subtitles later or longer, its second chapter changed or all left away."""
+    """Copy a file, its subtitles later or longer, its second chapter changed or all removed."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         kept = [s for s in reader.streams if s.type in {"video", "audio", "subtitle"}]
         copies = {s.index: writer.add_stream_from_template(s, opaque=True) for s in kept}
@@ -165,27 +163,27 @@ def copy(
             writer.mux(packet)
 
 
-def test_colours_of_the_container_alone_are_announced_where_they_get_lost(
+def test_colors_of_the_container_alone_are_announced_where_they_get_lost(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80))
-    words = "The description of colour of clip.mp4 is left out: out.ts cannot hold it"
+    words = "The color description of clip.mp4 is left out: out.ts cannot hold it"
     assert not any(words in note for note in notes(clip, tmp_path / "out.ts"))
     add_boxes(clip, b"avc1", BOXES[b"colr"])
     assert any(words in note for note in notes(clip, tmp_path / "out.ts"))
-    assert not any("colour" in note for note in notes(clip, tmp_path / "out.mkv"))
+    assert not any("color description" in note for note in notes(clip, tmp_path / "out.mkv"))
     for suffix in (".ts", ".mkv"):
         target = write_corrected(probe(clip), tmp_path / f"out{suffix}", LATER)
         assert differing(probe(clip), target) == ()
 
 
 @needs_program
-def test_colours_of_the_coded_picture_are_not_announced(tmp_path: Path) -> None:
-    colours = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
+def test_colors_of_the_coded_picture_are_not_announced(tmp_path: Path) -> None:
+    colors = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
     source = ["-f", "lavfi", "-i", "testsrc2=s=96x80:r=25:d=1", "-f", "lavfi", "-i", "sine=d=1"]
-    run(*source, "-c:v", "libx264", *colours, "-c:a", "aac", tmp_path / "clip.mp4")
+    run(*source, "-c:v", "libx264", *colors, "-c:a", "aac", tmp_path / "clip.mp4")
     clip = tmp_path / "clip.mp4"
-    assert not any("colour" in note for note in notes(clip, tmp_path / "out.ts"))
+    assert not any("color description" in note for note in notes(clip, tmp_path / "out.ts"))
     target = write_corrected(probe(clip), tmp_path / "out.ts", LATER)
     assert differing(probe(clip), target) == ()
 

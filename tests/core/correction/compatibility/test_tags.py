@@ -9,11 +9,9 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 
 needs_program = pytest.mark.skipif(
@@ -73,7 +71,7 @@ MADE_ANEW = {
     "product_version_num", "product_version", "toolkit_version_num", "modification_date",
     "application_platform",
 }
-"""What says who wrote the file and how long it is."""
+"""Keys with the program that wrote the file and with durations."""
 # fmt: on
 
 
@@ -93,7 +91,7 @@ def make_rich(folder: Path, kind: str) -> MediaInfo:
 
 
 def described(value: object) -> object:
-    """Return what ffprobe says without what every muxer states anew."""
+    """Report of ffprobe without the values every muxer writes anew."""
     if isinstance(value, dict):
         return {key: described(v) for key, v in value.items() if key not in MADE_ANEW}
     if isinstance(value, list):
@@ -162,7 +160,7 @@ def test_hdr_and_dolby_vision_are_kept(
 
 
 def side_data(said: str) -> list[tuple[str, str]]:
-    """Return what ffprobe says of side data, its fractions shortened."""
+    """Side data reported by ffprobe, with shortened fractions."""
     pairs = [line.partition("=")[::2] for line in said.splitlines() if "=" in line]
     return sorted((key, str(Fraction(v)) if "/" in v else v) for key, v in pairs)
 
@@ -171,8 +169,11 @@ def test_a_turn_that_a_container_cannot_say_is_told(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     info = probe(make_clip("clip.mp4", duration_s=1, size=(96, 80), rotation_deg=90))
-    assert any("is shown turned by 90°" in note for note in notes(info, tmp_path / "out.ts"))
-    assert not any("turned" in note for note in notes(info, tmp_path / "out.mkv"))
+    assert any(
+        "rotation of clip.mp4 by 90° is left out" in note
+        for note in notes(info, tmp_path / "out.ts")
+    )
+    assert not any("rotation" in note for note in notes(info, tmp_path / "out.mkv"))
 
 
 @pytest.mark.parametrize(
@@ -237,10 +238,10 @@ def test_unusual_metadata_that_mp4_has_no_place_for_are_named(
                 packet.stream = tracks[packet.stream_index]
                 writer.mux(packet)
     info = probe(tmp_path / "clip.mkv")
-    assert not any("Metadata" in note for note in notes(info, tmp_path / "out.mkv"))
-    (told,) = [note for note in notes(info, tmp_path / "out.mp4") if "Metadata" in note]
+    assert not any("Tags" in note for note in notes(info, tmp_path / "out.mkv"))
+    (told,) = [note for note in notes(info, tmp_path / "out.mp4") if "Tags" in note]
     assert told.endswith("left out: CAMERA-ROLL, SCENE of stream 0.")
-    (told,) = [note for note in notes(info, tmp_path / "out.mov") if "Metadata" in note]
+    (told,) = [note for note in notes(info, tmp_path / "out.mov") if "Tags" in note]
     assert told.endswith("left out: SCENE of stream 0.")
 
 

@@ -1,4 +1,4 @@
-"""Timecodes and reels of a corrected file are those of the source, or are told before."""
+"""Timecodes and reels of a corrected file are those of the source, or announced as lost."""
 
 import json
 import shutil
@@ -12,11 +12,10 @@ import pytest
 from av.video.stream import VideoStream
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import Verification, verify_corrected
-from core.correction.write.write import write_corrected
+from core.correction.verify.verify import Verification
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 FIRST, SECOND = "01:00:00:00", "05:00:00:00"
 
@@ -26,15 +25,15 @@ MakeClip = Callable[..., Path]
 def write_timecodes(
     source: Path, target: Path, timecodes: Sequence[str], texts: dict[str, str] | None = None
 ) -> Path:
-    """Copy a clip, its picture once for each timecode; the first gets more texts."""
+    """Copy a clip, its video once for each timecode; the first copy gets more tags."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         video, audio = reader.streams.video[0], reader.streams.audio[0]
         video_copies: list[VideoStream] = []
         for timecode in timecodes:
-            copy = writer.add_stream_from_template(video, opaque=True)
-            copy.metadata["timecode"] = timecode
-            copy.codec_context.framerate = video.average_rate or Fraction(25)
-            video_copies.append(copy)
+            video_copy = writer.add_stream_from_template(video, opaque=True)
+            video_copy.metadata["timecode"] = timecode
+            video_copy.codec_context.framerate = video.average_rate or Fraction(25)
+            video_copies.append(video_copy)
         video_copies[0].metadata.update(texts or {})
         audio_copy = writer.add_stream_from_template(audio, opaque=True)
         for packet in reader.demux(video, audio):
@@ -44,17 +43,17 @@ def write_timecodes(
                 packet.stream = audio_copy
                 writer.mux(packet)
                 continue
-            for stream in video_copies:
-                other = av.Packet(bytes(packet))
-                other.pts, other.dts, other.time_base = packet.pts, packet.dts, packet.time_base
-                other.duration, other.is_keyframe = packet.duration, packet.is_keyframe
-                other.stream = stream
-                writer.mux(other)
+            for video_copy in video_copies:
+                copy = av.Packet(bytes(packet))
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.duration, copy.is_keyframe = packet.duration, packet.is_keyframe
+                copy.stream = video_copy
+                writer.mux(copy)
     return target
 
 
 def unlink_second(path: Path) -> Path:
-    """Take the reference to its timecode track from the second stream of picture."""
+    """Remove the reference to its timecode track from the second video stream."""
     content = path.read_bytes()
     place = content.index(b"tref", content.index(b"tref") + 1)
     path.write_bytes(content[:place] + b"free" + content[place + 4 :])
@@ -119,7 +118,7 @@ def test_the_timecode_of_a_file_is_told_where_its_streams_have_others(
     write_corrected(orphaned, tmp_path / "clip.mkv", later(orphaned))
     info = probe(tmp_path / "clip.mkv")
     (told,) = notes(info, tmp_path / "out.mov")
-    assert told == "Metadata of clip.mkv that out.mov cannot hold are left out: TIMECODE."
+    assert told == "Tags of clip.mkv that out.mov cannot hold are left out: TIMECODE."
     target = write_corrected(info, tmp_path / "out.mov", later(info))
     assert timecodes(target) == [FIRST, None]
     assert verified(info, target).passed
@@ -150,7 +149,7 @@ def test_the_name_of_a_reel_is_kept_or_told(make_clip: MakeClip, tmp_path: Path)
             texts = [text for s in reader.streams for text in s.metadata.values()]
         assert "A001C002" in texts
         assert verified(info, target).changed_metadata == ()
-    told = "Metadata of clip.mov that out.mp4 cannot hold are left out: reel_name of stream 2."
+    told = "Tags of clip.mov that out.mp4 cannot hold are left out: reel_name of stream 2."
     assert notes(info, tmp_path / "out.mp4") == [told]
     other = write_timecodes(plain, tmp_path / "other.mov", (FIRST,), {"reel_name": "B001"})
     assert "reel_name of stream 2" in verified(info, other).changed_metadata

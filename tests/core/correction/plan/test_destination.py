@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.correction.plan.destination import check_destination
+from core.correction.plan.destination import check_destination, identity_of
 from core.errors import ExportError
-from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
 
@@ -18,7 +17,7 @@ def info(make_clip: Callable[..., Path]) -> MediaInfo:
 
 
 def test_a_free_name_is_fine_and_nothing_is_made(info: MediaInfo, tmp_path: Path) -> None:
-    check_destination(info, tmp_path / "out.mp4", layout=Layout.FASTSTART)
+    check_destination(info, tmp_path / "out.mp4")
     check_destination(info, tmp_path / "day" / "cam" / "clip.mp4", makes_folder=True)
     assert list(tmp_path.iterdir()) == [info.path]
 
@@ -30,11 +29,6 @@ def test_a_folder_that_will_be_made_needs_a_folder_to_be_made_in(
     for folder in (tmp_path / "file", tmp_path / "file" / "day"):
         with pytest.raises(ExportError, match="does not exist"):
             check_destination(info, folder / "out.mp4", makes_folder=True)
-
-
-def test_a_layout_of_another_container_is_refused(info: MediaInfo, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="The layout faststart is one of MP4 and MOV"):
-        check_destination(info, tmp_path / "out.mkv", layout=Layout.FASTSTART)
 
 
 def test_too_little_room_is_told(
@@ -53,10 +47,7 @@ def test_a_folder_that_may_not_be_written_to_is_told(
         check_destination(info, tmp_path / "out.mp4")
 
 
-def test_a_source_that_changed_or_is_gone_is_told(info: MediaInfo, tmp_path: Path) -> None:
-    info.path.write_bytes(b"other")
-    with pytest.raises(ExportError, match=r"clip\.mp4 has changed"):
-        check_destination(info, tmp_path / "out.mp4")
+def test_a_source_that_is_gone_is_told(info: MediaInfo) -> None:
     info.path.unlink()
     with pytest.raises(ExportError, match=r"clip\.mp4 cannot be reached"):
-        check_destination(info, tmp_path / "out.mp4")
+        identity_of(info.path)

@@ -8,14 +8,14 @@ import av
 import pytest
 
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import Method, plan_correction
+from core.correction.plan.moves import Method
 from core.correction.retiming import Retiming
-from core.correction.verify.verify import verify_corrected
 from core.correction.write.read_packets import end_of
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
+from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 MP3_AVI = {"video_codec": "mpeg4", "audio_codec": "libmp3lame", "rate_hz": 48000}
 """Packets of 24 ms."""
@@ -265,3 +265,23 @@ def test_room_is_wanted_for_sound_without_loss_in_place_of_a_codec_without_encod
     plan = plan_correction(info, correction, tmp_path / "out.mkv")
     assert plan_correction(info, correction, tmp_path / "out.mkv") == plan
     assert plan.n_more_bytes == pytest.approx(2 * 2 * 48000, rel=0.05)
+
+
+def test_a_source_that_changed_is_told(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    info = probe(make_clip(duration_s=1, size=(96, 80)))
+    plan = plan_correction(info, by(info, 40), tmp_path / "out.mkv")
+    assert plan.is_current()
+    info.path.write_bytes(b"other")
+    assert not plan.is_current()
+    with pytest.raises(ExportError, match=r"clip\.mp4 has changed since it was opened"):
+        plan.check_current()
+    with pytest.raises(ExportError, match=r"clip\.mp4 has changed since it was opened"):
+        plan_correction(info, by(info, 40), tmp_path / "out.mkv")
+
+
+def test_a_layout_of_another_container_is_refused(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip(duration_s=1, size=(96, 80)))
+    with pytest.raises(ExportError, match="The layout faststart is one of MP4 and MOV"):
+        plan_correction(info, by(info, 40), tmp_path / "out.mkv", Layout.FASTSTART)

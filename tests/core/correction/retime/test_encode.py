@@ -11,14 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.retiming import Retiming
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import Cancelled, ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Progress
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 DELAY_S = Fraction(-120, 1000)
 DURATION_S = 6.0
@@ -71,7 +69,7 @@ def clip(make_clip: Callable[..., Path]) -> Callable[..., MediaInfo]:
 
 @pytest.fixture
 def beeps_and_flashes() -> Callable[[Path], Heard]:
-    """Return a function that decodes a file and tells when beeps and flashes begin, in seconds."""
+    """Return a function for the start times of beeps and flashes of a file, in seconds."""
 
     def decode(path: Path) -> Heard:
         sounds, times, frames = [], [], []
@@ -95,13 +93,13 @@ def beeps_and_flashes() -> Callable[[Path], Heard]:
 
 
 def errors_s(heard: Heard) -> NDArray[np.float64]:
-    """Return by how much each beep is off its flash."""
+    """Distance of each beep from its flash."""
     beeps, flashes = heard
     return np.abs(beeps[:, None] - flashes[None]).min(axis=1)
 
 
 def drifting(ratio: Fraction) -> Callable[[float], float]:
-    """Return the offset over time that a stretch by the ratio and then `DELAY_S` repair."""
+    """Offset over time, corrected by a stretch by the ratio and then `DELAY_S`."""
     return lambda time_s: time_s - (time_s - float(DELAY_S)) / float(ratio)
 
 

@@ -1,4 +1,4 @@
-"""Sound that is damaged or too loud does not get lost without a word."""
+"""Damaged and clipped audio is reported."""
 
 import logging
 from collections.abc import Callable
@@ -12,12 +12,10 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.retime.notes import damage_notes
 from core.correction.retiming import Retiming
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 CORRECTION = Correction(
     (1,), Fraction(0), retiming=Retiming.stretched(Fraction(1001, 1000), Fraction(0))
@@ -29,10 +27,10 @@ def loud_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., P
     """Return a function that writes a tone of twice full scale beside the picture of a clip."""
 
     def make(name: str, codec: str) -> Path:
-        video = make_clip("picture.mov", audio=False, size=(96, 80), duration_s=3.0)
+        silent = make_clip("picture.mov", audio=False, size=(96, 80), duration_s=3.0)
         tone = np.sin(np.arange(3 * 48000) / 48000 * 2 * np.pi * 440)[None].astype(np.float32)
         path = tmp_path / name
-        with av.open(str(video)) as reader, av.open(str(path), "w") as writer:
+        with av.open(str(silent)) as reader, av.open(str(path), "w") as writer:
             video = writer.add_stream_from_template(reader.streams[0])
             audio = writer.add_stream(codec, rate=48000, layout="mono")
             assert isinstance(audio, AudioStream)
@@ -116,7 +114,7 @@ def test_damaged_sound_is_told(make_clip: Callable[..., Path], tmp_path: Path) -
     write_corrected(info, out, CORRECTION, tell=notes.append)
     (note,) = notes
     assert "of the sound of clip.mkv (stream 1)" in note
-    assert "what cannot be decoded became silence" in note
+    assert "undecodable parts became silence" in note
     assert verify_corrected(info, out, CORRECTION).passed
 
 
@@ -151,6 +149,6 @@ def test_a_jump_outside_of_the_sound_is_not_mentioned(
 def test_nothing_is_said_of_sound_that_was_kept() -> None:
     assert damage_notes("the sound", 0, 0) == ()
     assert damage_notes("the sound", 1, 1) == (
-        "1 piece of the sound is damaged: what cannot be decoded became silence.",
+        "1 piece of the sound is damaged; undecodable parts became silence.",
         "1 sample of the sound came out louder than full scale and was clipped.",
     )

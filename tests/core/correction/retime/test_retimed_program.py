@@ -1,4 +1,4 @@
-"""Retimed sound measured with the ffmpeg program, whose demuxers and decoders are another's."""
+"""Retimed audio measured with the ffmpeg program, with independent demuxers and decoders."""
 
 import re
 import shutil
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from core.correction.correction import Correction
 from core.correction.retiming import Retiming
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import write_corrected
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="the ffmpeg program is missing")
 
 ACCEPTED_S = 0.001
 ROUNDED_S = 0.001 + 1.5 / 48000
-"""In Matroska, whose first time is rounded to 1 ms and taken by the program for all others."""
+"""In Matroska: the program derives all timestamps from the first one, rounded to 1 ms."""
 
 CHANGE_S = 3.0
 RATE_HZ = 48000
@@ -40,7 +40,7 @@ ROWS = [
 
 
 def offset_at(change: float) -> Callable[[float], float]:
-    """Return what a stretch by a ratio, or for less than 0.9 a jump by so many seconds, repairs."""
+    """Offset corrected by a stretch by a ratio or, below 0.9, by a jump of so many seconds."""
     if change > 0.9:
         return lambda time_s: time_s - time_s / change
     return lambda time_s: -change / 2 if time_s < CHANGE_S else change / 2
@@ -70,7 +70,7 @@ def flashes_s(path: Path) -> NDArray[np.float64]:
 
 
 def beeps_s(path: Path) -> NDArray[np.float64]:
-    """Return when beeps are heard, timestamps honoured from time 0 on."""
+    """Times of beeps, with timestamps honoured from time 0 on."""
     options = f"-map 0:a:0 -af aresample=async=1:first_pts=0 -ar {RATE_HZ} -ac 1 -f f32le -"
     samples = np.frombuffer(ffmpeg(path, options).stdout, np.float32)
     loud = np.flatnonzero(np.abs(samples) > 0.25) / RATE_HZ

@@ -1,4 +1,4 @@
-"""Sound laid out in a row lies where its timestamps put it, frame by frame."""
+"""Joined audio lies at its timestamps, frame by frame."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -17,10 +17,9 @@ from core.correction.retime import source_audio
 from core.correction.retime.source_audio import SourceAudio
 from core.correction.retiming import Retiming
 from core.correction.verify.played_audio import PlayedAudio
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.probe import probe
 from core.progress import SILENT
+from tests.core.correction.steps import verify_corrected, write_corrected
 
 Shift = Callable[[int], float | None]
 
@@ -62,7 +61,7 @@ def noisy(number: int) -> float:
 
 @pytest.fixture
 def make_sound(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes a clip whose sound has other timestamps than it should."""
+    """Return a function that makes a clip with wrong audio timestamps."""
 
     def make(suffix: str, codec: str, shift: Shift, **options: object) -> Path:
         settings: dict[str, object] = {"rate_hz": 48000, "size": (96, 80), "duration_s": DURATION_S}

@@ -1,12 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.verify.certificate import (
     Residual,
     certificate_beside,
@@ -15,10 +15,9 @@ from core.correction.verify.certificate import (
     remove_certificate,
     write_certificate,
 )
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 
 def test_a_certificate_says_what_was_done_and_found(
@@ -29,7 +28,7 @@ def test_a_certificate_says_what_was_done_and_found(
     target = write_corrected(info, tmp_path / "out.mp4", correction)
     plan = plan_correction(info, correction, target)
     found = verify_corrected(info, target, correction)
-    path = write_certificate(info, target, correction, plan, found, "Tool 1.0")
+    path = write_certificate(plan, found, "Tool 1.0")
     assert path == certificate_path(target) == tmp_path / "out.mp4.certificate.json"
     said = json.loads(path.read_text(encoding="utf-8"))
     assert said["passed"] is True
@@ -46,7 +45,7 @@ def test_a_certificate_says_what_was_done_and_found(
     assert certificate_beside(target) == path
     assert is_certificate(path)
     residual = Residual("builtin", "in sync", "", "bt1359", 0.004, (-0.03, 0.035), 0.9)
-    path = write_certificate(info, target, correction, plan, found, "Tool 1.0", residual=residual)
+    path = write_certificate(plan, found, "Tool 1.0", residual=residual)
     again = json.loads(path.read_text(encoding="utf-8"))["detected_again"]
     assert (again["offset_s"], again["interval_s"]) == (0.004, [-0.03, 0.035])
     assert (again["verdict"], again["engine"]) == ("in sync", "builtin")
@@ -63,10 +62,10 @@ def test_a_certificate_that_cannot_be_written_is_told(
     (tmp_path / "file").touch()
     elsewhere = tmp_path / "file" / "out.mp4"
     with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
-        write_certificate(info, elsewhere, correction, plan, found, "Tool 1.0")
+        write_certificate(replace(plan, target=elsewhere), found, "Tool 1.0")
     certificate_path(target).mkdir()
     with pytest.raises(ExportError, match=r"^out\.mp4\.certificate\.json cannot be written"):
-        write_certificate(info, target, correction, plan, found, "Tool 1.0")
+        write_certificate(plan, found, "Tool 1.0")
 
 
 def test_a_certificate_of_a_file_that_is_replaced_goes(tmp_path: Path) -> None:

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
 from core.correction.retiming import RetimedPiece, Retiming
 from core.correction.verify.retimed_audio import _excerpts
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import SILENT
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 MS = Fraction(1, 1000)
 

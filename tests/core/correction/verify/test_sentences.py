@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.correction.compatibility.stream_plan import StreamPlan
-from core.correction.plan.plan import CorrectionPlan, Method, Move
+from core.correction.plan.moves import Method, Move
+from core.correction.plan.plan import CorrectionPlan
 from core.correction.verify.sentences import (
     failed_verification_sentence,
     kept_text,
@@ -14,13 +14,14 @@ from core.correction.verify.sentences import (
 )
 from core.correction.verify.verify import RetimedCheck, Verification
 from core.media.formats.output_format import AVI
+from tests.core.correction.steps import unread_plan
 
 EXACT = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
 
 
 def plan(method: Method = Method.TIMES, n_units: int = 0) -> CorrectionPlan:
     move = Move(1, method, Fraction(-4 if n_units < 0 else 4, 25), n_units)
-    return CorrectionPlan(StreamPlan(AVI, (), (), ()), (move,), Fraction(0), (), (), ())
+    return unread_plan(AVI, (move,))
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.verify.verify import Verification, verify_corrected
-from core.correction.write.write import write_corrected
+from core.correction.verify.verify import Verification, verify
 from core.errors import Cancelled, MediaError
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Progress
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 LATER = Correction((1,), Fraction(160, 1000))
 
@@ -166,6 +166,7 @@ def test_checking_can_be_cancelled(info: MediaInfo, tmp_path: Path) -> None:
 
 def test_audio_only_shift_of_the_other_stream_is_an_error(info: MediaInfo, tmp_path: Path) -> None:
     write_corrected(info, tmp_path / "out.mp4", LATER)
-    swapped = replace(LATER, audio_stream_indices=(0,))
-    found = verify_corrected(info, tmp_path / "out.mp4", swapped)
+    plan = plan_correction(info, LATER, tmp_path / "out.mp4")
+    swapped = replace(plan, correction=replace(LATER, audio_stream_indices=(0,)))
+    found = verify(swapped, tmp_path / "out.mp4")
     assert found.shift_error_s == pytest.approx(0.32, abs=1e-6)

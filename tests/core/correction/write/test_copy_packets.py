@@ -8,11 +8,10 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import verify_corrected, write_corrected
 
 DELAYS_MS = (-2000, -160, -7, 7, 160, 2000)
 

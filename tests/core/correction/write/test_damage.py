@@ -9,9 +9,10 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.probe import probe
+from tests.core.correction.steps import write_corrected
+from tests.core.media.formats.mp4_boxes import fragment_positions
 
 MakeClip = Callable[..., Path]
 TS_PACKET = 188
@@ -49,15 +50,6 @@ def overwrite(clip: Path, begin: int, content: bytes) -> None:
     with clip.open("r+b") as file:
         file.seek(begin)
         file.write(content)
-
-
-def boxes(clip: Path) -> list[tuple[bytes, int]]:
-    """Return kind and place of the outermost boxes."""
-    content, position, found = clip.read_bytes(), 0, []
-    while position < len(content):
-        found.append((content[position + 4 : position + 8], position))
-        position += int.from_bytes(content[position : position + 4], "big")
-    return found
 
 
 def assert_gaps(told: Iterable[str], clip: Path) -> None:
@@ -105,14 +97,14 @@ def test_a_fragment_without_description_is_told(
 ) -> None:
     clip = remuxed(plain, tmp_path / "clip.mp4", FRAGMENTS)
     assert told_of(clip) == []
-    places = [place for kind, place in boxes(clip) if kind == b"moof"]
+    places = fragment_positions(clip)
     overwrite(clip, places[len(places) // 2] + begin, damage)
     assert_gaps(told_of(clip), clip)
 
 
 def test_fragments_behind_what_is_no_box_are_told(plain: Path, tmp_path: Path) -> None:
     clip = remuxed(plain, tmp_path / "clip.mp4", FRAGMENTS)
-    places = [place for kind, place in boxes(clip) if kind == b"moof"]
+    places = fragment_positions(clip)
     overwrite(clip, places[len(places) // 2], bytes(8))
     (note,) = told_of(clip)
     assert note.startswith("From 3.")
@@ -230,7 +222,7 @@ def test_pauses_beside_scripts_of_flash_video_are_no_damage(
 
 def test_only_some_of_many_gaps_are_told_one_by_one(plain: Path, tmp_path: Path) -> None:
     clip = remuxed(plain, tmp_path / "clip.mp4", FRAGMENTS | {"frag_duration": "200000"})
-    places = [place for kind, place in boxes(clip) if kind == b"moof"]
+    places = fragment_positions(clip)
     for place in places[1::3]:
         overwrite(clip, place + 4, b"free")
     told = told_of(clip)

@@ -20,12 +20,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 DELAYS_MS = (-2000, -160, -7, 7, 160, 2000)
 

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError, SyncError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
@@ -23,6 +21,7 @@ from core.media.probe import probe
 from core.progress import Progress
 from core.workflow.from_detection import stretch_correction
 from tests.core.correction.accidents import OnThirdCheck
+from tests.core.correction.steps import verify_corrected, write_corrected
 
 ROOT = Path(__file__).parents[4]
 PCM = {"audio_codec": "pcm_s16le"}
@@ -59,7 +58,7 @@ from core.errors import ExportError
 from core.media.formats.output_format import Layout
 from core.correction.correction import Correction
 from core.media.probe import probe
-from core.correction.write.write import write_corrected
+from tests.core.correction.steps import write_corrected
 for source in map(Path, sys.argv[2:]):
     info = probe(source)
     target = Path(sys.argv[1]) / f"out{source.suffix}"

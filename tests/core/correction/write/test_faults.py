@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
 from core.media.formats.output_format import Layout
 from core.media.probe import probe
 from tests.core.correction.accidents import OnThirdCheck
+from tests.core.correction.steps import write_corrected
 
 KILLS = """
 import os, random, signal, sys, time
@@ -22,8 +22,8 @@ from fractions import Fraction
 from pathlib import Path
 from core.correction.correction import Correction
 from core.media.probe import probe
-from core.correction.write.write import write_corrected
-from core.correction.verify.verify import verify_corrected
+from tests.core.correction.steps import write_corrected
+from tests.core.correction.steps import verify_corrected
 
 class Slow:
     def report(self, progress): pass

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.correction.correction import Correction, Inexact
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
 from core.correction.write.ffmpeg_command import equivalent_command
 from core.media.formats.output_format import Layout
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected
 
 KINDS = {
     "aac.mp4": {},
@@ -37,7 +36,7 @@ def test_the_program_does_the_same(
     correction = Correction((info.audios[-1].index,), Fraction(delay_ms, 1000))
     target = tmp_path / f"out of it.{kind.split('.')[1]}"
     plan = plan_correction(info, correction, target)
-    command = equivalent_command(info, target, correction, plan)
+    command = equivalent_command(plan)
     assert command is not None
     subprocess.run(["sh", "-c", f"{command} -y -loglevel error"], check=True, capture_output=True)
     found = verify_corrected(info, target, correction)
@@ -68,9 +67,7 @@ def test_the_program_does_the_same_into_another_container(
     clip = make_clip(name, duration_s=3, audio_codec=name.split(".")[0], **options)
     info, target = probe(clip), tmp_path / f"out.{suffix}"
     correction = Correction((1,), Fraction(delay_ms, 1000))
-    command = equivalent_command(
-        info, target, correction, plan_correction(info, correction, target)
-    )
+    command = equivalent_command(plan_correction(info, correction, target))
     assert command is not None
     subprocess.run(["sh", "-c", f"{command} -y -loglevel error"], check=True, capture_output=True)
     assert verify_corrected(info, target, correction).shift_error_s <= 0.001
@@ -91,7 +88,7 @@ def test_there_is_no_command_where_the_program_moves_sound_by_itself(
     info = probe(make_clip(name, duration_s=1, audio_codec=audio_codec, rate_hz=48000, **more))
     correction, target = Correction((1,), Fraction(1, 5)), tmp_path / f"out.{suffix}"
     plan = plan_correction(info, correction, target)
-    assert equivalent_command(info, target, correction, plan) is None
+    assert equivalent_command(plan) is None
 
 
 def test_there_is_no_command_for_a_shift_by_packets(
@@ -101,7 +98,7 @@ def test_there_is_no_command_for_a_shift_by_packets(
     info = probe(clip)
     correction = Correction((1,), Fraction(7, 1000), Inexact.NEAREST)
     plan = plan_correction(info, correction, tmp_path / "out.avi")
-    assert equivalent_command(info, tmp_path / "out.avi", correction, plan) is None
+    assert equivalent_command(plan) is None
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
@@ -119,8 +116,7 @@ def test_odd_names_and_the_layout_survive(
     monkeypatch.chdir(tmp_path)
     info, target = probe(Path("-it's 10:30.mp4")), Path("-out: $HOME.mp4")
     correction = Correction((1,), Fraction(4, 25))
-    plan = plan_correction(info, correction, target)
-    command = equivalent_command(info, target, correction, plan, layout)
+    command = equivalent_command(plan_correction(info, correction, target, layout))
     assert command is not None
     assert flag in command
     monkeypatch.chdir("/")

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
+from core.correction.write.write import write
 from core.errors import Cancelled, ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Progress
+from core.workflow import export
+from tests.core.correction.steps import verify_corrected, write_corrected
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_the_source_is_never_written_even_through_a_link(
 def test_an_existing_file_is_replaced_only_when_asked(plain: MediaInfo, tmp_path: Path) -> None:
     target = tmp_path / "clip.mp4"
     target.write_bytes(b"precious")
-    with pytest.raises(ExportError, match=r"^clip\.mp4 exists already"):
+    with pytest.raises(ExportError, match=r"clip\.mp4 exists already"):
         write_corrected(plain, target, by(plain, 7))
     assert target.read_bytes() == b"precious"
     write_corrected(plain, target, by(plain, 7), overwrite=True)
@@ -84,7 +86,7 @@ def test_a_file_that_appears_at_the_last_moment_is_not_replaced(
 ) -> None:
     target = tmp_path / "clip.mp4"
     monkeypatch.setattr(
-        "core.correction.write.write.check_target", lambda *_: target.write_bytes(b"precious")
+        "core.workflow.export.check_target", lambda *_: target.write_bytes(b"precious")
     )
     with pytest.raises(ExportError, match=r"^clip\.mp4 was not written: another file got its name"):
         write_corrected(plain, target, by(plain, 7))
@@ -118,7 +120,7 @@ from pathlib import Path
 from core.errors import ExportError
 from core.correction.correction import Correction, Inexact
 from core.media.probe import probe
-from core.correction.write.write import write_corrected
+from tests.core.correction.steps import write_corrected
 info = probe(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
@@ -186,7 +188,7 @@ def test_cancelling_in_the_middle_leaves_nothing_behind(plain: MediaInfo, tmp_pa
 
 
 def test_cancelling_after_the_last_packet_leaves_nothing_behind(
-    plain: MediaInfo, tmp_path: Path
+    plain: MediaInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Late:
         is_asked = False
@@ -200,13 +202,14 @@ def test_cancelling_after_the_last_packet_leaves_nothing_behind(
 
     late = Late()
 
-    def ask_to_stop(_: Path) -> None:
+    def write_then_ask(*arguments: Any) -> tuple[str, ...]:
+        notes = write(*arguments)
         late.is_asked = True
+        return notes
 
+    monkeypatch.setattr(export, "write", write_then_ask)
     with pytest.raises(Cancelled):
-        write_corrected(
-            plain, tmp_path / "clip.mp4", by(plain, 7), monitor=late, inspect=ask_to_stop
-        )
+        write_corrected(plain, tmp_path / "clip.mp4", by(plain, 7), monitor=late)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,15 +1,28 @@
-"""Boxes of MP4 files, put in or made by hand."""
+"""Boxes of MP4 files: made, added, listed. The walker is the product's; FFmpeg checks the files."""
 
 from pathlib import Path
 
+from core.media.formats.mp4 import boxes_in, file_boxes
+
 
 def box(name: bytes, body: bytes) -> bytes:
-    """Return a box."""
+    """Make a box."""
     return (8 + len(body)).to_bytes(4, "big") + name + body
 
 
+def contents(content: bytes) -> list[tuple[bytes, bytes]]:
+    """List names and contents of boxes in a row."""
+    return [(found.name, content[found.begin : found.end]) for found in boxes_in(content)]
+
+
+def fragment_positions(path: Path) -> list[int]:
+    """List the positions of the fragments of a file, in bytes."""
+    with path.open("rb") as file:
+        return [found.begin - 8 for found in file_boxes(file) if found.name == b"moof"]
+
+
 def add_boxes(path: Path, entry: bytes, boxes: bytes) -> Path:
-    """Put boxes at the end of a sample entry of an MP4 file whose index lies at its end."""
+    """Add boxes to the end of a sample entry; the index must be at the end of the file."""
     content = bytearray(path.read_bytes())
     position = content.index(entry, content.index(b"moov"))
     end = position - 4 + int.from_bytes(content[position - 4 : position], "big")

@@ -2,7 +2,14 @@ import io
 
 import pytest
 
-from core.media.formats.mp4 import boxes_in, file_boxes, find_box, number_at, read_index
+from core.media.formats.mp4 import (
+    boxes_in,
+    file_boxes,
+    find_box,
+    is_truncated,
+    number_at,
+    read_index,
+)
 from tests.core.media.formats.mp4_boxes import box
 
 LONG = (1).to_bytes(4, "big") + b"mdat" + (20).to_bytes(8, "big") + b"data"
@@ -33,6 +40,18 @@ def test_what_is_no_box_ends_the_reading(size: bytes) -> None:
     file = io.BytesIO(box(b"ftyp", b"isom") + size + b"moov" + INDEX)
     assert [one.name for one in file_boxes(file)] == [b"ftyp"]
     assert read_index(file) == (0, b"")
+
+
+def test_zeros_behind_the_boxes_are_no_box() -> None:
+    file = io.BytesIO(box(b"ftyp", b"isom") + bytes(100))
+    assert [one.name for one in file_boxes(file)] == [b"ftyp"]
+
+
+def test_a_file_is_truncated_within_its_last_box() -> None:
+    content = box(b"ftyp", b"isom") + box(b"moov", INDEX)
+    for n_missing, tail, expected in ((0, b"", False), (1, b"", True), (0, bytes(100), False)):
+        cut = content[: len(content) - n_missing] + tail
+        assert is_truncated(io.BytesIO(cut), len(cut)) is expected
 
 
 def test_a_damaged_size_reserves_no_memory() -> None:

@@ -1,4 +1,4 @@
-"""Sound that an edit list hides, and files that one puts together from pieces."""
+"""Hidden media of edit lists, and files put together from several edits."""
 
 import struct
 from collections.abc import Callable
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import ExportError
-from core.media.formats.mp4_edit_lists import Span, n_pieces, play_spans, played_spans
+from core.media.formats.mp4_edit_lists import Span, n_edits, read_edit_lists, write_edit_lists
 from core.media.formats.output_format import Layout
+from core.media.formats.stream_header import index_of
 from core.media.probe import probe
-from core.media.reader import open_unedited
-from tests.core.media.formats.mp4_boxes import box
+from core.media.reader import open_container
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
+from tests.core.media.formats.mp4_boxes import box, contents
 
 CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
 
@@ -27,14 +26,14 @@ TICKS_HZ = 90000
 
 
 def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | None]]) -> Path:
-    """Give tracks of a file, whose index lies at its end, other edit lists.
+    """Replace the edit lists of tracks; the index must be at the end of the file.
 
     Edits are (length, begin in the track) in seconds; None stands for a pause.
     """
     content = clip.read_bytes()
     start = content.rindex(b"moov") - 4
     index = b""
-    for name, body in boxes(content[start + 8 :]):
+    for name, body in contents(content[start + 8 :]):
         if name == b"trak" and body[body.index(b"hdlr") + 12 :][:4].decode() in kinds:
             rate_hz = struct.unpack_from(">I", body, body.index(b"mdhd") + 16)[0]
             entries = b"".join(
@@ -47,7 +46,7 @@ def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | 
                 for length_s, begin_s in edits
             )
             edit_list = box(b"elst", struct.pack(">II", 0, len(edits)) + entries)
-            inner = [(n, b) for n, b in boxes(body) if n != b"edts"]
+            inner = [(n, b) for n, b in contents(body) if n != b"edts"]
             inner.insert(1, (b"edts", edit_list))
             body = b"".join(box(*one) for one in inner)
         index += box(name, body)
@@ -55,17 +54,8 @@ def edited(clip: Path, kinds: tuple[str, ...], edits: list[tuple[float, float | 
     return clip
 
 
-def boxes(content: bytes) -> list[tuple[bytes, bytes]]:
-    found = []
-    while content:
-        size = int.from_bytes(content[:4], "big")
-        found.append((content[4:8], content[8:size]))
-        content = content[size:]
-    return found
-
-
 def heard(path: Path) -> np.ndarray:
-    """Return what a player sounds from time zero on, silence where there is nothing."""
+    """Decode the audio of a player from time zero on, with silence in gaps."""
     rate_hz = 48000
     audio = np.zeros(8 * rate_hz, np.float32)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
@@ -130,7 +120,7 @@ def test_it_stays_hidden_in_every_layout_and_of_the_second_stream(
 
 
 def shown(path: Path) -> list[tuple[float, bytes]]:
-    """Return when each picture is shown, and what it shows."""
+    """Decode presentation time and pixels of each frame."""
     with av.open(str(path)) as container:
         return [
             (round(float(frame.time or 0), 4), frame.to_ndarray(format="gray").tobytes())
@@ -167,7 +157,7 @@ def test_pictures_that_an_edit_list_hides_stay_hidden(
     assert shown(target) == shown(clip)
     assert verify_corrected(info, target, correction).passed
     assert probe(target).video == info.video
-    with open_unedited(target) as whole:
+    with open_container(target, shows_hidden=True) as whole:
         assert len(whole.streams.video[0].index_entries) == 125
 
 
@@ -237,20 +227,24 @@ def test_edits_without_length_behind_the_piece_make_no_second_one(
 ) -> None:
     clip = make_clip("clip.mp4", duration_s=4, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(0.5, None), (2.0, 0.0), (0.0, 1.0), (1.0, None)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_edits(index_of(clip, CONTAINER)) == 1
+    span = next(
+        span for span in read_edit_lists(index_of(clip, CONTAINER)).values() if span.begin_s
+    )
     assert (span.begin_s, span.end_s) == (Fraction(1, 2), Fraction(5, 2))
     edited(clip, ("vide",), [(0.25, None), (0.5, None), (0.0, 1.0), (2.0, 0.0)])
-    assert n_pieces(clip, CONTAINER) == 1
-    span = next(span for span in played_spans(clip).values() if span.begin_s)
+    assert n_edits(index_of(clip, CONTAINER)) == 1
+    span = next(
+        span for span in read_edit_lists(index_of(clip, CONTAINER)).values() if span.begin_s
+    )
     assert (span.begin_s, span.end_s) == (Fraction(3, 4), Fraction(11, 4))
     edited(clip, ("vide",), [(1.0, 0.0), (0.5, None), (2.0, 1.0)])
-    assert n_pieces(clip, CONTAINER) == 3
+    assert n_edits(index_of(clip, CONTAINER)) == 3
 
 
 @pytest.fixture
 def cut_clip(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
-    """Return a clip that begins with a picture which others that come before it refer to."""
+    """A clip with an open GOP at its begin: frames before the key frame refer to lost ones."""
     clip = make_clip(
         "open.mp4",
         duration_s=4,
@@ -295,10 +289,10 @@ def test_an_index_without_room_is_not_written_over(
     clip = make_clip("clip.mp4", duration_s=1, size=(96, 80), rate_hz=48000)
     edited(clip, ("vide",), [(1.0, 0.0)])
     before = clip.read_bytes()
-    number = next(iter(played_spans(clip)))
+    number = next(iter(read_edit_lists(index_of(clip, CONTAINER))))
     late = Span(Fraction(1, 2), Fraction(1), first_s=Fraction(1, 2))
     with pytest.raises(ExportError, match=r"cannot be put into the copy; choose .* in \.mkv"):
-        play_spans(clip, {number: late}, Fraction(0))
+        write_edit_lists(clip, {number: late}, Fraction(0))
     assert clip.read_bytes() == before
 
 
@@ -326,7 +320,7 @@ def test_a_file_put_together_from_pieces_is_refused_and_says_why(
     tmp_path: Path,
 ) -> None:
     clip = make_clip("clip.mov", duration_s=4, size=(96, 80), rate_hz=48000)
-    assert n_pieces(clip, CONTAINER) <= 1
+    assert n_edits(index_of(clip, CONTAINER)) <= 1
     info = probe(edited(clip, kinds, edits))
     with pytest.raises(ExportError, match=r"^clip\.mov is put together from 2 pieces by an edit"):
         write_corrected(info, tmp_path / "out.mov", Correction((1,), Fraction(160, 1000)))

@@ -1,4 +1,4 @@
-"""The service of a file of MPEG-TS is kept, and programs that become one are told."""
+"""The service of an MPEG-TS file is kept, and merged programs are announced."""
 
 import json
 import random
@@ -12,12 +12,10 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.media.formats.mpegts import Service, read_services
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
@@ -105,7 +103,7 @@ def test_names_of_services_are_told_where_they_get_lost(plain: Path, tmp_path: P
     content = info.path.read_bytes()
     # A number that stands for no letters.
     info.path.write_bytes(content.replace(b"\x15Zweites", b"\x1fZweites"))
-    told = "are left out: they are written in letters that are not known here."
+    told = "are left out: their character set is not supported."
     for suffix in (".ts", ".mkv"):
         assert notes(info, tmp_path / f"out{suffix}") == [
             f"The names of services in clip.ts {told}"

@@ -1,4 +1,4 @@
-"""Files whose end is missing are recognised by their structure; whole ones are not suspected."""
+"""Truncated files are recognised by their structure; whole ones are not suspected."""
 
 import os
 import random
@@ -10,13 +10,11 @@ import av
 import pytest
 
 from core.correction.correction import Correction
-from core.correction.plan.plan import plan_correction
-from core.correction.verify.verify import verify_corrected
-from core.correction.write.write import write_corrected
 from core.errors import SyncError
 from core.media.formats.output_format import Layout
-from core.media.formats.truncation import is_cut_short
+from core.media.formats.truncation import is_truncated
 from core.media.probe import probe
+from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 PCM = {"audio_codec": "pcm_s16le"}
 KINDS = {
@@ -35,7 +33,7 @@ TS_PACKET = {"ts": 188, "m2ts": 192}
 
 
 def made_whole(name: str, make_clip: Callable[..., Path], tmp_path: Path) -> Path:
-    """Write a whole file of some kind."""
+    """Write a whole file in a container."""
     if name in KINDS:
         return make_clip(f"clip.{name}", duration_s=3, size=(96, 80), **KINDS[name])
     clip, target = make_clip("plain.mp4", duration_s=3, size=(96, 80)), tmp_path / name
@@ -55,14 +53,14 @@ def made_whole(name: str, make_clip: Callable[..., Path], tmp_path: Path) -> Pat
 def test_a_cut_is_seen_and_told(name: str, make_clip: Callable[..., Path], tmp_path: Path) -> None:
     whole = made_whole(name, make_clip, tmp_path)
     container, content = probe(whole).container, whole.read_bytes()
-    assert not is_cut_short(whole, container)
+    assert not is_truncated(whole, container)
     size, unit = len(content), TS_PACKET.get(whole.suffix[1:], 0)
     rng = random.Random(1)
     places = [size - 1, size - 3, *(rng.randrange(size // 8, size) for _ in range(40))]
     for place in sorted(places, reverse=True):
         os.truncate(whole, place)
         if not unit or place % unit:
-            assert is_cut_short(whole, container), place - size
+            assert is_truncated(whole, container), place - size
     for place in (size // 4, size // 2, size * 9 // 10, size - 101):
         whole.write_bytes(content[: place + (place % unit == 0 if unit else 0)])
         assert_refused_or_told(whole, tmp_path / f"out{whole.suffix}")
@@ -73,7 +71,7 @@ def assert_refused_or_told(cut: Path, target: Path) -> None:
         info = probe(cut)
         correction = Correction((info.audios[0].index,), Fraction(160, 1000))
         notes = plan_correction(info, correction, target).notes
-        assert notes[0].startswith(f"{cut.name} seems to have been cut off at its end")
+        assert notes[0].startswith(f"The end of {cut.name} seems to be missing")
         write_corrected(info, target, correction)
         is_equal = verify_corrected(info, target, correction).packets_equal
         target.unlink()
@@ -90,8 +88,8 @@ def test_what_stands_behind_a_whole_file_is_no_cut(make_clip: Callable[..., Path
         clip = make_clip(name, duration_s=1, size=(64, 48))
         with clip.open("ab") as file:
             file.write(tail)
-        assert not is_cut_short(clip, probe(clip).container)
+        assert not is_truncated(clip, probe(clip).container)
 
 
 def test_a_file_that_is_gone_is_not_called_cut(tmp_path: Path) -> None:
-    assert not is_cut_short(tmp_path / "gone.mp4", "mov,mp4,m4a,3gp,3g2,mj2")
+    assert not is_truncated(tmp_path / "gone.mp4", "mov,mp4,m4a,3gp,3g2,mj2")

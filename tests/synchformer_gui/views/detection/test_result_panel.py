@@ -1,15 +1,10 @@
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from core.correction.compatibility.stream_plan import StreamPlan
-from core.correction.correction import Correction
-from core.correction.plan.plan import CorrectionPlan
 from core.correction.verify.verify import Verification
 from core.detection.result import Detection, Reason, Verdict
 from core.detection.sync_map import SyncMap
@@ -18,13 +13,11 @@ from core.workflow.export import Exported
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.result_panel import ResultPanel
 from synchformer_gui.wording.verdict import answer_sentence, correction_sentence
+from tests.core.correction.steps import unread_plan
 
 pytestmark = pytest.mark.gui
 
-LATER = Correction((1,), Fraction(4, 25))
-PLAN = CorrectionPlan(
-    StreamPlan(MP4, (), (), ()), (), Fraction(0), (), (), (), moved_s=Fraction(4, 25)
-)
+PLAN = unread_plan(MP4, source="clip.mp4", target="clip.synced.mp4")
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_export_says_how_it_was_found_to_be(
 ) -> None:
     verification = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
     panel.show_detection(make_detection())
-    panel.show_exported(Exported(Path("clip.synced.mp4"), LATER, PLAN, verification))
+    panel.show_exported(Exported(PLAN, verification))
 
     assert panel.exported.isVisible()
     assert "clip.synced.mp4" in panel.exported.label.text()
@@ -124,7 +117,7 @@ def test_export_says_how_it_was_found_to_be(
 
 
 def test_a_file_that_was_not_measured_is_not_called_verified(panel: ResultPanel) -> None:
-    panel.show_exported(Exported(Path("clip.synced.mp4"), LATER, PLAN, None))
+    panel.show_exported(Exported(PLAN, None))
 
     assert "Wrote clip.synced.mp4" in panel.exported.label.text()
     assert "not compared with its source" in panel.exported.label.text()
@@ -133,7 +126,7 @@ def test_a_file_that_was_not_measured_is_not_called_verified(panel: ResultPanel)
 def test_what_is_missing_is_no_good_news(panel: ResultPanel) -> None:
     problem = "The certificate cannot be written."
     verification = Verification(packets_equal=True, shift_error_s=0.0, lost_streams=())
-    exported = Exported(Path("clip.synced.mp4"), LATER, PLAN, verification, ("Damaged sound.",))
+    exported = Exported(PLAN, verification, ("Damaged sound.",))
     panel.show_exported(replace(exported, certificate_problem=problem))
 
     note = panel.exported

@@ -8,8 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from core.correction.correction import Inexact
 from core.detection.sync_map import SyncMap
-from synchformer_gui.views.export.export_dialog import ExportDialog
-from synchformer_gui.views.export.fitting_area import FittingArea
+from synchformer_gui.views.export.export_dialog import ExportDialog, FittingArea
 
 pytestmark = pytest.mark.gui
 
@@ -25,7 +24,7 @@ def test_inexact_ways_are_offered_and_none_is_chosen(
     make_dialog: MakeDialog, settle: Settle
 ) -> None:
     dialog = avi_dialog(make_dialog)
-    assert settle(dialog) == "Choose how the sound is to be moved."
+    assert settle(dialog) == "Choose how the audio is to be moved."
     assert dialog.request.target.suffix == ".avi"
     buttons = dialog.preview_view.choice_buttons
     assert all(button.isVisible() and not button.isChecked() for button in buttons.values())

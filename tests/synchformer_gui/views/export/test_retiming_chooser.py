@@ -13,7 +13,7 @@ from core.detection.sync_map import MapKind, Piece, SyncMap
 from core.media.delay_hints import DelayHint
 from core.progress import SILENT
 from core.timing import TimeSpan
-from core.workflow.export import export_clip
+from core.workflow.export import export
 from synchformer_gui.views.export.export_dialog import ExportDialog
 from synchformer_gui.views.export.initial_values import propose
 from synchformer_gui.views.export.retiming_chooser import RetimingChooser
@@ -73,7 +73,7 @@ def test_retimed_export_is_measured_and_says_so(
 ) -> None:
     dialog = make_dialog(sync_map=drift)
     settle(dialog)
-    exported = export_clip(dialog.request, SILENT)
+    exported = export(dialog.preview, SILENT)
 
     assert exported.verification is not None
     (check,) = exported.verification.retimed

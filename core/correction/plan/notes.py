@@ -1,0 +1,128 @@
+"""Sentences of a plan about the file as a whole: refusals, and notes on its duration."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from core.correction.compatibility.stream_plan import StreamPlan
+from core.correction.correction import Correction
+from core.correction.plan.opened_source import OpenedSource
+from core.media.formats.mp4_edit_lists import n_edits
+from core.media.formats.output_format import MXF, OutputFormat
+from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
+from core.units import ms_text
+
+_LEAST_S = Fraction(1, 1000)
+
+_N_PACKETS_SEARCHED = 4096
+
+
+def refusals(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
+    """Refusals of sources with packets unfit for a copy in the target.
+
+    Args:
+        source: The open source.
+        streams: Streams of the copy.
+    """
+    name = source.info.path.name
+    count = n_edits(source.index) if source.info.container.startswith("mov") else 0
+    if count > 1:
+        # Packets are stored in another order than they are played.
+        yield (
+            f"{name} is put together from {count} pieces by an edit list, which a copy of its "
+            "packets cannot follow; export it from an editor as a new file and correct that."
+        )
+    if not streams.output.keeps_times:
+        yield from _late_streams(source, streams)
+
+
+def _late_streams(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
+    """Refusals of streams with a start after time 0, the start of all in a file without times.
+
+    The demuxer of AVI states a start of 0 for all of them; only packets have the true one.
+    """
+    name = source.info.path.name
+    copied = {item.index for item in streams.copied}
+    for stream in (*source.reader.streams.video, *source.reader.streams.audio):
+        if stream.index not in copied:
+            continue
+        packets = source.packets(stream.index, within=_N_PACKETS_SEARCHED)
+        starts_s = (p.dts * p.time_base for p in packets if p.dts is not None)
+        start_s = next(starts_s, Fraction(0))
+        if start_s > 0:
+            yield (
+                f"Stream {stream.index} of {name} ({stream.type}) begins "
+                f"{float(1000 * start_s):.0f} ms late, but would begin at once in another "
+                f"{streams.output.name.upper()} file; choose a name that ends in .mkv."
+            )
+
+
+def duration_notes(info: MediaInfo, correction: Correction, output: OutputFormat) -> Iterator[str]:
+    """Notes on a longer or shorter file, as far as the source states durations."""
+    moved = [audio for audio in info.audios if audio.index in correction.audio_stream_indices]
+    if info.video is None or not moved:
+        return
+    if output is MXF:
+        yield from _mxf_notes(info, moved, correction)
+        return
+    if output.keeps_times:
+        yield from _head_notes(info, moved, correction, output)
+    start_s = min(start_of(info.video), *(start_of(audio) for audio in info.audios))
+    end_s = start_s + Fraction(info.duration_s)
+    ends_s = [end for audio in moved if (end := _end_s(audio)) is not None]
+    is_known = len(ends_s) == len(moved)
+    # Audio of unknown duration may last as long as the file.
+    last_s = max(ends_s) if is_known else end_s
+    later_s = correction.target_of(last_s) - end_s
+    if correction.target_of(last_s) > last_s and later_s > _LEAST_S:
+        most = "" if is_known else "up to "
+        yield f"The file gets {most}{ms_text(later_s)} longer, since its sound ends later."
+        return
+    others: list[VideoStream | AudioStream] = [info.video]
+    others += [audio for audio in info.audios if audio not in moved]
+    others_s = [end for stream in others if (end := _end_s(stream)) is not None]
+    if is_known and len(others_s) == len(others):
+        shorter_s = max(last_s, *others_s) - max(correction.target_of(last_s), *others_s)
+        if shorter_s > _LEAST_S:
+            yield f"The file gets {ms_text(shorter_s)} shorter, since its sound ends earlier."
+
+
+def _head_notes(
+    info: MediaInfo, moved: list[AudioStream], correction: Correction, output: OutputFormat
+) -> Iterator[str]:
+    """Notes on audio before the video, in containers with times."""
+    assert info.video is not None
+    first_s = min(start_of(audio) for audio in moved)
+    before_s = min(start_of(info.video), first_s) - correction.target_of(first_s)
+    if before_s > _LEAST_S:
+        stream = f"The first {ms_text(before_s)} of the sound come before the picture"
+        if output.is_mp4:
+            yield f"{stream}: they are kept in the file and not played."
+        else:
+            yield f"{stream}: the file gets longer by as much."
+
+
+def _mxf_notes(info: MediaInfo, moved: list[AudioStream], correction: Correction) -> Iterator[str]:
+    """Notes on the end of the audio, since MXF ends it with the video."""
+    assert info.video is not None
+    video_end_s = _end_s(info.video)
+    for audio in moved:
+        end_s = _end_s(audio)
+        if video_end_s is None or end_s is None:
+            yield "MXF ends with the picture: sound after it is left out, missing sound is silence."
+            return
+        later_s = correction.target_of(end_s) - video_end_s
+        stream = f"stream {audio.index} of {info.path.name} (audio)"
+        if later_s > _LEAST_S:
+            tail = ms_text(later_s)
+            yield f"The last {tail} of {stream} are left out: MXF ends with the picture."
+        elif later_s < -_LEAST_S:
+            yield (
+                f"{stream[:1].upper()}{stream[1:]} gets {ms_text(later_s)} of silence at its end: "
+                "MXF ends sound and picture together."
+            )
+
+
+def _end_s(stream: VideoStream | AudioStream) -> Fraction | None:
+    if stream.duration_s is None:
+        return None
+    return start_of(stream) + Fraction(stream.duration_s)

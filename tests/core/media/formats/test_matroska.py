@@ -1,0 +1,51 @@
+import io
+
+import pytest
+
+from core.media.formats.matroska import is_filled, is_truncated
+
+SEGMENT, CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
+UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
+
+
+def element(identity: bytes, content: bytes, n_size_bytes: int = 4) -> bytes:
+    """Make an EBML element (RFC 8794, 6)."""
+    size = (1 << 7 * n_size_bytes) | len(content)
+    return identity + size.to_bytes(n_size_bytes, "big") + content
+
+
+BLOCK = element(b"\xa3", b"packet")
+VOID = element(b"\xec", bytes(2000))
+HEADER = element(b"\x1a\x45\xdf\xa3", b"webm", 1)
+
+
+def filled(between: bytes) -> bool:
+    """Check the bytes between the contents of two blocks."""
+    file = io.BytesIO(BLOCK + between + BLOCK)
+    begin = len(BLOCK) - len(b"packet")
+    return is_filled(file, begin, begin + len(BLOCK) + len(between))
+
+
+@pytest.mark.parametrize("between", [b"", VOID, VOID + BLOCK, CLUSTER + UNKNOWN_SIZE + VOID])
+def test_elements_between_blocks_fill_the_file(between: bytes) -> None:
+    assert filled(between)
+
+
+@pytest.mark.parametrize("between", [bytes(2000), VOID[:-1], b"\xec" + UNKNOWN_SIZE])
+def test_other_bytes_between_blocks_do_not(between: bytes) -> None:
+    assert not filled(between)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER + element(SEGMENT, element(CLUSTER, BLOCK), 8),
+        HEADER + SEGMENT + UNKNOWN_SIZE + element(CLUSTER, BLOCK) * 2,
+    ],
+    ids=["segment with a size", "live recording"],
+)
+def test_a_segment_or_its_clusters_state_the_end(content: bytes) -> None:
+    assert not is_truncated(io.BytesIO(content), len(content))
+    for n_bytes in range(1, len(BLOCK)):
+        assert is_truncated(io.BytesIO(content[:-n_bytes]), len(content) - n_bytes)
+    assert not is_truncated(io.BytesIO(content + bytes(50)), len(content) + 50)
