@@ -17,8 +17,7 @@ from core.detection.schedule.scope import read_scope
 from core.errors import CheckpointError
 from core.media.info import MediaInfo
 from core.media.probe import probe
-from core.model.store.catalog import CatalogEntry
-from core.model.store.store import InstalledModel, ModelStore
+from core.model.store.store import ModelStore
 from core.paths import models_dir
 from core.progress import Monitor, Progress
 from core.timing import TimeSpan, tolerance_named
@@ -165,48 +164,3 @@ def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
     monitor.report(Progress("Reading the file"))
     monitor.check()
     return probe(path)
-
-
-def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
-    """Download and install a published model.
-
-    Raises:
-        CheckpointError: The download fails or is not the model.
-        Cancelled: The monitor asked to stop.
-    """
-    return ModelStore(models_dir()).download(entry, monitor)
-
-
-def import_model(path: Path, monitor: Monitor) -> InstalledModel:
-    """Install a model from a file.
-
-    Raises:
-        CheckpointError: The file is not a usable model.
-        Cancelled: The monitor asked to stop.
-    """
-    return ModelStore(models_dir()).import_file(path, monitor=monitor)
-
-
-def verify_model(model_id: str, monitor: Monitor) -> str:
-    """Compare an installed model with its checksum; return its id.
-
-    Raises:
-        CheckpointError: The model is damaged.
-        Cancelled: The monitor asked to stop.
-    """
-    ModelStore(models_dir()).verify(model_id, monitor)
-    return model_id
-
-
-def installed_models() -> tuple[InstalledModel, ...]:
-    """List the installed models; instant, since no weights are opened."""
-    return ModelStore(models_dir()).installed()
-
-
-def remove_model(model_id: str) -> None:
-    """Delete an installed model.
-
-    Raises:
-        CheckpointError: There is no such model, or it cannot be deleted.
-    """
-    ModelStore(models_dir()).remove(model_id)

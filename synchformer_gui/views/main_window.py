@@ -19,9 +19,10 @@ from core.media.delay_hints import DelayHint, delay_hints
 from core.media.info import MediaInfo
 from core.model.checkpoints.kind import CheckpointKind
 from core.model.store.catalog import AUTO, BUILTIN, CLASSICAL
+from core.model.store.store import ModelStore
+from core.paths import models_dir
 from core.timing import TimeSpan
 from core.workflow.export import ExportPreview
-from synchformer_gui.jobs import tasks
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
 from synchformer_gui.settings import ExportPreferences, Settings
@@ -206,7 +207,8 @@ class MainWindow(QMainWindow):
 
     def _show_preferences(self) -> None:
         self.detect_panel.set_tolerance(self._preferences.tolerance)
-        models = [one for one in tasks.installed_models() if one.kind is CheckpointKind.SYNC]
+        installed = ModelStore(models_dir()).installed()
+        models = [one for one in installed if one.kind is CheckpointKind.SYNC]
         if self._preferences.model not in {AUTO, BUILTIN, CLASSICAL, *(one.id for one in models)}:
             self._prefer(model=AUTO)
         self.detect_panel.set_models(models, self._preferences.model)

@@ -81,7 +81,7 @@ def test_the_new_file_is_told_and_then_judged(
     assert detected.estimate.offset_s == pytest.approx(0, abs=0.06)
     assert detected.estimate.verdict is not Verdict.OUT_OF_SYNC
     assert heard[-1].certificate is not None
-    assert "Measuring the new file" in stages
+    assert "Analyzing the new file" in stages
     assert session.detection is None, "the answer about a copy is none about the clip"
 
 
