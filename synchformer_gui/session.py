@@ -6,15 +6,18 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from core.detection.answer.verdict import with_tolerance
+from core.detection.config import DetectionConfig
+from core.detection.engines.open import EngineChoice
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
+from core.media.probe import probe
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from core.workflow.export import Exported, ExportPreview
-from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
+from synchformer_gui.jobs.tasks import Detector, DetectRequest, earlier_detection
 from synchformer_gui.settings import Preferences
 from synchformer_gui.wording.verdict import detection_obstacle
 
@@ -68,7 +71,7 @@ class Session(QObject):
         super().__init__(parent)
         self.worker = JobQueue(1, self)
         self.probers = JobQueue(N_PROBERS, self)
-        self._detector = tasks.Detector()
+        self._detector = Detector()
         self._job: Job | Export | None = None
         self._opening: Job | None = None
         self._recalling: Job | None = None
@@ -120,7 +123,7 @@ class Session(QObject):
         if self._opening is not None:
             self._opening.cancel()
         self.opening.emit(path)
-        self._opening = Job(lambda job: tasks.probe_clip(path, job))
+        self._opening = Job(lambda _: probe(path))
         self._opening.succeeded.connect(self._on_probed)
         self._opening.failed.connect(self._on_not_probed)
         self._announce()
@@ -153,7 +156,7 @@ class Session(QObject):
         if self._info is None or not self.can_detect or self._detection is not None:
             return
         request = self._request(self._info, preferences)
-        job = Job(lambda job: tasks.earlier_detection(request, job))
+        job = Job(lambda job: earlier_detection(request, job))
         job.succeeded.connect(self._on_recalled)
         self._begin_recalling(job)
 
@@ -203,9 +206,18 @@ class Session(QObject):
         self.probers.close()
         self.worker.close()
 
-    def _request(self, info: MediaInfo, preferences: Preferences) -> tasks.DetectRequest:
+    def _request(self, info: MediaInfo, preferences: Preferences) -> DetectRequest:
         self._tolerance = tolerance_named(preferences.tolerance)
-        return tasks.detect_request(info, preferences, self._audio_stream_index, self._region)
+        region = self._region
+        config = DetectionConfig(
+            tolerance=self._tolerance,
+            audio_stream_index=self._audio_stream_index,
+            start_s=region.start_s if region else 0.0,
+            end_s=region.end_s if region else None,
+            stops_early=preferences.extent == "auto",
+        )
+        choice = EngineChoice(preferences.model, preferences.device, preferences.precision)
+        return DetectRequest(info.path, config, choice)
 
     def _begin_recalling(self, job: Job) -> None:
         """Start an answer without an engine; a newer one replaces it."""

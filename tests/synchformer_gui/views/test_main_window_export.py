@@ -149,7 +149,7 @@ def test_another_clip_leaves_word_of_a_file_that_was_not_analyzed(
     assert analyzed.banner.isVisible()
     said = analyzed.banner.message_label.text().replace("\N{ZERO WIDTH SPACE}", "")
     assert said.startswith("Wrote talk.synced.mp4")
-    assert "Judging it again was cancelled." in said
+    assert "Analyzing it again was cancelled." in said
     assert said.endswith("No certificate was written.")
     assert not analyzed.banner.details_button.isVisible()
     assert not analyzed.result_panel.exported.isVisible()
