@@ -31,7 +31,7 @@ def test_a_margin_ends_haste(text, until_s):
     assert (config.until_s, config.stops_early) == (until_s, False)
 
 
-def test_without_a_word_long_clips_are_left_early_and_the_core_judges_everything():
+def test_without_a_word_long_clips_are_left_early_and_the_core_analyzes_everything():
     assert DetectOptions().config().stops_early
     assert not DetectionConfig().stops_early
 
@@ -65,7 +65,7 @@ def test_options_that_mean_nothing_are_wrong_usage_and_named(make_clip, capsys, 
     assert re.match(rf"Invalid value for '?{wrong[0]}'?: ", err), err
 
 
-def test_a_part_is_judged_and_named(make_clip, capsys):
+def test_a_part_is_analyzed_and_named(make_clip, capsys):
     clip = str(make_clip(offset_s=0.3, duration_s=9.0))
     assert main(["detect", clip, *CLASSICAL, "--start", "0:01", "--end", "8"]) == 1
 
