@@ -172,6 +172,8 @@ class ExportOptions(QWidget):
         self.template_field.textChanged.connect(self.template_edited)
         self.layout_combo.activated.connect(self.edited)
         self.verify_box.toggled.connect(self.certificate_box.setEnabled)
+        for box in (self.verify_box, self.certificate_box, self.times_box):
+            box.toggled.connect(self.edited)
 
     @property
     def template(self) -> str:

@@ -142,6 +142,7 @@ def test_another_clip_leaves_word_of_a_file_that_was_not_analyzed(
     dialog = ready_dialog(qtbot, analyzed)
     dialog.options.detect_box.setChecked(True)
     dialog.options.certificate_box.setChecked(True)
+    qtbot.waitUntil(dialog.export_button.isEnabled, timeout=5000)
     dialog.export_button.click()
     qtbot.waitUntil(lambda: analyzed.session.activity is Activity.DETECTING_COPY, timeout=10_000)
     open_clip(qtbot, analyzed, make_clip("plain.mp4", duration_s=2.0))
