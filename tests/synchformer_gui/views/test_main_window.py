@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -201,6 +201,20 @@ def test_waiting_for_the_first_window_is_said(qtbot: QtBot, window: MainWindow, 
     assert "Waiting" in window.timeline.note
     window.session.cancel()
     assert window.timeline.note == before
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "value"),
+    [("bfloat16", "precision", "bfloat16"), ("Everything", "extent", "everything")],
+)
+def test_choices_in_the_menu_are_kept(
+    window: MainWindow, title: str, name: str, value: str
+) -> None:
+    (action,) = [one for one in window.findChildren(QAction) if one.text() == title]
+    action.trigger()
+
+    assert action.isChecked()
+    assert getattr(Settings().preferences, name) == value
 
 
 def test_models_are_listed_once(window: MainWindow) -> None:
