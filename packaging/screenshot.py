@@ -80,7 +80,7 @@ def take_screenshots(folder: Path, clip: Path) -> None:
     try:
         window.open_clip(clip)
         wait(lambda: window.session.can_detect, "open the clip")
-        wait(lambda: not window.playback.video.image.isNull(), "show the first frame")
+        wait(lambda: not window.playback.video.frames.image.isNull(), "show the first frame")
         window.detect()
         wait(lambda: window.session.detection is not None, "detect the offset")
         window.playback.seek(POSITION_S)

@@ -16,7 +16,7 @@ from core import __version__
 from core.errors import SyncError
 from synchformer_gui.assets import icon_path
 from synchformer_gui.cli.terminal import log_to_file
-from synchformer_gui.playback.qt_player import QtPlayer
+from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Session
 from synchformer_gui.settings import Settings
 from synchformer_gui.views.main_window import MainWindow
@@ -61,7 +61,7 @@ def run(clip: Path | None) -> int:
 def make_window() -> MainWindow:
     """Make the main window with its session and player."""
     session = Session()
-    player = QtPlayer()
+    player = Player()
     window = MainWindow(session, player, Settings())
     session.setParent(window)
     player.setParent(window)

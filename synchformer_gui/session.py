@@ -5,16 +5,19 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from core.detection.answer.verdict import with_tolerance
+from core.detection.config import DetectionConfig
+from core.detection.engines.open import EngineChoice
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.errors import SyncError
 from core.media.info import MediaInfo
+from core.media.probe import probe
 from core.timing import TOLERANCES, TimeSpan, tolerance_named
 from core.workflow.export import Exported, ExportPreview
-from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.export_job import Export
 from synchformer_gui.jobs.jobs import Job, JobQueue
-from synchformer_gui.jobs.recall_job import RecallJob
+from synchformer_gui.jobs.tasks import Detector, DetectRequest, earlier_detection
 from synchformer_gui.settings import Preferences
 from synchformer_gui.wording.verdict import detection_obstacle
 
@@ -68,13 +71,10 @@ class Session(QObject):
         super().__init__(parent)
         self.worker = JobQueue(1, self)
         self.probers = JobQueue(N_PROBERS, self)
-        self._recall_job = RecallJob(self.probers, self)
-        self._recall_job.recalled.connect(self._on_recalled)
-        self._recall_job.verdict_changed.connect(self._on_verdict)
-        self._recall_job.failed.connect(self.failed)
-        self._detector = tasks.Detector()
+        self._detector = Detector()
         self._job: Job | Export | None = None
         self._opening: Job | None = None
+        self._recalling: Job | None = None
         self._is_earlier = False
         self._tolerance = TOLERANCES[0]
         self._activity = Activity.NONE
@@ -123,7 +123,7 @@ class Session(QObject):
         if self._opening is not None:
             self._opening.cancel()
         self.opening.emit(path)
-        self._opening = Job(lambda job: tasks.probe_clip(path, job))
+        self._opening = Job(lambda _: probe(path))
         self._opening.succeeded.connect(self._on_probed)
         self._opening.failed.connect(self._on_not_probed)
         self._announce()
@@ -143,16 +143,22 @@ class Session(QObject):
     def choose_tolerance(self, name: str) -> None:
         """Choose the tolerance of the verdict, also for the present answer."""
         self._tolerance = tolerance_named(name)
-        self._recall_job.forget()
+        self._recalling = None
         detection = self._detection
         if detection is not None and detection.config.tolerance != self._tolerance:
-            self._recall_job.with_tolerance(detection, self._tolerance)
+            tolerance = self._tolerance
+            job = Job(lambda _: with_tolerance(detection, tolerance))
+            job.succeeded.connect(self._on_verdict)
+            self._begin_recalling(job)
 
     def recall(self, preferences: Preferences) -> None:
         """Show the cached answer of the open clip, if there is one for the same options."""
         if self._info is None or not self.can_detect or self._detection is not None:
             return
-        self._recall_job.recall(self._request(self._info, preferences))
+        request = self._request(self._info, preferences)
+        job = Job(lambda job: earlier_detection(request, job))
+        job.succeeded.connect(self._on_recalled)
+        self._begin_recalling(job)
 
     def detect(self, preferences: Preferences) -> None:
         """Find the offset of the open clip, whether or not there is a cached answer."""
@@ -196,14 +202,28 @@ class Session(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait for the workers."""
-        self._opening = self._job = None
-        self._recall_job.forget()
+        self._opening = self._job = self._recalling = None
         self.probers.close()
         self.worker.close()
 
-    def _request(self, info: MediaInfo, preferences: Preferences) -> tasks.DetectRequest:
+    def _request(self, info: MediaInfo, preferences: Preferences) -> DetectRequest:
         self._tolerance = tolerance_named(preferences.tolerance)
-        return tasks.detect_request(info, preferences, self._audio_stream_index, self._region)
+        region = self._region
+        config = DetectionConfig(
+            tolerance=self._tolerance,
+            audio_stream_index=self._audio_stream_index,
+            start_s=region.start_s if region else 0.0,
+            end_s=region.end_s if region else None,
+            stops_early=preferences.extent == "auto",
+        )
+        choice = EngineChoice(preferences.model, preferences.device, preferences.precision)
+        return DetectRequest(info.path, config, choice)
+
+    def _begin_recalling(self, job: Job) -> None:
+        """Start an answer without an engine; a newer one replaces it."""
+        job.failed.connect(self.failed)
+        self._recalling = job
+        self.probers.submit(job)
 
     def _begin(self, job: Job | Export, activity: Activity) -> None:
         job.progressed.connect(self._on_progressed)
@@ -234,7 +254,7 @@ class Session(QObject):
             self._stop()
         self._detection = None
         self._is_earlier = False
-        self._recall_job.forget()
+        self._recalling = None
         self.detection_dropped.emit()
 
     def _is_stale(self) -> bool:
@@ -274,7 +294,10 @@ class Session(QObject):
             self.detected.emit(detection)
             self.choose_tolerance(self._tolerance.name)
 
-    def _on_recalled(self, detection: Detection) -> None:
+    def _on_recalled(self, detection: Detection | None) -> None:
+        if self.sender() is not self._recalling or detection is None:
+            return
+        self._recalling = None
         self._detection = detection
         self._is_earlier = True
         # With an answer, views offer more.
@@ -284,8 +307,10 @@ class Session(QObject):
         self.choose_tolerance(self._tolerance.name)
 
     def _on_verdict(self, detection: Detection) -> None:
-        self._detection = detection
-        self.detected.emit(detection)
+        if self.sender() is self._recalling:
+            self._recalling = None
+            self._detection = detection
+            self.detected.emit(detection)
 
     def _on_written(self, exported: Exported) -> None:
         if not self._is_stale():

@@ -21,6 +21,7 @@ from core.workflow.folder import FileResult
 from core.workflow.folder_result import FileCorrection, Outcome
 from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.export_options import ExportOptions, problem_sentences
+from synchformer_gui.cli.shared_options import wrong_usage
 from synchformer_gui.wording.export import correction_text, exported_lines
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,8 @@ class FolderExportOptions:
         if self.correct.keeps_pitch and not self.correct.retimes:
             raise typer.BadParameter("needs --retime", param_hint="--keep-pitch")
         unknown = MediaInfo(Path("clip.mkv"), "matroska,webm", 0.0, 0, (), (), ())
-        try:
+        with wrong_usage("--name-template"):
             default_target(unknown, None, self.export.template, Correction((0,), Fraction(0)))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--name-template") from error
 
 
 class FolderExport:

@@ -208,24 +208,18 @@ def _typed_correction(
     stretch: str | None,
     options: CorrectOptions,
 ) -> Correction:
-    delay_s = _typed_delay(delay, info, moved[0]) if delay is not None else Fraction(0)
+    delay_s = Fraction(0)
+    if delay is not None:
+        with shared_options.wrong_usage("--delay"):
+            delay_s = parse_delay(delay, info.frame_rate, info.sample_rate_hz(moved[0]))
     if stretch is None:
         if delay_s == 0:
             raise typer.BadParameter("a delay of 0 changes nothing", param_hint="--delay")
         return Correction(moved, delay_s, options.inexact)
-    try:
+    with shared_options.wrong_usage("--stretch"):
         ratio = parse_stretch(stretch)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--stretch") from error
     check_correction(info, Correction(moved, delay_s))
     return stretch_correction(info, moved, ratio, delay_s, keeps_pitch=options.keeps_pitch)
-
-
-def _typed_delay(text: str, info: MediaInfo, audio_stream_index: int) -> Fraction:
-    try:
-        return parse_delay(text, info.frame_rate, info.sample_rate_hz(audio_stream_index))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--delay") from error
 
 
 def _moved_streams(info: MediaInfo, wanted: list[str]) -> tuple[int, ...]:

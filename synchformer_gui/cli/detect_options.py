@@ -1,8 +1,10 @@
 """Options and steps of a detection shared by commands: recall an answer, or load an engine."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -16,10 +18,14 @@ from core.detection.schedule.scope import Scope, read_scope, scope_of, stream_sc
 from core.media.info import MediaInfo
 from core.model.store.catalog import CLASSICAL
 from core.progress import Monitor
+from core.timing import parse_delay, tolerance_named
 from core.workflow.export import Exported, copied_stream
 from synchformer_gui.cache_settings import open_cache
-from synchformer_gui.cli import scope_options, shared_options
+from synchformer_gui.cli import shared_options
+from synchformer_gui.cli.shared_options import wrong_usage
 from synchformer_gui.cli.terminal import watched
+
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)\s*s?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,10 @@ class DetectOptions:
     tolerance: shared_options.ToleranceOption = shared_options.CONFIG.tolerance.name
     hop_s: shared_options.HopOption = shared_options.CONFIG.hop_s
     range_s: shared_options.RangeOption = shared_options.CONFIG.range_s
-    start: scope_options.StartOption = None
-    end: scope_options.EndOption = None
-    until: scope_options.UntilOption = None
-    budget: scope_options.BudgetOption = None
+    start: shared_options.StartOption = None
+    end: shared_options.EndOption = None
+    until: shared_options.UntilOption = None
+    budget: shared_options.BudgetOption = None
     crop: shared_options.CropOption = shared_options.CONFIG.crop
     no_cache: shared_options.NoCacheOption = False
 
@@ -59,16 +65,30 @@ class DetectOptions:
         Raises:
             typer.BadParameter: A value is not allowed.
         """
-        return shared_options.detection_config(
-            self.tolerance,
-            self.hop_s,
-            self.range_s,
-            audio_stream_index=audio_stream_index,
-            simulate_offset_s=simulate_offset_s,
-            window_start_s=window_start_s,
-            scope=scope_options.ScopeOptions(self.start, self.end, self.until, self.budget),
-            crop=self.crop,
-        )
+        with wrong_usage("--tolerance"):
+            config = replace(
+                shared_options.CONFIG,
+                tolerance=tolerance_named(self.tolerance),
+                audio_stream_index=audio_stream_index,
+                stops_early=self.until is None,
+            )
+        # One by one, so that the message can name the wrong option. --window-start excludes others,
+        # so it comes last.
+        changes: dict[str, dict[str, Any]] = {
+            "--hop": {"hop_s": self.hop_s},
+            "--range": {"range_s": self.range_s},
+            "--simulate-offset": {"simulate_offset_s": simulate_offset_s},
+            "--start": {"start_s": _seconds(self.start, "--start") or 0.0},
+            "--end": {"end_s": _seconds(self.end, "--end")},
+            "--until": {"until_s": _until_s(self.until)},
+            "--budget": {"budget_s": _seconds(self.budget, "--budget")},
+            "--crop": {"crop": self.crop},
+            "--window-start": {"window_start_s": window_start_s},
+        }
+        for option, change in changes.items():
+            with wrong_usage(option):
+                config = replace(config, **change)
+        return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +188,32 @@ class DetectCommand:
                 "the classical estimate has no classes to list; choose another model with --model",
                 param_hint="--top",
             )
+
+
+def _seconds(text: str | None, option: str) -> float | None:
+    """Read a time: "83.5", "83.5s", "1:23.5" or "1:02:03".
+
+    Raises:
+        typer.BadParameter: The text is no time.
+    """
+    if text is None:
+        return None
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(
+            f"{text!r} is not a time; write 83.5, 1:23.5 or 1:02:03", param_hint=option
+        )
+    hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
+def _until_s(text: str | None) -> float | None:
+    """Margin in seconds; None if not given or 0."""
+    if text is None:
+        return None
+    try:
+        return float(parse_delay(text)) or None
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is not a margin; write 20ms or 0.02s", param_hint="--until"
+        ) from error

@@ -128,10 +128,8 @@ def target_of(info: MediaInfo, correction: Correction, options: ExportOptions) -
     Raises:
         typer.BadParameter: Its name is unusable.
     """
-    try:
+    with shared_options.wrong_usage("--name-template"):
         usual = default_target(info, correction.inexact, options.template, correction)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--name-template") from error
     target = options.output or usual
     shared_options.check_target(target, "--output")
     return target

@@ -1,18 +1,18 @@
 """Options of several commands, their checks, and the values made from them."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from core.detection.config import HOP_STEP_S, DetectionConfig
 from core.detection.engines.base import Engine
 from core.detection.engines.open import EngineChoice, open_engine
+from core.detection.schedule.budget import LONG_FOR_FAST_S, LONG_S, USUAL_UNTIL_S
 from core.progress import Monitor
-from core.timing import TOLERANCES, Tolerance, tolerance_named
-from synchformer_gui.cli.scope_options import WHOLE, ScopeOptions
+from core.timing import TOLERANCES
 
 CONFIG = DetectionConfig()
 CHOICE = EngineChoice()
@@ -80,14 +80,28 @@ RangeOption = Annotated[
         help="Largest offset to try, in seconds: 0.2 to 30.",
     ),
 ]
-AudioStreamOption = Annotated[
-    int | None,
+StartOption = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="Start of the part to analyze: 83.5 or 1:23.5."),
+]
+EndOption = Annotated[
+    str | None,
+    typer.Option("--end", metavar="TIME", help="End of the part to analyze: 95 or 1:35."),
+]
+UntilOption = Annotated[
+    str | None,
     typer.Option(
-        "--audio-stream",
-        metavar="N",
-        min=0,
-        help="Audio stream by its number in the file; the first if not given.",
+        "--until",
+        metavar="MARGIN",
+        help="Stop once the margin of the offset is this narrow: 20ms or 0.02s; 0 analyzes "
+        f"everything. The default is {1000 * USUAL_UNTIL_S:g}ms for clips longer than "
+        f"{LONG_FOR_FAST_S / 60:g} min ({LONG_S / 60:g} min for a published model on the CPU), "
+        "else 0.",
     ),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="Longest time for the analysis: 30s or 2:00."),
 ]
 CropOption = Annotated[
     str,
@@ -107,47 +121,17 @@ NoCacheOption = Annotated[
 FROM_CACHE = "Answer from the cache (same clip and options); --no-cache repeats the detection."
 
 
-def detection_config(
-    tolerance: str,
-    hop_s: float,
-    range_s: float,
-    *,
-    audio_stream_index: int | None = None,
-    simulate_offset_s: float = CONFIG.simulate_offset_s,
-    window_start_s: float | None = None,
-    scope: ScopeOptions = WHOLE,
-    crop: str = CONFIG.crop,
-) -> DetectionConfig:
-    """Make the config of a detection from its options.
+@contextmanager
+def wrong_usage(option: str | None = None) -> Iterator[None]:
+    """Turn a ValueError of the block into a wrong use of an option.
 
     Raises:
-        typer.BadParameter: A value is not allowed.
+        typer.BadParameter: The block raised a ValueError.
     """
-    config = replace(
-        CONFIG,
-        tolerance=_tolerance(tolerance),
-        audio_stream_index=audio_stream_index,
-        stops_early=scope.stops_early,
-    )
-    # One by one, so that the message can name the wrong option. --window-start excludes others, so
-    # it comes last.
-    changes: dict[str, dict[str, Any]] = {
-        "--hop": {"hop_s": hop_s},
-        "--range": {"range_s": range_s},
-        "--simulate-offset": {"simulate_offset_s": simulate_offset_s},
-        "--start": {"start_s": scope.start_s},
-        "--end": {"end_s": scope.end_s},
-        "--until": {"until_s": scope.until_s},
-        "--budget": {"budget_s": scope.budget_s},
-        "--crop": {"crop": crop},
-        "--window-start": {"window_start_s": window_start_s},
-    }
-    for option, change in changes.items():
-        try:
-            config = replace(config, **change)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
-    return config
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
@@ -158,11 +142,9 @@ def engine_for(choice: EngineChoice, monitor: Monitor) -> Engine:
         SyncError: The model, device or precision is not available, or the model cannot be loaded.
         Cancelled: The monitor asked to stop.
     """
-    try:
-        check_machine(choice)
+    check_machine(choice)
+    with wrong_usage():
         return open_engine(choice, monitor)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def check_machine(choice: EngineChoice) -> None:
@@ -177,10 +159,8 @@ def check_machine(choice: EngineChoice) -> None:
     # Imports torch, about two seconds.
     from core.model.device import choose_device, choose_precision
 
-    try:
+    with wrong_usage():
         choose_precision(choice.precision, choose_device(choice.device))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def check_target(path: Path, option: str) -> None:
@@ -236,10 +216,3 @@ def check_replaceable(
             "choose another name",
             param_hint=option,
         )
-
-
-def _tolerance(name: str) -> Tolerance:
-    try:
-        return tolerance_named(name)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--tolerance") from error

@@ -16,7 +16,7 @@ from core.workflow.export import Exported, ExportPreview, copied_stream
 from synchformer_gui.jobs.jobs import Job
 from synchformer_gui.jobs.tasks import Detector, DetectRequest
 
-_STAGE = "Measuring the new file"
+_STAGE = "Analyzing the new file"
 _CANCELLED = "Analyzing it again was cancelled."
 _BROKEN_OFF = "Analyzing it again ended unexpectedly."
 _UNCERTIFIED = "No certificate was written."

@@ -1,32 +1,22 @@
-"""Tasks of the window for a worker: frozen values in, a frozen value out.
-
-Modules that may import torch are imported inside the functions.
-"""
+"""Tasks of the window for a worker: frozen values in, a frozen value out."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.detection.config import DetectionConfig
+from core.detection.engines.base import Engine
+from core.detection.engines.open import EngineChoice, open_engine
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Detection
 from core.detection.schedule.scope import read_scope
 from core.errors import CheckpointError
-from core.media.info import MediaInfo
-from core.media.probe import probe
-from core.model.store.catalog import CatalogEntry
-from core.model.store.store import InstalledModel, ModelStore
+from core.model.store.store import ModelStore
 from core.paths import models_dir
-from core.progress import Monitor, Progress
-from core.timing import TimeSpan, tolerance_named
-from synchformer_gui.settings import Preferences
-
-if TYPE_CHECKING:
-    from core.detection.engines.base import Engine
-    from core.detection.engines.open import EngineChoice
+from core.progress import Monitor
+from synchformer_gui.cache_settings import open_cache
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +28,12 @@ class DetectRequest:
     Attributes:
         path: The file.
         config: Options of the detection.
-        model: "auto", "builtin", "classical", the id of an installed model or a path.
-        device: As in `core.detection.engines.open.EngineChoice`.
-        precision: As in `core.detection.engines.open.EngineChoice`.
+        choice: The engine.
     """
 
     path: Path
     config: DetectionConfig
-    model: str
-    device: str
-    precision: str
-
-    @property
-    def choice(self) -> "EngineChoice":
-        from core.detection.engines.open import EngineChoice
-
-        return EngineChoice(model=self.model, device=self.device, precision=self.precision)
+    choice: EngineChoice
 
 
 class Detector:
@@ -80,17 +60,13 @@ class Detector:
             DetectionError: The clip does not allow detection.
             Cancelled: The monitor asked to stop.
         """
-        from synchformer_gui.cache_settings import open_cache
-
         # A wrong file need not wait for the engine, whose loading takes seconds.
         scope = read_scope(request.path, request.config)
         engine = self._engine_for(request, monitor)
         cached_detector = open_cache().cached_detector(request.choice, monitor)
         return cached_detector.detect(scope, engine, monitor, on_evidence)
 
-    def _engine_for(self, request: DetectRequest, monitor: Monitor) -> "Engine":
-        from core.detection.engines.open import open_engine
-
+    def _engine_for(self, request: DetectRequest, monitor: Monitor) -> Engine:
         choice = request.choice
         # "auto" may choose another engine after a model was installed or removed.
         wanted = (choice, ModelStore(models_dir()).installed())
@@ -102,40 +78,12 @@ class Detector:
         return self._engine
 
 
-def detect_request(
-    info: MediaInfo,
-    preferences: Preferences,
-    audio_stream_index: int | None,
-    region: TimeSpan | None,
-) -> DetectRequest:
-    """Create the request for a clip from the user's preferences.
-
-    Args:
-        info: The clip.
-        preferences: Preferences for all clips.
-        audio_stream_index: Index of the audio stream in the container; None is the first one.
-        region: Part to analyze; None is the whole clip.
-    """
-    config = DetectionConfig(
-        tolerance=tolerance_named(preferences.tolerance),
-        audio_stream_index=audio_stream_index,
-        start_s=region.start_s if region else 0.0,
-        end_s=region.end_s if region else None,
-        stops_early=preferences.extent == "auto",
-    )
-    return DetectRequest(
-        info.path, config, preferences.model, preferences.device, preferences.precision
-    )
-
-
 def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | None:
     """Earlier answer to a request, also one of a command; None if there is none.
 
     Raises:
         Cancelled: The monitor asked to stop.
     """
-    from synchformer_gui.cache_settings import open_cache
-
     asked = request.config
     try:
         cached_detector = open_cache().cached_detector(request.choice, monitor)
@@ -153,60 +101,3 @@ def earlier_detection(request: DetectRequest, monitor: Monitor) -> Detection | N
         if found and asked.audio_stream_index in (index, found.audio_stream_index):
             return found
     return None
-
-
-def probe_clip(path: Path, monitor: Monitor) -> MediaInfo:
-    """Read the description of a file.
-
-    Raises:
-        MediaError: The file cannot be read.
-        Cancelled: The monitor asked to stop.
-    """
-    monitor.report(Progress("Reading the file"))
-    monitor.check()
-    return probe(path)
-
-
-def download_model(entry: CatalogEntry, monitor: Monitor) -> InstalledModel:
-    """Download and install a published model.
-
-    Raises:
-        CheckpointError: The download fails or is not the model.
-        Cancelled: The monitor asked to stop.
-    """
-    return ModelStore(models_dir()).download(entry, monitor)
-
-
-def import_model(path: Path, monitor: Monitor) -> InstalledModel:
-    """Install a model from a file.
-
-    Raises:
-        CheckpointError: The file is not a usable model.
-        Cancelled: The monitor asked to stop.
-    """
-    return ModelStore(models_dir()).import_file(path, monitor=monitor)
-
-
-def verify_model(model_id: str, monitor: Monitor) -> str:
-    """Compare an installed model with its checksum; return its id.
-
-    Raises:
-        CheckpointError: The model is damaged.
-        Cancelled: The monitor asked to stop.
-    """
-    ModelStore(models_dir()).verify(model_id, monitor)
-    return model_id
-
-
-def installed_models() -> tuple[InstalledModel, ...]:
-    """List the installed models; instant, since no weights are opened."""
-    return ModelStore(models_dir()).installed()
-
-
-def remove_model(model_id: str) -> None:
-    """Delete an installed model.
-
-    Raises:
-        CheckpointError: There is no such model, or it cannot be deleted.
-    """
-    ModelStore(models_dir()).remove(model_id)

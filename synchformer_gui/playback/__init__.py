@@ -1,1 +1,1 @@
-"""Playing a clip: a small interface and the player behind it."""
+"""Playing a clip."""

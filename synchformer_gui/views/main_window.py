@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
@@ -19,20 +20,20 @@ from core.media.delay_hints import DelayHint, delay_hints
 from core.media.info import MediaInfo
 from core.model.checkpoints.kind import CheckpointKind
 from core.model.store.catalog import AUTO, BUILTIN, CLASSICAL
+from core.model.store.store import ModelStore
+from core.paths import models_dir
 from core.timing import TimeSpan
-from core.workflow.export import ExportPreview
-from synchformer_gui.jobs import tasks
 from synchformer_gui.playback.player import Player
 from synchformer_gui.session import Activity, Session
-from synchformer_gui.settings import ExportPreferences, Settings
+from synchformer_gui.settings import Settings
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.detection.clip_info import ClipInfoLabel, clip_info_text
 from synchformer_gui.views.detection.side_panel import SidePanel
-from synchformer_gui.views.dialogs import Dialogs
+from synchformer_gui.views.export.export_dialog import ExportDialog
 from synchformer_gui.views.export.initial_values import propose
 from synchformer_gui.views.menus import Command, add_menu, add_preferences
+from synchformer_gui.views.models_dialog import ModelsDialog
 from synchformer_gui.views.player.pane import PlaybackPane
-from synchformer_gui.views.timeline.region import RegionKeys
 from synchformer_gui.views.timeline.timeline import Timeline
 from synchformer_gui.wording.coverage import coverage_sentence
 
@@ -62,9 +63,7 @@ class MainWindow(QMainWindow):
         self.banner = Banner(self)
         self.playback = PlaybackPane(player, self)
         self.timeline = Timeline(self)
-        self.region_keys = RegionKeys(self.timeline.region, player, self)
         self.side = SidePanel(self)
-        self.dialogs = Dialogs(self, session.probers)
         self.detect_panel = self.side.detect_panel
         self.result_panel = self.side.result_panel
         self.clip_info_label = ClipInfoLabel(self)
@@ -98,7 +97,22 @@ class MainWindow(QMainWindow):
         info, index = self.session.info, self.session.audio_stream_index
         if self.session.can_export and info is not None and index is not None:
             proposal = propose(info, index, self.session.detection, hint)
-            self.dialogs.export(proposal, self._settings.export_preferences)
+            preferences = self._settings.export_preferences
+            dialog = ExportDialog(proposal, preferences, self.session.probers, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.accepted.connect(self._on_export_accepted)
+            dialog.open()
+
+    def show_models(self) -> None:
+        """Open the list of models, or bring it to the front."""
+        dialog = self.findChild(ModelsDialog)
+        if dialog is None:
+            dialog = ModelsDialog(self.session.probers, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.models_changed.connect(self._show_preferences)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         urls = event.mimeData().urls()
@@ -150,19 +164,24 @@ class MainWindow(QMainWindow):
             ),
         )
         add_menu(self, "&Playback", self.playback.commands())
+        region, player = self.timeline.region, self.player
         menu = add_menu(
             self,
             "&Detection",
             (
                 Command("&Detect offset", ("D",), self.detect),
                 Command("&Cancel, or close the message", ("Esc",), self._on_escape),
-                *self.region_keys.commands(),
+                Command(
+                    "Analyze from &here on", ("I",), lambda: region.start_at(player.position_s)
+                ),
+                Command("Analyze up t&o here", ("O",), lambda: region.end_at(player.position_s)),
+                Command("Analyze the &whole clip", ("X",), region.clear),
                 Command(
                     "Close-&up of the answer, or all offsets",
                     ("Z",),
                     self.timeline.toggle_close_up,
                 ),
-                Command("&Models…", (), self.dialogs.show_models),
+                Command("&Models…", (), self.show_models),
             ),
         )
         add_preferences(self, menu, self._preferences, self._prefer)
@@ -181,12 +200,9 @@ class MainWindow(QMainWindow):
         self.detect_panel.audio_chosen.connect(self._on_audio)
         self.detect_panel.tolerance_chosen.connect(self._on_tolerance)
         self.detect_panel.model_chosen.connect(self._on_model)
-        self.detect_panel.models_requested.connect(self.dialogs.show_models)
+        self.detect_panel.models_requested.connect(self.show_models)
         self.result_panel.delay_hints.chosen.connect(self.export)
-        self.result_panel.models_requested.connect(self.dialogs.show_models)
-        self.dialogs.clip_chosen.connect(self.open_clip)
-        self.dialogs.export_chosen.connect(self._on_export_chosen)
-        self.dialogs.models_changed.connect(self._show_preferences)
+        self.result_panel.models_requested.connect(self.show_models)
 
     def _connect_session(self) -> None:
         self.session.activity_changed.connect(self._on_activity)
@@ -206,7 +222,8 @@ class MainWindow(QMainWindow):
 
     def _show_preferences(self) -> None:
         self.detect_panel.set_tolerance(self._preferences.tolerance)
-        models = [one for one in tasks.installed_models() if one.kind is CheckpointKind.SYNC]
+        installed = ModelStore(models_dir()).installed()
+        models = [one for one in installed if one.kind is CheckpointKind.SYNC]
         if self._preferences.model not in {AUTO, BUILTIN, CLASSICAL, *(one.id for one in models)}:
             self._prefer(model=AUTO)
         self.detect_panel.set_models(models, self._preferences.model)
@@ -261,13 +278,15 @@ class MainWindow(QMainWindow):
     def _on_export(self) -> None:
         self.export()
 
-    def _on_export_chosen(
-        self, planned: ExportPreview, preferences: ExportPreferences, detects_again: bool
-    ) -> None:
-        self._settings.export_preferences = preferences
-        self.banner.hide()
-        self.result_panel.clear_exported()
-        self.session.export(planned, self._preferences if detects_again else None)
+    def _on_export_accepted(self) -> None:
+        dialog = self.sender()
+        if isinstance(dialog, ExportDialog):
+            options = dialog.options
+            self._settings.export_preferences = options.preferences
+            self.banner.hide()
+            self.result_panel.clear_exported()
+            recheck_with = self._preferences if options.detects_again else None
+            self.session.export(dialog.preview, recheck_with)
 
     def _on_escape(self) -> None:
         if self.session.activity is Activity.NONE:
@@ -279,7 +298,10 @@ class MainWindow(QMainWindow):
         self.statusBar().showMessage(text, _MESSAGE_MS)
 
     def _on_open(self) -> None:
-        self.dialogs.open_clip(self._settings.last_folder)
+        folder = str(self._settings.last_folder)
+        name, _ = QFileDialog.getOpenFileName(self, "Open a clip", folder)
+        if name:
+            self.open_clip(Path(name))
 
     def _on_audio(self, stream_index: int) -> None:
         self.player.choose_audio(stream_index)

@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 
 from synchformer_gui.settings import Preferences
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-EXTENTS = ("auto", "everything")
+_PREFERENCES = (
+    ("device", "De&vice", ("auto", "cpu", "cuda", "mps")),
+    ("precision", "&Precision", ("auto", "float32", "bfloat16", "float16")),
+    ("extent", "How much to &analyze", ("auto", "everything")),
+)
 _TITLES = {"auto": "Automatic", "everything": "Everything"}
 
 
@@ -40,31 +42,6 @@ def add_menu(window: QMainWindow, title: str, commands: tuple[Command, ...]) -> 
     return menu
 
 
-def add_choice(
-    window: QMainWindow,
-    menu: QMenu,
-    title: str,
-    values: tuple[str, ...],
-    chosen: str,
-    choose: Callable[[str], None],
-) -> None:
-    """Add a sub-menu of values with exactly one chosen."""
-    sub_menu = menu.addMenu(title)
-    group = QActionGroup(window)
-    for value in dict.fromkeys((*values, chosen)):
-        action = QAction(_TITLES.get(value, value), window)
-        action.setData(value)
-        action.setCheckable(True)
-        action.setChecked(value == chosen)
-        group.addAction(action)
-        sub_menu.addAction(action)
-
-    def on_triggered(action: QAction) -> None:
-        choose(action.data())
-
-    group.triggered.connect(on_triggered)
-
-
 def add_preferences(
     window: QMainWindow, menu: QMenu, chosen: Preferences, prefer: Callable[..., None]
 ) -> None:
@@ -76,13 +53,19 @@ def add_preferences(
         chosen: Initial choices.
         prefer: Called with the name of a preference and its new value.
     """
-    for name, title, values in (
-        ("device", "De&vice", DEVICES),
-        ("precision", "&Precision", PRECISIONS),
-        ("extent", "How much to &analyze", EXTENTS),
-    ):
 
-        def choose(value: str, name: str = name) -> None:
-            prefer(**{name: value})
+    def on_triggered(action: QAction) -> None:
+        prefer(**action.data())
 
-        add_choice(window, menu, title, values, getattr(chosen, name), choose)
+    for name, title, values in _PREFERENCES:
+        sub_menu = menu.addMenu(title)
+        group = QActionGroup(window)
+        group.triggered.connect(on_triggered)
+        current = getattr(chosen, name)
+        for value in dict.fromkeys((*values, current)):
+            action = QAction(_TITLES.get(value, value), window)
+            action.setData({name: value})
+            action.setCheckable(True)
+            action.setChecked(value == current)
+            group.addAction(action)
+            sub_menu.addAction(action)

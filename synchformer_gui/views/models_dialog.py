@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 
 from core.errors import SyncError
 from core.model.store.catalog import CATALOG, CatalogEntry
-from core.model.store.store import InstalledModel
+from core.model.store.store import InstalledModel, ModelStore
+from core.paths import models_dir
 from core.units import size_text
-from synchformer_gui.jobs import tasks
 from synchformer_gui.jobs.jobs import Job, JobQueue
 from synchformer_gui.views.banner import Banner
 from synchformer_gui.views.progress_bar import ProgressBar
@@ -81,7 +81,7 @@ class ModelsDialog(QDialog):
 
     def import_file(self, path: Path) -> None:
         """Install a model from a file."""
-        self._start(lambda job: tasks.import_model(path, job), f"Importing {path.name}")
+        self._start(lambda job: _store().import_file(path, monitor=job), f"Importing {path.name}")
 
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
@@ -104,7 +104,7 @@ class ModelsDialog(QDialog):
 
     def _refresh(self) -> None:
         chosen = self._chosen_id()
-        self._installed = {model.id: model for model in tasks.installed_models()}
+        self._installed = {model.id: model for model in _store().installed()}
         self.tree.clear()
         for published in CATALOG:
             self._add_row(published.id, published.title, published)
@@ -174,7 +174,7 @@ class ModelsDialog(QDialog):
         published = self._chosen_entry()
         if published is not None:
             self._start(
-                lambda job: tasks.download_model(published, job), f"Downloading {published.title}"
+                lambda job: _store().download(published, job), f"Downloading {published.title}"
             )
 
     def _on_import(self) -> None:
@@ -188,7 +188,7 @@ class ModelsDialog(QDialog):
         model_id = self._chosen_id()
         if model_id is not None:
             title = self._installed[model_id].title
-            self._start(lambda job: tasks.verify_model(model_id, job), f"Verifying {title}")
+            self._start(lambda job: _store().verify(model_id, job), f"Verifying {title}")
 
     def _on_remove(self) -> None:
         model_id = self._chosen_id()
@@ -197,7 +197,7 @@ class ModelsDialog(QDialog):
         title = self._installed[model_id].title
         question = f"Delete {title} from this computer?"
         if QMessageBox.question(self, "Remove model", question) == QMessageBox.StandardButton.Yes:
-            self._start(lambda _: tasks.remove_model(model_id), f"Removing {title}")
+            self._start(lambda _: _store().remove(model_id), f"Removing {title}")
 
     def _on_cancel(self) -> None:
         if self._job is not None:
@@ -212,6 +212,10 @@ class ModelsDialog(QDialog):
         self._set_busy(busy=False)
         self._refresh()
         self.models_changed.emit()
+
+
+def _store() -> ModelStore:
+    return ModelStore(models_dir())
 
 
 def _id_of(item: QTreeWidgetItem) -> str:

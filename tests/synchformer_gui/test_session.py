@@ -77,7 +77,7 @@ def test_existing_target_is_not_replaced_unasked(
     assert session.can_export
 
 
-def test_a_clip_that_was_not_judged_can_be_corrected(
+def test_a_clip_that_was_not_analyzed_can_be_corrected(
     qtbot: QtBot, session: Session, make_clip: MakeClip, tmp_path: Path
 ) -> None:
     session.open(make_clip(duration_s=2.0))
@@ -155,7 +155,7 @@ def test_failure_is_told_and_leaves_the_session_usable(
 
 
 @pytest.mark.parametrize("missing", ["audio", "video"])
-def test_half_a_clip_cannot_be_judged(
+def test_half_a_clip_cannot_be_analyzed(
     qtbot: QtBot, session: Session, make_clip: MakeClip, missing: str
 ) -> None:
     session.open(make_clip(duration_s=1.0, **{missing: False}))

@@ -3,15 +3,30 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core.media.info import AudioStream
 from core.model.store.catalog import AUTO, BUILTIN, CATALOG, CLASSICAL
 from core.model.store.store import InstalledModel
-from core.timing import TOLERANCES, TimeSpan, tolerance_named
+from core.timing import (
+    LARGEST_TOLERANCE_MS,
+    TOLERANCES,
+    TimeSpan,
+    Tolerance,
+    custom_tolerance,
+    tolerance_named,
+)
 from synchformer_gui.views import theme
 from synchformer_gui.views.detection.clip_info import audio_title
-from synchformer_gui.views.detection.custom_tolerance import CustomTolerance
 from synchformer_gui.views.progress_bar import ProgressBar
 from synchformer_gui.wording.coverage import region_text
 from synchformer_gui.wording.engines import (
@@ -27,6 +42,7 @@ from synchformer_gui.wording.verdict import NO_CLIP
 
 _CUSTOM = "custom"
 _MORE_MODELS = "more"
+_PADDING_PX = 6
 
 
 class DetectPanel(QFrame):
@@ -53,7 +69,7 @@ class DetectPanel(QFrame):
             name = tolerance_name(tolerance)
             _add_item(self.tolerance_combo, name, tolerance.name, tolerance_text(tolerance))
         self.tolerance_combo.addItem("Custom…", _CUSTOM)
-        self.custom_tolerance = CustomTolerance(self)
+        self.custom_tolerance = _CustomTolerance(self)
         self.custom_tolerance.hide()
         self.region_button = QPushButton(self)
         self.region_button.setToolTip("Analyze the whole clip again (X)")
@@ -191,6 +207,53 @@ class DetectPanel(QFrame):
         else:
             self._model = chosen
             self.model_chosen.emit(chosen)
+
+
+class _CustomTolerance(QWidget):
+    """Two numbers: maximum audio lead and maximum audio lag in milliseconds."""
+
+    edited = Signal(str)
+    """Carries the name of the tolerance, for `core.timing.tolerance_named`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.early_spin, self.late_spin = QSpinBox(self), QSpinBox(self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for spin, way, limit in (
+            (self.early_spin, "early", "lead"),
+            (self.late_spin, "late", "lag"),
+        ):
+            spin.setRange(1, LARGEST_TOLERANCE_MS)
+            spin.setSingleStep(5)
+            spin.setSuffix(f" ms {way}")
+            # The style sheet cannot pad the text of a spin box.
+            spin.lineEdit().setTextMargins(_PADDING_PX, 0, _PADDING_PX, 0)
+            spin.setToolTip(f"Maximum accepted audio {limit}, in ms")
+            spin.setAccessibleName(f"Maximum accepted audio {limit}")
+            # Without this, every typed digit would emit a tolerance.
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._on_edited)
+            layout.addWidget(spin)
+
+    @property
+    def name(self) -> str:
+        """Name of the tolerance with these limits."""
+        return custom_tolerance(self.early_spin.value(), self.late_spin.value()).name
+
+    def show_limits(self, tolerance: Tolerance) -> None:
+        """Show the limits of a tolerance, in whole milliseconds."""
+        for spin, limit_s in (
+            (self.early_spin, tolerance.early_s),
+            (self.late_spin, tolerance.late_s),
+        ):
+            spin.blockSignals(True)
+            spin.setValue(round(1000 * limit_s))
+            spin.blockSignals(False)
+
+    def _on_edited(self) -> None:
+        self.edited.emit(self.name)
 
 
 def _add_item(combo: QComboBox, text: str, value: str, tip: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -19,10 +20,9 @@ from core.detection.result import Detection, Verdict
 from core.media.delay_hints import DelayHint
 from core.workflow.export import Exported
 from synchformer_gui.views import theme
-from synchformer_gui.views.detection.delay_hints import DelayHints
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording.engines import better_model
-from synchformer_gui.wording.export import exported_lines
+from synchformer_gui.wording.export import exported_lines, hint_action
 from synchformer_gui.wording.line_breaks import breakable, unbroken
 from synchformer_gui.wording.offset import confidence_text, interval_text
 from synchformer_gui.wording.verdict import (
@@ -76,7 +76,7 @@ class ResultPanel(QScrollArea):
         self.models_button.clicked.connect(self.models_requested)
         self.exported = _ExportedNote(card)
         self.exported.hide()
-        self.delay_hints = DelayHints(card)
+        self.delay_hints = _DelayHints(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
@@ -238,3 +238,44 @@ class _ExportedNote(QFrame):
 
     def _on_folder(self) -> None:
         QDesktopServices.openUrl(self._path_url)
+
+
+class _DelayHints(QWidget):
+    """One sentence per hint, and a button if its delay is not applied yet; hidden without hints."""
+
+    chosen = Signal(object)
+    """Carries a DelayHint."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: tuple[QPushButton, ...] = ()
+        self._rows = QWidget(self)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 8, 0, 0)
+        self._layout.addWidget(self._rows)
+        self.hide()
+
+    def show_hints(self, hints: Sequence[DelayHint]) -> None:
+        """Show the hints of a clip in place of the previous ones."""
+        rows = QWidget(self)
+        layout = QVBoxLayout(rows)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        buttons: list[QPushButton] = []
+        for hint in hints:
+            label = text_label(rows, "muted")
+            label.setText(breakable(unbroken(hint.sentence)))
+            layout.addWidget(label)
+            # Hints about one stream are start times. Players and detection already apply them, so a
+            # second move would undo them.
+            if hint.audio_stream_index is not None:
+                continue
+            button = QPushButton(hint_action(hint.delay_s), rows)
+            button.setToolTip("Open the export with this delay; nothing is written yet")
+            button.clicked.connect(partial(self.chosen.emit, hint))
+            layout.addWidget(button)
+            buttons.append(button)
+        self._layout.replaceWidget(self._rows, rows)
+        self._rows.deleteLater()
+        self._rows, self.buttons = rows, tuple(buttons)
+        self.setVisible(bool(hints))

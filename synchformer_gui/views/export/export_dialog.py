@@ -28,10 +28,8 @@ from synchformer_gui.settings import ExportPreferences
 from synchformer_gui.views import theme
 from synchformer_gui.views.export.correction_form import CorrectionForm
 from synchformer_gui.views.export.initial_values import ExportProposal
-from synchformer_gui.views.export.options import ExportOptions
-from synchformer_gui.views.export.preview import PreviewView
-from synchformer_gui.views.export.preview_job import PreviewJob
-from synchformer_gui.views.export.target_chooser import TargetChooser
+from synchformer_gui.views.export.options import ExportOptions, TargetChooser
+from synchformer_gui.views.export.preview import PreviewJob, PreviewView
 from synchformer_gui.views.text_label import text_label
 from synchformer_gui.wording.export import command_sentence, problem_text
 from synchformer_gui.wording.line_breaks import breakable
@@ -233,7 +231,7 @@ class ExportDialog(QDialog):
         self._problem = problem = self._typed_problem()
         if problem:
             self.preview_job.forget()
-            self.preview_view.show_nothing()
+            self.preview_view.hide()
             self._show_problem(problem)
         else:
             self._problem = _LOOKING

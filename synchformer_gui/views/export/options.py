@@ -1,12 +1,16 @@
-"""Rarer options of an export, folded away at first."""
+"""The new file: its name, and rarer options that are folded away at first."""
+
+from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QGridLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -15,6 +19,8 @@ from PySide6.QtWidgets import (
 from core.media.formats.output_format import Layout, can_write
 from core.media.info import MediaInfo
 from synchformer_gui.settings import ExportPreferences
+from synchformer_gui.views.text_label import text_label
+from synchformer_gui.wording.line_breaks import breakable
 
 _OFFERED = (".mkv", ".mov", ".mp4")
 _WITH_LAYOUT = frozenset({".mp4", ".m4v", ".mov"})
@@ -23,6 +29,90 @@ _LAYOUTS = (
     (Layout.FASTSTART, "In front (faststart)"),
     (Layout.FRAGMENTED, "In pieces (fragmented)"),
 )
+
+
+class TargetChooser(QWidget):
+    """Input of a name, with its folder and the consent to replace a file."""
+
+    edited = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._proposed = ""
+        self.field = QLineEdit(self)
+        self.browse_button = QPushButton("&Browse…", self)
+        self.browse_button.setAutoDefault(False)
+        self.folder_label = text_label(self, "muted")
+        self.replace_box = QCheckBox("Re&place the file of that name", self)
+        self.replace_box.hide()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(8)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.field, 0, 0)
+        grid.addWidget(self.browse_button, 0, 1)
+        grid.addWidget(self.folder_label, 1, 0, 1, 2)
+        grid.addWidget(self.replace_box, 2, 0, 1, 2)
+        self.setFocusProxy(self.field)
+        self.field.textChanged.connect(self._on_text)
+        self.replace_box.toggled.connect(self.edited)
+        self.browse_button.clicked.connect(self._on_browse)
+
+    @property
+    def target(self) -> Path | None:
+        """The new file; None if it has no name."""
+        text = self.field.text().strip()
+        if not text:
+            return None
+        path = Path(text)
+        try:
+            return path.expanduser()
+        except RuntimeError:
+            # No such user: a name like any other.
+            return path
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether the user agreed to replace an existing file."""
+        return not self.replace_box.isHidden() and self.replace_box.isChecked()
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether the proposed name is unchanged."""
+        return self.field.text() == self._proposed
+
+    def propose(self, target: Path) -> None:
+        """Replace the name by a proposal."""
+        self._proposed = str(target)
+        self.field.setText(self._proposed)
+
+    def change_suffix(self, suffix: str) -> None:
+        """Give the name another suffix, or its first one."""
+        target = self.target
+        if target is not None and target.name:
+            self.field.setText(str(target.with_suffix(suffix)))
+
+    def offer_replacing(self, *, target_exists: bool) -> None:
+        self.replace_box.setVisible(target_exists)
+
+    def _on_text(self) -> None:
+        # Consent is given for one file.
+        with QSignalBlocker(self.replace_box):
+            self.replace_box.setChecked(False)
+        self.replace_box.hide()
+        folder = (self.target or Path()).absolute().parent
+        self.folder_label.setText(breakable(f"In the folder {folder}"))
+        self.edited.emit()
+
+    def _on_browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            "Export corrected",
+            self.field.text(),
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if name:
+            self.field.setText(name)
 
 
 class ExportOptions(QWidget):
@@ -76,12 +166,14 @@ class ExportOptions(QWidget):
         self.times_box = QCheckBox("&Keep the times and permissions of the original", self._body)
         self.times_box.setChecked(preferences.keeps_times)
         self._arrange()
-        self._fold(is_open=False)
+        self._on_fold(is_open=False)
         self.fold_button.toggled.connect(self._on_fold)
         self.container_combo.activated.connect(self._on_container)
         self.template_field.textChanged.connect(self.template_edited)
         self.layout_combo.activated.connect(self.edited)
         self.verify_box.toggled.connect(self.certificate_box.setEnabled)
+        for box in (self.verify_box, self.certificate_box, self.times_box):
+            box.toggled.connect(self.edited)
 
     @property
     def template(self) -> str:
@@ -150,14 +242,11 @@ class ExportOptions(QWidget):
         layout.addWidget(self.fold_button)
         layout.addWidget(self._body)
 
-    def _fold(self, *, is_open: bool) -> None:
+    def _on_fold(self, is_open: bool) -> None:
         self.fold_button.setArrowType(
             Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
         )
         self._body.setVisible(is_open)
-
-    def _on_fold(self, is_open: bool) -> None:
-        self._fold(is_open=is_open)
         self.folded.emit()
 
     def _on_container(self) -> None:

@@ -37,9 +37,9 @@ class PlaybackPane(QWidget):
         self.transport.play_toggled.connect(self.toggle)
         self.transport.step_requested.connect(self._on_step)
         self.transport.seek_requested.connect(self.seek)
-        player.frame_shown.connect(self.video.show_frame)
+        player.frame_shown.connect(self.video.frames.show_frame)
         player.position_changed.connect(self.transport.set_position)
-        player.position_changed.connect(self.video.set_position)
+        player.position_changed.connect(self.video.frames.set_position)
         player.playing_changed.connect(self.transport.set_playing)
 
     def follow(self, session: Session) -> None:
@@ -57,7 +57,7 @@ class PlaybackPane(QWidget):
 
     def open(self, info: MediaInfo) -> None:
         """Show the first frame of a clip in place of the previous clip."""
-        self._release()
+        self._player.close()
         self.video.clear(note="" if info.video else "This file has no picture.")
         self.transport.set_clip(info.duration_s, info.frame_rate)
         self._is_open = True
@@ -67,11 +67,11 @@ class PlaybackPane(QWidget):
         """Commands for the menu."""
         return (
             Command("&Play or pause", ("Space", "K"), self.toggle),
-            Command("One frame &back", (",",), self.frame_back),
-            Command("One frame &forward", (".",), self.frame_forward),
-            Command("One second back", ("Left",), self.second_back),
-            Command("One second forward", ("Right",), self.second_forward),
-            Command("To the &start", ("Home",), self.to_start),
+            Command("One frame &back", (",",), lambda: self._on_step(-1)),
+            Command("One frame &forward", (".",), lambda: self._on_step(1)),
+            Command("One second back", ("Left",), lambda: self._on_second(-1)),
+            Command("One second forward", ("Right",), lambda: self._on_second(1)),
+            Command("To the &start", ("Home",), lambda: self.seek(0.0)),
             Command("Show or hide the analyzed s&quare", ("Q",), self.toggle_squares),
         )
 
@@ -89,21 +89,6 @@ class PlaybackPane(QWidget):
         if self._is_open:
             self._player.seek(position_s)
 
-    def frame_back(self) -> None:
-        self._on_step(-1)
-
-    def frame_forward(self) -> None:
-        self._on_step(1)
-
-    def second_back(self) -> None:
-        self.seek(self._player.position_s - _SEEK_S)
-
-    def second_forward(self) -> None:
-        self.seek(self._player.position_s + _SEEK_S)
-
-    def to_start(self) -> None:
-        self.seek(0.0)
-
     def toggle_squares(self) -> None:
         """Show or hide the analyzed squares, with a message."""
         if self._detection is None:
@@ -114,23 +99,21 @@ class PlaybackPane(QWidget):
                 f"The {engine} used the whole picture, so there is no square to show."
             )
         else:
-            self.video.toggle_squares()
-            shown = "shown" if self.video.shows_squares else "hidden"
+            self.video.frames.toggle_squares()
+            shown = "shown" if self.video.frames.shows_squares else "hidden"
             self.message.emit(f"The analyzed square is {shown}.")
 
     def _on_detected(self, detection: Detection) -> None:
         self._detection = detection
-        self.video.show_squares(detection.crops)
+        self.video.frames.show_squares(detection.crops)
 
     def _on_detection_dropped(self) -> None:
         self._detection = None
-        self.video.hide_squares()
-
-    def _release(self) -> None:
-        self._is_open = False
-        self._player.close()
-        self.transport.set_clip(0.0, None)
+        self.video.frames.show_squares(())
 
     def _on_step(self, n_frames: int) -> None:
         if self._is_open:
             self._player.step(n_frames)
+
+    def _on_second(self, direction: int) -> None:
+        self.seek(self._player.position_s + direction * _SEEK_S)

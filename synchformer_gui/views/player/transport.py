@@ -1,6 +1,7 @@
 """The bar below the video: play, step, seek, position."""
 
 from fractions import Fraction
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFontDatabase, QIcon, QMouseEvent
@@ -62,8 +63,8 @@ class TransportBar(QWidget):
         layout.addWidget(self.time_label)
         layout.addSpacing(8)
         layout.addWidget(self.frame_label)
-        self.back_button.clicked.connect(self._on_back)
-        self.forward_button.clicked.connect(self._on_forward)
+        self.back_button.clicked.connect(partial(self.step_requested.emit, -1))
+        self.forward_button.clicked.connect(partial(self.step_requested.emit, 1))
         self.play_button.clicked.connect(self.play_toggled)
         self.slider.valueChanged.connect(self._on_slider)
         # Qt does not fade SVG icons of disabled buttons.
@@ -106,12 +107,6 @@ class TransportBar(QWidget):
         button.setAccessibleName(tip)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return button
-
-    def _on_back(self) -> None:
-        self.step_requested.emit(-1)
-
-    def _on_forward(self) -> None:
-        self.step_requested.emit(1)
 
     def _on_slider(self, value: int) -> None:
         self.seek_requested.emit(value / _SLIDER_STEPS * self._duration_s)

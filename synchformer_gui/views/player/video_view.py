@@ -23,70 +23,41 @@ class VideoView(QStackedWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._video = _FrameView(self)
+        self.frames = FrameView(self)
         self._invitation = _DropArea(self)
         self._invitation.open_button.clicked.connect(self.open_requested)
         self.addWidget(self._invitation)
-        self.addWidget(self._video)
-
-    @property
-    def image(self) -> QImage:
-        """Shown frame; null if there is none."""
-        return self._video.image
+        self.addWidget(self.frames)
 
     @property
     def is_empty(self) -> bool:
         return self.currentWidget() is self._invitation
 
-    @property
-    def shows_squares(self) -> bool:
-        """True if squares are drawn when there are any."""
-        return self._video.shows_squares
-
-    def show_frame(self, frame: QVideoFrame) -> None:
-        """Show a frame at the next repaint."""
-        self._video.show_frame(frame)
-
-    def set_position(self, position_s: float) -> None:
-        """Show the squares of the shot at this clip time."""
-        self._video.set_position(position_s)
-
-    def show_squares(self, crops: Sequence[CropPlan]) -> None:
-        """Draw the analyzed squares, shot by shot; none if whole frames were analyzed."""
-        self._video.crops = tuple(crops)
-        self._video.update()
-
-    def hide_squares(self) -> None:
-        """Remove the squares, because their answer is gone."""
-        self.show_squares(())
-
-    def toggle_squares(self) -> None:
-        """Hide the squares, or show them again."""
-        self._video.shows_squares = not self._video.shows_squares
-        self._video.update()
-
-    def squares(self) -> list[QRectF]:
-        """Squares drawn at present, in shares of the frame's width and height."""
-        return self._video.squares()
-
     def clear(self, *, note: str | None) -> None:
         """Remove the frame; show a note in its place, or without a note the invitation."""
-        self._video.clear(note or "")
-        self.setCurrentWidget(self._invitation if note is None else self._video)
+        self.frames.clear(note or "")
+        self.setCurrentWidget(self._invitation if note is None else self.frames)
 
 
-class _FrameView(QWidget):
-    def __init__(self, parent: QWidget) -> None:
+class FrameView(QWidget):
+    """Paints the present frame and the analyzed squares, or a note.
+
+    Attributes:
+        shows_squares: Whether squares are drawn, if there are any.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._frame: QVideoFrame | None = None
         self._image = QImage()
         self._note = ""
         self._position_s = 0.0
-        self.crops: tuple[CropPlan, ...] = ()
+        self._crops: Sequence[CropPlan] = ()
         self.shows_squares = True
 
     @property
     def image(self) -> QImage:
+        """Shown frame; null if there is none."""
         # A conversion takes tens of milliseconds at 1080p, so only painted frames are converted.
         if self._frame is not None:
             self._image = self._frame.toImage()
@@ -94,23 +65,37 @@ class _FrameView(QWidget):
         return self._image
 
     def show_frame(self, frame: QVideoFrame) -> None:
+        """Show a frame at the next repaint."""
         self._frame = frame
         self.update()
 
     def set_position(self, position_s: float) -> None:
+        """Show the squares of the shot at this clip time."""
         self._position_s = position_s
-        if self.crops:
+        if self._crops:
             self.update()
 
+    def show_squares(self, crops: Sequence[CropPlan]) -> None:
+        """Draw the analyzed squares, shot by shot; none if whole frames were analyzed."""
+        self._crops = crops
+        self.update()
+
+    def toggle_squares(self) -> None:
+        """Hide the squares, or show them again."""
+        self.shows_squares = not self.shows_squares
+        self.update()
+
     def squares(self) -> list[QRectF]:
+        """Squares drawn at present, in shares of the frame's width and height."""
         image = self.image
         if image.isNull() or not self.shows_squares:
             return []
         frame = int(self._position_s * VIDEO_FPS)
-        found = [_shares(plan, frame, image.size()) for plan in self.crops]
+        found = [_shares(plan, frame, image.size()) for plan in self._crops]
         return [square for index, square in enumerate(found) if square not in found[:index]]
 
     def clear(self, note: str) -> None:
+        """Show a note in place of the frame."""
         self._frame = None
         self._image = QImage()
         self._note = note

@@ -6,9 +6,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 
 from core.timing import TimeSpan
-from synchformer_gui.playback.player import Player
 from synchformer_gui.views import theme
-from synchformer_gui.views.menus import Command
 
 LEAST_S = 0.64
 """Shortest part to analyze: a segment, in seconds."""
@@ -89,6 +87,18 @@ class RegionPicker(QObject):
         if has_changed:
             self.chosen.emit(span)
 
+    def start_at(self, position_s: float) -> None:
+        """Start the part at a position. Keep a later end, else take the clip's."""
+        span = self._span
+        end_s = span.end_s if span is not None and span.end_s > position_s else self._duration_s
+        self.choose(position_s, end_s)
+
+    def end_at(self, position_s: float) -> None:
+        """End the part at a position. Keep an earlier start, else take the clip's."""
+        span = self._span
+        start_s = span.start_s if span is not None and span.start_s < position_s else 0.0
+        self.choose(start_s, position_s)
+
     def clear(self) -> None:
         """Choose the whole clip."""
         self.choose(0.0, self._duration_s)
@@ -111,40 +121,6 @@ class RegionPicker(QObject):
     def _on_ended(self) -> None:
         if self._duration_s:
             self.choose(*self.item.getRegion())
-
-
-class RegionKeys(QObject):
-    """Commands that choose the part by the playhead.
-
-    Args:
-        picker: Shows the part.
-        player: Gives the position of the playhead.
-        parent: Owner.
-    """
-
-    def __init__(self, picker: RegionPicker, player: Player, parent: QObject) -> None:
-        super().__init__(parent)
-        self._picker, self._player = picker, player
-
-    def commands(self) -> tuple[Command, ...]:
-        """Commands for the menu."""
-        return (
-            Command("Analyze from &here on", ("I",), self.start_here),
-            Command("Analyze up t&o here", ("O",), self.end_here),
-            Command("Analyze the &whole clip", ("X",), self._picker.clear),
-        )
-
-    def start_here(self) -> None:
-        """Start the part at the playhead. Keep a later end, else take the clip's."""
-        span, here_s = self._picker.span, self._player.position_s
-        end_s = span.end_s if span is not None and span.end_s > here_s else float("inf")
-        self._picker.choose(here_s, end_s)
-
-    def end_here(self) -> None:
-        """End the part at the playhead. Keep an earlier start, else take the clip's."""
-        span, here_s = self._picker.span, self._player.position_s
-        start_s = span.start_s if span is not None and span.start_s < here_s else 0.0
-        self._picker.choose(start_s, here_s)
 
 
 def _ignore(event: MouseDragEvent) -> None:

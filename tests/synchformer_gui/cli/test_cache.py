@@ -31,7 +31,7 @@ def no_engine(monkeypatch):
     return forbid
 
 
-def test_a_clip_is_judged_once(make_clip, tmp_path, capsys, no_engine):
+def test_a_clip_is_analyzed_once(make_clip, tmp_path, capsys, no_engine):
     clip = make_clip(offset_s=0.3, duration_s=6.0)
     assert main(["detect", str(clip), "--json", *CLASSICAL]) == 1
     first = capsys.readouterr()
@@ -53,7 +53,7 @@ def test_a_clip_is_judged_once(make_clip, tmp_path, capsys, no_engine):
     assert FROM_CACHE in capsys.readouterr().err
 
 
-def test_all_audio_streams_are_judged_once(make_clip, capsys, no_engine):
+def test_all_audio_streams_are_analyzed_once(make_clip, capsys, no_engine):
     argv = ["detect", str(make_clip(offset_s=0.3, duration_s=6.0)), *CLASSICAL]
     assert main([*argv, "--audio-stream", "all", "--json"]) == 1
     first = capsys.readouterr()
@@ -67,7 +67,7 @@ def test_all_audio_streams_are_judged_once(make_clip, capsys, no_engine):
     assert main(argv) == 1
 
 
-def test_another_option_or_no_cache_judges_anew(make_clip, capsys, no_engine):
+def test_another_option_or_no_cache_analyzes_anew(make_clip, capsys, no_engine):
     clip = str(make_clip(duration_s=2.0))
     main(["detect", clip, *CLASSICAL])
     no_engine()
@@ -93,7 +93,7 @@ def test_wrong_usage_stays_wrong_usage(make_clip, capsys):
     assert main(["detect", clip, "--device", "abacus", *CLASSICAL]) == 64
 
 
-def test_a_folder_is_judged_once(make_clip, tmp_path, capsys, no_engine):
+def test_a_folder_is_analyzed_once(make_clip, tmp_path, capsys, no_engine):
     folder = tmp_path / "clips"
     folder.mkdir()
     first = make_clip("clips/a.mp4", offset_s=0.3, duration_s=6.0)

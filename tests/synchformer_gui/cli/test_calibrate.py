@@ -80,7 +80,7 @@ def test_a_damaged_calibration_is_said(make_clip, capsys):
     assert "cannot be read" in capsys.readouterr().out
 
 
-def test_a_single_window_is_judged_as_published(make_clip, capsys):
+def test_a_single_window_is_analyzed_as_published(make_clip, capsys):
     write_calibration(calibration_place(PLACE).path, UserCalibration(24, 0.012, 0.002, 0.03))
     clip = str(make_clip(duration_s=6))
     main(["detect", clip, "--model", "classical", "--window-start", "0", "--json"])

@@ -53,7 +53,7 @@ def test_a_mixed_folder_gets_a_row_per_file(make_clip, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("builtin_weights")
-def test_the_built_in_model_judges_unless_told_otherwise(make_clip, tmp_path, capsys):
+def test_the_built_in_model_analyzes_unless_told_otherwise(make_clip, tmp_path, capsys):
     folder = tmp_path / "clips"
     folder.mkdir()
     make_clip("clips/a.mp4", duration_s=6.0)
@@ -74,7 +74,7 @@ def test_without_failures_out_of_sync_decides(make_clip, tmp_path):
     assert main(["check", str(tmp_path), "--model", "classical"]) == 1
 
 
-def test_how_much_of_the_files_was_judged_is_told(make_clip, tmp_path, capsys):
+def test_how_much_of_the_files_was_analyzed_is_told(make_clip, tmp_path, capsys):
     for name in ("a.mp4", "b.mp4"):
         make_clip(name, duration_s=4.0)
     argv = ["check", str(tmp_path), "--model", "classical", "--start", "1"]

@@ -68,7 +68,7 @@ def test_clips_out_of_sync_are_corrected_into_the_same_sub_folders(
     assert told["good.mp4"]["correction"] == "not needed"
     assert told["silent.mp4"]["correction"] == told["mute.mp4"]["correction"] == "left alone"
 
-    # Neither are the corrected clips judged by the next run, nor written again.
+    # Neither are the corrected clips analyzed by the next run, nor written again.
     assert check(clips, goal, "-r", "--report", str(report)) == 3
     out = capsys.readouterr().out
     assert f"{goal} is not looked into" in out
@@ -247,7 +247,7 @@ def test_ctrl_c_leaves_what_is_finished_and_nothing_else(
         ["--correct-to", "fixed", "--keep-pitch"],
     ],
 )
-def test_wrong_usage_judges_nothing(make, clips, tmp_path, monkeypatch, capsys, words):
+def test_wrong_usage_analyzes_nothing(make, clips, tmp_path, monkeypatch, capsys, words):
     make("a.mp4", duration_s=1.0)
     monkeypatch.chdir(tmp_path)
     argv = [word.format(clips=clips) if "{clips}" in word else word for word in words]

@@ -21,12 +21,12 @@ CLASSICAL = ("--model", "classical")
 
 
 def with_classes(clip: Path, logits):
-    judged = detect(clip, ClassicalEngine(), DetectionConfig())
+    analyzed = detect(clip, ClassicalEngine(), DetectionConfig())
     evidence = tuple(
         evidence_from_classes(WindowPosterior(Window(i, 8 * i), 0.0, np.asarray(row, np.float32)))
         for i, row in enumerate(logits)
     )
-    return replace(judged, evidence=evidence)
+    return replace(analyzed, evidence=evidence)
 
 
 def test_early_audio_is_said_in_words(make_clip, capsys):
@@ -124,9 +124,9 @@ def test_classes_are_ranked_by_the_sum_over_windows(make_clip):
 
 
 def test_more_classes_than_there_are_is_all_of_them(make_clip):
-    judged = with_classes(make_clip(duration_s=2.0), np.zeros((1, 21)))
+    analyzed = with_classes(make_clip(duration_s=2.0), np.zeros((1, 21)))
 
-    assert len(top_classes(judged, 100)) == len(OFFSET_GRID_S)
+    assert len(top_classes(analyzed, 100)) == len(OFFSET_GRID_S)
 
 
 @pytest.mark.parametrize("content", [b"", b"a video with a wrong suffix"])

@@ -219,7 +219,7 @@ def test_a_certificate_is_part_of_what_overwrite_allows(make_clip, capsys):
     assert not beside.exists()
 
 
-def test_the_new_file_is_judged_again_on_request(make_clip, capsys):
+def test_the_new_file_is_analyzed_again_on_request(make_clip, capsys):
     clip = make_clip(offset_s=0.3)
     argv = ["correct", str(clip), "--detect", "--detect-again", "--certificate", *CLASSICAL]
     assert main(argv) == 0
@@ -234,7 +234,7 @@ def test_the_new_file_is_judged_again_on_request(make_clip, capsys):
     assert (residual["verdict"], residual["engine"]) == ("in sync", "classical")
 
 
-def test_a_wrong_delay_is_found_by_judging_again(make_clip, capsys):
+def test_a_wrong_delay_is_found_by_analyzing_again(make_clip, capsys):
     clip = make_clip(n_audio=2)
     argv = ["correct", str(clip), "--delay", "-400", "--audio-stream", "2", "--detect-again"]
     assert main([*argv, *CLASSICAL]) == 1
@@ -255,7 +255,7 @@ def test_an_answer_that_cannot_tell_is_no_failure_but_none_is(make_clip, capsys)
     assert "could not be analyzed again: short.synced.mp4 has less" in capsys.readouterr().out
 
 
-def test_a_judgement_that_is_missing_is_told_by_the_exit_code(make_clip, monkeypatch, capsys):
+def test_an_analysis_that_is_missing_is_told_by_the_exit_code(make_clip, monkeypatch, capsys):
     def fail(*_, **__):
         raise SyncError("The model is ill.")
 
@@ -285,7 +285,7 @@ def test_a_fault_of_the_program_does_not_hide_the_file(make_clip, monkeypatch, c
     assert "CUDA out of memory" in shown.err
 
 
-def test_a_missing_certificate_outweighs_what_judging_again_finds(make_clip, monkeypatch):
+def test_a_missing_certificate_outweighs_what_analyzing_again_finds(make_clip, monkeypatch):
     clip = make_clip(duration_s=2.0)
     target = default_target(probe(clip))
     target.with_name(f"{target.name}.certificate.json").mkdir()
@@ -296,7 +296,7 @@ def test_a_missing_certificate_outweighs_what_judging_again_finds(make_clip, mon
     assert main([*argv, "--certificate", "--overwrite"]) == 4
 
 
-def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, monkeypatch, capsys):
+def test_stopping_the_second_analysis_says_that_the_file_is_there(make_clip, monkeypatch, capsys):
     def stop(*_, **__):
         raise Cancelled
 
@@ -318,7 +318,7 @@ def test_stopping_the_second_judgement_says_that_the_file_is_there(make_clip, mo
         ("--start", "50", 3),
     ],
 )
-def test_what_cannot_be_judged_again_is_told_before_anything_is_written(
+def test_what_cannot_be_analyzed_again_is_told_before_anything_is_written(
     make_clip, capsys, option, value, code
 ):
     clip = make_clip(duration_s=2.0)

@@ -43,11 +43,11 @@ def test_without_a_terminal_each_stage_is_one_line_on_stderr(capsys):
     with watched() as monitor:
         for fraction in (0.1, 0.2, 0.9):
             monitor.report(Progress("Loading", fraction))
-        monitor.report(Progress("Judging"))
+        monitor.report(Progress("Analyzing"))
         monitor.say("answer")
 
     shown = capsys.readouterr()
-    assert shown.err == "Loading …\nJudging …\n"
+    assert shown.err == "Loading …\nAnalyzing …\n"
     assert shown.out == "answer\n"
 
 
@@ -58,9 +58,9 @@ def test_a_terminal_shows_a_bar_on_stderr_only():
         "from core.progress import Progress\n"
         "with watched() as monitor:\n"
         "    monitor.report(Progress('Loading'))\n"
-        "    monitor.report(Progress('Judging [x]', 0.0))\n"
+        "    monitor.report(Progress('Analyzing [x]', 0.0))\n"
         "    monitor.say('answer')\n"
-        "    monitor.report(Progress('Judging [x]', 0.5))\n"
+        "    monitor.report(Progress('Analyzing [x]', 0.5))\n"
     )
     try:
         ours, theirs = pty.openpty()
@@ -84,7 +84,7 @@ def test_a_terminal_shows_a_bar_on_stderr_only():
     os.close(ours)
 
     assert done.stdout == b"answer\n"
-    assert b"Judging [x]" in shown
+    assert b"Analyzing [x]" in shown
     assert b"50%" in shown
 
 

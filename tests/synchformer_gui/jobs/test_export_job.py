@@ -1,4 +1,4 @@
-"""Judging a corrected file again, as a session does it after an export."""
+"""Analyzing a corrected file again, as a session does it after an export."""
 
 import threading
 import time
@@ -59,7 +59,7 @@ def finish(qtbot: QtBot, session: Session) -> None:
     qtbot.waitUntil(lambda: session.activity is Activity.NONE, timeout=40_000)
 
 
-def test_the_new_file_is_told_and_then_judged(
+def test_the_new_file_is_told_and_then_analyzed(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],
@@ -81,11 +81,11 @@ def test_the_new_file_is_told_and_then_judged(
     assert detected.estimate.offset_s == pytest.approx(0, abs=0.06)
     assert detected.estimate.verdict is not Verdict.OUT_OF_SYNC
     assert heard[-1].certificate is not None
-    assert "Measuring the new file" in stages
+    assert "Analyzing the new file" in stages
     assert session.detection is None, "the answer about a copy is none about the clip"
 
 
-def test_cancel_keeps_the_file_and_says_that_it_was_not_judged(
+def test_cancel_keeps_the_file_and_says_that_it_was_not_analyzed(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],
@@ -122,7 +122,7 @@ def test_a_model_that_is_missing_leaves_the_file(
     assert request.target.is_file()
 
 
-def test_the_stream_that_was_moved_is_judged(
+def test_the_stream_that_was_moved_is_analyzed(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],
@@ -163,7 +163,7 @@ def test_what_breaks_off_after_writing_leaves_the_file_and_is_told(
     assert heard[-1].certificate_problem == "No certificate was written."
 
 
-def test_another_clip_while_the_copy_is_judged_tells_of_the_file(
+def test_another_clip_while_the_copy_is_analyzed_tells_of_the_file(
     qtbot: QtBot,
     session: Session,
     make_request: Callable[..., ExportRequest],

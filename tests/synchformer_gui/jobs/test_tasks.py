@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.detection.config import DetectionConfig
+from core.detection.engines.open import EngineChoice
 from core.errors import CheckpointError, DetectionError, MediaError
 from core.progress import SILENT
 from synchformer_gui.jobs.tasks import Detector, DetectRequest, earlier_detection
@@ -16,7 +17,8 @@ def ignore(_: object) -> None:
 
 
 def request_for(path: Path, config: DetectionConfig | None = None) -> DetectRequest:
-    return DetectRequest(path, config or DetectionConfig(), "no-such-model", "cpu", "float32")
+    choice = EngineChoice("no-such-model", "cpu", "float32")
+    return DetectRequest(path, config or DetectionConfig(), choice)
 
 
 @pytest.mark.usefixtures("home")
@@ -37,7 +39,7 @@ def test_clips_are_looked_at_before_a_model_is_loaded(make_clip: MakeClip, tmp_p
 @pytest.mark.usefixtures("home")
 def test_a_clip_is_probed_once(make_clip: MakeClip, probed: list[Path]) -> None:
     clip = make_clip(duration_s=2.0)
-    request = DetectRequest(clip, DetectionConfig(), "classical", "cpu", "float32")
+    request = DetectRequest(clip, DetectionConfig(), EngineChoice("classical"))
     Detector().detect(request, SILENT, ignore)
     assert probed == [clip]
     assert earlier_detection(request, SILENT) is not None

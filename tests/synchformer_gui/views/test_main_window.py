@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -46,7 +46,7 @@ def test_empty_window_invites_and_offers_nothing_else(window: MainWindow) -> Non
 
 def test_opened_clip_is_shown_with_its_facts(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
     open_clip(qtbot, window, clip)
-    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.playback.video.frames.image.isNull(), timeout=5000)
 
     assert "talk.mp4" in window.windowTitle()
     assert "H.264 320×256, 25 fps" in window.clip_info_label.text()
@@ -100,7 +100,7 @@ def test_answer_is_given_in_words_with_a_map(analyzed: MainWindow) -> None:
 
 def test_click_in_the_map_seeks(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
     open_clip(qtbot, window, clip)
-    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.playback.video.frames.image.isNull(), timeout=5000)
     timeline = window.timeline
     point = timeline.plot.mapFromScene(timeline._box.mapViewToScene(QPointF(3.0, 0.0)))
     qtbot.mouseClick(timeline.plot.viewport(), Qt.MouseButton.LeftButton, pos=point)
@@ -112,7 +112,7 @@ def test_click_in_the_map_seeks(qtbot: QtBot, window: MainWindow, clip: Path) ->
 
 def test_keys_play_and_step(qtbot: QtBot, window: MainWindow, clip: Path) -> None:
     open_clip(qtbot, window, clip)
-    qtbot.waitUntil(lambda: not window.playback.video.image.isNull(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.playback.video.frames.image.isNull(), timeout=5000)
     qtbot.keyClick(window, Qt.Key.Key_Period)
     assert window.player.position_s == pytest.approx(0.04)
     qtbot.keyClick(window, Qt.Key.Key_Right)
@@ -203,9 +203,23 @@ def test_waiting_for_the_first_window_is_said(qtbot: QtBot, window: MainWindow, 
     assert window.timeline.note == before
 
 
+@pytest.mark.parametrize(
+    ("title", "name", "value"),
+    [("bfloat16", "precision", "bfloat16"), ("Everything", "extent", "everything")],
+)
+def test_choices_in_the_menu_are_kept(
+    window: MainWindow, title: str, name: str, value: str
+) -> None:
+    (action,) = [one for one in window.findChildren(QAction) if one.text() == title]
+    action.trigger()
+
+    assert action.isChecked()
+    assert getattr(Settings().preferences, name) == value
+
+
 def test_models_are_listed_once(window: MainWindow) -> None:
-    window.dialogs.show_models()
-    window.dialogs.show_models()
+    window.show_models()
+    window.show_models()
 
     assert len(window.findChildren(ModelsDialog)) == 1
 

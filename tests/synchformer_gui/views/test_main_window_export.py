@@ -142,6 +142,7 @@ def test_another_clip_leaves_word_of_a_file_that_was_not_analyzed(
     dialog = ready_dialog(qtbot, analyzed)
     dialog.options.detect_box.setChecked(True)
     dialog.options.certificate_box.setChecked(True)
+    qtbot.waitUntil(dialog.export_button.isEnabled, timeout=5000)
     dialog.export_button.click()
     qtbot.waitUntil(lambda: analyzed.session.activity is Activity.DETECTING_COPY, timeout=10_000)
     open_clip(qtbot, analyzed, make_clip("plain.mp4", duration_s=2.0))
@@ -149,7 +150,7 @@ def test_another_clip_leaves_word_of_a_file_that_was_not_analyzed(
     assert analyzed.banner.isVisible()
     said = analyzed.banner.message_label.text().replace("\N{ZERO WIDTH SPACE}", "")
     assert said.startswith("Wrote talk.synced.mp4")
-    assert "Judging it again was cancelled." in said
+    assert "Analyzing it again was cancelled." in said
     assert said.endswith("No certificate was written.")
     assert not analyzed.banner.details_button.isVisible()
     assert not analyzed.result_panel.exported.isVisible()

@@ -204,6 +204,21 @@ def test_layout_is_offered_where_there_is_one(make_dialog: MakeDialog, tmp_path:
     assert dialog.request.layout is None
 
 
+def test_boxes_ticked_after_the_preview_count(make_dialog: MakeDialog, settle: Settle) -> None:
+    dialog = make_dialog()
+    settle(dialog)
+    dialog.options.times_box.setChecked(True)
+    dialog.options.certificate_box.setChecked(True)
+    assert not dialog.export_button.isEnabled()
+    settle(dialog)
+
+    assert dialog.preview.request.keeps_times
+    assert dialog.preview.request.certifies
+    dialog.options.verify_box.setChecked(False)
+    settle(dialog)
+    assert not dialog.preview.request.verifies
+
+
 def test_certificate_needs_the_verification(make_dialog: MakeDialog) -> None:
     dialog = make_dialog(preferences=ExportPreferences(certifies=True, keeps_times=True))
     assert dialog.request.certifies

@@ -14,9 +14,9 @@ from core.media.delay_hints import DelayHint
 from core.progress import SILENT
 from core.timing import TimeSpan
 from core.workflow.export import export
+from synchformer_gui.views.export.correction_form import RetimingChooser
 from synchformer_gui.views.export.export_dialog import ExportDialog
 from synchformer_gui.views.export.initial_values import propose
-from synchformer_gui.views.export.retiming_chooser import RetimingChooser
 from synchformer_gui.wording.export import exported_lines
 
 pytestmark = pytest.mark.gui

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from core.detection.crop_plan import CENTRE, CropPlan, ShotSquare, Square
 from core.detection.result import Detection
 from synchformer_gui.views.main_window import MainWindow
-from synchformer_gui.views.player.video_view import VideoView
+from synchformer_gui.views.player.video_view import FrameView
 from synchformer_gui.views.theme import ACCENT
 
 pytestmark = pytest.mark.gui
@@ -20,11 +20,10 @@ PLAN = CropPlan((ShotSquare(0, None), ShotSquare(50, Square(230, 32))))
 
 
 @pytest.fixture
-def view(qtbot: QtBot) -> VideoView:
-    view = VideoView()
+def view(qtbot: QtBot) -> FrameView:
+    view = FrameView()
     qtbot.addWidget(view)
     view.resize(908, 512)
-    view.clear(note="")
     view.show_frame(_grey(QSize(908, 512)))
     return view
 
@@ -35,7 +34,7 @@ def _grey(size: QSize) -> QVideoFrame:
     return QVideoFrame(image)
 
 
-def _is_framed(view: VideoView, x: int, y: int) -> bool:
+def _is_framed(view: FrameView, x: int, y: int) -> bool:
     video = view.grab().toImage()
     return any(
         video.pixelColor(x + dx, y + dy).name() == QColor(ACCENT).name()
@@ -44,7 +43,7 @@ def _is_framed(view: VideoView, x: int, y: int) -> bool:
     )
 
 
-def test_square_of_the_shot_that_is_seen_is_framed(view: VideoView) -> None:
+def test_square_of_the_shot_that_is_seen_is_framed(view: FrameView) -> None:
     view.show_squares((PLAN,))
     view.set_position(1.0)
     assert view.squares() == [QRectF(115 / 454, 16 / 256, 224 / 454, 224 / 256)]
@@ -55,12 +54,12 @@ def test_square_of_the_shot_that_is_seen_is_framed(view: VideoView) -> None:
     assert not _is_framed(view, 230, 256)
 
 
-def test_all_of_the_picture_has_no_frame(view: VideoView) -> None:
+def test_all_of_the_picture_has_no_frame(view: FrameView) -> None:
     assert view.squares() == []
     assert not _is_framed(view, 230, 256)
 
 
-def test_frame_can_be_hidden_and_shown_again(view: VideoView) -> None:
+def test_frame_can_be_hidden_and_shown_again(view: FrameView) -> None:
     view.show_squares((CENTRE,))
     view.toggle_squares()
     assert view.squares() == []
@@ -68,14 +67,14 @@ def test_frame_can_be_hidden_and_shown_again(view: VideoView) -> None:
     assert len(view.squares()) == 1
 
 
-def test_equal_squares_are_framed_once(view: VideoView) -> None:
+def test_equal_squares_are_framed_once(view: FrameView) -> None:
     view.show_squares((PLAN, CENTRE))
     assert len(view.squares()) == 1
     view.set_position(3.0)
     assert len(view.squares()) == 2
 
 
-def test_square_of_a_very_wide_picture_lies_in_what_is_kept_of_it(view: VideoView) -> None:
+def test_square_of_a_very_wide_picture_lies_in_what_is_kept_of_it(view: FrameView) -> None:
     view.show_frame(_grey(QSize(2560, 256)))
     view.show_squares((CropPlan((ShotSquare(0, Square(0, 0)),)),))
     assert view.squares() == [QRectF(256 / 2560, 0, 224 / 2560, 224 / 256)]
@@ -87,7 +86,7 @@ def test_window_frames_what_was_analyzed_until_the_answer_is_dropped(
     clip: Path,
     make_detection: Callable[..., Detection],
 ) -> None:
-    video = window.playback.video
+    video = window.playback.video.frames
     with qtbot.waitSignal(window.session.opened, timeout=5000):
         window.open_clip(clip)
     qtbot.waitUntil(lambda: not video.image.isNull(), timeout=5000)

@@ -99,7 +99,7 @@ def test_a_part_of_the_clip_is_analyzed_and_cleared(
     with qtbot.waitSignal(window.session.opened, timeout=5000):
         window.open_clip(clip)
     window.timeline.region.choose(1.0, 9.0)
-    window.region_keys.start_here()
+    window.timeline.region.start_at(window.player.position_s)
     assert window.timeline.region.span is None
     window.timeline.region.choose(2.0, 8.0)
     assert window.detect_panel.region_button.text() == "✕  Only 00:02.000 to 00:08.000"
@@ -124,16 +124,16 @@ def test_in_and_out_points_follow_the_playhead(
 ) -> None:
     with qtbot.waitSignal(window.session.opened, timeout=5000):
         window.open_clip(make_clip(duration_s=9.0))
-    region, keys = window.timeline.region, window.region_keys
+    region, player = window.timeline.region, window.player
     qtbot.waitUntil(lambda: window.player.position_s == 0.0)
     window.playback.seek(3.0)
     qtbot.waitUntil(lambda: abs(window.player.position_s - 3.0) < 0.1)
-    keys.start_here()
+    region.start_at(player.position_s)
     assert region.span is not None
     assert (region.span.start_s, region.span.end_s) == pytest.approx((3.0, 9.0), abs=0.1)
     window.playback.seek(6.0)
     qtbot.waitUntil(lambda: abs(window.player.position_s - 6.0) < 0.1)
-    keys.end_here()
+    region.end_at(player.position_s)
     assert (region.span.start_s, region.span.end_s) == pytest.approx((3.0, 6.0), abs=0.1)
     region.clear()
     assert region.span is None

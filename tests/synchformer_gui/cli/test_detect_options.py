@@ -5,9 +5,8 @@ import pytest
 import typer
 
 from core.detection.config import DetectionConfig
-from synchformer_gui.cli import shared_options
+from synchformer_gui.cli.detect_options import DetectOptions
 from synchformer_gui.cli.main import main
-from synchformer_gui.cli.scope_options import ScopeOptions, seconds
 
 CLASSICAL = ("--model", "classical", "--no-cache")
 
@@ -17,23 +16,23 @@ CLASSICAL = ("--model", "classical", "--no-cache")
     [("83.5", 83.5), ("30s", 30.0), ("1:23.5", 83.5), ("1:02:03", 3723.0), (None, None)],
 )
 def test_times_are_read_as_people_write_them(text, found_s):
-    assert seconds(text, "--start") == found_s
+    assert DetectOptions(end=text).config().end_s == found_s
 
 
 @pytest.mark.parametrize("text", ["soon", "-3", "1:2:3:4", "5ms", ""])
 def test_what_is_no_time_is_wrong_usage(text):
     with pytest.raises(typer.BadParameter, match="not a time"):
-        seconds(text, "--start")
+        DetectOptions(start=text).config()
 
 
 @pytest.mark.parametrize(("text", "until_s"), [("20ms", 0.02), ("0.02s", 0.02), ("0", None)])
 def test_a_margin_ends_haste(text, until_s):
-    config = shared_options.detection_config("bt1359", 0.32, 2.0, scope=ScopeOptions(until=text))
+    config = DetectOptions(until=text).config()
     assert (config.until_s, config.stops_early) == (until_s, False)
 
 
-def test_without_a_word_long_clips_are_left_early_and_the_core_judges_everything():
-    assert shared_options.detection_config("bt1359", 0.32, 2.0, scope=ScopeOptions()).stops_early
+def test_without_a_word_long_clips_are_left_early_and_the_core_analyzes_everything():
+    assert DetectOptions().config().stops_early
     assert not DetectionConfig().stops_early
 
 
@@ -66,7 +65,7 @@ def test_options_that_mean_nothing_are_wrong_usage_and_named(make_clip, capsys, 
     assert re.match(rf"Invalid value for '?{wrong[0]}'?: ", err), err
 
 
-def test_a_part_is_judged_and_named(make_clip, capsys):
+def test_a_part_is_analyzed_and_named(make_clip, capsys):
     clip = str(make_clip(offset_s=0.3, duration_s=9.0))
     assert main(["detect", clip, *CLASSICAL, "--start", "0:01", "--end", "8"]) == 1
 

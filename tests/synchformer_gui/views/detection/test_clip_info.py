@@ -1,6 +1,9 @@
+from fractions import Fraction
+
 import pytest
 
-from synchformer_gui.wording.codecs import codec_name
+from core.media.info import AudioStream
+from synchformer_gui.views.detection.clip_info import audio_title
 
 
 @pytest.mark.parametrize(
@@ -22,4 +25,5 @@ from synchformer_gui.wording.codecs import codec_name
     ],
 )
 def test_codecs_are_called_as_people_call_them(codec: str, name: str) -> None:
-    assert codec_name(codec) == name
+    audio = AudioStream(1, codec, 16000, 2, Fraction(1, 16000), 0.0, 10.0, "eng")
+    assert audio_title(1, audio) == f"1: {name}, 2 ch, eng"

@@ -7,7 +7,7 @@ from PySide6.QtMultimedia import QVideoFrame
 from pytestqt.qtbot import QtBot
 
 from core.media.probe import probe
-from synchformer_gui.playback.qt_player import QtPlayer
+from synchformer_gui.playback.player import Player
 
 pytestmark = pytest.mark.gui
 
@@ -15,7 +15,7 @@ FRAME_S = 0.04
 
 
 class Screen:
-    def __init__(self, player: QtPlayer) -> None:
+    def __init__(self, player: Player) -> None:
         self.frames: list[QVideoFrame] = []
         player.frame_shown.connect(self.frames.append)
 
@@ -25,29 +25,29 @@ class Screen:
 
 
 @pytest.fixture
-def player(qtbot: QtBot) -> Iterator[QtPlayer]:
-    player = QtPlayer()
+def player(qtbot: QtBot) -> Iterator[Player]:
+    player = Player()
     yield player
     player.close()
     player.deleteLater()
 
 
 @pytest.fixture
-def screen(qtbot: QtBot, player: QtPlayer, make_clip: Callable[..., Path]) -> Screen:
+def screen(qtbot: QtBot, player: Player, make_clip: Callable[..., Path]) -> Screen:
     screen = Screen(player)
     player.open(probe(make_clip(duration_s=3.0)))
     qtbot.waitUntil(lambda: bool(screen.frames), timeout=5000)
     return screen
 
 
-def test_opening_shows_the_first_frame_paused(player: QtPlayer, screen: Screen) -> None:
+def test_opening_shows_the_first_frame_paused(player: Player, screen: Screen) -> None:
     assert screen.start_s == pytest.approx(0.0, abs=0.001)
     assert not player.is_playing
     assert player.position_s == 0.0
     assert player.duration_s == pytest.approx(3.0, abs=0.1)
 
 
-def test_playing_advances_and_pausing_holds(qtbot: QtBot, player: QtPlayer, screen: Screen) -> None:
+def test_playing_advances_and_pausing_holds(qtbot: QtBot, player: Player, screen: Screen) -> None:
     player.play()
     qtbot.waitUntil(lambda: player.position_s > 0.3, timeout=5000)
     player.pause()
@@ -58,21 +58,21 @@ def test_playing_advances_and_pausing_holds(qtbot: QtBot, player: QtPlayer, scre
     assert len(screen.frames) > 3
 
 
-def test_seek_shows_the_frame_at_that_time(qtbot: QtBot, player: QtPlayer, screen: Screen) -> None:
+def test_seek_shows_the_frame_at_that_time(qtbot: QtBot, player: Player, screen: Screen) -> None:
     player.seek(1.2)
 
     qtbot.waitUntil(lambda: abs(screen.start_s - 1.2) < 0.002, timeout=5000)
     assert player.position_s == 1.2
 
 
-def test_seek_stays_within_the_clip(player: QtPlayer, screen: Screen) -> None:
+def test_seek_stays_within_the_clip(player: Player, screen: Screen) -> None:
     player.seek(99.0)
     assert player.position_s <= player.duration_s
     player.seek(-1.0)
     assert player.position_s == 0.0
 
 
-def test_steps_go_frame_by_frame(qtbot: QtBot, player: QtPlayer, screen: Screen) -> None:
+def test_steps_go_frame_by_frame(qtbot: QtBot, player: Player, screen: Screen) -> None:
     for number in range(1, 6):
         player.step(1)
         expected_s = number * FRAME_S
@@ -83,9 +83,7 @@ def test_steps_go_frame_by_frame(qtbot: QtBot, player: QtPlayer, screen: Screen)
     assert player.position_s == pytest.approx(4 * FRAME_S)
 
 
-def test_end_is_reached_and_can_be_left_again(
-    qtbot: QtBot, player: QtPlayer, screen: Screen
-) -> None:
+def test_end_is_reached_and_can_be_left_again(qtbot: QtBot, player: Player, screen: Screen) -> None:
     player.seek(2.7)
     player.play()
     qtbot.waitUntil(lambda: not player.is_playing, timeout=5000)
@@ -98,7 +96,7 @@ def test_end_is_reached_and_can_be_left_again(
 
 
 def test_closing_lets_another_clip_be_opened(
-    qtbot: QtBot, player: QtPlayer, screen: Screen, make_clip: Callable[..., Path]
+    qtbot: QtBot, player: Player, screen: Screen, make_clip: Callable[..., Path]
 ) -> None:
     other = probe(make_clip("other.mkv", duration_s=2.0, fps=Fraction(30), size=(160, 128)))
     player.close()
@@ -109,7 +107,7 @@ def test_closing_lets_another_clip_be_opened(
 
 
 def test_audio_can_be_chosen_before_the_file_has_been_read(
-    qtbot: QtBot, player: QtPlayer, make_clip: Callable[..., Path]
+    qtbot: QtBot, player: Player, make_clip: Callable[..., Path]
 ) -> None:
     info = probe(make_clip(duration_s=2.0))
     player.open(info)
