@@ -1,7 +1,7 @@
 """Decoded audio frames of one sample rate and layout, with their timestamps.
 
 `retime.source_audio` joins the frames without gaps for retiming;
-`core.correction.verify.played_audio` places them as a player would.
+`core.correction.verify.retimed_audio` places them as a player would.
 """
 
 import threading

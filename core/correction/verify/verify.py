@@ -1,8 +1,8 @@
 """Verification of a corrected file: both files are read again and compared packet by packet.
 
 The plan contributes its promises: streams, delays, spans and layout. Times of the source are
-measured anew. Packets are compared here, times in `verify.timestamps`, played spans in
-`verify.playback_ranges`, retimed audio in `verify.retimed_audio`, and descriptions of streams in
+measured anew. Packets are compared here, times and played spans in `verify.timestamps`, retimed
+audio in `verify.retimed_audio`, and descriptions of streams in
 `core.correction.compatibility.stream_properties`.
 """
 
@@ -18,18 +18,18 @@ from core.correction.plan.moves import Method
 from core.correction.plan.opened_source import open_source
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
 from core.correction.retime.notes import held_span_s
-from core.correction.verify.playback_ranges import changed_spans
 from core.correction.verify.retimed_audio import PITCH_ERROR_S, find_retimed
-from core.correction.verify.stream_digest import CheckProgress, Reading, Track, read_tracks
+from core.correction.verify.stream_digest import Reading, Track, read_tracks
 from core.correction.verify.timestamps import (
     changed_common_shift,
+    changed_spans,
     displaced_streams,
     shift_errors_s,
 )
 from core.media.formats.output_format import MXF
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, stream_keys
-from core.progress import SILENT, Monitor, Progress, Unreported
+from core.progress import SILENT, ByteProgress, Monitor, Progress, Unreported
 
 _RECODED = frozenset({Method.RETIMED, Method.DECODED})
 
@@ -172,12 +172,13 @@ def _read_both(
     """Read the copied streams of a source, and all streams of its copy."""
     copied = {item.index for item in plan.streams.copied} - plan.retimed
     wraps = source.reader.format.name != copy.reader.format.name
-    progress = CheckProgress(monitor, source.reader.size + copy.reader.size)
+    stage = "Checking the corrected file"
+    progress = ByteProgress(monitor, stage, source.reader.size + copy.reader.size)
     everything = range(len(copy.reader.streams))
     of_source, of_copy = _readings(plan, source.reader, copy.reader)
     if plan.output is MXF:
         # It ends all audio with the video, so the shorter stream decides how much is compared.
-        quiet = CheckProgress(Unreported(monitor), 1)
+        quiet = ByteProgress(Unreported(monitor), stage, 1)
         lengths = read_tracks(copy.reader, copy.path, everything, of_copy, quiet, wraps=wraps)
         copy.reader.seek(0)
         of_source = _limited(of_source, source.reader, lengths)

@@ -20,8 +20,7 @@ from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.timing import TimeSpan
 from core.workflow.csv_report import COLUMNS, CORRECTION_COLUMNS, is_report, write_csv
-from core.workflow.folder import FileResult
-from core.workflow.folder_result import FileCorrection, Outcome
+from core.workflow.folder import FileCorrection, FileResult, Outcome
 
 
 def detection(sync_map=None, **estimate):
