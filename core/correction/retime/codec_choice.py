@@ -1,7 +1,7 @@
 """Choice of the encoder for retimed audio: the codec of the source, or a lossless one."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -55,6 +55,12 @@ _MIN_BITS_PER_SAMPLE = 2
 """Per channel. At 48 kHz it means 96 kb/s, with a low loss of quality by encoding again."""
 
 _KBPS = 1000
+
+_PART_S = 2
+"""Length of the parts whose bit rate is measured; in shorter ones, encoders spend bits saved."""
+
+_N_PARTS = 16
+"""Parts read of a file without an index, spread over its length."""
 
 _NAMES = {
     "aac": "AAC",
@@ -189,26 +195,29 @@ def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat)
         return False
     if coding.codec == "pcm_bluray" and output is not M2TS:
         return False
-    if not output.keeps_times:
-        return True
+    return not output.keeps_times or writes_header(
+        output, lambda writer: add_audio(writer, stream, coding)
+    )
+
+
+def writes_header(output: OutputFormat, add: Callable[[OutputContainer], object]) -> bool:
+    """Try to write a header; muxers check most things only then.
+
+    Args:
+        output: Container of the file, written to memory.
+        add: Adds the streams.
+    """
     writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
     try:
-        add_audio(writer, stream, coding)
+        add(writer)
         writer.start_encoding()
-    except (FFmpegError, ValueError):
+    except (FFmpegError, ValueError, IndexError):
         return False
     finally:
         # Muxers may fail without packets; only the header matters.
         with suppress(FFmpegError):
             writer.close()
     return True
-
-
-_PART_S = 2
-"""Length of measured parts; in shorter ones, encoders spend bits saved before."""
-
-_N_PARTS = 16
-"""Parts read of a file without an index, spread over its length."""
 
 
 def largest_bit_rate(reader: InputContainer, stream: AudioStream) -> int:
