@@ -15,7 +15,7 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from core.errors import ExportError
-from core.media.reader import StreamReader, time_of
+from core.media.reader import StreamReader, cut_off, time_of
 from core.progress import Monitor
 
 _STEP_S = Fraction(3, 4000)
@@ -118,12 +118,7 @@ class DecodedFrames:
                 n_before += samples.shape[1]
                 delay = None
         if self._reader.failure:
-            raise ExportError(
-                f"{self._path.name} cannot be read to its end; copy it again from where it came "
-                "from.",
-                path=self._path,
-                details=self._reader.failure,
-            )
+            raise cut_off(self._path, self._reader.failure)
 
     def _resampled(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
         """Convert a frame to float samples of the first frame's rate and layout."""
