@@ -1,4 +1,7 @@
-"""Audio of a clip on the analysis clock: 16 kHz mono, each sample at its time."""
+"""Audio of a clip on the analysis clock: 16 kHz mono, each sample at its time.
+
+Decoding starts with the stream, or by a seek to shortly before the first wanted sample.
+"""
 
 import math
 from collections.abc import Iterator
@@ -24,6 +27,25 @@ or more with all usual codecs.
 
 _LOUDEST = 1e6
 """Largest valid sample for a full scale of 1. Larger ones, and NaN, are damage."""
+
+FAR_S = 60
+"""Distance from which a seek takes less time than decoding everything before."""
+
+_PRE_ROLL_S = 2
+"""Lead of the seek before the target; containers land a little before or behind it."""
+
+_SETTLE_S = 1
+"""Settling time of decoders, which carry state from frame to frame: overlaps, bit reservoirs,
+filters. Opus takes 80 ms to converge (RFC 7845, 4.6)."""
+
+_WARM_UP_S = Fraction(1, 10)
+"""Many times the resampler's filter and its step of up to 441 samples."""
+
+_STEADY_S = Fraction(2, 1000)
+"""Largest difference of timestamps from the sample count. Beyond it the position of a frame among
+the samples of the stream is unknown."""
+
+_FARTHEST_BACK_S = 60
 
 
 class _Piece(NamedTuple):
@@ -103,7 +125,7 @@ class AudioLine:
         self._end_sample = 0
         self.n_silenced = 0
         wanted = zero + Fraction(first_sample, AUDIO_RATE_HZ)
-        self._frames = audio_from(reader, Fraction(stream.start_s), wanted)
+        self._frames = _audio_from(reader, Fraction(stream.start_s), wanted)
         self._pieces = self._in_order()
         self._piece = next(self._pieces, None)
         self.is_empty = self._piece is None
@@ -173,27 +195,7 @@ class AudioLine:
             yield from run.finish()
 
 
-FAR_S = 60
-"""Distance from which a seek takes less time than decoding everything before."""
-
-PRE_ROLL_S = 2
-"""Lead of the seek before the target; containers land a little before or behind it."""
-
-_SETTLE_S = 1
-"""Settling time of decoders, which carry state from frame to frame: overlaps, bit reservoirs,
-filters. Opus takes 80 ms to converge (RFC 7845, 4.6)."""
-
-_WARM_UP_S = Fraction(1, 10)
-"""Many times the resampler's filter and its step of up to 441 samples."""
-
-_STEADY_S = Fraction(2, 1000)
-"""Largest difference of timestamps from the sample count. Beyond it the position of a frame among
-the samples of the stream is unknown."""
-
-_FARTHEST_BACK_S = 60
-
-
-class TimedAudio(NamedTuple):
+class _TimedAudio(NamedTuple):
     """A frame and its time on the file's timeline; None if unknown."""
 
     frame: AudioFrame
@@ -224,23 +226,19 @@ class _Opening(NamedTuple):
         return None
 
 
-def audio_from(
+def _audio_from(
     reader: StreamReader[AudioFrame], start: Fraction, wanted: Fraction
-) -> Iterator[TimedAudio]:
+) -> Iterator[_TimedAudio]:
     """Decode frames from the start of a stream, or from shortly before a wanted time.
 
     The first frame after a seek is cut to begin a whole number of analysis samples after the start
-    of the stream. A resampler then calculates the same samples as from the start.
-
-    Args:
-        reader: Reader at the start of the stream.
-        start: Start of the stream on the file's timeline, in seconds.
-        wanted: Time of the first wanted sample, likewise.
+    of the stream. A resampler then calculates the same samples as from the start. Times are seconds
+    on the file's timeline.
     """
     if wanted - start <= FAR_S or not reader.is_exact_behind_seeks:
         return map(_as_timed, reader.frames())
     opening = _opening(reader)
-    back = Fraction(PRE_ROLL_S)
+    back = Fraction(_PRE_ROLL_S)
     while opening and back <= _FARTHEST_BACK_S and reader.seek(wanted - back):
         landed = _landed(reader, opening, wanted)
         if landed is not None:
@@ -252,8 +250,8 @@ def audio_from(
     return map(_as_timed, reader.frames())
 
 
-def _as_timed(frame: AudioFrame) -> TimedAudio:
-    return TimedAudio(frame, time_of(frame))
+def _as_timed(frame: AudioFrame) -> _TimedAudio:
+    return _TimedAudio(frame, time_of(frame))
 
 
 def _opening(reader: StreamReader[AudioFrame]) -> _Opening | None:
@@ -269,15 +267,13 @@ def _opening(reader: StreamReader[AudioFrame]) -> _Opening | None:
 
 def _landed(
     reader: StreamReader[AudioFrame], opening: _Opening, wanted: Fraction
-) -> Iterator[TimedAudio] | None:
-    """Frames from shortly before the wanted time on, after a seek.
+) -> Iterator[_TimedAudio] | None:
+    """Frames from shortly before the wanted time on, after a seek; at least the last one.
 
-    Returns:
-        The frames, at least the last one of the stream; None if timestamps are unsteady or the seek
-        landed too late.
+    None if timestamps are unsteady or the seek landed too late.
     """
     frames = reader.frames()
-    last: TimedAudio | None = None
+    last: _TimedAudio | None = None
     expected: Fraction | None = None
     for frame in frames:
         time = time_of(frame)
@@ -292,19 +288,19 @@ def _landed(
     return None if last is None else iter([last])
 
 
-def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> TimedAudio | None:
+def _cut(frame: AudioFrame, time: Fraction, opening: _Opening) -> _TimedAudio | None:
     """Part of a frame from the next whole analysis sample on; None if the frame ends before it."""
     rate_hz = frame.sample_rate
     n_before = None
     if frame.time_base is not None and rate_hz == opening.rate_hz:
         n_before = opening.n_samples_before(time, frame.time_base)
     if n_before is None:
-        return TimedAudio(frame, time)
+        return _TimedAudio(frame, time)
     n_cut = -n_before % (rate_hz // math.gcd(rate_hz, AUDIO_RATE_HZ))
     if n_cut >= frame.samples:
         return None
     exact_time = opening.first_time + Fraction(n_before + n_cut, rate_hz)
-    return TimedAudio(_without_head(frame, n_cut) if n_cut else frame, exact_time)
+    return _TimedAudio(_without_head(frame, n_cut) if n_cut else frame, exact_time)
 
 
 def _without_head(frame: AudioFrame, n_samples: int) -> AudioFrame:
