@@ -99,7 +99,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         ExportError: The container of the target cannot be written from this source.
     """
     output = output_format(target, reader.format.name)
-    rebuilt = rebuilt_data(reader, output)
+    rebuilt = _rebuilt_data(reader, output)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
@@ -219,7 +219,7 @@ def _content(stream: Stream) -> str:
     return f"timecode {timecode}" if timecode else codec_name(stream)
 
 
-def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
+def _rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
     """Timecode and chapter tracks the muxer of the target writes anew, by index."""
     if not output.holds_chapters:
         return frozenset()

@@ -1,4 +1,4 @@
-"""Tags, chapters and video properties lost in a container, and changed tags of a copy."""
+"""Tags, dispositions, chapters and video properties lost in a container, and changed in a copy."""
 
 import io
 from collections.abc import Collection, Iterator, Mapping
@@ -57,6 +57,24 @@ _TOOL_KEYS = frozenset({
 # fmt: on
 """Keys with names and numbers of the program that wrote the file."""
 
+_NONE = Disposition(0)
+
+_ONE_OF_MPEGTS_AUDIO = (
+    Disposition.clean_effects,
+    Disposition.hearing_impaired,
+    Disposition.visual_impaired,
+)
+"""Audio in MPEG-TS has at most one of these; the muxer takes the first."""
+
+_OPPOSITES = Disposition.dub | Disposition.original
+"""Matroska has one field for both; the muxer leaves it out if a stream has both."""
+
+_ALIKE = (
+    (Disposition.hearing_impaired, Disposition.captions),
+    (Disposition.visual_impaired, Disposition.descriptions),
+)
+"""MP4 has one value for both of a pair; MPEG-TS, for both of the second pair."""
+
 
 def tag_notes(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
@@ -69,7 +87,7 @@ def tag_notes(
     if lost:
         names = ", ".join(_tag_name(*text) for text in lost)
         yield f"Tags of {name} that {target.name} cannot hold are left out: {names}."
-    yield from disposition_notes(reader, info.path, target, output)
+    yield from _disposition_notes(reader, info.path, target, output)
     yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
@@ -89,7 +107,7 @@ def changed_tags(
         if is_compared and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
             yield from _differing_labels(stream, copies[key], output)
-            if key[0] in _DESCRIBED and has_other_dispositions(stream, copies[key], output):
+            if key[0] in _DESCRIBED and _has_other_dispositions(stream, copies[key], output):
                 yield f"dispositions of stream {stream.index}"
 
 
@@ -226,27 +244,7 @@ def property_notes(
             yield f"The {what} of {name} is left out: {advice}"
 
 
-_NONE = Disposition(0)
-_KINDS = frozenset({"video", "audio", "subtitle"})
-
-_ONE_OF_MPEGTS_AUDIO = (
-    Disposition.clean_effects,
-    Disposition.hearing_impaired,
-    Disposition.visual_impaired,
-)
-"""Audio in MPEG-TS has at most one of these; the muxer takes the first."""
-
-_OPPOSITES = Disposition.dub | Disposition.original
-"""Matroska has one field for both; the muxer leaves it out if a stream has both."""
-
-_ALIKE = (
-    (Disposition.hearing_impaired, Disposition.captions),
-    (Disposition.visual_impaired, Disposition.descriptions),
-)
-"""MP4 has one value for both of a pair; MPEG-TS, for both of the second pair."""
-
-
-def disposition_notes(
+def _disposition_notes(
     reader: InputContainer, source: Path, target: Path, output: OutputFormat
 ) -> Iterator[str]:
     """Yield notes about dispositions of a source that its copy will lack or gain."""
@@ -268,7 +266,7 @@ def disposition_notes(
             )
 
 
-def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
+def _has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
     """Whether a copy lacks dispositions its container can hold, or has unexpected ones."""
     held = _informative(stream) & carried_dispositions(stream, output)
     if held & ~copy.disposition:
@@ -284,7 +282,7 @@ def has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -
 
 def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
     """Dispositions of a stream with a place in a container."""
-    if stream.type not in _KINDS:
+    if stream.type not in _DESCRIBED:
         return _NONE
     if output.is_mpegts and stream.type == "audio":
         return next((one for one in _ONE_OF_MPEGTS_AUDIO if stream.disposition & one), _NONE)
@@ -296,7 +294,7 @@ def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
 
 
 def _described(reader: Container) -> Iterator[Stream]:
-    return (s for s in reader.streams if s.type in _KINDS and not is_attached_picture(s))
+    return (s for s in reader.streams if s.type in _DESCRIBED and not is_attached_picture(s))
 
 
 def _informative(stream: Stream) -> Disposition:

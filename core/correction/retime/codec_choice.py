@@ -124,11 +124,6 @@ def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> Au
     return None
 
 
-def is_float(sample_format: str) -> bool:
-    """Whether samples of a format can exceed full scale."""
-    return sample_format.startswith(("flt", "dbl"))
-
-
 def add_audio(writer: OutputContainer, stream: Stream, coding: AudioCoding) -> AudioStream:
     """Add a stream to a target for the audio of a source, encoded again."""
     context = stream.codec_context

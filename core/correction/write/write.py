@@ -37,6 +37,11 @@ from core.media.formats.output_format import MXF, muxer_options
 from core.media.stream_kind import silent_packet
 from core.progress import SILENT, ByteProgress, Monitor
 
+_TICK = Fraction(1, 705_600_000)
+"""A divisor of the ticks of all usual audio rates, milliseconds and MPEG: shifts stay exact."""
+
+_BUFFER_BYTES = 1 << 20
+
 
 def write(plan: CorrectionPlan, partial: Path, monitor: Monitor = SILENT) -> tuple[str, ...]:
     """Write the file of a plan; the source is only read.
@@ -69,12 +74,6 @@ def write(plan: CorrectionPlan, partial: Path, monitor: Monitor = SILENT) -> tup
         write_edit_lists(partial, plan.spans, plan.lead_s)
         os.fsync(file.fileno())
     return notes
-
-
-_TICK = Fraction(1, 705_600_000)
-"""A divisor of the ticks of all usual audio rates, milliseconds and MPEG: shifts stay exact."""
-
-_BUFFER_BYTES = 1 << 20
 
 
 def _copy_packets(
