@@ -10,14 +10,14 @@ import av
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Discard, Disposition, Stream
+from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
-from core.media.stream_kind import is_uncompressed
+from core.media.stream_kind import has_codec, is_attached_picture, is_uncompressed
 
 _PACKETS_TO_FIRST_FRAME = 300
 """Packets tried for the first frame; broadcast recordings may begin far before a key frame."""
@@ -50,9 +50,9 @@ def probe(path: Path) -> MediaInfo:
         audios: list[AudioStream] = []
         others: list[OtherStream] = []
         for stream in container.streams:
-            if isinstance(stream, AvVideoStream) and _has_decoder(stream):
+            if isinstance(stream, AvVideoStream) and has_codec(stream):
                 videos.append(_video(stream))
-            elif isinstance(stream, AvAudioStream) and _has_decoder(stream):
+            elif isinstance(stream, AvAudioStream) and has_codec(stream):
                 audios.append(_audio(stream))
             else:
                 others.append(OtherStream(stream.index, stream.type, _codec(stream)))
@@ -70,7 +70,7 @@ def probe(path: Path) -> MediaInfo:
 
 def _video(stream: AvVideoStream) -> VideoStream:
     average, base = stream.average_rate, stream.base_rate
-    is_attached = bool(stream.disposition & Disposition.attached_pic)
+    is_attached = is_attached_picture(stream)
     return VideoStream(
         index=stream.index,
         codec=_codec(stream),
@@ -109,7 +109,10 @@ def _with_first_frame(
 
 
 def _audio(stream: AvAudioStream) -> AudioStream:
-    language = stream.language or ""
+    language, n_ticks = stream.language or "", stream.duration or None
+    if not n_ticks and stream.container.format.name == "avi" and is_uncompressed(_codec(stream)):
+        # The header of AVI states the length of PCM as a number of samples only.
+        n_ticks = stream.frames or None
     return AudioStream(
         index=stream.index,
         codec=_codec(stream),
@@ -117,21 +120,9 @@ def _audio(stream: AvAudioStream) -> AudioStream:
         n_channels=stream.codec_context.layout.nb_channels,
         time_base=stream.time_base or Fraction(1),
         start_s=_seconds(stream.start_time, stream) or 0.0,
-        duration_s=_seconds(stream.duration or _n_samples(stream), stream),
+        duration_s=_seconds(n_ticks, stream),
         language="" if language == "und" else language,
     )
-
-
-def _n_samples(stream: AvAudioStream) -> int | None:
-    """Number of samples in the header of AVI, its only statement about the length of PCM."""
-    is_counted = stream.container.format.name == "avi" and is_uncompressed(_codec(stream))
-    return stream.frames or None if is_counted else None
-
-
-def _has_decoder(stream: Stream) -> bool:
-    # Against its annotations, PyAV has no context for codecs that FFmpeg does not know.
-    context: object = stream.codec_context
-    return context is not None
 
 
 def _codec(stream: Stream) -> str:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import av
@@ -17,7 +16,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 
-from core.errors import Cancelled, MediaError
+from core.errors import Cancelled, ExportError, MediaError
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +110,15 @@ def failed_drive(path: Path, error: OSError) -> MediaError:
     )
 
 
+def cut_off(path: Path, details: str) -> ExportError:
+    """Error for a file whose packets end too early; `details` is a technical text."""
+    return ExportError(
+        f"{path.name} cannot be read to its end; copy it again from where it came from.",
+        path=path,
+        details=details,
+    )
+
+
 def _unreadable(path: Path, head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return (
@@ -174,12 +182,7 @@ class StreamReader(Generic[FrameT]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

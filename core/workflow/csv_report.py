@@ -10,8 +10,7 @@ from core.detection.sync_map import MapKind
 from core.errors import ExportError
 from core.media.delay_hints import delay_hints
 from core.paths import complete_or_absent
-from core.workflow.folder import FileResult
-from core.workflow.folder_result import FileCorrection
+from core.workflow.folder import FileCorrection, FileResult
 
 COLUMNS = (
     "name",

@@ -26,7 +26,6 @@ from core.correction.plan.destination import (
 from core.correction.plan.file_name import default_target
 from core.correction.plan.plan import CorrectionPlan, plan
 from core.correction.verify.certificate import (
-    Residual,
     certificate_beside,
     is_certificate,
     remove_certificate,
@@ -272,11 +271,7 @@ def copied_stream(exported: Exported) -> int:
 
 
 def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> Exported:
-    """Write, verify and name a file.
-
-    Raises:
-        ExportError, MediaError, Cancelled: As `export`.
-    """
+    """Write, verify and name a file."""
     info, target = made.source, made.target
     verification: Verification | None = None
     try:
@@ -287,7 +282,12 @@ def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> 
         check_room(info, target, target.parent, made.n_more_bytes)
         with complete_or_absent(target, replaces=request.overwrite) as partial:
             notes = list(write(made, partial, monitor))
-            _check_unchanged(made)
+            if not made.is_current():
+                raise ExportError(
+                    f"{info.path.name} changed while it was copied; "
+                    "wait until nothing writes to it and export again.",
+                    path=info.path,
+                )
             if request.verifies:
                 verification = verify(made, partial, monitor)
                 if not verification.passed:
@@ -305,17 +305,6 @@ def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> 
     for sentence in notes:
         log.warning("%s", sentence)
     return Exported(made, verification, tuple(filter(None, (*notes, remove_certificate(target)))))
-
-
-def _check_unchanged(made: CorrectionPlan) -> None:
-    """Check for a change of the source while it was copied."""
-    if not made.is_current():
-        name = made.source.path.name
-        raise ExportError(
-            f"{name} changed while it was copied; "
-            "wait until nothing writes to it and export again.",
-            path=made.source.path,
-        )
 
 
 def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
@@ -362,34 +351,31 @@ def _certified(exported: Exported) -> Exported:
     """Write the certificate of a file; the file is complete even if that fails."""
     if exported.verification is None:
         return exported
+    tool = f"synchformer-gui {__version__}"
+    detected, notes = exported.detected, exported.notes
+    residual = None if detected is None else _residual(detected)
     try:
         certificate = write_certificate(
-            exported.plan,
-            exported.verification,
-            f"synchformer-gui {__version__}",
-            notes=exported.notes,
-            residual=_residual(exported.detected),
+            exported.plan, exported.verification, tool, notes=notes, residual=residual
         )
     except ExportError as error:
         return replace(exported, certificate_problem=error.message)
     return replace(exported, certificate=certificate)
 
 
-def _residual(detected: Detection | None) -> Residual | None:
+def _residual(detected: Detection) -> dict[str, object]:
     """Result of a detection of the new file; no offset where the verdict is "cannot tell"."""
-    if detected is None:
-        return None
     estimate = detected.estimate
     is_told = estimate.is_confident and detected.changing_map is None
-    return Residual(
-        engine=detected.opinion.engine_id,
-        verdict=estimate.verdict,
-        reason=estimate.reason,
-        tolerance=detected.config.tolerance.name,
-        offset_s=estimate.offset_s if is_told else None,
-        interval_s=estimate.interval_s if is_told else None,
-        level=estimate.level,
-    )
+    return {
+        "engine": detected.opinion.engine_id,
+        "verdict": estimate.verdict,
+        "reason": estimate.reason,
+        "tolerance": detected.config.tolerance.name,
+        "offset_s": estimate.offset_s if is_told else None,
+        "interval_s": estimate.interval_s if is_told else None,
+        "level": estimate.level,
+    }
 
 
 def _taken_file(request: ExportRequest) -> Path | None:

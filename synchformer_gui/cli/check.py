@@ -13,8 +13,7 @@ from core import units
 from core.detection.result import Stop
 from core.media.delay_hints import delay_hints
 from core.workflow.csv_report import is_report, write_csv
-from core.workflow.folder import CLIP_SUFFIXES, FileResult, check_clips, find_clips
-from core.workflow.folder_result import Outcome
+from core.workflow.folder import CLIP_SUFFIXES, FileResult, Outcome, check_clips, find_clips
 from synchformer_gui.cli import check_export, shared_options
 from synchformer_gui.cli.check_export import FolderExport, FolderExportOptions
 from synchformer_gui.cli.correct_options import CorrectOptions

@@ -17,8 +17,7 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Monitor
 from core.workflow import export
-from core.workflow.folder import FileResult
-from core.workflow.folder_result import FileCorrection, Outcome
+from core.workflow.folder import FileCorrection, FileResult, Outcome
 from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.export_options import ExportOptions, problem_sentences
 from synchformer_gui.cli.shared_options import wrong_usage

@@ -47,7 +47,7 @@ def decode_end(path: Path, far_s: float) -> tuple[float, float]:
     first_frame = math.floor((info.duration_s - CHUNK_S) * VIDEO_FPS)
     wall, cpu = time.perf_counter(), time.process_time()
     with (
-        patch("core.media.audio_seek.FAR_S", far_s),
+        patch("core.media.audio_line.FAR_S", far_s),
         ClipDecoder(
             info,
             video_stream_index=info.videos[0].index,

@@ -1,22 +1,17 @@
 """Choice of the streams that a container can carry, and copying their descriptions.
 
-Packets are copied by `core.correction.write.copy_packets`.
+Packets are copied by `core.correction.write.write`.
 """
 
-import io
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Discard, Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.output_streams import PICTURE_TYPES, add_picture, add_stream
 from core.correction.compatibility.timecodes import (
     REEL_NAME,
     TIMECODE,
@@ -25,7 +20,7 @@ from core.correction.compatibility.timecodes import (
     tag_of,
     timecode_tracks,
 )
-from core.correction.retime.codec_choice import AudioCoding, add_audio
+from core.correction.retime.codec_choice import AudioCoding, add_audio, writes_header
 from core.media.formats.mpegts import keeps_pids, kept_number, kept_texts, read_services
 from core.media.formats.output_format import (
     AVI,
@@ -36,7 +31,9 @@ from core.media.formats.output_format import (
     can_write,
     output_format,
 )
+from core.media.reader import open_container
 from core.media.stream_kind import (
+    audio_context,
     codec_name,
     has_codec,
     is_attached_picture,
@@ -48,6 +45,14 @@ _QUICKTIME_CODECS = frozenset(
     ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
 )
 """Codecs with a place in MOV and none in MP4."""
+
+_PICTURE_TYPES = {
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "png": ("cover.png", "image/png"),
+    "bmp": ("cover.bmp", "image/bmp"),
+    "webp": ("cover.webp", "image/webp"),
+}
+"""Codecs of covers that Matroska holds as attachments, with file name and media type."""
 
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Tags of the file written by the muxer itself."""
@@ -94,7 +99,7 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
         ExportError: The container of the target cannot be written from this source.
     """
     output = output_format(target, reader.format.name)
-    rebuilt = rebuilt_data(reader, output)
+    rebuilt = _rebuilt_data(reader, output)
     copied: list[CopiedStream] = []
     refused: list[str] = []
     left_out: list[str] = []
@@ -161,9 +166,9 @@ def describe(
                 outputs[item.index].id = stream.id
             continue
         if plan.output is MKV and is_attached_picture(stream):
-            add_picture(writer, stream, source)
+            _add_picture(writer, stream, source)
             continue
-        copy = add_stream(writer, stream, keeps_tag=item.keeps_tag)
+        copy = _add_stream(writer, stream, keeps_tag=item.keeps_tag)
         if keeps_numbers:
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
@@ -214,7 +219,7 @@ def _content(stream: Stream) -> str:
     return f"timecode {timecode}" if timecode else codec_name(stream)
 
 
-def rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
+def _rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
     """Timecode and chapter tracks the muxer of the target writes anew, by index."""
     if not output.holds_chapters:
         return frozenset()
@@ -248,30 +253,22 @@ def _accepts(
     output: OutputFormat, reader: InputContainer, stream: Stream, *, keeps_tag: bool
 ) -> bool:
     if is_attached_picture(stream) and output is not MP4:
-        return output is MKV and codec_name(stream) in PICTURE_TYPES
+        return output is MKV and codec_name(stream) in _PICTURE_TYPES
     if not output.takes_codec(codec_name(stream)):
         return False
     if reader.format.name != output.reads_as and _needs_lost_header(output, stream):
         return False
-    if output is AVI and isinstance(stream, AudioStream):
-        codec = codec_name(stream)
-        if not is_uncompressed(codec) and not packet_samples(stream):
-            return False
-    # Muxers check most things only while writing the header: write one with this stream alone.
-    writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
-    try:
+    is_compressed = isinstance(stream, AudioStream) and not is_uncompressed(codec_name(stream))
+    if output is AVI and is_compressed and not packet_samples(stream):
+        return False
+
+    def add(writer: OutputContainer) -> None:
         if output is MXF and not isinstance(stream, VideoStream):
             # MXF requires a video stream, in front.
-            add_stream(writer, reader.streams.video[0], keeps_tag=False)
-        add_stream(writer, stream, keeps_tag=keeps_tag)
-        writer.start_encoding()
-    except (FFmpegError, ValueError, IndexError):
-        return False
-    finally:
-        # Muxers may fail without packets; only the header matters.
-        with suppress(FFmpegError):
-            writer.close()
-    return True
+            _add_stream(writer, reader.streams.video[0], keeps_tag=False)
+        _add_stream(writer, stream, keeps_tag=keeps_tag)
+
+    return writes_header(output, add)
 
 
 def _needs_lost_header(output: OutputFormat, stream: Stream) -> bool:
@@ -281,3 +278,41 @@ def _needs_lost_header(output: OutputFormat, stream: Stream) -> bool:
         return output.is_mpegts and bool(stream.codec_context.extradata)
     # The pixel format of raw video has no place in MP4 and MOV.
     return codec == "rawvideo" and output.is_mp4
+
+
+def _add_stream(writer: OutputContainer, stream: Stream, *, keeps_tag: bool) -> Stream:
+    """Add a stream like one of the source, whose codec tag may be invalid in the target."""
+    if writer.format.name == AVI.name and codec_name(stream) == "ac3":
+        # Without the samples per packet, known to encoders only, the index would be wrong.
+        bit_rate = audio_context(stream).bit_rate or 0
+        return add_audio(writer, stream, AudioCoding("ac3", "ac3", "fltp", bit_rate))
+    if isinstance(stream, DataStream):
+        data = writer.add_stream_from_template(stream)
+        data.metadata.update(stream.metadata)
+        return data
+    # Opaque: otherwise PyAV requires an encoder, and many codecs have none.
+    copy = writer.add_stream_from_template(stream, opaque=True)
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    if keeps_tag:
+        copy.codec_context.codec_tag = stream.codec_context.codec_tag
+    if isinstance(copy, VideoStream) and isinstance(stream, VideoStream):
+        aspect_ratio = stream.sample_aspect_ratio
+        if aspect_ratio is not None:
+            copy.codec_context.sample_aspect_ratio = aspect_ratio
+        if tag_of(stream.metadata, TIMECODE) and stream.average_rate:
+            # Without a rate the muxer writes no timecode track.
+            copy.codec_context.framerate = stream.average_rate
+    return copy
+
+
+def _add_picture(writer: OutputContainer, stream: Stream, source: Path) -> None:
+    """Add a cover as an attachment, for Matroska; `source` is its file."""
+    name, mime_type = _PICTURE_TYPES[codec_name(stream)]
+    names = stream.metadata
+    with open_container(source) as reader:
+        payload = bytes(next(reader.demux(reader.streams[stream.index])))
+    copy = writer.add_attachment(
+        names.get("filename", name), names.get("mimetype", mime_type), payload
+    )
+    copy.metadata.update(names)

@@ -1,18 +1,19 @@
-"""Tags, chapters and video properties lost in a container, and changed tags of a copy."""
+"""Tags, dispositions, chapters and video properties lost in a container, and changed in a copy."""
 
 import io
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import av
-from av.container import InputContainer
+from av.container import Container, InputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from core.correction.compatibility.dispositions import disposition_notes, has_other_dispositions
 from core.correction.compatibility.stream_plan import CONTAINER_KEYS, keeps_data
 from core.correction.compatibility.timecodes import (
     REEL_NAME,
@@ -25,7 +26,7 @@ from core.correction.compatibility.timecodes import (
     timecode_tracks,
 )
 from core.media.formats.mpegts import changed_services, read_services, service_notes
-from core.media.formats.output_format import MP4, OutputFormat, is_statistic
+from core.media.formats.output_format import MKV, MP4, OutputFormat, is_statistic
 from core.media.info import MediaInfo
 from core.media.stream_kind import is_attached_picture, stream_keys
 
@@ -56,6 +57,24 @@ _TOOL_KEYS = frozenset({
 # fmt: on
 """Keys with names and numbers of the program that wrote the file."""
 
+_NONE = Disposition(0)
+
+_ONE_OF_MPEGTS_AUDIO = (
+    Disposition.clean_effects,
+    Disposition.hearing_impaired,
+    Disposition.visual_impaired,
+)
+"""Audio in MPEG-TS has at most one of these; the muxer takes the first."""
+
+_OPPOSITES = Disposition.dub | Disposition.original
+"""Matroska has one field for both; the muxer leaves it out if a stream has both."""
+
+_ALIKE = (
+    (Disposition.hearing_impaired, Disposition.captions),
+    (Disposition.visual_impaired, Disposition.descriptions),
+)
+"""MP4 has one value for both of a pair; MPEG-TS, for both of the second pair."""
+
 
 def tag_notes(
     reader: InputContainer, info: MediaInfo, target: Path, output: OutputFormat
@@ -68,7 +87,7 @@ def tag_notes(
     if lost:
         names = ", ".join(_tag_name(*text) for text in lost)
         yield f"Tags of {name} that {target.name} cannot hold are left out: {names}."
-    yield from disposition_notes(reader, info.path, target, output)
+    yield from _disposition_notes(reader, info.path, target, output)
     yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
@@ -88,7 +107,7 @@ def changed_tags(
         if is_compared and key in copies:
             yield from _differing(stream.metadata, copies[key].metadata, stream.index, lost)
             yield from _differing_labels(stream, copies[key], output)
-            if key[0] in _DESCRIBED and has_other_dispositions(stream, copies[key], output):
+            if key[0] in _DESCRIBED and _has_other_dispositions(stream, copies[key], output):
                 yield f"dispositions of stream {stream.index}"
 
 
@@ -223,3 +242,86 @@ def property_notes(
     ):
         if not is_held and any(box in index for box in boxes):
             yield f"The {what} of {name} is left out: {advice}"
+
+
+def _disposition_notes(
+    reader: InputContainer, source: Path, target: Path, output: OutputFormat
+) -> Iterator[str]:
+    """Yield notes about dispositions of a source that its copy will lack or gain."""
+    lost = [
+        f"{_names(missing)} of stream {stream.index}"
+        for stream in _described(reader)
+        if (missing := _informative(stream) & ~carried_dispositions(stream, output))
+    ]
+    if lost:
+        yield (
+            f"Dispositions of {source.name} that {target.name} cannot hold are left out: "
+            f"{', '.join(lost)}."
+        )
+    for stream in _described(reader):
+        if stream.type == "subtitle" and _gets_default(stream, output):
+            yield (
+                f"Stream {stream.index} of {source.name} (subtitle) will be shown by default: "
+                f"{target.name} always has a default subtitle stream."
+            )
+
+
+def _has_other_dispositions(stream: Stream, copy: Stream, output: OutputFormat) -> bool:
+    """Whether a copy lacks dispositions its container can hold, or has unexpected ones."""
+    held = _informative(stream) & carried_dispositions(stream, output)
+    if held & ~copy.disposition:
+        return True
+    allowed = stream.disposition
+    for pair in _ALIKE:
+        if stream.disposition & (pair[0] | pair[1]):
+            allowed |= pair[0] | pair[1]
+    if _gets_default(stream, output):
+        allowed |= Disposition.default
+    return bool(copy.disposition & ~allowed)
+
+
+def carried_dispositions(stream: Stream, output: OutputFormat) -> Disposition:
+    """Dispositions of a stream with a place in a container."""
+    if stream.type not in _DESCRIBED:
+        return _NONE
+    if output.is_mpegts and stream.type == "audio":
+        return next((one for one in _ONE_OF_MPEGTS_AUDIO if stream.disposition & one), _NONE)
+    is_subtitle = stream.type == "subtitle"
+    held = output.subtitle_dispositions if is_subtitle else output.dispositions
+    if output is MKV and stream.disposition & _OPPOSITES == _OPPOSITES:
+        held &= ~_OPPOSITES
+    return held
+
+
+def _described(reader: Container) -> Iterator[Stream]:
+    return (s for s in reader.streams if s.type in _DESCRIBED and not is_attached_picture(s))
+
+
+def _informative(stream: Stream) -> Disposition:
+    """Dispositions of a stream without a redundant default.
+
+    Players choose the first video or audio stream anyway if none is marked as the default.
+    """
+    informative = stream.disposition
+    if stream.type != "subtitle" and _is_first(stream):
+        informative &= ~Disposition.default
+    return informative
+
+
+def _gets_default(stream: Stream, output: OutputFormat) -> bool:
+    """Whether the muxer makes a stream the default because no other of its kind is."""
+    kind = [s for s in _described(stream.container) if s.type == stream.type]
+    return (
+        output.is_mp4
+        and _is_first(stream)
+        and not reduce(or_, (s.disposition for s in kind), _NONE) & Disposition.default
+    )
+
+
+def _is_first(stream: Stream) -> bool:
+    return next(s for s in _described(stream.container) if s.type == stream.type) is stream
+
+
+def _names(dispositions: Disposition) -> str:
+    found = [one.name for one in Disposition if one & dispositions and one.name]
+    return " and ".join(found).replace("_", " ")

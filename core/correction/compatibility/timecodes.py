@@ -19,7 +19,7 @@ def tag_of(metadata: Mapping[str, str], key: str) -> str:
     return next((text for found, text in metadata.items() if found.lower() == key), "")
 
 
-def stream_timecodes(reader: InputContainer) -> dict[int, str]:
+def _stream_timecodes(reader: InputContainer) -> dict[int, str]:
     """Timecodes of video streams, by index."""
     texts = {stream.index: tag_of(stream.metadata, TIMECODE) for stream in reader.streams.video}
     return {index: text for index, text in texts.items() if text}
@@ -33,7 +33,7 @@ def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, i
     """
     if not output.holds_chapters:
         return {}
-    timecodes = stream_timecodes(reader)
+    timecodes = _stream_timecodes(reader)
     if not timecodes and reader.streams.video:
         timecodes = {reader.streams.video[0].index: tag_of(reader.metadata, TIMECODE)}
     tracks: dict[int, int] = {}
@@ -50,7 +50,7 @@ def timecode_tracks(reader: InputContainer, output: OutputFormat) -> dict[int, i
 
 def replaces_timecodes(reader: InputContainer, output: OutputFormat) -> bool:
     """Whether a muxer would replace the timecodes of streams by that of the file."""
-    return not output.is_matroska and bool(stream_timecodes(reader))
+    return not output.is_matroska and bool(_stream_timecodes(reader))
 
 
 def file_timecode_goes_lost(reader: InputContainer, output: OutputFormat) -> bool:

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 
 from core.errors import ExportError
 from core.media.info import MediaInfo
+from core.media.reader import cut_off
 
 _ROOM_FACTOR = 1.15
 """Free space wanted, in sizes of the source: MPEG-TS may grow by a tenth."""
@@ -128,11 +129,7 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
     """Error for the user after a failure to write a file."""
     if isinstance(error, FFmpegError) and error.errno == errno.EIO:
         # Failures of the target are those of Python's files.
-        return ExportError(
-            f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
-            path=info.path,
-            details=str(error),
-        )
+        return cut_off(info.path, str(error))
     advice = {
         errno.ENOSPC: "there is no room left; free some space or choose another drive",
         errno.EDQUOT: "your share of the drive is used up; free some space or choose another drive",

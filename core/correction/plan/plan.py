@@ -5,7 +5,8 @@
 `core.workflow.export` does both for the user.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +17,7 @@ from core.correction.compatibility.color import container_only_colors
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
 from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction
-from core.correction.plan.common_shift import common_shift_s
 from core.correction.plan.destination import FileIdentity, identity_of, not_written
-from core.correction.plan.edit_lists import lead_s, source_spans, target_spans
-from core.correction.plan.hidden_media import exposed_notes, fragment_refusals
 from core.correction.plan.moves import (
     Choice,
     Method,
@@ -31,11 +29,11 @@ from core.correction.plan.moves import (
     plan_moves,
     unencodable,
 )
-from core.correction.plan.notes import duration_notes, refusals
+from core.correction.plan.notes import duration_notes, exposed_notes, fragment_refusals, refusals
 from core.correction.plan.opened_source import OpenedSource, open_source, start_time_s
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
-from core.media.formats.mp4_edit_lists import Span
+from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 from core.media.formats.output_format import Layout, OutputFormat, output_format
 from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
@@ -43,6 +41,9 @@ from core.units import seconds_text
 
 ACCEPTED_ERROR_S = Fraction(1, 1000)
 """One tick of Matroska and FLV, the coarsest of the containers that keep times."""
+
+_LEAST_LEAD_S = Fraction(60)
+"""More than the distance of any retimed piece before the audio as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,34 @@ class CorrectionPlan:
         return next((move for move in self.moves if move.stream_index == stream_index), None)
 
     def common_shift_s(self, retimed_s: Mapping[int, Fraction]) -> Fraction:
-        """Common shift of all streams in seconds.
+        """Common shift of all streams in seconds, invisible to a player.
+
+        MP4 and MOV hide media before time zero. Other containers have no such times: all streams
+        move up by the amount that a moved stream would lie below the lowest time of the source.
 
         Args:
-            retimed_s: First times of the retimed streams, known once they are encoded.
+            retimed_s: First times of the retimed streams in the copy, before the common shift;
+                known once they are encoded.
         """
-        return common_shift_s(
-            self.source.container, self.starts_s, self.correction, retimed_s, self.output
-        )
+        container, output, correction = self.source.container, self.output, self.correction
+        moved_s = {
+            index: self.starts_s[index] + correction.audio_delay_s
+            for index in correction.audio_stream_indices
+        }
+        moved_s |= retimed_s
+        lowest_s = min(self.starts_s.values(), default=Fraction(0))
+        same_family = container == output.reads_as
+        common_s = Fraction(0)
+        if container in {"mpegts", "mpeg"} and not same_family:
+            # Broadcasts start at any time; other containers would show hours of nothing.
+            common_s = -lowest_s
+        if output.is_mp4 or not output.keeps_times:
+            return common_s
+        shifted_s = common_s + min(moved_s.values())
+        allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
+        shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
+        # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
+        return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)
 
     def is_current(self) -> bool:
         """Whether the source is as it was when it was planned.
@@ -184,7 +205,7 @@ def plan(
             source = OpenedSource(info, reader)
             streams = plan_streams(reader, info.path, target)
             moved = plan_moves(reader, info, correction, output)
-            spans = source_spans(source, streams, moved.moves)
+            spans = _source_spans(source, streams, moved.moves)
             remainder_s = _remainder_s(correction, moved.moves)
             return CorrectionPlan(
                 source=info,
@@ -207,8 +228,8 @@ def plan(
                 ),
                 notes=_notes(source, correction, target, streams, moved, remainder_s),
                 starts_s=_starts_s(source, streams),
-                spans=target_spans(streams, correction, spans),
-                lead_s=lead_s(source, streams, correction, spans),
+                spans=_target_spans(streams, correction, spans),
+                lead_s=_lead_s(source, streams, correction, spans),
                 n_more_bytes=sum(more_bytes(info, move) for move in moved.moves),
             )
     except (FFmpegError, OSError) as error:
@@ -272,15 +293,16 @@ def _notes(
     moved: Moves,
     remainder_s: Fraction,
 ) -> tuple[str, ...]:
-    info, output = source.info, streams.output
+    info, output, video = source.info, streams.output, source.info.video
+    loses_color = video is not None and container_only_colors(
+        source.reader.streams[video.index], source.packets(video.index), output
+    )
     applied = replace(correction, audio_delay_s=correction.audio_delay_s + remainder_s)
     return (
         *truncation_notes(info),
         *streams.left_out,
         *tag_notes(source.reader, info, target, output),
-        *property_notes(
-            info, target, output, source.index, loses_color=_loses_color(source, output)
-        ),
+        *property_notes(info, target, output, source.index, loses_color=loses_color),
         *exposed_notes(source, target, output),
         *move_notes(moved.moves, output, info, correction),
         *duration_notes(info, applied, output),
@@ -289,9 +311,51 @@ def _notes(
     )
 
 
-def _loses_color(source: OpenedSource, output: OutputFormat) -> bool:
-    video = source.info.video
-    if video is None:
-        return False
-    stream = source.reader.streams[video.index]
-    return container_only_colors(stream, source.packets(video.index), output)
+def _source_spans(
+    source: OpenedSource, streams: StreamPlan, moves: Collection[Move]
+) -> dict[int, Span]:
+    """Played spans of the streams with an edit list to follow in MP4 and MOV, by stream index."""
+    if not streams.output.keeps_hidden(source.info.container):
+        return {}
+    of_tracks = read_edit_lists(source.index)
+    tracks = {item.index: source.reader.streams[item.index].id for item in streams.copied}
+    laid_out_anew = {move.stream_index for move in moves if move.method is not Method.TIMES}
+    return {
+        index: replace(of_tracks[track], first_s=source.first_times_s(index)[0])
+        for index, track in tracks.items()
+        if track in of_tracks and index not in laid_out_anew
+    }
+
+
+def _target_spans(
+    streams: StreamPlan, correction: Correction, spans: Mapping[int, Span]
+) -> dict[int, Span | None]:
+    """Played spans of the copy by the track numbers of its muxer; None plays all from time 0."""
+    found: dict[int, Span | None] = {}
+    for number, item in enumerate(streams.copied, start=1):
+        is_moved = item.index in correction.audio_stream_indices
+        span = spans.get(item.index)
+        found[number] = span.later(correction.audio_delay_s * is_moved) if span else None
+    return found
+
+
+def _lead_s(
+    source: OpenedSource, streams: StreamPlan, correction: Correction, spans: Mapping[int, Span]
+) -> Fraction:
+    """Lead in seconds: all is written later by it, and the edit lists take it back.
+
+    The lead makes the muxer put a pause in front of every track. Without it, a track with a hidden
+    head gets no pause where it needs one.
+    """
+    delays_s = dict.fromkeys(correction.audio_stream_indices, correction.audio_delay_s)
+    begins_s = {index: span.begin_s + delays_s.get(index, 0) for index, span in spans.items()}
+    if all(begin_s <= 0 for begin_s in begins_s.values()):
+        return Fraction(0)
+    firsts_s = {
+        # The muxer puts no pause in front of frames to be decoded before time zero.
+        item.index: source.first_times_s(item.index)[1] + delays_s.get(item.index, 0)
+        for item in streams.copied
+    }
+    if not any(firsts_s[index] <= 0 < begin_s for index, begin_s in begins_s.items()):
+        return Fraction(0)
+    return _LEAST_LEAD_S + math.ceil(max(-min(firsts_s.values()), Fraction(0)))

@@ -1,20 +1,20 @@
 """Choice of the encoder for retimed audio: the codec of the source, or a lossless one."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Discard, Stream
 
-from core.correction.retime.bit_rate import largest_bit_rate
 from core.media.formats.output_format import M2TS, OutputFormat, is_statistic
 from core.media.info import MediaInfo
 from core.media.reader import open_container
@@ -55,6 +55,12 @@ _MIN_BITS_PER_SAMPLE = 2
 """Per channel. At 48 kHz it means 96 kb/s, with a low loss of quality by encoding again."""
 
 _KBPS = 1000
+
+_PART_S = 2
+"""Length of the parts whose bit rate is measured; in shorter ones, encoders spend bits saved."""
+
+_N_PARTS = 16
+"""Parts read of a file without an index, spread over its length."""
 
 _NAMES = {
     "aac": "AAC",
@@ -116,11 +122,6 @@ def audio_coding(info: MediaInfo, stream_index: int, output: OutputFormat) -> Au
             if _is_accepted(coding, stream, output):
                 return coding
     return None
-
-
-def is_float(sample_format: str) -> bool:
-    """Whether samples of a format can exceed full scale."""
-    return sample_format.startswith(("flt", "dbl"))
 
 
 def add_audio(writer: OutputContainer, stream: Stream, coding: AudioCoding) -> AudioStream:
@@ -189,16 +190,80 @@ def _is_accepted(coding: AudioCoding, stream: AudioStream, output: OutputFormat)
         return False
     if coding.codec == "pcm_bluray" and output is not M2TS:
         return False
-    if not output.keeps_times:
-        return True
+    return not output.keeps_times or writes_header(
+        output, lambda writer: add_audio(writer, stream, coding)
+    )
+
+
+def writes_header(output: OutputFormat, add: Callable[[OutputContainer], object]) -> bool:
+    """Try to write a header; muxers check most things only then.
+
+    Args:
+        output: Container of the file, written to memory.
+        add: Adds the streams.
+    """
     writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
     try:
-        add_audio(writer, stream, coding)
+        add(writer)
         writer.start_encoding()
-    except (FFmpegError, ValueError):
+    except (FFmpegError, ValueError, IndexError):
         return False
     finally:
         # Muxers may fail without packets; only the header matters.
         with suppress(FFmpegError):
             writer.close()
     return True
+
+
+def largest_bit_rate(reader: InputContainer, stream: AudioStream) -> int:
+    """Stated bit rate of a stream, or that of its busiest part if higher, in bits/s.
+
+    Reading packets leaves the file at another position.
+    """
+    stated = stream.codec_context.bit_rate or 0
+    return max(stated, *_part_rates(reader, stream), 0)
+
+
+def _part_rates(reader: InputContainer, stream: AudioStream) -> Iterator[int]:
+    length_s = Fraction(reader.duration or 0, av.time_base)
+    if reader.format.name.startswith("mov"):
+        tick_s = stream.time_base or Fraction(1)
+        entries = [(entry.timestamp * tick_s, entry.size) for entry in stream.index_entries]
+        # The index of a fragmented file covers only the fragments read so far.
+        if entries and entries[-1][0] - entries[0][0] > length_s / 2:
+            yield from _rates((b - a, size) for (a, size), (b, _) in pairwise(entries))
+            return
+    for other in reader.streams:
+        if other is not stream:
+            other.discard = Discard.all
+    if length_s <= _N_PARTS * _PART_S:
+        yield from _rates(_packets(reader, stream))
+        return
+    for number in range(_N_PARTS):
+        begin_s = number * length_s / _N_PARTS
+        with suppress(FFmpegError):
+            reader.seek((reader.start_time or 0) + int(begin_s * av.time_base))
+            yield from _rates(_packets(reader, stream), n_max=1)
+
+
+def _packets(reader: InputContainer, stream: AudioStream) -> Iterator[tuple[Fraction, int]]:
+    """Yield the duration in seconds and the size in bytes of packets."""
+    with suppress(FFmpegError):
+        for packet in reader.demux(stream):
+            if packet.duration:
+                yield packet.duration * packet.time_base, packet.size
+
+
+def _rates(packets: Iterable[tuple[Fraction, int]], n_max: int | None = None) -> Iterator[int]:
+    """Yield the bit rates of consecutive parts; a shorter last one counts only if it is alone."""
+    n_parts, n_bytes, length_s = 0, 0, Fraction(0)
+    for duration_s, size in packets:
+        n_bytes += size
+        length_s += duration_s
+        if length_s >= _PART_S:
+            yield int(8 * n_bytes / length_s)
+            n_parts, n_bytes, length_s = n_parts + 1, 0, Fraction(0)
+            if n_parts == n_max:
+                return
+    if length_s and not n_parts:
+        yield int(8 * n_bytes / length_s)

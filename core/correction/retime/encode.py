@@ -12,7 +12,6 @@ from av.packet import Packet
 from av.stream import Stream
 
 from core.correction.correction import Correction
-from core.correction.retime.codec_choice import is_float
 from core.correction.retime.notes import damage_notes
 from core.correction.retime.source_audio import AudioBlock, SourceAudio
 from core.correction.retime.stretch import retimed_blocks
@@ -137,7 +136,8 @@ class RetimedPackets:
     def _encode(self, block: AudioBlock) -> Iterator["Packet[Stream]"]:
         samples = np.ascontiguousarray(block.samples)
         context = self._output.codec_context
-        if not is_float(context.format.name):
+        # Samples of other formats cannot exceed full scale.
+        if not context.format.name.startswith(("flt", "dbl")):
             self._n_clipped += int((np.abs(samples).max(axis=0) > _FULL_SCALE).sum())
             samples = np.clip(samples, -1, 1)
         frame = AudioFrame.from_ndarray(samples, format="fltp", layout=context.layout.name)

@@ -1,17 +1,21 @@
-"""Audio of a stream at its own sample rate, continuous from first to last sample."""
+"""Audio of a stream at its own sample rate: decoded frames, and these joined without gaps."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
-from statistics import median
+from statistics import median, median_low
 from typing import NamedTuple
 
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from core.correction.retime.decoded_frames import DecodedFrames, unsteadiness
+from core.errors import ExportError
+from core.media.reader import StreamReader, cut_off, time_of
 from core.progress import Monitor
 
 _STEP_S = Fraction(3, 4000)
@@ -41,6 +45,105 @@ _START_PARTS = 1000
 """Resolution of the start, in parts of a sample."""
 
 
+class DecodedFrame(NamedTuple):
+    """Samples decoded together.
+
+    Attributes:
+        n_before: Number of samples of the stream before them.
+        delay: Timestamp minus `n_before`, in samples: time 0 of the stream on the container's own
+            timeline. None without a timestamp.
+        samples: (n_channels, n) float32, full scale 1.
+    """
+
+    n_before: int
+    delay: float | None
+    samples: NDArray[np.float32]
+
+
+class DecodedFrames:
+    """Decodes an audio stream in a container of its own; to be closed.
+
+    Attributes:
+        rate_hz: Sample rate.
+        layout: FFmpeg's name of the channel layout.
+        tick_s: Time base of the stream, seconds.
+    """
+
+    def __init__(self, path: Path, stream_index: int) -> None:
+        """Decode the first frame.
+
+        Raises:
+            MediaError: The file cannot be opened.
+            ExportError: Nothing can be decoded.
+        """
+        self._path = path
+        self._reader = StreamReader(path, stream_index, AudioFrame, threading.Event())
+        frames = self._reader.frames()
+        first = next(frames, None)
+        if first is None:
+            self._reader.close()
+            raise ExportError(
+                f"The sound of {path.name} (stream {stream_index}) cannot be decoded; "
+                "choose another audio stream.",
+                path=path,
+            )
+        self._frames = chain([first], frames)
+        self.rate_hz = first.sample_rate
+        self.layout = first.layout.name
+        self.tick_s = first.time_base or Fraction(0)
+        self._key = ("", "", 0)
+        self._resampler = AudioResampler("fltp", self.layout, self.rate_hz)
+
+    @property
+    def n_damaged(self) -> int:
+        """Number of packets that could not be decoded so far."""
+        return self._reader.n_damaged
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def read(self) -> Iterator[DecodedFrame]:
+        """Yield all frames, once.
+
+        Raises:
+            ExportError: The file cannot be read to its end.
+        """
+        n_before = 0
+        for frame in self._frames:
+            time_s = time_of(frame)
+            delay = None if time_s is None else float(time_s * self.rate_hz - n_before)
+            for samples in self._resampled(frame):
+                yield DecodedFrame(n_before, delay, samples)
+                n_before += samples.shape[1]
+                delay = None
+        if self._reader.failure:
+            raise cut_off(self._path, self._reader.failure)
+
+    def _resampled(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
+        """Convert a frame to float samples of the first frame's rate and layout."""
+        key = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if key != self._key:
+            self._key = key
+            # With equal rate and layout, no samples stay behind in the old one.
+            self._resampler = AudioResampler("fltp", self.layout, self.rate_hz)
+        frame.pts = None
+        for piece in filter(None, self._resampler.resample(frame)):
+            samples = piece.to_ndarray().astype(np.float32, copy=False)
+            is_audio = np.isfinite(samples)
+            yield samples if is_audio.all() else np.where(is_audio, samples, np.float32(0))
+
+
+def _unsteadiness(delays: Sequence[float]) -> float:
+    """Jitter of timestamps against the sample count, from the delays of consecutive frames.
+
+    It is twice the median change from one frame to the next, in samples; a few large steps do not
+    count.
+    """
+    steps = [abs(after - before) for before, after in pairwise(delays)]
+    return 2 * median_low(steps) if steps else 0.0
+
+
 class AudioBlock(NamedTuple):
     """Consecutive samples.
 
@@ -58,44 +161,26 @@ class AudioBlock(NamedTuple):
         return self.position + int(self.samples.shape[1])
 
 
-class SourceAudio:
-    """Decodes an audio stream in a container of its own and joins its frames; to be closed.
+class SourceAudio(DecodedFrames):
+    """Decodes an audio stream and joins its frames.
 
     Missing and damaged parts become silence. If timestamps go back, the earlier audio counts.
     Timestamps are followed only if several in a row agree.
 
     Attributes:
-        rate_hz: Sample rate.
-        layout: FFmpeg's name of the channel layout.
         start_s: Time of the first sample on the container's own timeline, seconds.
     """
 
     def __init__(self, path: Path, stream_index: int) -> None:
-        """Decode the first frames.
-
-        Raises:
-            MediaError: The file cannot be opened.
-            ExportError: Nothing can be decoded.
-        """
-        self._audio = DecodedFrames(path, stream_index)
-        self.rate_hz, self.layout = self._audio.rate_hz, self._audio.layout
-        self._frames = self._audio.read()
+        super().__init__(path, stream_index)
+        self._following = self.read()
         try:
-            self._ahead = deque(islice(self._frames, _N_AHEAD))
+            self._ahead = deque(islice(self._following, _N_AHEAD))
         except BaseException:
-            self._audio.close()
+            self.close()
             raise
         self._start = _start(self._delays_ahead(), self.rate_hz)
         self.start_s = Fraction(self._start).limit_denominator(_START_PARTS) / self.rate_hz
-
-    @property
-    def n_damaged(self) -> int:
-        """Number of packets that could not be decoded so far."""
-        return self._audio.n_damaged
-
-    def close(self) -> None:
-        """Close the file."""
-        self._audio.close()
 
     def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
         """Yield all audio, once.
@@ -130,7 +215,7 @@ class SourceAudio:
         while self._ahead:
             line = self._line(line, behind)
             n_before, delay, samples = self._ahead.popleft()
-            self._ahead.extend(islice(self._frames, 1))
+            self._ahead.extend(islice(self._following, 1))
             yield AudioBlock(n_before + round(line - self._start), samples)
             if delay is not None:
                 behind.append(delay)
@@ -143,10 +228,10 @@ class SourceAudio:
             return line
         around = [*list(behind)[len(behind) - n_around :], *ahead[: n_around + 1]]
         middle = median(around)
-        step = float(max(_STEP_S, _ROUNDING * self._audio.tick_s) * self.rate_hz)
+        step = float(max(_STEP_S, _ROUNDING * self.tick_s) * self.rate_hz)
         if abs(middle - line) <= step:
             return line
-        step = max(step, unsteadiness([*behind, *ahead]))
+        step = max(step, _unsteadiness([*behind, *ahead]))
         if abs(middle - line) <= step:
             return line
         return median(delay for delay in ahead if abs(delay - middle) <= step)
@@ -159,7 +244,7 @@ def _start(delays: Sequence[float], rate_hz: int) -> float:
     """Delay of the first frame: median of the rounded delays that agree with it."""
     if not delays:
         return 0.0
-    step = max(float(_START_S * rate_hz), unsteadiness(delays))
+    step = max(float(_START_S * rate_hz), _unsteadiness(delays))
     return median(delay for delay in delays if abs(delay - delays[0]) <= step)
 
 

@@ -6,7 +6,6 @@ The pieces come from `core.correction.retiming`; `core.correction.retime.encode`
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Protocol
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -32,38 +31,13 @@ _RESAMPLING = (
 """Options of the resampler. Errors are 130 dB below a tone of 14 kHz at 48 kHz (measured)."""
 
 
-class Stretcher(Protocol):
-    """Makes audio longer or shorter, as a stream."""
+class _Stretcher:
+    """Stretches audio with a filter of FFmpeg: ``aresample``, or ``atempo`` to keep the pitch.
 
-    def feed(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Process the next samples, (n_channels, n) float32, and yield finished ones."""
-        ...
-
-    def finish(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the remaining samples."""
-        ...
-
-
-class _Unchanged:
-    def feed(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        yield samples
-
-    def finish(self) -> Iterator[NDArray[np.float32]]:
-        yield from ()
-
-
-class FilterStretcher:
-    """Stretches with a filter of FFmpeg: ``atempo`` or ``aresample``."""
+    Samples are (n_channels, n) float32, at the same rate before and after.
+    """
 
     def __init__(self, ratio: Fraction, rate_hz: int, layout: str, *, keeps_pitch: bool) -> None:
-        """Set up the filter.
-
-        Args:
-            ratio: New length divided by the old one.
-            rate_hz: Sample rate, before and after.
-            layout: FFmpeg's name of the channel layout.
-            keeps_pitch: Whether to repeat or drop short pieces instead of resampling.
-        """
         if keeps_pitch:
             rate_in, name, options = rate_hz, "atempo", f"{float(1 / ratio):.12f}"
         else:
@@ -82,10 +56,7 @@ class FilterStretcher:
         stretching = self._graph.add(name, options)
         shaping = self._graph.add("aformat", f"sample_fmts=fltp:channel_layouts={layout}")
         sink = self._graph.add("abuffersink")
-        source.link_to(stretching)
-        stretching.link_to(shaping)
-        shaping.link_to(sink)
-        self._graph.configure()
+        self._graph.link_nodes(source, stretching, shaping, sink).configure()
         self._position = 0
 
     def feed(self, samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -135,9 +106,9 @@ class _PieceAudio:
         self._n_fade = round(FADE_S * rate_hz)
         self._fades_in = begin > 0
         self._n_done = 0
-        self._stretcher: Stretcher = _Unchanged()
+        self._stretcher: _Stretcher | None = None
         if piece.ratio != 1:
-            self._stretcher = FilterStretcher(
+            self._stretcher = _Stretcher(
                 piece.ratio, rate_hz, audio.layout, keeps_pitch=keeps_pitch
             )
 
@@ -147,12 +118,12 @@ class _PieceAudio:
         high = block.end if self.end is None else min(block.end, self.end)
         samples = block.samples[:, low : max(high - block.position, 0)]
         if samples.shape[1]:
-            for stretched in self._stretcher.feed(samples):
-                yield self._placed(stretched)
+            stretched = [samples] if self._stretcher is None else self._stretcher.feed(samples)
+            yield from map(self._placed, stretched)
 
     def finish(self) -> Iterator[AudioBlock]:
-        for stretched in self._stretcher.finish():
-            yield self._placed(stretched)
+        if self._stretcher is not None:
+            yield from map(self._placed, self._stretcher.finish())
 
     def _placed(self, samples: NDArray[np.float32]) -> AudioBlock:
         """Fade samples near a border, and count them.

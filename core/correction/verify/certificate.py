@@ -2,43 +2,19 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import av
 
 from core.correction.plan.plan import CorrectionPlan
-from core.correction.retiming import Retiming
 from core.correction.verify.verify import Verification
 from core.errors import ExportError
 from core.paths import complete_or_absent
 
 _VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """Result of a detection of a corrected file.
-
-    Attributes:
-        engine: Name of the engine.
-        verdict: Verdict, in words.
-        reason: Reason of the verdict "cannot tell".
-        tolerance: Name of the tolerance.
-        offset_s: Remaining offset, as `core.timing` defines it; None without a confident one.
-        interval_s: Bounds of the interval that holds it with probability `level`; likewise.
-        level: That probability.
-    """
-
-    engine: str
-    verdict: str
-    reason: str
-    tolerance: str
-    offset_s: float | None
-    interval_s: tuple[float, float] | None
-    level: float
 
 
 def certificate_path(target: Path) -> Path:
@@ -90,7 +66,7 @@ def write_certificate(
     tool: str,
     *,
     notes: Sequence[str] = (),
-    residual: Residual | None = None,
+    residual: Mapping[str, object] | None = None,
 ) -> Path:
     """Write the changes to a file and the result of its verification as JSON.
 
@@ -99,7 +75,7 @@ def write_certificate(
         found: Result of the verification.
         tool: Name and version of the program.
         notes: Notes on losses while the file was written.
-        residual: Result of a detection of the file, if there was one.
+        residual: Result of a detection of the file in values of JSON, if there was one.
 
     Returns:
         The certificate; an older one of the same target is replaced.
@@ -117,12 +93,14 @@ def write_certificate(
             "ffmpeg": av.ffmpeg_version_info,
             "source": {"name": info.path.name, "bytes": info.size_bytes},
             "target": {"name": target.name, "bytes": target.stat().st_size},
-            **_done_content(plan, notes),
+            **_plan_content(plan),
+            "notes": [*plan.notes, *notes],
             **_found_content(found),
-            "detected_again": None if residual is None else asdict(residual),
+            "detected_again": residual,
         }
         with complete_or_absent(path) as partial:
-            text = json.dumps(content, indent=2, ensure_ascii=False)
+            # Exact fractions become texts.
+            text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
             partial.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ExportError(
@@ -133,41 +111,38 @@ def write_certificate(
     return path
 
 
-def _done_content(plan: CorrectionPlan, notes: Sequence[str]) -> dict[str, object]:
-    """Correction and plan."""
+def _plan_content(plan: CorrectionPlan) -> dict[str, object]:
     correction = plan.correction
     return {
         "correction": {
-            "audio_streams": list(correction.audio_stream_indices),
-            "audio_delay_s": str(correction.audio_delay_s),
+            "audio_streams": correction.audio_stream_indices,
+            "audio_delay_s": correction.audio_delay_s,
             "inexact": correction.inexact,
-            "retiming": _retiming_content(correction.retiming),
+            "retiming": asdict(correction.retiming) if correction.retiming else None,
         },
-        "moved_s": str(plan.moved_s),
+        "moved_s": plan.moved_s,
         "moves": [
             {
                 "stream": move.stream_index,
                 "method": move.method.value,
-                "delay_s": str(move.delay_s),
+                "delay_s": move.delay_s,
                 "put_in_front": move.n_units,
                 "codec": move.coding.codec if move.coding else None,
                 "bit_rate": move.coding.bit_rate if move.coding else None,
             }
             for move in plan.moves
         ],
-        "notes": [*plan.notes, *notes],
     }
 
 
 def _found_content(found: Verification) -> dict[str, object]:
-    """Measurements."""
     return {
         "passed": found.passed,
         "largest_error_ms": _json_ms(found.largest_error_s),
         "remainder_ms": _json_ms(found.remainder_s),
-        "lost_streams": list(found.lost_streams),
-        "differing": list(found.differing),
-        "changed_metadata": list(found.changed_metadata),
+        "lost_streams": found.lost_streams,
+        "differing": found.differing,
+        "changed_metadata": found.changed_metadata,
         "streams": [
             {"name": check.name, "blake2b": check.digest, "equal": check.is_equal}
             for check in found.streams
@@ -184,21 +159,6 @@ def _found_content(found: Verification) -> dict[str, object]:
             for check in found.retimed
         ],
     }
-
-
-def _retiming_content(retiming: Retiming | None) -> dict[str, object] | None:
-    if retiming is None:
-        return None
-    pieces = [
-        {
-            "begin_s": None if piece.begin_s is None else str(piece.begin_s),
-            "end_s": None if piece.end_s is None else str(piece.end_s),
-            "ratio": str(piece.ratio),
-            "shift_s": str(piece.shift_s),
-        }
-        for piece in retiming.pieces
-    ]
-    return {"keeps_pitch": retiming.keeps_pitch, "pieces": pieces}
 
 
 def _json_ms(seconds: float) -> float | None:

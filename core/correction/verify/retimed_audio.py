@@ -4,23 +4,28 @@ The planned map of times is known here, but nothing of the making of the samples
 """
 
 import math
+from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.correction.correction import Correction
+from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
+from core.correction.retime.notes import held_span_s
+from core.correction.retime.source_audio import AudioBlock, DecodedFrame, DecodedFrames
 from core.correction.retiming import RetimedPiece
-from core.correction.verify.played_audio import PlayedAudio
-from core.progress import Monitor
+from core.progress import Monitor, Progress
 
 Samples = NDArray[np.float64]
 
-PITCH_ERROR_S = Fraction(40, 1000)
+_PITCH_ERROR_S = Fraction(40, 1000)
 """Accepted error where the pitch is kept: one window of the filter."""
 
 _EXCERPT_S = 1.0
@@ -52,23 +57,95 @@ _LEAST_ALIKE = 0.5
 _AS_GOOD = 0.98
 """Share of the best similarity that lets a nearer place count: a steady tone fits at many."""
 
+_N_WINDOW = 12
+"""Frames around one, whose times place it together."""
+
+_HELD_S = Fraction(6, 10_000)
+"""Players ignore smaller differences of timestamps from the sample count."""
+
+
+class PlayedAudio(DecodedFrames):
+    """Audio of a stream as a player plays it: each frame at its timestamp.
+
+    Independent of the joining by `retime.source_audio.SourceAudio`.
+    """
+
+    def __init__(self, path: Path, stream_index: int) -> None:
+        super().__init__(path, stream_index)
+        self._steps = array("f")
+
+    @property
+    def unsteady_s(self) -> float:
+        """Typical distance of the timestamps from their own line, seconds."""
+        return 2 * float(np.median(self._steps)) / self.rate_hz if self._steps else 0.0
+
+    def blocks(self, monitor: Monitor) -> Iterator[AudioBlock]:
+        """Yield all audio, once, counted from time 0 of the container.
+
+        Blocks may overlap, or have gaps between them.
+
+        Raises:
+            ExportError: The file cannot be read to its end.
+            Cancelled: The monitor says so.
+        """
+        frames = self.read()
+        ahead: deque[DecodedFrame] = deque(islice(frames, _N_WINDOW))
+        behind: deque[float] = deque(maxlen=_N_WINDOW)
+        line: float | None = None
+        while ahead:
+            monitor.check()
+            n_before, delay, samples = ahead[0]
+            if delay is not None:
+                around = [*behind, *(one.delay for one in ahead if one.delay is not None)]
+                steady, unsteady = _steadiest(around, len(behind))
+                held = max(float(_HELD_S * self.rate_hz), 2 * unsteady)
+                if line is None or abs(steady - line) > held:
+                    line = steady
+                if behind:
+                    self._steps.append(abs(delay - behind[-1]))
+                behind.append(delay)
+            yield AudioBlock(n_before + round(line or 0.0), samples)
+            ahead.popleft()
+            ahead.extend(islice(frames, 1))
+
+
+def _steadiest(delays: Sequence[float], index: int) -> tuple[float, float]:
+    """Consensus delay around the frame at `index`, and its spread.
+
+    At a step of the times, the frames agree on one side of it only.
+    """
+    if min(delays) == max(delays):
+        return delays[index], 0.0
+    begins = {max(index + 1 - _N_WINDOW, 0), max(index - _N_WINDOW // 2, 0), index}
+    found = []
+    for begin in begins:
+        window = delays[begin : begin + _N_WINDOW]
+        middle = median(window)
+        found.append((fmean(abs(delay - middle) for delay in window), -len(window), middle))
+    unsteady, _, steady = min(found)
+    return steady, unsteady
+
 
 @dataclass(frozen=True, slots=True)
-class RetimedFinding:
-    """Measured error of retimed audio.
+class RetimedCheck:
+    """Comparison of one retimed stream.
 
     Attributes:
+        name: The stream of the source.
+        coding: Planned coding, in words.
         error_s: Largest distance from the planned place, seconds; infinite for another sound.
-        unsteady_s: Distance of the source's timestamps from their own line, seconds: the limit of
-            any measurement.
+        accepted_s: Limit of the error; higher where the timestamps of the source lie off their own
+            line, the limit of any measurement.
         n_places: Number of excerpts compared; 0 if all audio is silent.
         n_unmeasured: Pieces with audio that are too quiet or too short to measure.
     """
 
+    name: str
+    coding: str
     error_s: float
-    unsteady_s: float
+    accepted_s: float
     n_places: int
-    n_unmeasured: int
+    n_unmeasured: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,36 +161,35 @@ class _Place:
     length_s: float
 
 
-def find_retimed(
-    source: tuple[Path, int],
+def check_retimed(
+    plan: CorrectionPlan,
+    stream_index: int,
     target: tuple[Path, int],
-    correction: Correction,
     common_s: float,
-    held_span_s: tuple[float, float],
     monitor: Monitor,
-) -> RetimedFinding:
+) -> RetimedCheck:
     """Measure the distance of retimed audio from its planned place.
 
     Args:
-        source: File and audio stream.
-        target: File and audio stream.
-        correction: The correction.
+        plan: The plan.
+        stream_index: Retimed stream of the source.
+        target: The copy, and its stream.
         common_s: Common shift of the other streams, seconds.
-        held_span_s: Span in which the target can hold audio (`core.correction.retime.notes`),
-            before the common shift.
-        monitor: Asked whether to go on.
+        monitor: Told the stage, and asked whether to go on.
 
     Raises:
         ExportError: One of the files cannot be read to its end.
         Cancelled: The monitor says so.
     """
-    retiming = correction.retiming
+    monitor.report(Progress("Comparing the retimed sound"))
+    source, retiming = (plan.source.path, stream_index), plan.correction.retiming
     assert retiming is not None
-    delay_s = float(correction.audio_delay_s)
+    delay_s = float(plan.correction.audio_delay_s)
     with closing(PlayedAudio(*source)) as audio:
         source_s = _span_s(audio, monitor)
         unsteady_s = audio.unsteady_s
-    held_s = held_span_s[0] - delay_s, held_span_s[1] - delay_s
+    begin_s, end_s = held_span_s(plan.source, plan.output)
+    held_s = begin_s - delay_s, end_s - delay_s
     spans = [_target_span_s(piece, source_s, held_s) for piece in retiming.pieces]
     least_s = _LEAST_ROUGH_S if retiming.is_rough else _LEAST_EXCERPT_S
     places = list(_places(retiming.pieces, spans, least_s))
@@ -136,8 +212,21 @@ def find_retimed(
     told = [level > limit or loudest <= _NOTHING for level in levels]
     measured = {place.number for place, is_told in zip(places, told, strict=True) if is_told}
     heard = {number for number, (begin_s, end_s) in enumerate(spans) if begin_s < end_s}
-    n_unmeasured = len(heard - measured)
-    return RetimedFinding(max(errors_s, default=0.0), unsteady_s, len(errors_s), n_unmeasured)
+    move = plan.move_of(stream_index)
+    accepted_s = float(_PITCH_ERROR_S if retiming.is_rough else ACCEPTED_ERROR_S)
+    return RetimedCheck(
+        audio_name(plan, stream_index),
+        move.coding.words if move is not None and move.coding is not None else "",
+        error_s=max(errors_s, default=0.0),
+        accepted_s=max(accepted_s, unsteady_s),
+        n_places=len(errors_s),
+        n_unmeasured=len(heard - measured),
+    )
+
+
+def audio_name(plan: CorrectionPlan, stream_index: int) -> str:
+    """Name of an audio stream of the source, for messages."""
+    return f"{plan.source.path.name}, stream {stream_index} (audio)"
 
 
 def _span_s(audio: PlayedAudio, monitor: Monitor) -> tuple[float, float]:

@@ -1,8 +1,6 @@
 """Digests of the coded content of a file, stream by stream, for comparison with another file."""
 
 import hashlib
-import math
-import time
 from array import array
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -24,16 +22,13 @@ from core.media.stream_kind import (
     silence_of,
     stream_keys,
 )
-from core.progress import Monitor, Progress
+from core.progress import ByteProgress
 
 _NO_TEXT = b"\0\0"
 """Filler between subtitles in MP4; the muxer adds one at the end."""
 
 _TEXT_CODECS = frozenset({"ass", "mov_text", "subrip", "text", "webvtt"})
 """Subtitles shown for the duration of their packets; bitmap subtitles state their own."""
-
-_CHECK_EVERY_PACKETS = 32
-_REPORT_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,39 +101,12 @@ class Track:
             self.times_s.append(time_s)
 
 
-class CheckProgress:
-    """Progress of reading some files, for a monitor."""
-
-    def __init__(self, monitor: Monitor, n_bytes: int) -> None:
-        self._monitor = monitor
-        self._n_bytes = max(n_bytes, 1)
-        self._n_done = 0
-        self._n_packets = 0
-        self._reported_s = -math.inf
-
-    def add(self, n_bytes: int) -> None:
-        """Count a packet.
-
-        Raises:
-            Cancelled: The monitor says so.
-        """
-        self._n_done += n_bytes
-        self._n_packets += 1
-        if self._n_packets % _CHECK_EVERY_PACKETS:
-            return
-        self._monitor.check()
-        if time.monotonic() - self._reported_s >= _REPORT_EVERY_S:
-            self._reported_s = time.monotonic()
-            share = min(self._n_done / self._n_bytes, 1.0)
-            self._monitor.report(Progress("Checking the corrected file", share))
-
-
 def read_tracks(
     reader: InputContainer,
     path: Path,
     indices: Collection[int],
     readings: Mapping[int, Reading],
-    progress: CheckProgress,
+    progress: ByteProgress,
     *,
     wraps: bool,
 ) -> dict[TrackKey, Track]:
@@ -156,11 +124,16 @@ def read_tracks(
         ExportError: The file cannot be read to its end.
         Cancelled: The monitor says so.
     """
-    tracks = _empty_tracks(reader, path, indices)
-    takers = {
-        track.index: _Taker(track, reader.streams[track.index], readings.get(track.index), wraps)
-        for track in tracks.values()
-    }
+    tracks: dict[TrackKey, Track] = {}
+    takers: dict[int, _Taker] = {}
+    for key, stream in stream_keys(reader):
+        if stream.index in indices:
+            track = Track(f"{path.name}, stream {stream.index} ({key[0]})", stream.index)
+            tracks[key] = track
+            reading = readings.get(stream.index, Reading())
+            takers[stream.index] = _Taker(track, stream, reading, wraps=wraps)
+            if isinstance(stream, AttachmentStream):
+                track.add_packet(stream.data, None)
     try:
         for packet in reader.demux([reader.streams[index] for index in takers]):
             # Only the flush packets at the end are empty.
@@ -182,8 +155,7 @@ def read_tracks(
 class _Taker:
     """Adds the packets of a stream to its track, according to a reading."""
 
-    def __init__(self, track: Track, stream: Stream, reading: Reading | None, wraps: bool) -> None:
-        reading = reading or Reading()
+    def __init__(self, track: Track, stream: Stream, reading: Reading, *, wraps: bool) -> None:
         self._track = track
         self._wraps = wraps
         self._decoder = SampleDecoder(stream) if reading.decodes else None
@@ -227,17 +199,3 @@ class _Taker:
             time = time_of(frame)
             time_s = None if time is None else float(time)
             self._track.add_samples(samples, time_s, self._limit, self._silence)
-
-
-def _empty_tracks(
-    reader: InputContainer, path: Path, indices: Collection[int]
-) -> dict[TrackKey, Track]:
-    tracks: dict[TrackKey, Track] = {}
-    for key, stream in stream_keys(reader):
-        if stream.index not in indices:
-            continue
-        track = Track(f"{path.name}, stream {stream.index} ({key[0]})", stream.index)
-        tracks[key] = track
-        if isinstance(stream, AttachmentStream):
-            track.add_packet(stream.data, None)
-    return tracks

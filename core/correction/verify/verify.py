@@ -1,8 +1,8 @@
 """Verification of a corrected file: both files are read again and compared packet by packet.
 
 The plan contributes its promises: streams, delays, spans and layout. Times of the source are
-measured anew. Packets are compared here, times in `verify.timestamps`, played spans in
-`verify.playback_ranges`, retimed audio in `verify.retimed_audio`, and descriptions of streams in
+measured anew. Packets are compared here, times and played spans in `verify.timestamps`, retimed
+audio in `verify.retimed_audio`, and descriptions of streams in
 `core.correction.compatibility.stream_properties`.
 """
 
@@ -17,19 +17,18 @@ from core.correction.compatibility.tags import changed_tags
 from core.correction.plan.moves import Method
 from core.correction.plan.opened_source import open_source
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
-from core.correction.retime.notes import held_span_s
-from core.correction.verify.playback_ranges import changed_spans
-from core.correction.verify.retimed_audio import PITCH_ERROR_S, find_retimed
-from core.correction.verify.stream_digest import CheckProgress, Reading, Track, read_tracks
+from core.correction.verify.retimed_audio import RetimedCheck, audio_name, check_retimed
+from core.correction.verify.stream_digest import Reading, Track, read_tracks
 from core.correction.verify.timestamps import (
     changed_common_shift,
+    changed_spans,
     displaced_streams,
     shift_errors_s,
 )
 from core.media.formats.output_format import MXF
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, stream_keys
-from core.progress import SILENT, Monitor, Progress, Unreported
+from core.progress import SILENT, ByteProgress, Monitor, Unreported
 
 _RECODED = frozenset({Method.RETIMED, Method.DECODED})
 
@@ -47,27 +46,6 @@ class StreamCheck:
     name: str
     digest: str
     is_equal: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RetimedCheck:
-    """Comparison of one retimed stream.
-
-    Attributes:
-        name: The stream of the source.
-        coding: Planned coding, in words.
-        error_s: Largest distance from the planned place, seconds; infinite if the audio differs.
-        accepted_s: Limit of the error; higher where the timestamps of the source are unsteady.
-        n_places: Number of excerpts measured.
-        n_unmeasured: Pieces, moved by themselves, without a measured excerpt.
-    """
-
-    name: str
-    coding: str
-    error_s: float
-    accepted_s: float
-    n_places: int
-    n_unmeasured: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +127,7 @@ def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verif
         changed = tuple(changed_tags(reader, copy, output))
         pairs = _retimed_pairs(reader, copy, plan)
     lost = tuple(track.name for key, track in wanted.items() if key not in found)
-    lost += tuple(_audio_name(plan, index) for index in sorted(plan.retimed - pairs.keys()))
+    lost += tuple(audio_name(plan, index) for index in sorted(plan.retimed - pairs.keys()))
     checks = tuple(_stream_check(track, found[key]) for key, track in kept.items())
     return Verification(
         packets_equal=all(check.is_equal for check in checks),
@@ -161,7 +139,8 @@ def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verif
         streams=checks,
         common_s=common_s,
         retimed=tuple(
-            _retimed_check(plan, file, pair, common_s, monitor) for pair in pairs.items()
+            check_retimed(plan, index, (file, copied), common_s, monitor)
+            for index, copied in pairs.items()
         ),
     )
 
@@ -172,12 +151,13 @@ def _read_both(
     """Read the copied streams of a source, and all streams of its copy."""
     copied = {item.index for item in plan.streams.copied} - plan.retimed
     wraps = source.reader.format.name != copy.reader.format.name
-    progress = CheckProgress(monitor, source.reader.size + copy.reader.size)
+    stage = "Checking the corrected file"
+    progress = ByteProgress(monitor, stage, source.reader.size + copy.reader.size)
     everything = range(len(copy.reader.streams))
     of_source, of_copy = _readings(plan, source.reader, copy.reader)
     if plan.output is MXF:
         # It ends all audio with the video, so the shorter stream decides how much is compared.
-        quiet = CheckProgress(Unreported(monitor), 1)
+        quiet = ByteProgress(Unreported(monitor), stage, 1)
         lengths = read_tracks(copy.reader, copy.path, everything, of_copy, quiet, wraps=wraps)
         copy.reader.seek(0)
         of_source = _limited(of_source, source.reader, lengths)
@@ -203,31 +183,6 @@ def _retimed_pairs(
         for key, stream in stream_keys(reader)
         if stream.index in plan.retimed and key in copies
     }
-
-
-def _retimed_check(
-    plan: CorrectionPlan, file: Path, pair: tuple[int, int], common_s: float, monitor: Monitor
-) -> RetimedCheck:
-    """Measure one retimed stream; a pair is its index in the source and in the copy."""
-    monitor.report(Progress("Comparing the retimed sound"))
-    of_source, of_target = (plan.source.path, pair[0]), (file, pair[1])
-    held_s = held_span_s(plan.source, plan.output)
-    found = find_retimed(of_source, of_target, plan.correction, common_s, held_s, monitor)
-    move, retiming = plan.move_of(pair[0]), plan.correction.retiming
-    is_rough = retiming is not None and retiming.is_rough
-    accepted_s = float(PITCH_ERROR_S if is_rough else ACCEPTED_ERROR_S)
-    return RetimedCheck(
-        _audio_name(plan, pair[0]),
-        move.coding.words if move is not None and move.coding is not None else "",
-        found.error_s,
-        max(accepted_s, found.unsteady_s),
-        found.n_places,
-        found.n_unmeasured,
-    )
-
-
-def _audio_name(plan: CorrectionPlan, index: int) -> str:
-    return f"{plan.source.path.name}, stream {index} (audio)"
 
 
 def _readings(

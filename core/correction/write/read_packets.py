@@ -13,6 +13,7 @@ from av.stream import Discard, Stream
 from core.correction.write.damage import Damage
 from core.errors import ExportError
 from core.media.info import MediaInfo
+from core.media.reader import cut_off
 
 _STATE_LENGTH = ("matroska", "avi", "mxf", "flv")
 """Containers that state their duration at the beginning, where a truncated file keeps it."""
@@ -60,21 +61,25 @@ def copied_packets(
             end_s = max(end_s, end_of(packet))
             yield packet
     except (FFmpegError, OSError) as error:
-        raise _cut_off(info, details=str(error)) from error
+        raise cut_off(info.path, str(error)) from error
     except IndexError as error:
         # PyAV raises it for a packet of a stream that was not there when the file was opened.
-        raise _grows(info) from error
+        raise ExportError(
+            f"{info.path.name} has a stream that begins in its middle, as damaged files do; copy "
+            "it again from where it came from, or export it from an editor as a new file.",
+            path=info.path,
+        ) from error
     if not counts:
-        raise _cut_off(info, "no stream has a packet")
+        raise cut_off(info.path, "no stream has a packet")
     if reader.format.name.startswith("mov"):
         for index in indices:
             n_indexed = len(reader.streams[index].index_entries)
             if counts[index] < n_indexed:
-                raise _cut_off(info, f"stream {index}: {counts[index]} of {n_indexed} packets")
+                raise cut_off(info.path, f"stream {index}: {counts[index]} of {n_indexed} packets")
     elif reader.format.name.startswith(_STATE_LENGTH):
         stated_s = _stated_length_s(reader)
         if end_s < stated_s - _TAIL_S:
-            raise _cut_off(info, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
+            raise cut_off(info.path, f"ends at {float(end_s):.3f} s of {stated_s:.3f} s")
 
 
 def _stated_length_s(reader: InputContainer) -> float:
@@ -91,22 +96,6 @@ def end_of(packet: "Packet[Stream]") -> Fraction:
     if packet.pts is None:
         return Fraction(0)
     return (packet.pts + (packet.duration or 0)) * packet.time_base
-
-
-def _cut_off(info: MediaInfo, details: str) -> ExportError:
-    return ExportError(
-        f"{info.path.name} cannot be read to its end; copy it again from where it came from.",
-        path=info.path,
-        details=details,
-    )
-
-
-def _grows(info: MediaInfo) -> ExportError:
-    return ExportError(
-        f"{info.path.name} has a stream that begins in its middle, as damaged files do; copy it "
-        "again from where it came from, or export it from an editor as a new file.",
-        path=info.path,
-    )
 
 
 def _jumps_back(info: MediaInfo, packet: "Packet[Stream]") -> ExportError:

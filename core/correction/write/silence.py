@@ -6,7 +6,6 @@ cutting off its head makes it earlier.
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Protocol
 
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -20,20 +19,12 @@ _CHUNKS_PER_S = 25
 """Packets of silence per second; short ones spare readers long skips."""
 
 
-class Relay(Protocol):
-    """Takes packets of a stream and yields packets to be written, with their times."""
-
-    def feed(self, packet: "Packet[Stream]") -> Iterator["Packet[Stream]"]:
-        """Take the next packet."""
-        ...
-
-    def finish(self, until_s: Fraction | None) -> Iterator["Packet[Stream]"]:
-        """Yield the rest, and silence up to a time if one is given."""
-        ...
-
-
 class SampleRelay:
-    """Lays out uncompressed audio, moved by any number of samples."""
+    """Lays out uncompressed audio, moved by any number of samples.
+
+    As the other relays, it takes packets of a stream and yields packets to be written, with their
+    times; at the end the rest, and silence up to a time if one is given.
+    """
 
     def __init__(self, codec: str, rate_hz: int, n_channels: int, n_samples: int) -> None:
         """Begin at time zero.
@@ -150,6 +141,9 @@ class PacketRelay:
         position = self._n_done * self._frame_size
         self._n_done += 1
         return _packet(payload, position, self._frame_size, self._rate_hz)
+
+
+Relay = SampleRelay | DecodedRelay | PacketRelay
 
 
 def _packet(payload: bytes, position: int, n_samples: int, rate_hz: int) -> "Packet[Stream]":

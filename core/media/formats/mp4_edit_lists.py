@@ -77,11 +77,11 @@ def read_edit_lists(index: bytes) -> dict[int, Span]:
         index: Content of the index.
     """
     spans: dict[int, Span] = {}
-    movie_hz = _ticks_hz(index, find_box(index, None, b"mvhd"))
+    movie_hz = _after_dates(index, find_box(index, None, b"mvhd"))
     for track in _tracks(index):
         edits = _edits(index, track)
         played = _played(edits)
-        track_hz = _ticks_hz(index, find_box(index, track, b"mdia", b"mdhd"))
+        track_hz = _after_dates(index, find_box(index, track, b"mdia", b"mdhd"))
         if len(played) == 1 and played[0].begin != _PAUSE and track_hz and movie_hz:
             pauses = sum(edit.length for edit in takewhile(_is_empty, edits[:-1]))
             begin_s = _rounded(Fraction(pauses, movie_hz), track_hz)
@@ -134,7 +134,7 @@ def _write_edit_lists(file: BinaryIO, spans: Mapping[int, Span | None], lead_s: 
         number = _track_id(index, track)
         span = spans.get(number)
         if number in spans and (span is not None or lead_s):
-            _write_edit_list(index, track, span, lead_s, _ticks_hz(index, movie))
+            _write_edit_list(index, track, span, lead_s, _after_dates(index, movie))
         elif lead_s:
             # The muxer makes its timecode track as long as the longest track.
             _put_length(index, track, sum(edit.length for edit in _edits(index, track)))
@@ -152,7 +152,7 @@ def _write_edit_list(
 ) -> None:
     """Change the edit list of a track: from the muxer's, a pause and all media, to a span."""
     box = find_box(index, track, b"edts", b"elst")
-    track_hz = _ticks_hz(index, find_box(index, track, b"mdia", b"mdhd"))
+    track_hz = _after_dates(index, find_box(index, track, b"mdia", b"mdhd"))
     if box is None or not track_hz:
         return
     edits = _edits(index, track)
@@ -266,10 +266,7 @@ def _tracks(index: bytes | bytearray) -> list[Box]:
 
 
 def _track_id(index: bytes | bytearray, track: Box) -> int:
-    header = find_box(index, track, b"tkhd")
-    if header is None:
-        return 0
-    return number_at(index, header.begin + (20 if number_at(index, header.begin, 1) else 12), 4)
+    return _after_dates(index, find_box(index, track, b"tkhd"))
 
 
 def _length_of_track(index: bytes | bytearray, track: Box) -> tuple[int, int]:
@@ -281,8 +278,12 @@ def _length_of_track(index: bytes | bytearray, track: Box) -> tuple[int, int]:
     return header.begin + (28 if is_long else 20), 8 if is_long else 4
 
 
-def _ticks_hz(index: bytes | bytearray, header: Box | None) -> int:
-    """Ticks per second in the header of a movie or of media; 0 if there is none."""
+def _after_dates(index: bytes | bytearray, header: Box | None) -> int:
+    """Number after the two dates of a header; 0 without one.
+
+    It is the ID of a track, or the ticks per second of a movie or of media. Dates have 4 or 8 bytes
+    by the version of the header.
+    """
     if header is None:
         return 0
     return number_at(index, header.begin + (20 if number_at(index, header.begin, 1) else 12), 4)

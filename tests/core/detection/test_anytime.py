@@ -171,7 +171,7 @@ def test_windows_hear_what_lies_beyond_their_stretch(
     assert chunks.estimate.offset_s == pytest.approx(whole.estimate.offset_s)
 
 
-def test_a_region_is_judged_by_the_sound_beyond_it(long_clip: Path) -> None:
+def test_a_region_is_analyzed_with_the_sound_beyond_it(long_clip: Path) -> None:
     wide = replace(WIDE, end_s=16.0, budget_s=None)
     region = replace(wide, start_s=2 * WIDE.hop_s, end_s=12.0)
     for engine in (_class_engine(), _tiny_engine()):
@@ -232,7 +232,7 @@ def test_pictures_are_told_apart_where_an_audio_stream_begins_earlier(
 
 
 @pytest.mark.slow
-def test_three_minutes_are_judged_by_a_third(make_clip: MakeClip) -> None:
+def test_three_minutes_are_analyzed_by_a_third(make_clip: MakeClip) -> None:
     clip = make_clip(offset_s=-0.4, duration_s=180.0, size=(160, 128))
     detection = detect(clip, ClassicalEngine(), DetectionConfig(until_s=0.08))
     assert detection.coverage.stop is Stop.PRECISE

@@ -36,7 +36,7 @@ def detected(cache, clip, engine=None, choice=CLASSICAL, config=DEFAULTS, **opti
 
 
 @pytest.fixture
-def judged(cache, clip):
+def analyzed(cache, clip):
     return detected(cache, clip)
 
 
@@ -48,27 +48,27 @@ def text(detection):
     return json.dumps(detection_to_json(detection))
 
 
-def test_an_earlier_answer_is_the_same_document(cache, clip, judged):
+def test_an_earlier_answer_is_the_same_document(cache, clip, analyzed):
     found = earlier(cache, clip)
-    assert found is not judged
-    assert text(found) == text(judged)
+    assert found is not analyzed
+    assert text(found) == text(analyzed)
 
 
-def test_an_answer_follows_its_file(cache, clip, judged, tmp_path):
+def test_an_answer_follows_its_file(cache, clip, analyzed, tmp_path):
     moved = clip.rename(tmp_path / "renamed.mp4")
     found = earlier(cache, moved)
-    assert found.info == replace(judged.info, path=moved)
+    assert found.info == replace(analyzed.info, path=moved)
     assert earlier(cache, clip) is None
 
 
-def test_a_file_that_changed_has_no_answer(cache, clip, judged):
+def test_a_file_that_changed_has_no_answer(cache, clip, analyzed):
     with clip.open("r+b") as file:
         file.seek(clip.stat().st_size // 2)
         file.write(b"changed")
     assert earlier(cache, clip) is None
 
 
-def test_every_option_asks_anew(cache, clip, judged):
+def test_every_option_asks_anew(cache, clip, analyzed):
     for change in (
         {"hop_s": 1.6},
         {"range_s": 1.0},
@@ -87,16 +87,16 @@ def test_every_option_asks_anew(cache, clip, judged):
     assert earlier(cache, clip) is not None
 
 
-def test_another_tolerance_judges_the_same_answer(cache, clip, judged):
+def test_another_tolerance_is_applied_to_the_same_answer(cache, clip, analyzed):
     generous = Tolerance("generous", "Generous", 1.5, 1.5)
     found = earlier(cache, clip, config=replace(DEFAULTS, tolerance=generous))
     assert found is not None
     assert found.config.tolerance == generous
-    assert found.estimate.offset_s == judged.estimate.offset_s
-    assert found.estimate == with_tolerance(judged, generous).estimate
+    assert found.estimate.offset_s == analyzed.estimate.offset_s
+    assert found.estimate == with_tolerance(analyzed, generous).estimate
 
 
-def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, judged):
+def test_another_engine_or_arithmetic_is_asked_anew(cache, clip, analyzed):
     for change in ({"model": "builtin"}, {"precision": "float32"}, {"device": "cpu"}):
         assert earlier(cache, clip, replace(CLASSICAL, **change)) is None, change
 
@@ -112,12 +112,12 @@ def test_other_weights_of_the_same_name_are_asked_anew(cache, clip, tmp_path, mo
         assert earlier(cache, clip, choice) is None
 
 
-def test_another_version_of_the_application_asks_anew(cache, clip, judged):
+def test_another_version_of_the_application_asks_anew(cache, clip, analyzed):
     assert earlier(Cache(cache.folder, "1.1", CacheLimits()), clip) is None
     assert earlier(Cache(cache.folder, "1.0", CacheLimits()), clip) is not None
 
 
-def test_a_file_that_changes_while_it_is_judged_leaves_no_answer(cache, clip):
+def test_a_file_that_changes_while_it_is_analyzed_leaves_no_answer(cache, clip):
     def on_evidence(_):
         os.utime(clip)
 
@@ -138,7 +138,7 @@ def test_a_scope_without_identity_leaves_no_answer(cache, clip):
     assert cache.usage().answers.n_items == 0
 
 
-def test_a_damaged_answer_is_dropped(cache, clip, judged, caplog):
+def test_a_damaged_answer_is_dropped(cache, clip, analyzed, caplog):
     with sqlite3.connect(cache.folder / "answers.sqlite3") as base:
         base.execute("UPDATE parts SET value = ?", (b"rubbish",))
     base.close()
@@ -147,7 +147,7 @@ def test_a_damaged_answer_is_dropped(cache, clip, judged, caplog):
     assert cache.usage().answers.n_items == 0
 
 
-def test_clearing_forgets(cache, clip, judged):
+def test_clearing_forgets(cache, clip, analyzed):
     assert cache.usage().answers.n_items == 1
     cache.clear()
     assert earlier(cache, clip) is None

@@ -193,9 +193,9 @@ def test_unknown_options_are_refused_with_the_known_ones() -> None:
 def test_reasons_and_custom_tolerances_survive_the_round_trip(reason: Reason) -> None:
     detection = _with_classes(DetectionConfig(tolerance=tolerance_named("40/60")))
     estimate = replace(detection.estimate, verdict=Verdict.CANNOT_TELL, reason=reason)
-    judged = replace(detection, opinion=replace(detection.opinion, estimate=estimate))
+    analyzed = replace(detection, opinion=replace(detection.opinion, estimate=estimate))
 
-    back = _round_trip(judged)
+    back = _round_trip(analyzed)
 
     assert back.estimate.reason is reason
     assert back.config.tolerance == tolerance_named("40/60")

@@ -38,7 +38,7 @@ class Counting(StreamReader[AudioFrame]):
 
 @pytest.fixture(autouse=True)
 def far_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.media.audio_seek.FAR_S", 4)
+    monkeypatch.setattr("core.media.audio_line.FAR_S", 4)
 
 
 def _read(path: Path, first_sample: int, n_samples: int) -> tuple[Read, AudioLine, Counting]:

@@ -20,8 +20,7 @@ from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.timing import TimeSpan
 from core.workflow.csv_report import COLUMNS, CORRECTION_COLUMNS, is_report, write_csv
-from core.workflow.folder import FileResult
-from core.workflow.folder_result import FileCorrection, Outcome
+from core.workflow.folder import FileCorrection, FileResult, Outcome
 
 
 def detection(sync_map=None, **estimate):
@@ -73,7 +72,7 @@ def test_a_failed_file_has_its_name_below_the_folder_and_its_error(tmp_path):
     assert all(row[column] == "" for column in COLUMNS[1:-1])
 
 
-def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path):
+def test_one_offset_is_stated_with_its_interval_and_how_much_was_analyzed(tmp_path):
     constant = SyncMap(MapKind.CONSTANT, (piece(0, 60, 0.16, 0.16),))
     row = row_of(detection(constant), tmp_path)
     assert row == {
@@ -101,8 +100,8 @@ def test_one_offset_is_stated_with_its_interval_and_how_much_was_judged(tmp_path
 
 
 def test_what_limits_an_answer_is_noted(tmp_path):
-    judged = replace(detection(), warnings=("The picture ends early.", "It is cut off."))
-    assert row_of(judged, tmp_path)["notes"] == "The picture ends early. It is cut off."
+    analyzed = replace(detection(), warnings=("The picture ends early.", "It is cut off."))
+    assert row_of(analyzed, tmp_path)["notes"] == "The picture ends early. It is cut off."
 
 
 def test_a_drift_is_stated_by_its_ends_and_its_rate(tmp_path):

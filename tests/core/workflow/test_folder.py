@@ -83,13 +83,13 @@ def test_one_bad_file_does_not_stop_the_others(folder, make_clip, check):
     good = make_clip("good.mp4", offset_s=0.3, duration_s=6.0)
     paths = [folder / "a.mp4", good, folder / "missing.mp4"]
 
-    bad, judged, missing = check(paths, ClassicalEngine)
+    bad, analyzed, missing = check(paths, ClassicalEngine)
 
     assert bad.detection is None
     assert "a.mp4" in bad.error
-    assert judged.error == ""
-    assert judged.detection is not None
-    assert judged.detection.estimate.offset_s == pytest.approx(0.3, abs=0.04)
+    assert analyzed.error == ""
+    assert analyzed.detection is not None
+    assert analyzed.detection.estimate.offset_s == pytest.approx(0.3, abs=0.04)
     assert "missing.mp4" in missing.error
 
 

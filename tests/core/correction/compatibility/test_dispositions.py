@@ -8,7 +8,7 @@ import av
 import pytest
 from av.stream import Disposition
 
-from core.correction.compatibility.dispositions import carried_dispositions
+from core.correction.compatibility.tags import carried_dispositions
 from core.correction.correction import Correction
 from core.media.formats.output_format import AVI, MKV, MOV, MP4, TS, WEBM, OutputFormat
 from core.media.info import MediaInfo

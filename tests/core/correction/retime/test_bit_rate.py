@@ -10,7 +10,7 @@ import pytest
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from core.correction.retime.bit_rate import largest_bit_rate
+from core.correction.retime.codec_choice import largest_bit_rate
 from core.media.reader import open_container
 
 RATE_HZ = 48000

@@ -16,7 +16,7 @@ from core.correction.correction import Correction
 from core.correction.retime import source_audio
 from core.correction.retime.source_audio import SourceAudio
 from core.correction.retiming import Retiming
-from core.correction.verify.played_audio import PlayedAudio
+from core.correction.verify.retimed_audio import PlayedAudio
 from core.media.probe import probe
 from core.progress import SILENT
 from tests.core.correction.steps import verify_corrected, write_corrected

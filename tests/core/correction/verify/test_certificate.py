@@ -8,7 +8,6 @@ import pytest
 
 from core.correction.correction import Correction
 from core.correction.verify.certificate import (
-    Residual,
     certificate_beside,
     certificate_path,
     is_certificate,
@@ -44,7 +43,12 @@ def test_a_certificate_says_what_was_done_and_found(
     assert not list(tmp_path.glob(".*partial~"))
     assert certificate_beside(target) == path
     assert is_certificate(path)
-    residual = Residual("builtin", "in sync", "", "bt1359", 0.004, (-0.03, 0.035), 0.9)
+    residual = {
+        "engine": "builtin",
+        "verdict": "in sync",
+        "offset_s": 0.004,
+        "interval_s": (-0.03, 0.035),
+    }
     path = write_certificate(plan, found, "Tool 1.0", residual=residual)
     again = json.loads(path.read_text(encoding="utf-8"))["detected_again"]
     assert (again["offset_s"], again["interval_s"]) == (0.004, [-0.03, 0.035])

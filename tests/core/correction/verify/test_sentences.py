@@ -6,13 +6,14 @@ import pytest
 
 from core.correction.plan.moves import Method, Move
 from core.correction.plan.plan import CorrectionPlan
+from core.correction.verify.retimed_audio import RetimedCheck
 from core.correction.verify.sentences import (
     failed_verification_sentence,
     kept_text,
     moved_text,
     verification_sentence,
 )
-from core.correction.verify.verify import RetimedCheck, Verification
+from core.correction.verify.verify import Verification
 from core.media.formats.output_format import AVI
 from tests.core.correction.steps import unread_plan
 

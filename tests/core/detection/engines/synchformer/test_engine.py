@@ -67,7 +67,7 @@ def _clip(n_frames: int = N_FRAMES, n_missing: int = 0, n_tail: int = 0) -> Clip
     return ClipChunk(0, frames, wave, np.ones(total, dtype=bool), there)
 
 
-def _judge(
+def _analyze(
     engine: SynchformerEngine,
     clip: ClipChunk,
     piece: int = 25,
@@ -93,7 +93,7 @@ def _judge(
 def test_each_segment_is_encoded_once() -> None:
     network = SmallNetwork()
     engine = _engine(network)
-    evidence = _judge(engine, _clip(), config=DetectionConfig())
+    evidence = _analyze(engine, _clip(), config=DetectionConfig())
     starts = {start for item in evidence for start in item.window.segment_starts}
     assert engine.n_visual_encoded == len(starts)
     assert engine.n_audio_encoded == 5 * len(starts)
@@ -103,14 +103,14 @@ def test_each_segment_is_encoded_once() -> None:
 
 def test_windows_lie_where_they_are_planned() -> None:
     clip, config = _clip(n_missing=9, n_tail=30), DetectionConfig(hop_s=HOP_STEP_S)
-    evidence = _judge(_engine(SmallNetwork()), clip, config=config)
+    evidence = _analyze(_engine(SmallNetwork()), clip, config=config)
     assert tuple(item.window for item in evidence) == plan_windows(9, N_FRAMES)
 
 
 @pytest.mark.parametrize(("piece", "batch_size"), [(1, 1), (25, 5), (500, 28)])
 def test_answer_does_not_depend_on_pieces_and_batches(piece: int, batch_size: int) -> None:
-    expected = _judge(_engine(SmallNetwork()), _clip())
-    evidence = _judge(_engine(SmallNetwork(), batch_size), _clip(), piece)
+    expected = _analyze(_engine(SmallNetwork()), _clip())
+    evidence = _analyze(_engine(SmallNetwork(), batch_size), _clip(), piece)
     assert [item.window for item in evidence] == [item.window for item in expected]
     for one, other in zip(evidence, expected, strict=True):
         assert one.posterior is not None
@@ -121,7 +121,7 @@ def test_answer_does_not_depend_on_pieces_and_batches(piece: int, batch_size: in
 def test_windows_far_apart_leave_segments_between_unencoded() -> None:
     engine = _engine(SmallNetwork())
     clip = _clip(n_frames=251)
-    evidence = _judge(engine, clip, config=DetectionConfig(hop_s=3600, shift_step_s=0))
+    evidence = _analyze(engine, clip, config=DetectionConfig(hop_s=3600, shift_step_s=0))
     assert tuple(item.window for item in evidence) == plan_windows(0, 251, 11250)
     assert engine.n_visual_encoded == len({s for e in evidence for s in e.window.segment_starts})
 
@@ -134,7 +134,7 @@ def test_evidence_comes_as_soon_as_its_window_is_complete() -> None:
 
 def test_short_clip_is_padded_with_held_frames_and_silence() -> None:
     network = SmallNetwork()
-    (evidence,) = _judge(_engine(network), _clip(n_frames=40))
+    (evidence,) = _analyze(_engine(network), _clip(n_frames=40))
     assert evidence.window.is_padded
     assert evidence.window.n_segments == 4
     visual, audio = network.windows[0]
@@ -145,20 +145,20 @@ def test_short_clip_is_padded_with_held_frames_and_silence() -> None:
 
 
 def test_half_a_second_gives_no_evidence() -> None:
-    assert _judge(_engine(SmallNetwork()), _clip(n_frames=SEGMENT_FRAMES - 1)) == []
+    assert _analyze(_engine(SmallNetwork()), _clip(n_frames=SEGMENT_FRAMES - 1)) == []
 
 
 def test_batch_is_halved_when_memory_runs_out() -> None:
     engine = _engine(SmallNetwork(most_segments=3), batch_size=14)
-    expected = _judge(_engine(SmallNetwork()), _clip())
-    assert len(_judge(engine, _clip())) == len(expected)
+    expected = _analyze(_engine(SmallNetwork()), _clip())
+    assert len(_analyze(engine, _clip())) == len(expected)
     assert engine.batch_size == 3
 
 
 def test_out_of_memory_with_one_segment_is_a_sentence() -> None:
     engine = _engine(SmallNetwork(most_segments=0))
     with pytest.raises(SyncError, match="memory"):
-        _judge(engine, _clip())
+        _analyze(engine, _clip())
 
 
 def test_long_silence_at_the_end_keeps_memory_bounded() -> None:
@@ -176,7 +176,7 @@ def test_long_silence_at_the_end_keeps_memory_bounded() -> None:
 
 
 def test_smaller_range_cuts_the_axis() -> None:
-    evidence = _judge(_engine(SmallNetwork()), _clip(), config=DetectionConfig(range_s=0.5))
+    evidence = _analyze(_engine(SmallNetwork()), _clip(), config=DetectionConfig(range_s=0.5))
     assert {(item.axis_s[0], item.axis_s[-1]) for item in evidence} == {(-0.5, 0.5)}
 
 
@@ -193,7 +193,7 @@ def _one_window(network: SmallNetwork, clip: ClipChunk, first: int) -> torch.Ten
 @pytest.mark.parametrize("config", [ONCE, DetectionConfig()], ids=["once", "sub-grid"])
 def test_shared_segments_give_what_single_windows_give(config: DetectionConfig) -> None:
     clip = _clip()
-    evidence = _judge(_engine(SmallNetwork()), clip, config=config)
+    evidence = _analyze(_engine(SmallNetwork()), clip, config=config)
     for item in evidence:
         expected = _one_window(SmallNetwork(), clip, item.window.first_frame)
         assert item.posterior is not None
@@ -202,7 +202,7 @@ def test_shared_segments_give_what_single_windows_give(config: DetectionConfig) 
 
 
 def test_asking_once_gives_the_evidence_of_the_classes() -> None:
-    for item in _judge(_engine(SmallNetwork()), _clip()):
+    for item in _analyze(_engine(SmallNetwork()), _clip()):
         assert item.posterior is not None
         expected = evidence_from_classes(item.posterior, 2.0)
         np.testing.assert_array_equal(item.log_likelihood, expected.log_likelihood)
@@ -211,8 +211,8 @@ def test_asking_once_gives_the_evidence_of_the_classes() -> None:
 
 def test_pictures_known_already_are_not_encoded_again() -> None:
     features, first, second = temporary_features(), _engine(SmallNetwork()), _engine(SmallNetwork())
-    expected = _judge(first, _clip(n_frames=125), features=features)
-    found = _judge(second, _clip(n_frames=125), features=features)
+    expected = _analyze(first, _clip(n_frames=125), features=features)
+    found = _analyze(second, _clip(n_frames=125), features=features)
     assert (first.n_visual_encoded, second.n_visual_encoded) == (14, 0)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.log_likelihood, other.log_likelihood)
@@ -220,7 +220,7 @@ def test_pictures_known_already_are_not_encoded_again() -> None:
 
 def test_padded_segments_are_not_kept() -> None:
     features = temporary_features()
-    _judge(_engine(SmallNetwork()), _clip(n_frames=40), features=features)
+    _analyze(_engine(SmallNetwork()), _clip(n_frames=40), features=features)
     kept = [start for start in range(0, 112, 8) if features.get(start, None) is not None]
     assert kept == [0, 8, 16, 24]
 
@@ -228,7 +228,9 @@ def test_padded_segments_are_not_kept() -> None:
 def test_range_costs_answers_but_no_sound() -> None:
     engines = {range_s: _engine(SmallNetwork()) for range_s in (2.0, 6.0)}
     for range_s, engine in engines.items():
-        _judge(engine, _clip(n_frames=300), config=DetectionConfig(range_s=range_s, shift_step_s=0))
+        _analyze(
+            engine, _clip(n_frames=300), config=DetectionConfig(range_s=range_s, shift_step_s=0)
+        )
     visual = {engine.n_visual_encoded for engine in engines.values()}
     audio = [engine.n_audio_encoded for engine in engines.values()]
     assert len(visual) == 1
@@ -249,7 +251,7 @@ def test_engine_hears_the_sound_early_by_its_lead() -> None:
         1,
         lead_s=0.064,
     )
-    found, expected = _judge(led, clip), _judge(_engine(SmallNetwork()), early)
+    found, expected = _analyze(led, clip), _analyze(_engine(SmallNetwork()), early)
     for one, other in zip(found[:-1], expected[:-1], strict=True):
         assert one.posterior is not None
         assert other.posterior is not None
