@@ -19,8 +19,8 @@ from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CropPlan, ShotSquare, Square
 from core.detection.evidence import (
     AXIS_STEP_S,
+    ClassLogits,
     OffsetEvidence,
-    WindowPosterior,
     evidence_from_classes,
     offset_axis,
 )
@@ -172,7 +172,7 @@ def _follows_from_classes(item: OffsetEvidence) -> bool:
     """Whether the likelihood can be computed from the class logits, so it is not written."""
     if item.posterior is None:
         return False
-    made = evidence_from_classes(item.posterior, float(item.axis_s[-1]))
+    made = evidence_from_classes(item.window, item.posterior, float(item.axis_s[-1]))
     return np.array_equal(made.log_likelihood, item.log_likelihood)
 
 
@@ -190,9 +190,9 @@ def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> Off
     posterior = None
     if "logits" in data:
         logits = np.array(data["logits"], np.float32)
-        posterior = WindowPosterior(window, data["audio_shift_s"], logits)
+        posterior = ClassLogits(data["audio_shift_s"], logits)
     if posterior is not None and "log_likelihood_base64_f32le" not in data:
-        log_likelihood = evidence_from_classes(posterior, config.range_s).log_likelihood
+        log_likelihood = evidence_from_classes(window, posterior, config.range_s).log_likelihood
     else:
         raw = base64.b64decode(data["log_likelihood_base64_f32le"])
         log_likelihood = np.frombuffer(raw, "<f4").astype(np.float32)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.detection.answer.interval import central_interval
 from core.detection.answer.pooling import CHANGE_COST, PooledEvidence
+from core.detection.evidence import softmax
 from core.detection.sync_map import AUDIO_LENGTHS, Interval
 from core.timing import TimeSpan
 
@@ -93,8 +94,7 @@ def best_line(pooled: PooledEvidence, level: float) -> Line:
         best = (centre_s + grid[best_centre], rise_s + grid[best_rise])
         if reach_s > _REACH_S:
             centre_s, rise_s = best
-    weights = np.exp(total - total.max())
-    weights /= weights.sum()
+    weights = softmax(total)
     rises_s, centres_s = np.meshgrid(rise_s + grid, centre_s + grid, indexing="ij")
     per_second = 2 / max(span.duration_s, step_s)
     return Line(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.answer.pooling import CHANGE_COST, WINDOW_S, PooledEvidence, likelihoods
-from core.detection.evidence import AXIS_STEP_S, OffsetEvidence
+from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, softmax
 from core.timing import TimeSpan
 
 LEAST_PIECE_S = 3 * WINDOW_S
@@ -111,8 +111,7 @@ def change_time(
     shares = np.clip((times_s[:, None] - starts_s) / durations_s, 0, 1)
     total = np.log(shares * before + (1 - shares) * after).sum(axis=1)
     total *= _independence(starts_s, durations_s)
-    weights = np.exp(total - total.max())
-    weights /= weights.sum()
+    weights = softmax(total)
     time_s = float((times_s * weights).sum())
     distances_s = np.abs(times_s - time_s)
     order = np.argsort(distances_s)

@@ -15,7 +15,7 @@ from core.detection.engines.synchformer.class_response import (
     settled,
 )
 from core.detection.engines.user_calibration import UserCalibration
-from core.detection.evidence import AXIS_STEP_S, Evaluation, moved
+from core.detection.evidence import AXIS_STEP_S, ClassLogits, moved
 from core.errors import DetectionError
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 
@@ -112,7 +112,7 @@ def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
             truth_s = trial.offset_s + answer.audio_shift_s + bias_s
             if abs(truth_s) <= MAX_OFFSET_S:
                 distances.append(truth_s - OFFSET_GRID_S.astype(np.float64))
-                shares.append(_softmax(answer.logits))
+                shares.append(answer.probabilities)
     distance, share = np.concatenate(distances), np.concatenate(shares)
     is_far = np.abs(distance) > DISTANCES_S[-1]
     floor = float(np.clip(share[is_far].mean() * N_CLASSES, _LEAST_FLOOR, 1.0))
@@ -127,12 +127,6 @@ def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
     return ClassResponse(curve=tuple(float(x) for x in curve), floor=floor)
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max())
-    shares: NDArray[np.float64] = shifted / shifted.sum()
-    return shares
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _AveragedTrial:
     """Trial with the mean log-likelihood of each window's class answers, bias removed."""
@@ -144,7 +138,7 @@ class _AveragedTrial:
 def _averaged(trial: Trial, response: ClassResponse, bias_s: float) -> _AveragedTrial:
     means = []
     for item in trial.evidence:
-        answers = [Evaluation(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
+        answers = [ClassLogits(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
         means.append(mean_log_likelihood(answers, response, CONFIG.range_s))
     return _AveragedTrial(trial, tuple(means))
 

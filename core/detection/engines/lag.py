@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.detection.answer.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, analysis_progress
-from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
+from core.detection.evidence import ClassLogits, OffsetEvidence, offset_axis
 from core.detection.signals.ring_buffer import Series
 from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
@@ -176,7 +176,7 @@ class LagRun:
             axis_s=self._axis,
             log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
             resolution_s=self._model.calibration.resolution_s,
-            posterior=WindowPosterior(window, 0.0, _class_logits(lags, curve)),
+            posterior=ClassLogits(0.0, _class_logits(lags, curve)),
             synchronizability=float(1 / (1 + np.exp(-total))),
         )
 

@@ -8,7 +8,6 @@ import numpy as np
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.map_search import find_sync_map
 from core.detection.config import DetectionConfig
-from core.detection.crop.merge import merge_squares
 from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.engines.base import (
     NOTHING_KEPT,
@@ -19,7 +18,7 @@ from core.detection.engines.base import (
     VisualFeatures,
 )
 from core.detection.engines.classical import ClassicalEngine
-from core.detection.evidence import OffsetEvidence, joined
+from core.detection.evidence import OffsetEvidence, joined, merge_squares
 from core.detection.result import OffsetEstimate, Opinion
 from core.detection.schedule.budget import TimeBudget
 from core.detection.signals.activity import ActivityMeter
@@ -145,14 +144,10 @@ class EvidenceAccumulator:
 
     def evidence(self) -> tuple[OffsetEvidence, ...]:
         """All evidence so far in order of time, joined with the second opinion."""
-        numbered = []
-        for index, item in enumerate(self._joined(self._all)):
-            if item.window.index != index:
-                window = replace(item.window, index=index)
-                posterior = item.posterior and replace(item.posterior, window=window)
-                item = replace(item, window=window, posterior=posterior)
-            numbered.append(item)
-        return tuple(numbered)
+        return tuple(
+            replace(item, window=replace(item.window, index=index))
+            for index, item in enumerate(self._joined(self._all))
+        )
 
     def sync_map(self) -> SyncMap | None:
         """Sync map; None if the evidence supports none."""

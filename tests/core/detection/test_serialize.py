@@ -12,7 +12,7 @@ from core.detection.crop_plan import CENTRE, CropPlan, ShotSquare, Square
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.open import EngineChoice, open_engine
-from core.detection.evidence import WindowPosterior, evidence_from_classes
+from core.detection.evidence import ClassLogits, evidence_from_classes
 from core.detection.result import (
     Coverage,
     Detection,
@@ -61,7 +61,8 @@ def _with_classes(config: DetectionConfig) -> Detection:
     rng = np.random.default_rng(0)
     evidence = tuple(
         evidence_from_classes(
-            WindowPosterior(Window(i, 2 + 8 * i), 0.0, rng.normal(size=21).astype(np.float32)),
+            Window(i, 2 + 8 * i),
+            ClassLogits(0.0, rng.normal(size=21).astype(np.float32)),
             config.range_s,
         )
         for i in range(2)

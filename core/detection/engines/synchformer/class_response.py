@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.engines.user_calibration import RESPONSE_POINTS, UserCalibration
-from core.detection.evidence import Evaluation, offset_axis
+from core.detection.evidence import ClassLogits, offset_axis
 from core.model.synchformer.dimensions import SEGMENT_HOP_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 from core.timing import VIDEO_FPS
@@ -114,7 +114,7 @@ def response_of(calibration: UserCalibration | None) -> ClassResponse:
 
 
 def fused_likelihood(
-    evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
+    evaluations: Sequence[ClassLogits], response: ClassResponse, range_s: float
 ) -> NDArray[np.float32]:
     """Fuse the answers about one window to its (M,) log-likelihood over `offset_axis(range_s)`."""
     mean = mean_log_likelihood(evaluations, response, range_s)
@@ -122,7 +122,7 @@ def fused_likelihood(
 
 
 def mean_log_likelihood(
-    evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
+    evaluations: Sequence[ClassLogits], response: ClassResponse, range_s: float
 ) -> NDArray[np.float64]:
     """Average the log-likelihoods of the answers about one window.
 

@@ -24,9 +24,8 @@ from core.detection.engines.synchformer.class_response import (
     sub_grid,
 )
 from core.detection.evidence import (
-    Evaluation,
+    ClassLogits,
     OffsetEvidence,
-    WindowPosterior,
     evidence_from_classes,
     offset_axis,
 )
@@ -349,10 +348,10 @@ class _Run:
         answers = self._evaluate(window, shifts)
         is_far = len(self._bases) > 1
         unshifted = next(answer for answer in answers if not answer.audio_shift_s)
-        posterior = WindowPosterior(window, self._lead / AUDIO_RATE_HZ, unshifted.logits)
+        posterior = ClassLogits(self._lead / AUDIO_RATE_HZ, unshifted.logits)
         range_s, response = self._config.range_s, self._engine.response
         if not is_far and len(self._fine) == 1:
-            return evidence_from_classes(posterior, range_s)
+            return evidence_from_classes(window, posterior, range_s)
         if is_far and len(self._fine) > 1:
             best = int(fused_likelihood(answers, response, range_s).argmax())
             likeliest = float(offset_axis(range_s)[best]) * AUDIO_RATE_HZ
@@ -370,7 +369,7 @@ class _Run:
             evaluations=tuple(answers),
         )
 
-    def _evaluate(self, window: Window, shifts: Sequence[int]) -> list[Evaluation]:
+    def _evaluate(self, window: Window, shifts: Sequence[int]) -> list[ClassLogits]:
         if not shifts:
             return []
         self._monitor.check()
@@ -378,7 +377,7 @@ class _Run:
         keys = [self._audio_keys(window, shift) for shift in shifts]
         audio = torch.stack([torch.stack([self._audio[key] for key in row]) for row in keys])
         logits = self._engine.fuse(visual, audio)
-        return [Evaluation(s / AUDIO_RATE_HZ, row) for s, row in zip(shifts, logits, strict=True)]
+        return [ClassLogits(s / AUDIO_RATE_HZ, row) for s, row in zip(shifts, logits, strict=True)]
 
     def _forget(self, newest: int) -> None:
         """Drop the frames and features no later window can contain."""

@@ -204,7 +204,7 @@ def test_shared_segments_give_what_single_windows_give(config: DetectionConfig) 
 def test_asking_once_gives_the_evidence_of_the_classes() -> None:
     for item in _judge(_engine(SmallNetwork()), _clip()):
         assert item.posterior is not None
-        expected = evidence_from_classes(item.posterior, 2.0)
+        expected = evidence_from_classes(item.window, item.posterior, 2.0)
         np.testing.assert_array_equal(item.log_likelihood, expected.log_likelihood)
         assert (item.resolution_s, item.evaluations) == (0.1, ())
 
