@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.detection.answer.interval import central_interval
 from core.detection.answer.pooling import CHANGE_COST, PooledEvidence
 from core.detection.evidence import softmax
-from core.detection.sync_map import AUDIO_LENGTHS, Interval
+from core.detection.sync_map import AUDIO_LENGTHS, Interval, Piece
 from core.timing import TimeSpan
 
 MAX_RATE = 0.1
@@ -31,22 +31,15 @@ class Line:
     Attributes:
         gain: Log-likelihood relative to that of uninformative windows.
         cost: Prior cost: logarithm of the number of equally likely lines, plus `CHANGE_COST`.
-        span: Clip time with an offset inside the range.
-        start_offset_s: Expected offset at the start of the span.
-        end_offset_s: Expected offset at the end of the span.
-        start_interval_s: Central interval of the offset at the start.
-        end_interval_s: Central interval of the offset at the end.
+        piece: Clip time with an offset inside the range, and at its start and end the expected
+            offset and the central interval.
         rate: Expected change of the offset, in seconds per second.
         rate_interval: Central interval of the rate.
     """
 
     gain: float
     cost: float
-    span: TimeSpan
-    start_offset_s: float
-    end_offset_s: float
-    start_interval_s: Interval
-    end_interval_s: Interval
+    piece: Piece
     rate: float
     rate_interval: Interval
 
@@ -96,15 +89,18 @@ def best_line(pooled: PooledEvidence, level: float) -> Line:
             centre_s, rise_s = best
     weights = softmax(total)
     rises_s, centres_s = np.meshgrid(rise_s + grid, centre_s + grid, indexing="ij")
+    starts_s, ends_s = centres_s - rises_s, centres_s + rises_s
     per_second = 2 / max(span.duration_s, step_s)
     return Line(
         gain=float(total.max()),
         cost=math.log(n_lines) + CHANGE_COST,
-        span=span,
-        start_offset_s=float(((centres_s - rises_s) * weights).sum()),
-        end_offset_s=float(((centres_s + rises_s) * weights).sum()),
-        start_interval_s=central_interval(centres_s - rises_s, weights, level),
-        end_interval_s=central_interval(centres_s + rises_s, weights, level),
+        piece=Piece(
+            span,
+            start_offset_s=float((starts_s * weights).sum()),
+            end_offset_s=float((ends_s * weights).sum()),
+            start_interval_s=central_interval(starts_s, weights, level),
+            end_interval_s=central_interval(ends_s, weights, level),
+        ),
         rate=float((rises_s * weights).sum()) * per_second,
         rate_interval=central_interval(rises_s * per_second, weights, level),
     )

@@ -184,25 +184,18 @@ def _change(clip: _ClipEvidence, config: DetectionConfig) -> SyncMap | None:
 def _drift(
     clip: _ClipEvidence, line: Line, least_s: float, config: DetectionConfig
 ) -> SyncMap | None:
-    low, high = line.rate_interval
-    change_s = abs(line.end_offset_s - line.start_offset_s)
+    piece, (low, high) = line.piece, line.rate_interval
+    change_s = abs(piece.end_offset_s - piece.start_offset_s)
     if change_s < least_s or low <= 0 <= high or not line.is_significant:
         return None
-    piece = Piece(
-        line.span,
-        line.start_offset_s,
-        line.end_offset_s,
-        line.start_interval_s,
-        line.end_interval_s,
-    )
     estimate = clip.without_drift(piece).estimate(config)
-    if estimate is None or not clip.is_informative_in(_middle_third(line.span)):
+    if estimate is None or not clip.is_informative_in(_middle_third(piece.span)):
         return None
     margin_s = estimate.least_margin_s
     piece = replace(
         piece,
-        start_interval_s=widened(line.start_interval_s, line.start_offset_s, margin_s),
-        end_interval_s=widened(line.end_interval_s, line.end_offset_s, margin_s),
+        start_interval_s=widened(piece.start_interval_s, piece.start_offset_s, margin_s),
+        end_interval_s=widened(piece.end_interval_s, piece.end_offset_s, margin_s),
     )
     if not are_disjoint(piece.start_interval_s, piece.end_interval_s):
         return None

@@ -11,4 +11,4 @@ def test_best_line_crosses_a_bin_of_distant_windows() -> None:
     gains = np.full((len(times_s), len(axis_s)), -3.0, np.float32)
     line = best_line(PooledEvidence(times_s, axis_s, np.ones(len(times_s)), gains), 0.9)
     assert line.score < 0
-    assert line.span.start_s in times_s
+    assert line.piece.span.start_s in times_s
