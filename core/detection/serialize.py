@@ -6,14 +6,13 @@ them: opinions and spans are flat, likelihoods are base64 or follow from class l
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CropPlan, ShotSquare, Square
@@ -40,6 +39,7 @@ _T = TypeVar("_T")
 def detection_to_json(detection: Detection) -> dict[str, object]:
     """Document of plain JSON values; seconds end in `_s`, audio early is positive."""
     config, second = detection.config, detection.second_opinion
+    axis_s = detection.evidence[0].axis_s
     has_classes = any(item.posterior for item in detection.evidence)
     document: dict[str, object] = {
         "version": VERSION,
@@ -58,7 +58,11 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
         "audio_stream_index": detection.audio_stream_index,
         "config": _plain(config),
         "offset_grid_s": [round(float(x), 1) for x in OFFSET_GRID_S] if has_classes else [],
-        "offset_axis": _axis_to_json(detection.evidence[0].axis_s),
+        "offset_axis": {
+            "start_s": round(float(axis_s[0]), 6),
+            "step_s": AXIS_STEP_S,
+            "count": len(axis_s),
+        },
         "windows": [_evidence_to_json(item) for item in detection.evidence],
     }
     if config.window_start_s is not None:
@@ -176,15 +180,6 @@ def _follows_from_classes(item: OffsetEvidence) -> bool:
     return np.array_equal(made.log_likelihood, item.log_likelihood)
 
 
-def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
-    """Offset axis shared by the likelihoods of all windows."""
-    return {
-        "start_s": round(float(axis_s[0]), 6),
-        "step_s": AXIS_STEP_S,
-        "count": len(axis_s),
-    }
-
-
 def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:
     window = _convert(data, Window)
     posterior = None
@@ -211,9 +206,7 @@ def crop_to_json(plan: CropPlan) -> list[object]:
     return [
         {
             "first_frame": shot.first_frame,
-            "square_px": [shot.square.left_px, shot.square.top_px, shot.square.side_px]
-            if shot.square
-            else None,
+            "square_px": list(astuple(shot.square)) if shot.square else None,
         }
         for shot in plan.shots
     ]
