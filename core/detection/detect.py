@@ -9,7 +9,7 @@ from core.detection.cache.clip_features import FromFirstFrame, temporary_feature
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop_plan import CENTRE, CropPlan, joined_plans
-from core.detection.engines.base import NOTHING_KEPT, STAGE, Engine, VisualFeatures
+from core.detection.engines.base import STAGE, Engine, VisualFeatures
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.schedule.accumulator import EvidenceAccumulator
@@ -80,11 +80,11 @@ def detect_scope(
         )
     config = with_early_stop(scope.config, engine, scope.info.duration_s)
     scope = replace(scope, config=config)
-    if features is None:
-        # A single pass through one square meets no segment twice.
-        is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
-        features = temporary_features() if is_repeated else NOTHING_KEPT
-    seen = FromFirstFrame(features, scope.video, scope.audio)
+    # A single pass through one square meets no segment twice.
+    is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
+    if features is None and is_repeated:
+        features = temporary_features()
+    seen = None if features is None else FromFirstFrame(features, scope.video, scope.audio)
     accumulator = EvidenceAccumulator(engine, config, on_evidence, seen)
     analysis = _Analysis(scope, accumulator, budget, engine.sees_square)
     stop = analysis.run(monitor)

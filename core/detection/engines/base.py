@@ -42,19 +42,6 @@ class VisualFeatures(Protocol):
         ...
 
 
-class NothingKept:
-    """Store without content: each run encodes for itself."""
-
-    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        return None
-
-    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
-        pass
-
-
-NOTHING_KEPT = NothingKept()
-
-
 class SharedEvidence:
     """Evidence shared by runs side by side, so windows with equal squares are analyzed once.
 
@@ -85,13 +72,13 @@ class ClipContext:
     Attributes:
         n_frames: Expected number of analysis frames, at least 1.
         crops: Crop plan of an engine with a square view.
-        features: Segments encoded by other runs over the same video.
+        features: Segments encoded by other runs over the same video; None keeps nothing.
         evidence: Evidence of other runs over the same video and audio.
     """
 
     n_frames: int
     crops: CropPlan = CENTRE
-    features: VisualFeatures = NOTHING_KEPT
+    features: VisualFeatures | None = None
     evidence: SharedEvidence = field(default_factory=SharedEvidence)
 
 

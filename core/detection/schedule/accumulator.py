@@ -10,7 +10,6 @@ from core.detection.answer.map_search import find_sync_map
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.engines.base import (
-    NOTHING_KEPT,
     ClipContext,
     Engine,
     EngineRun,
@@ -53,7 +52,7 @@ class EvidenceAccumulator:
         engine: Turns chunks into evidence.
         config: Options of the detection.
         on_evidence: Called with the evidence of each window once available.
-        features: Visual features of the clip encoded before.
+        features: Visual features of the clip encoded before; None keeps nothing.
 
     Attributes:
         n_usable: Number of analysis frames so far with both video and audio.
@@ -65,7 +64,7 @@ class EvidenceAccumulator:
         engine: Engine,
         config: DetectionConfig,
         on_evidence: Callable[[OffsetEvidence], None] | None,
-        features: VisualFeatures = NOTHING_KEPT,
+        features: VisualFeatures | None = None,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
         self._features = features

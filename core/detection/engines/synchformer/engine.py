@@ -256,8 +256,9 @@ class _Run:
 
     def _is_kept(self, start: int) -> bool:
         """Take the features of a whole segment if kept; True if so."""
-        square = self._clip.crops.square_at(start)
-        kept = self._clip.features.get(start, square) if self._has_one_square(start) else None
+        if self._clip.features is None or not self._has_one_square(start):
+            return False
+        kept = self._clip.features.get(start, self._clip.crops.square_at(start))
         if kept is not None:
             self._visual[start] = torch.from_numpy(kept)
             self._n_encoded += 1
@@ -302,11 +303,12 @@ class _Run:
             if not (segment.is_whole and self._is_kept(segment.start)):
                 batch.append(segment)
         encoded = self._engine.encode_video([segment.frames for segment in batch])
+        kept = self._clip.features
         for segment, features in zip(batch, encoded, strict=True):
             self._visual[segment.start] = features
-            if segment.is_whole and self._has_one_square(segment.start):
+            if kept is not None and segment.is_whole and self._has_one_square(segment.start):
                 square = self._clip.crops.square_at(segment.start)
-                self._clip.features.put(segment.start, square, features.numpy())
+                kept.put(segment.start, square, features.numpy())
         self._n_encoded += len(batch)
         self._monitor.report(
             analysis_progress(self._n_encoded * SEGMENT_HOP_FRAMES, self._clip.n_frames)

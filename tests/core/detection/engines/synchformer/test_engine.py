@@ -6,7 +6,7 @@ import torch
 
 from core.detection.cache.clip_features import temporary_features
 from core.detection.config import HOP_STEP_S, DetectionConfig
-from core.detection.engines.base import NOTHING_KEPT, ClipContext, VisualFeatures
+from core.detection.engines.base import ClipContext, VisualFeatures
 from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.evidence import OffsetEvidence, evidence_from_classes
 from core.detection.windows import plan_windows
@@ -72,7 +72,7 @@ def _judge(
     clip: ClipChunk,
     piece: int = 25,
     config: DetectionConfig = ONCE,
-    features: VisualFeatures = NOTHING_KEPT,
+    features: VisualFeatures | None = None,
 ) -> list[OffsetEvidence]:
     run = engine.start(config, SILENT, ClipContext(250, features=features))
     evidence: list[OffsetEvidence] = []
