@@ -4,8 +4,6 @@ A permanent store serves later detections, a temporary one other runs over the s
 """
 
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +25,13 @@ class ClipFeatures:
     """`VisualFeatures` on the disk, of one clip and one network.
 
     Features stay in float32, as encoded, so answers do not depend on the cache. They are written in
-    batches and at the end of the `with` block, each batch completely or not at all.
+    batches and by `close`, each batch completely or not at all.
     """
 
     def __init__(self, store: BlobStore, name: str) -> None:
         self._store, self._name = store, name
         self._read: dict[Square | None, dict[str, bytes | None]] = {}
         self._put: dict[str, bytes] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._flush()
 
     def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
         """(8, D) float32 features of a segment; None if not kept."""
@@ -60,7 +47,7 @@ class ClipFeatures:
         """Keep the (8, D) float32 features of a segment without padding."""
         self._put[_part(first_frame, square)] = values.astype("<f4").tobytes()
         if len(self._put) >= _BATCH:
-            self._flush()
+            self.close()
 
     def _read_from(self, first_frame: int, square: Square | None) -> None:
         """Read ahead, for runs through the clip with a few squares side by side."""
@@ -71,7 +58,8 @@ class ClipFeatures:
         found = self._store.read(self._name, parts)
         self._read[square] = {part: found.get(part) for part in parts}
 
-    def _flush(self) -> None:
+    def close(self) -> None:
+        """Write the rest."""
         if self._put:
             self._store.write(self._name, self._put)
             # Parts missing at the last read may be kept by now.
