@@ -17,7 +17,7 @@ from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.interval import are_disjoint, widened
 from core.detection.answer.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
 from core.detection.answer.pooling import pool
-from core.detection.answer.window_votes import INFORMATIVE_NATS, information
+from core.detection.answer.window_votes import has_informative
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate
@@ -89,7 +89,7 @@ class _ClipEvidence:
             for item in self.evidence
             if span.start_s <= item.window.span.centre_s <= span.end_s
         ]
-        return any(nats >= INFORMATIVE_NATS for nats in information(inside))
+        return has_informative(inside)
 
     def estimate(self, config: DetectionConfig) -> OffsetEstimate | None:
         """Estimate over all windows, None if it is not confident."""

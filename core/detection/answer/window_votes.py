@@ -143,12 +143,10 @@ def window_votes(evidence: Sequence[OffsetEvidence]) -> WindowVotes:
     )
 
 
-def information(evidence: Sequence[OffsetEvidence]) -> list[float]:
-    """Information of each window about the offset, in nats.
-
-    It is the Kullback-Leibler divergence of the likelihood from the uniform distribution.
-    """
-    return [float(n) for relative in relative_likelihoods(evidence) for n in _nats(relative)]
+def has_informative(evidence: Sequence[OffsetEvidence]) -> bool:
+    """Whether any window has `INFORMATIVE_NATS` of information about the offset."""
+    blocks = relative_likelihoods(evidence)
+    return any((_nats(relative) >= INFORMATIVE_NATS).any() for relative in blocks)
 
 
 def dissenting(evidence: Sequence[OffsetEvidence], is_near: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -179,6 +177,7 @@ def reach(resolution_s: float) -> float:
 
 
 def _nats(relative: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Information, (n,): Kullback-Leibler divergence of (n, M) likelihoods from uniform ones."""
     nats: NDArray[np.float64] = (relative * np.log(np.maximum(relative, 1e-30))).mean(axis=1)
     return nats
 
