@@ -103,12 +103,7 @@ class ClassicalRun:
         """Analyze the remaining windows."""
         self._audio.finish()
         self._pending += self._schedule.finish()
-        evidence = []
-        for window in self._pending:
-            self._monitor.check()
-            evidence.append(self._evidence_of(window))
-        self._pending.clear()
-        return evidence
+        return [self._evidence_of(window) for window in self._pending]
 
     @property
     def _motion_series(self) -> tuple[Series, ...]:
@@ -130,6 +125,7 @@ class ClassicalRun:
         self._audio.keep(*((begin - reach, end + reach) for begin, end in spans))
 
     def _evidence_of(self, window: Window) -> OffsetEvidence:
+        self._monitor.check()
         span = (window.first_frame, window.end_frame)
         n_frames = window.end_frame - window.first_frame
         # A change lies half a frame before its frame, an acceleration a whole one.

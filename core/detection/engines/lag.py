@@ -99,12 +99,7 @@ class LagRun:
     def finish(self) -> Sequence[OffsetEvidence]:
         """Analyze the remaining windows."""
         self._pending += self._schedule.finish()
-        evidence = []
-        for window in self._pending:
-            self._monitor.check()
-            evidence.append(self._evidence_of(window))
-        self._pending.clear()
-        return evidence
+        return [self._evidence_of(window) for window in self._pending]
 
     @torch.inference_mode()
     def _encode_video(self, chunk: ClipChunk) -> None:
@@ -142,6 +137,7 @@ class LagRun:
 
     @torch.inference_mode()
     def _evidence_of(self, window: Window) -> OffsetEvidence:
+        self._monitor.check()
         span = (window.first_frame, window.end_frame)
         cells, motion = (torch.from_numpy(s.get(*span))[None] for s in (self._cells, self._motion))
         is_valid = torch.from_numpy(self._is_valid.get(*span) > 0)[None]
