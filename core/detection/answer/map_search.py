@@ -11,12 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from core.detection.answer.changes import (
+    LEAST_PIECE_S,
+    Line,
+    Steps,
+    best_line,
+    best_steps,
+    change_times,
+    pool,
+)
 from core.detection.answer.confidence import ConfidenceRule
-from core.detection.answer.drift import Line, best_line
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.interval import are_disjoint, widened
-from core.detection.answer.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
-from core.detection.answer.pooling import pool
 from core.detection.answer.window_votes import has_informative
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, moved
@@ -212,12 +218,7 @@ def _middle_third(span: TimeSpan) -> TimeSpan:
 def _jumps(clip: _ClipEvidence, steps: Steps, config: DetectionConfig) -> SyncMap | None:
     """Jumps, None unless every piece is confident and differs from the next."""
     whole = clip.span
-    changes = [
-        change_time(clip.evidence, within, offsets_s, config.level)
-        for within, offsets_s in zip(
-            search_spans(steps.changes, whole), pairwise(steps.offsets_s), strict=True
-        )
-    ]
+    changes = change_times(clip.evidence, steps, whole, config.level)
     borders = [(whole.start_s, 0.0), *changes, (whole.end_s, 0.0)]
     pieces, confidence = [], 1.0
     for (start_s, margin_s), (end_s, _) in pairwise(borders):
