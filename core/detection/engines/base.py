@@ -15,7 +15,6 @@ from core.detection.answer.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CENTRE, CropPlan, Square
 from core.detection.evidence import OffsetEvidence
-from core.detection.windows import Window
 from core.media.decoder import ClipChunk
 from core.progress import Monitor, Progress
 
@@ -42,27 +41,9 @@ class VisualFeatures(Protocol):
         ...
 
 
-class SharedEvidence:
-    """Evidence shared by runs side by side, so windows with equal squares are analyzed once.
-
-    Keys are the first analysis frame, the one after the last, and the squares between them.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, int, CropPlan], OffsetEvidence] = {}
-
-    def get(self, window: Window, crops: CropPlan) -> OffsetEvidence | None:
-        """Evidence of a window with these squares; None if no run has analyzed it."""
-        return self._kept.get(_seen(window, crops))
-
-    def put(self, evidence: OffsetEvidence, crops: CropPlan) -> None:
-        """Keep the evidence of a window with these squares."""
-        self._kept[_seen(evidence.window, crops)] = evidence
-
-
-def _seen(window: Window, crops: CropPlan) -> tuple[int, int, CropPlan]:
-    span = window.first_frame, window.end_frame
-    return (*span, crops.between(*span))
+SharedEvidence = dict[tuple[int, int, CropPlan], OffsetEvidence]
+"""Evidence shared by runs side by side, so windows with equal squares are analyzed once. Keys are
+the first analysis frame, the one after the last, and the squares between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +60,7 @@ class ClipContext:
     n_frames: int
     crops: CropPlan = CENTRE
     features: VisualFeatures | None = None
-    evidence: SharedEvidence = field(default_factory=SharedEvidence)
+    evidence: SharedEvidence = field(default_factory=dict)
 
 
 class EngineRun(Protocol):

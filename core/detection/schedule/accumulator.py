@@ -113,7 +113,8 @@ class EvidenceAccumulator:
         Raises:
             Cancelled: The monitor asked to stop.
         """
-        found, shared = _Gathered(), SharedEvidence()
+        found = _Gathered()
+        shared: SharedEvidence = {}
         contexts = [ClipContext(n_frames, plan, self._features, shared) for plan in plans]
         runs = [self._engine.start(self._config, monitor, context) for context in contexts]
         second: EngineRun | None = None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.crop.cut import cut_squares
+from core.detection.crop_plan import CropPlan
 from core.detection.engines.base import ClipContext, EngineRun, analysis_progress
 from core.detection.engines.synchformer.class_response import (
     DEFAULT_RESPONSE,
@@ -283,16 +284,18 @@ class _Run:
             if audio_end is not None and end > audio_end:
                 break
             ready.append(self._open.popleft())
-        pending = [window for window in ready if self._shared_evidence(window) is None]
+        shared = self._clip.evidence
+        pending = [window for window in ready if self._key(window) not in shared]
         self._encode_audio(
             (window, shift) for window in pending for shift in self._first_shifts(window)
         )
         for window in pending:
-            self._clip.evidence.put(self._evidence_of(window), self._clip.crops)
-        return [answer for answer in map(self._shared_evidence, ready) if answer is not None]
+            shared[self._key(window)] = self._evidence_of(window)
+        return [shared[self._key(window)] for window in ready]
 
-    def _shared_evidence(self, window: Window) -> OffsetEvidence | None:
-        return self._clip.evidence.get(window, self._clip.crops)
+    def _key(self, window: Window) -> tuple[int, int, CropPlan]:
+        span = window.first_frame, window.end_frame
+        return (*span, self._clip.crops.between(*span))
 
     def _encode_waiting(self) -> None:
         self._monitor.check()
