@@ -160,7 +160,12 @@ class _Analysis:
             part = SubProgress(monitor, len(found), len(chunks), self._budget)
             found[index] = self._add(chunk, max(1, min(chunk.n_frames or n_left, n_left)), part)
             if accumulator.is_empty:
-                self._require_time()
+                if self._budget.is_over:
+                    raise DetectionError(
+                        f"In {config.budget_s:g} s, no part of {scope.info.path.name} with both"
+                        " picture and sound was found; allow more time or choose a part.",
+                        path=scope.info.path,
+                    )
                 continue
             if accumulator.is_cut or (self._budget.is_over and len(found) < len(chunks)):
                 return Stop.BUDGET
@@ -198,15 +203,6 @@ class _Analysis:
             n_margin_frames=scope.n_margin_frames,
             monitor=monitor,
         )
-
-    def _require_time(self) -> None:
-        path = self._scope.info.path
-        if self._budget.is_over:
-            raise DetectionError(
-                f"In {self._config.budget_s:g} s, no part of {path.name} with both picture and"
-                " sound was found; allow more time or choose a part.",
-                path=path,
-            )
 
     def _require_evidence(self) -> None:
         config, path, n_usable = self._config, self._scope.info.path, self._accumulator.n_usable
