@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.detection.crop.faces import FaceFinder
 from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
-from core.detection.signals.audio_signals import AudioSignals
+from core.detection.signals.correlation import AudioSignals
 from core.detection.signals.detrend import TREND_FRAMES, detrended_motion
 from core.detection.signals.motion import CELL_PX, MotionMeter
 from core.detection.signals.onsets import TICKS_PER_FRAME

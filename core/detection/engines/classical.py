@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.signals.audio_signals import AudioSignals
-from core.detection.signals.correlation import mixture_log_likelihood
+from core.detection.signals.correlation import AudioSignals, mixture_log_likelihood
 from core.detection.signals.detrend import TREND_FRAMES, TREND_S, detrended_motion
 from core.detection.signals.motion import Motion, MotionMeter
 from core.detection.signals.onsets import TICKS_PER_FRAME
@@ -70,9 +69,10 @@ class ClassicalRun:
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
         self._motion_meter, self._audio = MotionMeter(), AudioSignals(config.range_s)
-        self._cells, self._quads = Series(), Series()
-        self._acceleration, self._change = Series(), Series()
-        self._is_valid = Series()
+        self._motion_series = tuple(Series() for _ in range(5))
+        self._cells, self._quads, self._acceleration, self._change, self._is_valid = (
+            self._motion_series
+        )
         self._pending: list[Window] = []
         self._n_frames = 0
         self._is_begun = False
@@ -104,10 +104,6 @@ class ClassicalRun:
         self._audio.finish()
         self._pending += self._schedule.finish()
         return [self._evidence_of(window) for window in self._pending]
-
-    @property
-    def _motion_series(self) -> tuple[Series, ...]:
-        return self._cells, self._quads, self._acceleration, self._change, self._is_valid
 
     def _append_motion(self, motion: Motion) -> None:
         self._cells.append(motion.cells)
