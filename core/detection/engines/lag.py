@@ -77,6 +77,8 @@ class LagRun:
         self._scales = torch.zeros(0, dtype=torch.long)
         self._cells, self._motion, self._is_valid = (Series() for _ in range(3))
         self._samples, self._has_audio = Series(), Series()
+        self._video_series = (self._cells, self._motion, self._is_valid)
+        self._audio_series = (self._samples, self._has_audio)
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Encode the next frames; return the evidence of windows with complete surroundings."""
@@ -117,14 +119,6 @@ class LagRun:
         self._motion.append(seen.motion[0].numpy())  # (T, 2, C)
         self._is_valid.append(is_valid)
         self._n_done += len(chunk.frames)
-
-    @property
-    def _video_series(self) -> tuple[Series, ...]:
-        return self._cells, self._motion, self._is_valid
-
-    @property
-    def _audio_series(self) -> tuple[Series, ...]:
-        return self._samples, self._has_audio
 
     def _forget(self, end: int) -> None:
         """Drop the signals outside of pending and future windows."""
