@@ -23,7 +23,7 @@ from core.detection.answer.changes import (
 from core.detection.answer.confidence import ConfidenceRule
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.interval import are_disjoint, widened
-from core.detection.answer.window_votes import has_informative
+from core.detection.answer.posterior import has_informative
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate
