@@ -52,7 +52,7 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
             "spans_s": [[span.start_s, span.end_s] for span in detection.coverage.spans],
         },
         "sync_map": _map_to_json(detection.sync_map) if detection.sync_map else None,
-        "crops": [crop_to_json(plan) for plan in detection.crops],
+        "crops": [_crop_to_json(plan) for plan in detection.crops],
         "file": _plain(detection.info),
         "video_stream_index": detection.video_stream_index,
         "audio_stream_index": detection.audio_stream_index,
@@ -99,7 +99,7 @@ def detection_from_json(data: Mapping[str, Any]) -> Detection:
                 Stop(data["coverage"]["stop"]),
             ),
             sync_map=_map_from_json(sync_map) if sync_map else None,
-            crops=tuple(crop_from_json(shots) for shots in data["crops"]),
+            crops=tuple(_crop_from_json(shots) for shots in data["crops"]),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"the detection report is incomplete or damaged: {error}") from error
@@ -201,7 +201,7 @@ def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> Off
     )
 
 
-def crop_to_json(plan: CropPlan) -> list[object]:
+def _crop_to_json(plan: CropPlan) -> list[object]:
     """Squares of the shots, null for the centre; an empty list is the centre throughout."""
     return [
         {
@@ -212,12 +212,7 @@ def crop_to_json(plan: CropPlan) -> list[object]:
     ]
 
 
-def crop_from_json(shots: Sequence[Mapping[str, Any]]) -> CropPlan:
-    """Read the squares written by `crop_to_json`.
-
-    Raises:
-        KeyError, TypeError: A value is missing or wrong.
-    """
+def _crop_from_json(shots: Sequence[Mapping[str, Any]]) -> CropPlan:
     return CropPlan(
         tuple(
             ShotSquare(
