@@ -102,10 +102,8 @@ def entry(name: str) -> CatalogEntry:
 
 def entry_for_md5(md5: str) -> CatalogEntry | None:
     """Find a published checkpoint by the MD5 of one of its files, None if there is none."""
-    for candidate in CATALOG:
-        if any(md5.startswith(source.md5_prefix) for source in candidate.sources):
-            return candidate
-    return None
+    pairs = ((one, source.md5_prefix) for one in CATALOG for source in one.sources)
+    return next((one for one, md5_prefix in pairs if md5.startswith(md5_prefix)), None)
 
 
 def training_audio_early_s(model_id: str) -> float:
@@ -119,6 +117,7 @@ def _entry(
     is_extractor = kind is CheckpointKind.EXTRACTORS
     file = "checkpoints/epoch_best.pt" if is_extractor else f"{run}.pt"
     n_bytes = _EXTRACTORS_N_BYTES if is_extractor else _SYNC_N_BYTES
+    original = Source(f"{PUBLISHED_AT}{run}/{file}", md5_prefix, n_bytes)
     tested_on, result = _RESULTS.get(alias, ("", ""))
     return CatalogEntry(
         id=run,
@@ -127,10 +126,7 @@ def _entry(
         title=f"{_TITLES[kind]}, trained on {data_set}",
         tested_on=tested_on,
         result=result,
-        sources=(
-            *_COPIES.get(alias, ()),
-            Source(f"{PUBLISHED_AT}{run}/{file}", md5_prefix, n_bytes),
-        ),
+        sources=(*_COPIES.get(alias, ()), original),
         training_audio_early_s=DROPPED_PRIMING_S if data_set == "VGGSound" else 0.0,
     )
 
