@@ -236,10 +236,7 @@ def _coarse_line(pooled: PooledEvidence) -> tuple[float, float, int]:
 def _outside_all_bins(shifts: NDArray[np.int_], n_offsets: int, n_lines: int) -> NDArray[np.bool_]:
     """Mask, (L,), of the lines out of range in every bin: steep ones between distant bins.
 
-    Args:
-        shifts: (N,) first of the `n_offsets` neighbouring lines that cross a bin.
-        n_offsets: Number of offsets of a bin.
-        n_lines: Number of lines, L.
+    The first of the `n_offsets` neighbouring lines that cross a bin is in `shifts`, (N,).
     """
     begun = np.bincount(shifts, minlength=n_lines + 1)
     ended = np.bincount(shifts + n_offsets, minlength=n_lines + 1)
@@ -271,13 +268,9 @@ def _line_gains(
     centres_s: NDArray[np.float64],
     rises_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Gains, (R, C), along lines.
+    """Gains, (R, C), along lines over a span.
 
-    Args:
-        pooled: The evidence.
-        span: Clip time of the lines.
-        centres_s: (C,) offsets at the centre of the span.
-        rises_s: (R,) increases of the offset from the centre to the end of the span.
+    A line has its offset at the centre of the span, (C,), and rises from there to the end, (R,).
     """
     is_inside = (pooled.times_s >= span.start_s) & (pooled.times_s <= span.end_s)
     gains = pooled.gains[is_inside]
