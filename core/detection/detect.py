@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.detection.answer.verdict import clip_verdict
-from core.detection.cache.clip_features import FromFirstFrame, temporary_features
+from core.detection.cache.clip_features import ClipFeatures, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop_plan import CENTRE, CropPlan, joined_plans
-from core.detection.engines.base import STAGE, Engine, VisualFeatures
+from core.detection.engines.base import STAGE, Engine
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.schedule.accumulator import EvidenceAccumulator
@@ -38,7 +38,7 @@ def detect(
     config: DetectionConfig = _DEFAULTS,
     monitor: Monitor = SILENT,
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
-    features: VisualFeatures | None = None,
+    features: ClipFeatures | None = None,
 ) -> Detection:
     """Probe a file and detect its offset: `detect_scope` of a path.
 
@@ -54,7 +54,7 @@ def detect_scope(
     engine: Engine,
     monitor: Monitor = SILENT,
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
-    features: VisualFeatures | None = None,
+    features: ClipFeatures | None = None,
 ) -> Detection:
     """Detect the offset of a probed file; the file is only read.
 
@@ -64,8 +64,7 @@ def detect_scope(
         monitor: Receives the progress; may cancel.
         on_evidence: Called with the evidence of each window once available, in the order of
             analysis.
-        features: Visual features of the file, kept between detections; frames count from the first
-            frame of the video.
+        features: Visual features of the file, kept between detections.
 
     Raises:
         MediaError: Video or audio cannot be decoded.
@@ -84,8 +83,9 @@ def detect_scope(
     is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
     if features is None and is_repeated:
         features = temporary_features()
-    seen = None if features is None else FromFirstFrame(features, scope.video, scope.audio)
-    accumulator = EvidenceAccumulator(engine, config, on_evidence, seen)
+    if features is not None:
+        features.count_from_video(scope.video, scope.audio)
+    accumulator = EvidenceAccumulator(engine, config, on_evidence, features)
     analysis = _Analysis(scope, accumulator, budget, engine.sees_square)
     stop = analysis.run(monitor)
     opinion, second = accumulator.opinions()

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.detection.answer.confidence import ConfidenceRule
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.config import DetectionConfig
-from core.detection.crop_plan import CENTRE, CropPlan, Square
+from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.evidence import OffsetEvidence
 from core.media.decoder import ClipChunk
 from core.progress import Monitor, Progress
@@ -24,21 +22,6 @@ STAGE = "Analysing picture and sound"
 def analysis_progress(n_done: int, n_frames: int) -> Progress:
     """Progress after `n_done` of about `n_frames` analysis frames."""
     return Progress(STAGE, min(1.0, n_done / n_frames))
-
-
-class VisualFeatures(Protocol):
-    """Store of encoded segments of the video, so none is encoded twice.
-
-    Keys are the first analysis frame of a segment and its square.
-    """
-
-    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        """(8, D) features of a segment; None if not kept."""
-        ...
-
-    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
-        """Keep the features of a segment."""
-        ...
 
 
 SharedEvidence = dict[tuple[int, int, CropPlan], OffsetEvidence]
@@ -59,7 +42,7 @@ class ClipContext:
 
     n_frames: int
     crops: CropPlan = CENTRE
-    features: VisualFeatures | None = None
+    features: ClipFeatures | None = None
     evidence: SharedEvidence = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.map_search import find_sync_map
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.engines.base import (
@@ -14,7 +15,6 @@ from core.detection.engines.base import (
     Engine,
     EngineRun,
     SharedEvidence,
-    VisualFeatures,
 )
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import OffsetEvidence, joined, merge_squares
@@ -64,7 +64,7 @@ class EvidenceAccumulator:
         engine: Engine,
         config: DetectionConfig,
         on_evidence: Callable[[OffsetEvidence], None] | None,
-        features: VisualFeatures | None = None,
+        features: ClipFeatures | None = None,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
         self._features = features

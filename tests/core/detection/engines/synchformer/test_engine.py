@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.cache.clip_features import temporary_features
+from core.detection.cache.clip_features import ClipFeatures, temporary_features
 from core.detection.config import HOP_STEP_S, DetectionConfig
-from core.detection.engines.base import ClipContext, VisualFeatures
+from core.detection.engines.base import ClipContext
 from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.evidence import OffsetEvidence, evidence_from_classes
 from core.detection.windows import plan_windows
@@ -72,7 +72,7 @@ def _judge(
     clip: ClipChunk,
     piece: int = 25,
     config: DetectionConfig = ONCE,
-    features: VisualFeatures | None = None,
+    features: ClipFeatures | None = None,
 ) -> list[OffsetEvidence]:
     run = engine.start(config, SILENT, ClipContext(250, features=features))
     evidence: list[OffsetEvidence] = []
