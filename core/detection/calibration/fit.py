@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.answer.estimate import estimate_offset
-from core.detection.calibration.trials import CONFIG, ClipTrials, Trial, bias_of
+from core.detection.calibration.trials import CONFIG, ClipTrials, Trial
 from core.detection.engines.synchformer.class_response import (
     DISTANCES_S,
     ClassResponse,
@@ -53,13 +53,13 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     Raises:
         DetectionError: There are fewer than `LEAST_CLIPS` usable clips.
     """
-    used = [clip.trials for clip in clips if clip.trials]
+    used = [clip for clip in clips if clip.trials]
     if len(used) < LEAST_CLIPS:
         raise DetectionError(
             f"A calibration needs {LEAST_CLIPS} or more clips in sync with a confident answer, but"
             f" only {len(used)} of {len(clips)} have one. Add clips with a visible sound source."
         )
-    biases = np.array([bias_of(trials) for trials in used])
+    biases = np.array([clip.bias_s for clip in used])
     bias_s = float(np.median(biases))
     distances = np.abs(biases - bias_s)
     # The median distance alone would be 0 if half of the biases are equal.
@@ -68,7 +68,7 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     )
     # Answers have steps; the rounding error is uniform within one.
     error_s = float(np.hypot(_ERROR_OF_MEDIAN * spread, AXIS_STEP_S / 12**0.5) / len(used) ** 0.5)
-    trials = [trial for clip in used for trial in clip]
+    trials = [trial for clip in used for trial in clip.trials]
     response = ClassResponse()
     has_classes = all(item.evaluations for trial in trials for item in trial.evidence)
     if has_classes:
