@@ -141,7 +141,17 @@ class LagRun:
         seen = EncodedVideo(cells, motion, self._scales)
         logits = network.compare(seen, heard, is_valid, has_audio)[0]
         curve = logits.double().numpy() / self._model.calibration.temperature
-        return self._evidence(window, curve)
+        lags = np.arange(-self._reach, self._reach + 1) * LAG_STEP_S
+        fine = np.interp(self._axis, lags, curve)
+        total = np.logaddexp.reduce(curve) - math.log(len(curve)) - _LOG_UNRELATED
+        return OffsetEvidence(
+            window=window,
+            axis_s=self._axis,
+            log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
+            resolution_s=self._model.calibration.resolution_s,
+            posterior=ClassLogits(0.0, _class_logits(lags, curve)),
+            synchronizability=float(1 / (1 + np.exp(-total))),
+        )
 
     def _surrounding_audio(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Samples, (1, 320 N), and mask of the tokens with audio, (1, N), as for `compare`."""
@@ -155,19 +165,6 @@ class LagRun:
         return (
             torch.from_numpy(samples[kept])[None],
             torch.from_numpy(np.repeat(has_audio, TOKENS_PER_FRAME)[tokens])[None],
-        )
-
-    def _evidence(self, window: Window, curve: NDArray[np.floating]) -> OffsetEvidence:
-        lags = np.arange(-self._reach, self._reach + 1) * LAG_STEP_S
-        fine = np.interp(self._axis, lags, curve)
-        total = np.logaddexp.reduce(curve) - math.log(len(curve)) - _LOG_UNRELATED
-        return OffsetEvidence(
-            window=window,
-            axis_s=self._axis,
-            log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
-            resolution_s=self._model.calibration.resolution_s,
-            posterior=ClassLogits(0.0, _class_logits(lags, curve)),
-            synchronizability=float(1 / (1 + np.exp(-total))),
         )
 
 
