@@ -145,7 +145,7 @@ def _averaged(trial: Trial, response: ClassResponse, bias_s: float) -> _Averaged
 
 def _with_response(averaged: _AveragedTrial, response: ClassResponse) -> Trial:
     evidence = tuple(
-        replace(item, log_likelihood=settled(mean, response.n_draws, response.lapse))
+        replace(item, log_likelihood=settled(mean, response))
         for item, mean in zip(averaged.trial.evidence, averaged.means, strict=True)
     )
     return replace(averaged.trial, evidence=evidence)
