@@ -110,11 +110,10 @@ class SynchformerEngine:
         Raises:
             DetectionError: The device has too little memory for even one segment.
         """
-        found = self._in_batches(
+        self.n_visual_encoded += len(segments)
+        return self._in_batches(
             segments, lambda x: self._model.encode_video(video_input(x)[:, None])
         )
-        self.n_visual_encoded += len(found)
-        return found
 
     def encode_audio(self, segments: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
         """Encode segments of (10240,) float32 to (6, D) float32 on the CPU.
@@ -122,11 +121,10 @@ class SynchformerEngine:
         Raises:
             DetectionError: The device has too little memory for even one segment.
         """
-        found = self._in_batches(
+        self.n_audio_encoded += len(segments)
+        return self._in_batches(
             segments, lambda x: self._model.encode_audio(audio_input(x)[:, None])
         )
-        self.n_audio_encoded += len(found)
-        return found
 
     @torch.inference_mode()
     def fuse(self, visual: torch.Tensor, audio: torch.Tensor) -> NDArray[np.float32]:
