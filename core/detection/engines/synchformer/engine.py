@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.detection.config import DetectionConfig
 from core.detection.crop.cut import cut_squares
 from core.detection.crop_plan import CropPlan
-from core.detection.engines.base import ClipContext, EngineRun, analysis_progress
+from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.engines.synchformer.class_response import (
     DEFAULT_RESPONSE,
     ClassResponse,
@@ -101,8 +101,10 @@ class SynchformerEngine:
         self.is_slow = device.type == "cpu"
         self._model = model
 
-    def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> EngineRun:
-        return _Run(self, config, monitor, clip)
+    def start(
+        self, config: DetectionConfig, monitor: Monitor, clip: ClipContext
+    ) -> "SynchformerRun":
+        return SynchformerRun(self, config, monitor, clip)
 
     def encode_video(self, segments: Sequence[NDArray[np.uint8]]) -> list[torch.Tensor]:
         """Encode segments of (16, 224, 224, 3) uint8 to (8, D) float32 on the CPU.
@@ -177,7 +179,7 @@ class _Segment:
     is_whole: bool
 
 
-class _Run:
+class SynchformerRun:
     """Analysis of one clip; its memory does not grow with the clip.
 
     Within the reach of the classes, a window is evaluated at every shift of the sub-grid. Beyond,
