@@ -145,7 +145,9 @@ class EvidenceAccumulator:
     def evidence(self) -> tuple[OffsetEvidence, ...]:
         """All evidence so far in order of time, joined with the second opinion."""
         return tuple(
-            replace(item, window=replace(item.window, index=index))
+            item
+            if item.window.index == index
+            else replace(item, window=replace(item.window, index=index))
             for index, item in enumerate(self._joined(self._all))
         )
 
