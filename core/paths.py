@@ -7,7 +7,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -57,8 +57,7 @@ def builtin_weights() -> Path:
 
 def data_dir() -> Path:
     """Folder of the user's data; `SYNCHFORMER_HOME` overrides it."""
-    home = os.environ.get("SYNCHFORMER_HOME")
-    return Path(home).expanduser() if home else platformdirs.user_data_path(_APP, appauthor=False)
+    return _user_dir("", platformdirs.user_data_path)
 
 
 def models_dir() -> Path:
@@ -68,18 +67,17 @@ def models_dir() -> Path:
 
 def log_dir() -> Path:
     """Folder of the log files; `SYNCHFORMER_HOME` overrides it."""
-    home = os.environ.get("SYNCHFORMER_HOME")
-    if home:
-        return Path(home).expanduser() / "logs"
-    return platformdirs.user_log_path(_APP, appauthor=False)
+    return _user_dir("logs", platformdirs.user_log_path)
 
 
 def cache_dir() -> Path:
     """Folder of the cache; `SYNCHFORMER_HOME` overrides it."""
+    return _user_dir("cache", platformdirs.user_cache_path)
+
+
+def _user_dir(name: str, of_system: Callable[..., Path]) -> Path:
     home = os.environ.get("SYNCHFORMER_HOME")
-    if home:
-        return Path(home).expanduser() / "cache"
-    return platformdirs.user_cache_path(_APP, appauthor=False)
+    return Path(home).expanduser() / name if home else of_system(_APP, appauthor=False)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -162,11 +162,10 @@ class CachedDetector:
             on_evidence: As in `detect_scope`.
         """
         identity = scope.identity
-        with ExitStack() as stack:
-            features = None
-            if identity and engine.sees_square and self._features.limit_bytes:
-                name = _key(identity, self._engine)
-                features = stack.enter_context(ClipFeatures(self._features, name))
+        features = None
+        if identity and engine.sees_square and self._features.limit_bytes:
+            features = ClipFeatures(self._features, _key(identity, self._engine))
+        with closing(features) if features else nullcontext():
             detection = detect_scope(scope, engine, monitor, on_evidence, features)
         # On a free machine the same time may be enough for more.
         is_final = detection.coverage.stop is not Stop.BUDGET

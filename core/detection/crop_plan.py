@@ -1,5 +1,6 @@
 """Crop plan: square of the frame analyzed by networks with a square view, shot by shot."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,12 @@ class CropPlan:
 
     def between(self, first_frame: int, end_frame: int) -> "CropPlan":
         """Part of the plan from `first_frame` to before `end_frame`."""
+        return plan_of(self.shots_between(first_frame, end_frame))
+
+    def shots_between(self, first_frame: int, end_frame: float) -> list[ShotSquare]:
+        """Squares of the shots from `first_frame` to before `end_frame`."""
         inside = (shot for shot in self.shots if first_frame < shot.first_frame < end_frame)
-        return plan_of([ShotSquare(first_frame, self.square_at(first_frame)), *inside])
+        return [ShotSquare(first_frame, self.square_at(first_frame)), *inside]
 
 
 CENTRE = CropPlan()
@@ -75,19 +80,13 @@ def joined_plans(parts: Sequence[tuple[int, Sequence[CropPlan]]]) -> tuple[CropP
         parts: First analysis frame and plans of each chunk, in order of time; at least one plan
             each, the best one first.
     """
-    ends = [first_frame for first_frame, _ in parts[1:]]
+    ends = [*(first_frame for first_frame, _ in parts[1:]), math.inf]
     found = []
     for rank in range(max((len(plans) for _, plans in parts), default=1)):
         shots: list[ShotSquare] = []
-        for (first_frame, plans), end_frame in zip(parts, [*ends, None], strict=True):
+        for (first_frame, plans), end_frame in zip(parts, ends, strict=True):
             plan = plans[rank if rank < len(plans) else 0]
-            shots.append(ShotSquare(first_frame, plan.square_at(first_frame)))
-            shots += (
-                shot
-                for shot in plan.shots
-                if shot.first_frame > first_frame
-                and (end_frame is None or shot.first_frame < end_frame)
-            )
+            shots += plan.shots_between(first_frame, end_frame)
         found.append(plan_of(shots))
     return tuple(found)
 

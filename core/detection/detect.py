@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.detection.answer.verdict import clip_verdict
-from core.detection.cache.clip_features import FromFirstFrame, temporary_features
+from core.detection.cache.clip_features import ClipFeatures, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop_plan import CENTRE, CropPlan, joined_plans
-from core.detection.engines.base import NOTHING_KEPT, STAGE, Engine, VisualFeatures
+from core.detection.engines.base import STAGE, Engine
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import Coverage, Detection, OffsetEstimate, Stop
 from core.detection.schedule.accumulator import EvidenceAccumulator
@@ -38,7 +38,7 @@ def detect(
     config: DetectionConfig = _DEFAULTS,
     monitor: Monitor = SILENT,
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
-    features: VisualFeatures | None = None,
+    features: ClipFeatures | None = None,
 ) -> Detection:
     """Probe a file and detect its offset: `detect_scope` of a path.
 
@@ -54,7 +54,7 @@ def detect_scope(
     engine: Engine,
     monitor: Monitor = SILENT,
     on_evidence: Callable[[OffsetEvidence], None] | None = None,
-    features: VisualFeatures | None = None,
+    features: ClipFeatures | None = None,
 ) -> Detection:
     """Detect the offset of a probed file; the file is only read.
 
@@ -64,8 +64,7 @@ def detect_scope(
         monitor: Receives the progress; may cancel.
         on_evidence: Called with the evidence of each window once available, in the order of
             analysis.
-        features: Visual features of the file, kept between detections; frames count from the first
-            frame of the video.
+        features: Visual features of the file, kept between detections.
 
     Raises:
         MediaError: Video or audio cannot be decoded.
@@ -80,12 +79,13 @@ def detect_scope(
         )
     config = with_early_stop(scope.config, engine, scope.info.duration_s)
     scope = replace(scope, config=config)
-    if features is None:
-        # A single pass through one square meets no segment twice.
-        is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
-        features = temporary_features() if is_repeated else NOTHING_KEPT
-    seen = FromFirstFrame(features, scope.video, scope.audio)
-    accumulator = EvidenceAccumulator(engine, config, on_evidence, seen)
+    # A single pass through one square meets no segment twice.
+    is_repeated = engine.sees_square and (config.is_anytime or config.crop == "multi")
+    if features is None and is_repeated:
+        features = temporary_features()
+    if features is not None:
+        features.count_from_video(scope.video, scope.audio)
+    accumulator = EvidenceAccumulator(engine, config, on_evidence, features)
     analysis = _Analysis(scope, accumulator, budget, engine.sees_square)
     stop = analysis.run(monitor)
     opinion, second = accumulator.opinions()
@@ -160,7 +160,12 @@ class _Analysis:
             part = SubProgress(monitor, len(found), len(chunks), self._budget)
             found[index] = self._add(chunk, max(1, min(chunk.n_frames or n_left, n_left)), part)
             if accumulator.is_empty:
-                self._require_time()
+                if self._budget.is_over:
+                    raise DetectionError(
+                        f"In {config.budget_s:g} s, no part of {scope.info.path.name} with both"
+                        " picture and sound was found; allow more time or choose a part.",
+                        path=scope.info.path,
+                    )
                 continue
             if accumulator.is_cut or (self._budget.is_over and len(found) < len(chunks)):
                 return Stop.BUDGET
@@ -198,15 +203,6 @@ class _Analysis:
             n_margin_frames=scope.n_margin_frames,
             monitor=monitor,
         )
-
-    def _require_time(self) -> None:
-        path = self._scope.info.path
-        if self._budget.is_over:
-            raise DetectionError(
-                f"In {self._config.budget_s:g} s, no part of {path.name} with both picture and"
-                " sound was found; allow more time or choose a part.",
-                path=path,
-            )
 
     def _require_evidence(self) -> None:
         config, path, n_usable = self._config, self._scope.info.path, self._accumulator.n_usable

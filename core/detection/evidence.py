@@ -4,6 +4,7 @@ Evidence is a log-likelihood over offsets, and sums over windows.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,30 +19,8 @@ AXIS_STEP_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowPosterior:
-    """Class logits of one window.
-
-    Attributes:
-        window: The window.
-        audio_shift_s: Shift applied to the audio beforehand, in seconds.
-        logits: (21,) float32, over `core.model.synchformer.offset_classes.OFFSET_GRID_S`.
-    """
-
-    window: Window
-    audio_shift_s: float
-    logits: NDArray[np.float32]
-
-    @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """(21,), summing to one."""
-        shifted = np.exp(self.logits.astype(np.float64) - self.logits.max())
-        probabilities: NDArray[np.float64] = shifted / shifted.sum()
-        return probabilities
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """Class logits of one window with shifted audio.
+class ClassLogits:
+    """Answer of a network with classes about one window.
 
     Attributes:
         audio_shift_s: Shift that made the audio early beforehand, in seconds; the classes are about
@@ -51,6 +30,11 @@ class Evaluation:
 
     audio_shift_s: float
     logits: NDArray[np.float32]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(21,), summing to one."""
+        return softmax(self.logits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,17 +57,21 @@ class OffsetEvidence:
     axis_s: NDArray[np.float64]
     log_likelihood: NDArray[np.float32]
     resolution_s: float
-    posterior: WindowPosterior | None = None
+    posterior: ClassLogits | None = None
     synchronizability: float | None = None
-    evaluations: tuple[Evaluation, ...] = ()
+    evaluations: tuple[ClassLogits, ...] = ()
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """(M,) posterior of this window alone with a uniform prior, summing to one."""
-        log_likelihood = self.log_likelihood.astype(np.float64)
-        shifted = np.exp(log_likelihood - log_likelihood.max())
-        probabilities: NDArray[np.float64] = shifted / shifted.sum()
-        return probabilities
+        return softmax(self.log_likelihood)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of logits, of the same shape, summing to one."""
+    weights = np.exp(logits.astype(np.float64) - logits.max())
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
 
 
 @functools.lru_cache(maxsize=4)
@@ -96,7 +84,7 @@ def offset_axis(range_s: float) -> NDArray[np.float64]:
 
 
 def evidence_from_classes(
-    posterior: WindowPosterior, range_s: float = MAX_OFFSET_S
+    window: Window, posterior: ClassLogits, range_s: float = MAX_OFFSET_S
 ) -> OffsetEvidence:
     """Turn class logits into evidence on the fine axis from -range_s to +range_s.
 
@@ -107,7 +95,7 @@ def evidence_from_classes(
     axis = offset_axis(range_s)
     likelihood = np.interp(axis, OFFSET_GRID_S.astype(np.float64), posterior.probabilities)
     return OffsetEvidence(
-        window=posterior.window,
+        window=window,
         axis_s=axis,
         log_likelihood=np.log(np.maximum(likelihood, 1e-12)).astype(np.float32),
         resolution_s=STEP_S / 2,
@@ -135,6 +123,33 @@ def joined(
         total = (item.log_likelihood + weight * other.log_likelihood).astype(np.float32)
         found.append(_changed(item, total))
     return found
+
+
+def merge_squares(evidence_per_plan: Sequence[Sequence[OffsetEvidence]]) -> list[OffsetEvidence]:
+    """Combine the evidence of each window over several crop plans.
+
+    Mixture model: the audio source is in one unknown square. The likelihood is the mean over the
+    squares, each relative to its own mean over all offsets. All other attributes come from the
+    square with the highest relative likelihood. Evidence shared by several plans counts once.
+
+    Args:
+        evidence_per_plan: Evidence of at least one plan, with the same windows in the same order.
+
+    Raises:
+        ValueError: The plans have different windows.
+    """
+    merged = []
+    for same in zip(*evidence_per_plan, strict=True):
+        if len({item.window for item in same}) != 1:
+            raise ValueError(f"expected one window, got {[item.window for item in same]}")
+        same = tuple({id(item): item for item in same}.values())
+        stacked = np.stack([item.log_likelihood for item in same]).astype(np.float64)
+        relative = stacked - np.logaddexp.reduce(stacked, axis=1, keepdims=True)
+        relative += math.log(stacked.shape[1])
+        mixture = np.logaddexp.reduce(relative, axis=0) - math.log(len(same))
+        best = same[int(relative.max(axis=1).argmax())]
+        merged.append(replace(best, log_likelihood=mixture.astype(np.float32)))
+    return merged
 
 
 def moved(evidence: OffsetEvidence, bias_s: float) -> OffsetEvidence:

@@ -6,21 +6,20 @@ them: opinions and spans are flat, likelihoods are base64 or follow from class l
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CropPlan, ShotSquare, Square
 from core.detection.evidence import (
     AXIS_STEP_S,
+    ClassLogits,
     OffsetEvidence,
-    WindowPosterior,
     evidence_from_classes,
     offset_axis,
 )
@@ -40,6 +39,7 @@ _T = TypeVar("_T")
 def detection_to_json(detection: Detection) -> dict[str, object]:
     """Document of plain JSON values; seconds end in `_s`, audio early is positive."""
     config, second = detection.config, detection.second_opinion
+    axis_s = detection.evidence[0].axis_s
     has_classes = any(item.posterior for item in detection.evidence)
     document: dict[str, object] = {
         "version": VERSION,
@@ -52,13 +52,17 @@ def detection_to_json(detection: Detection) -> dict[str, object]:
             "spans_s": [[span.start_s, span.end_s] for span in detection.coverage.spans],
         },
         "sync_map": _map_to_json(detection.sync_map) if detection.sync_map else None,
-        "crops": [crop_to_json(plan) for plan in detection.crops],
+        "crops": [_crop_to_json(plan) for plan in detection.crops],
         "file": _plain(detection.info),
         "video_stream_index": detection.video_stream_index,
         "audio_stream_index": detection.audio_stream_index,
         "config": _plain(config),
         "offset_grid_s": [round(float(x), 1) for x in OFFSET_GRID_S] if has_classes else [],
-        "offset_axis": _axis_to_json(detection.evidence[0].axis_s),
+        "offset_axis": {
+            "start_s": round(float(axis_s[0]), 6),
+            "step_s": AXIS_STEP_S,
+            "count": len(axis_s),
+        },
         "windows": [_evidence_to_json(item) for item in detection.evidence],
     }
     if config.window_start_s is not None:
@@ -95,7 +99,7 @@ def detection_from_json(data: Mapping[str, Any]) -> Detection:
                 Stop(data["coverage"]["stop"]),
             ),
             sync_map=_map_from_json(sync_map) if sync_map else None,
-            crops=tuple(crop_from_json(shots) for shots in data["crops"]),
+            crops=tuple(_crop_from_json(shots) for shots in data["crops"]),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"the detection report is incomplete or damaged: {error}") from error
@@ -172,17 +176,8 @@ def _follows_from_classes(item: OffsetEvidence) -> bool:
     """Whether the likelihood can be computed from the class logits, so it is not written."""
     if item.posterior is None:
         return False
-    made = evidence_from_classes(item.posterior, float(item.axis_s[-1]))
+    made = evidence_from_classes(item.window, item.posterior, float(item.axis_s[-1]))
     return np.array_equal(made.log_likelihood, item.log_likelihood)
-
-
-def _axis_to_json(axis_s: NDArray[np.float64]) -> dict[str, object]:
-    """Offset axis shared by the likelihoods of all windows."""
-    return {
-        "start_s": round(float(axis_s[0]), 6),
-        "step_s": AXIS_STEP_S,
-        "count": len(axis_s),
-    }
 
 
 def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> OffsetEvidence:
@@ -190,9 +185,9 @@ def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> Off
     posterior = None
     if "logits" in data:
         logits = np.array(data["logits"], np.float32)
-        posterior = WindowPosterior(window, data["audio_shift_s"], logits)
+        posterior = ClassLogits(data["audio_shift_s"], logits)
     if posterior is not None and "log_likelihood_base64_f32le" not in data:
-        log_likelihood = evidence_from_classes(posterior, config.range_s).log_likelihood
+        log_likelihood = evidence_from_classes(window, posterior, config.range_s).log_likelihood
     else:
         raw = base64.b64decode(data["log_likelihood_base64_f32le"])
         log_likelihood = np.frombuffer(raw, "<f4").astype(np.float32)
@@ -206,25 +201,18 @@ def _evidence_from_json(data: Mapping[str, Any], config: DetectionConfig) -> Off
     )
 
 
-def crop_to_json(plan: CropPlan) -> list[object]:
+def _crop_to_json(plan: CropPlan) -> list[object]:
     """Squares of the shots, null for the centre; an empty list is the centre throughout."""
     return [
         {
             "first_frame": shot.first_frame,
-            "square_px": [shot.square.left_px, shot.square.top_px, shot.square.side_px]
-            if shot.square
-            else None,
+            "square_px": list(astuple(shot.square)) if shot.square else None,
         }
         for shot in plan.shots
     ]
 
 
-def crop_from_json(shots: Sequence[Mapping[str, Any]]) -> CropPlan:
-    """Read the squares written by `crop_to_json`.
-
-    Raises:
-        KeyError, TypeError: A value is missing or wrong.
-    """
+def _crop_from_json(shots: Sequence[Mapping[str, Any]]) -> CropPlan:
     return CropPlan(
         tuple(
             ShotSquare(

@@ -22,11 +22,10 @@ from core.detection.answer.estimate import estimate_offset
 from core.detection.config import DetectionConfig
 from core.detection.crop.autocrop import plan_crops
 from core.detection.crop.cut import cut_squares
-from core.detection.crop.merge import merge_squares
 from core.detection.crop_plan import CropPlan, Square, centre_square
 from core.detection.engines.base import ClipContext, Engine
 from core.detection.engines.open import EngineChoice, open_engine
-from core.detection.evidence import OffsetEvidence
+from core.detection.evidence import OffsetEvidence, merge_squares
 from core.media.decoder import ClipChunk, ClipDecoder
 from core.media.probe import probe
 from core.model.store.catalog import BUILTIN

@@ -53,7 +53,7 @@ class ConfidenceRule:
         evidence_weight: Factor of the log-likelihood of the second opinion in the evidence.
         least: Minimum confidence of an answer; the verdict is "cannot tell" below it.
         spread_share: Minimum half-width of the interval, in multiples of the mean spread of the
-            windows (`core.detection.answer.window_votes`).
+            windows (`core.detection.answer.posterior`).
     """
 
     intercept: float

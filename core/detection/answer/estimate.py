@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 
 from core.detection.answer.confidence import ConfidenceFeatures, ConfidenceRule
 from core.detection.answer.interval import shortest_interval, widened
-from core.detection.answer.posterior import clip_posterior, near_answer, with_confidence
-from core.detection.answer.verdict import interval_verdict
-from core.detection.answer.window_votes import dissenting, window_votes
+from core.detection.answer.posterior import (
+    clip_posterior,
+    dissenting,
+    near_answer,
+    window_votes,
+    with_confidence,
+)
+from core.detection.answer.verdict import verdict_on
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence
 from core.detection.result import OffsetEstimate, Reason
@@ -67,7 +72,7 @@ def estimate_offset(
     reason = reason or _doubt(
         evidence, offset_s, is_disputed=is_disputed, is_confident=is_confident
     )
-    verdict, reason = interval_verdict(interval_s, config.tolerance, reason)
+    verdict, reason = verdict_on([interval_s], config.tolerance, reason)
     return OffsetEstimate(
         offset_s=offset_s,
         interval_s=interval_s,

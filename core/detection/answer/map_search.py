@@ -11,13 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from core.detection.answer.changes import (
+    LEAST_PIECE_S,
+    Line,
+    Steps,
+    best_line,
+    best_steps,
+    change_times,
+    pool,
+)
 from core.detection.answer.confidence import ConfidenceRule
-from core.detection.answer.drift import Line, best_line
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.interval import are_disjoint, widened
-from core.detection.answer.jumps import LEAST_PIECE_S, Steps, best_steps, change_time, search_spans
-from core.detection.answer.pooling import pool
-from core.detection.answer.window_votes import INFORMATIVE_NATS, information
+from core.detection.answer.posterior import has_informative
 from core.detection.config import DetectionConfig
 from core.detection.evidence import OffsetEvidence, moved
 from core.detection.result import OffsetEstimate
@@ -89,7 +95,7 @@ class _ClipEvidence:
             for item in self.evidence
             if span.start_s <= item.window.span.centre_s <= span.end_s
         ]
-        return any(nats >= INFORMATIVE_NATS for nats in information(inside))
+        return has_informative(inside)
 
     def estimate(self, config: DetectionConfig) -> OffsetEstimate | None:
         """Estimate over all windows, None if it is not confident."""
@@ -184,25 +190,18 @@ def _change(clip: _ClipEvidence, config: DetectionConfig) -> SyncMap | None:
 def _drift(
     clip: _ClipEvidence, line: Line, least_s: float, config: DetectionConfig
 ) -> SyncMap | None:
-    low, high = line.rate_interval
-    change_s = abs(line.end_offset_s - line.start_offset_s)
+    piece, (low, high) = line.piece, line.rate_interval
+    change_s = abs(piece.end_offset_s - piece.start_offset_s)
     if change_s < least_s or low <= 0 <= high or not line.is_significant:
         return None
-    piece = Piece(
-        line.span,
-        line.start_offset_s,
-        line.end_offset_s,
-        line.start_interval_s,
-        line.end_interval_s,
-    )
     estimate = clip.without_drift(piece).estimate(config)
-    if estimate is None or not clip.is_informative_in(_middle_third(line.span)):
+    if estimate is None or not clip.is_informative_in(_middle_third(piece.span)):
         return None
     margin_s = estimate.least_margin_s
     piece = replace(
         piece,
-        start_interval_s=widened(line.start_interval_s, line.start_offset_s, margin_s),
-        end_interval_s=widened(line.end_interval_s, line.end_offset_s, margin_s),
+        start_interval_s=widened(piece.start_interval_s, piece.start_offset_s, margin_s),
+        end_interval_s=widened(piece.end_interval_s, piece.end_offset_s, margin_s),
     )
     if not are_disjoint(piece.start_interval_s, piece.end_interval_s):
         return None
@@ -219,12 +218,7 @@ def _middle_third(span: TimeSpan) -> TimeSpan:
 def _jumps(clip: _ClipEvidence, steps: Steps, config: DetectionConfig) -> SyncMap | None:
     """Jumps, None unless every piece is confident and differs from the next."""
     whole = clip.span
-    changes = [
-        change_time(clip.evidence, within, offsets_s, config.level)
-        for within, offsets_s in zip(
-            search_spans(steps.changes, whole), pairwise(steps.offsets_s), strict=True
-        )
-    ]
+    changes = change_times(clip.evidence, steps, whole, config.level)
     borders = [(whole.start_s, 0.0), *changes, (whole.end_s, 0.0)]
     pieces, confidence = [], 1.0
     for (start_s, margin_s), (end_s, _) in pairwise(borders):

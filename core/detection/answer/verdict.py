@@ -8,34 +8,26 @@ from core.detection.sync_map import Interval, MapKind, SyncMap
 from core.timing import Tolerance
 
 
-def interval_verdict(
-    interval_s: Interval, tolerance: Tolerance, reason: Reason
+def verdict_on(
+    intervals_s: Sequence[Interval], tolerance: Tolerance, reason: Reason = Reason.NONE
 ) -> tuple[Verdict, Reason]:
-    """Verdict on one offset, and the reason for "cannot tell".
+    """Verdict on one or more offsets, and the reason for "cannot tell".
+
+    Out of sync if an interval lies outside of the tolerance, in sync if all lie inside, otherwise
+    "cannot tell".
 
     Args:
-        interval_s: Interval of the offset.
+        intervals_s: Intervals of the offsets.
         tolerance: Offsets accepted as in sync.
         reason: Obstacle to an answer; the verdict is then "cannot tell".
     """
     if reason is not Reason.NONE:
         return Verdict.CANNOT_TELL, reason
-    verdict = _verdict_on([interval_s], tolerance)
-    return verdict, Reason.TOO_COARSE if verdict is Verdict.CANNOT_TELL else Reason.NONE
-
-
-def map_verdict(sync_map: SyncMap, tolerance: Tolerance) -> Verdict:
-    """Verdict on a drift or on jumps, by the offsets at the start and end of each piece.
-
-    Out of sync if one of their intervals lies outside of the tolerance, in sync if all lie inside,
-    otherwise "cannot tell".
-    """
-    intervals = [
-        interval
-        for piece in sync_map.pieces
-        for interval in (piece.start_interval_s, piece.end_interval_s)
-    ]
-    return _verdict_on(intervals, tolerance)
+    if all(tolerance.accepts(low) and tolerance.accepts(high) for low, high in intervals_s):
+        return Verdict.IN_SYNC, Reason.NONE
+    if any(low > tolerance.early_s or high < -tolerance.late_s for low, high in intervals_s):
+        return Verdict.OUT_OF_SYNC, Reason.NONE
+    return Verdict.CANNOT_TELL, Reason.TOO_COARSE
 
 
 def clip_verdict(
@@ -43,7 +35,8 @@ def clip_verdict(
 ) -> OffsetEstimate:
     """Estimate with its verdict on the whole clip.
 
-    A drift or jumps replace verdict, reason and confidence of the single offset.
+    A drift or jumps replace verdict, reason and confidence of the single offset. The verdict then
+    follows from the offsets at the start and end of each piece.
 
     Args:
         estimate: Estimate over all windows.
@@ -53,10 +46,14 @@ def clip_verdict(
     is_comparable = estimate.reason not in (Reason.NO_MOTION, Reason.SILENCE)
     if sync_map is None or sync_map.kind is MapKind.CONSTANT or not is_comparable:
         obstacle = Reason.NONE if estimate.is_confident else estimate.reason
-        verdict, reason = interval_verdict(estimate.interval_s, tolerance, obstacle)
+        verdict, reason = verdict_on([estimate.interval_s], tolerance, obstacle)
         return replace(estimate, verdict=verdict, reason=reason)
-    verdict = map_verdict(sync_map, tolerance)
-    reason = Reason.TOO_COARSE if verdict is Verdict.CANNOT_TELL else Reason.NONE
+    intervals_s = [
+        interval_s
+        for piece in sync_map.pieces
+        for interval_s in (piece.start_interval_s, piece.end_interval_s)
+    ]
+    verdict, reason = verdict_on(intervals_s, tolerance)
     return replace(estimate, confidence=sync_map.confidence, verdict=verdict, reason=reason)
 
 
@@ -68,11 +65,3 @@ def with_tolerance(detection: Detection, tolerance: Tolerance) -> Detection:
     config = replace(detection.config, tolerance=tolerance)
     estimate = clip_verdict(detection.estimate, detection.sync_map, tolerance)
     return replace(detection, config=config, opinion=replace(detection.opinion, estimate=estimate))
-
-
-def _verdict_on(intervals_s: Sequence[Interval], tolerance: Tolerance) -> Verdict:
-    if all(tolerance.accepts(low) and tolerance.accepts(high) for low, high in intervals_s):
-        return Verdict.IN_SYNC
-    if any(low > tolerance.early_s or high < -tolerance.late_s for low, high in intervals_s):
-        return Verdict.OUT_OF_SYNC
-    return Verdict.CANNOT_TELL

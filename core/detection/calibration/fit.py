@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.answer.estimate import estimate_offset
-from core.detection.calibration.trials import CONFIG, ClipTrials, Trial, bias_of
+from core.detection.calibration.trials import CONFIG, ClipTrials, Trial
 from core.detection.engines.synchformer.class_response import (
     DISTANCES_S,
     ClassResponse,
@@ -15,7 +15,7 @@ from core.detection.engines.synchformer.class_response import (
     settled,
 )
 from core.detection.engines.user_calibration import UserCalibration
-from core.detection.evidence import AXIS_STEP_S, Evaluation, moved
+from core.detection.evidence import AXIS_STEP_S, ClassLogits, moved
 from core.errors import DetectionError
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 
@@ -53,13 +53,13 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     Raises:
         DetectionError: There are fewer than `LEAST_CLIPS` usable clips.
     """
-    used = [clip.trials for clip in clips if clip.trials]
+    used = [clip for clip in clips if clip.trials]
     if len(used) < LEAST_CLIPS:
         raise DetectionError(
             f"A calibration needs {LEAST_CLIPS} or more clips in sync with a confident answer, but"
             f" only {len(used)} of {len(clips)} have one. Add clips with a visible sound source."
         )
-    biases = np.array([bias_of(trials) for trials in used])
+    biases = np.array([clip.bias_s for clip in used])
     bias_s = float(np.median(biases))
     distances = np.abs(biases - bias_s)
     # The median distance alone would be 0 if half of the biases are equal.
@@ -68,7 +68,7 @@ def fit(clips: Sequence[ClipTrials], weights_sha256: str) -> UserCalibration:
     )
     # Answers have steps; the rounding error is uniform within one.
     error_s = float(np.hypot(_ERROR_OF_MEDIAN * spread, AXIS_STEP_S / 12**0.5) / len(used) ** 0.5)
-    trials = [trial for clip in used for trial in clip]
+    trials = [trial for clip in used for trial in clip.trials]
     response = ClassResponse()
     has_classes = all(item.evaluations for trial in trials for item in trial.evidence)
     if has_classes:
@@ -112,7 +112,7 @@ def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
             truth_s = trial.offset_s + answer.audio_shift_s + bias_s
             if abs(truth_s) <= MAX_OFFSET_S:
                 distances.append(truth_s - OFFSET_GRID_S.astype(np.float64))
-                shares.append(_softmax(answer.logits))
+                shares.append(answer.probabilities)
     distance, share = np.concatenate(distances), np.concatenate(shares)
     is_far = np.abs(distance) > DISTANCES_S[-1]
     floor = float(np.clip(share[is_far].mean() * N_CLASSES, _LEAST_FLOOR, 1.0))
@@ -127,12 +127,6 @@ def measure_response(trials: Sequence[Trial], bias_s: float) -> ClassResponse:
     return ClassResponse(curve=tuple(float(x) for x in curve), floor=floor)
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max())
-    shares: NDArray[np.float64] = shifted / shifted.sum()
-    return shares
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _AveragedTrial:
     """Trial with the mean log-likelihood of each window's class answers, bias removed."""
@@ -144,14 +138,14 @@ class _AveragedTrial:
 def _averaged(trial: Trial, response: ClassResponse, bias_s: float) -> _AveragedTrial:
     means = []
     for item in trial.evidence:
-        answers = [Evaluation(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
+        answers = [ClassLogits(a.audio_shift_s + bias_s, a.logits) for a in item.evaluations]
         means.append(mean_log_likelihood(answers, response, CONFIG.range_s))
     return _AveragedTrial(trial, tuple(means))
 
 
 def _with_response(averaged: _AveragedTrial, response: ClassResponse) -> Trial:
     evidence = tuple(
-        replace(item, log_likelihood=settled(mean, response.n_draws, response.lapse))
+        replace(item, log_likelihood=settled(mean, response))
         for item, mean in zip(averaged.trial.evidence, averaged.means, strict=True)
     )
     return replace(averaged.trial, evidence=evidence)

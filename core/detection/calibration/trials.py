@@ -54,7 +54,8 @@ class ClipTrials:
     @property
     def bias_s(self) -> float:
         """Median error of the offset, in seconds."""
-        return bias_of(self.trials)
+        errors = [estimate_offset(t.evidence, CONFIG).offset_s - t.offset_s for t in self.trials]
+        return float(np.median(errors))
 
 
 def try_clips(
@@ -82,12 +83,6 @@ def try_clips(
         if on_clip:
             on_clip(clip)
     return tuple(found)
-
-
-def bias_of(trials: Sequence[Trial]) -> float:
-    """Median error of the offset, in seconds."""
-    errors = [estimate_offset(t.evidence, CONFIG).offset_s - t.offset_s for t in trials]
-    return float(np.median(errors))
 
 
 def _try_clip(path: Path, engine: Engine, monitor: Monitor) -> ClipTrials:

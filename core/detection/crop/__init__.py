@@ -1,6 +1,6 @@
 """Automatic crop: the square of each shot that a network with a square view gets.
 
 `motion_map` measures, in the shots found by `shots`, where motion correlates with the audio and
-where `faces` finds faces. `autocrop` chooses squares from these maps, `cut` cuts them out of
-frames, and `merge` combines the evidence of several squares.
+where `faces` finds faces. `autocrop` chooses squares from these maps, and `cut` cuts them out of
+frames.
 """

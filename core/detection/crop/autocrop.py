@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.config import DetectionConfig
-from core.detection.crop.motion_map import CELL_PX, MotionMapper, ShotMotion
+from core.detection.crop.motion_map import MotionMapper, ShotMotion
 from core.detection.crop_plan import (
     CENTRE,
     CropPlan,
@@ -21,6 +21,7 @@ from core.detection.crop_plan import (
     stated_square,
 )
 from core.detection.signals.activity import ActivityMeter
+from core.detection.signals.motion import CELL_PX
 from core.media.decoder import ClipChunk
 from core.model.synchformer.dimensions import FRAME_SIDE_PX
 from core.progress import Monitor, Progress

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from core.detection.crop_plan import CropPlan, Square
+from core.detection.crop_plan import CropPlan, Square, centre_square
 from core.model.synchformer.dimensions import FRAME_SIDE_PX
 from core.model.synchformer.inputs import centre_crop
 
@@ -28,9 +28,7 @@ def cut_squares(frames: NDArray[np.uint8], first_frame: int, plan: CropPlan) -> 
 
 
 def _cut(frame: NDArray[np.uint8], square: Square | None) -> NDArray[np.uint8]:
-    if square is None:
-        centre: NDArray[np.uint8] = centre_crop(frame[None])[0]
-        return centre
+    square = square or centre_square(frame.shape[1], frame.shape[0])
     rows = slice(square.top_px, square.top_px + square.side_px)
     columns = slice(square.left_px, square.left_px + square.side_px)
     piece: NDArray[np.uint8] = frame[rows, columns]

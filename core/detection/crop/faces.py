@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.detection.signals.motion import CELL_PX
 from core.media.decoder import ClipChunk
 from core.timing import VIDEO_FPS
 
@@ -33,13 +34,11 @@ _LEAST_NEIGHBOURS = 4
 class FaceFinder:
     """Finds faces in one frame per second."""
 
-    def __init__(self, cell_px: int) -> None:
-        """Load the cascade; faces are reported by cells of `cell_px` pixels."""
+    def __init__(self) -> None:
         # Slow to import, and only engines that see a square need it.
         import cv2
         import cv2.data
 
-        self._cell_px = cell_px
         path = Path(cv2.data.haarcascades) / _CASCADE
         self._cascade = cv2.CascadeClassifier(str(path)) if path.is_file() else None
         if self._cascade is None or self._cascade.empty():
@@ -71,9 +70,7 @@ class FaceFinder:
             minNeighbors=_LEAST_NEIGHBOURS,
             minSize=(LEAST_FACE_PX, LEAST_FACE_PX),
         )
-        rows, columns = (
-            (np.arange(side // self._cell_px) + 0.5) * self._cell_px for side in frame.shape[:2]
-        )
+        rows, columns = ((np.arange(side // CELL_PX) + 0.5) * CELL_PX for side in frame.shape[:2])
         is_face = np.zeros((len(rows), len(columns)), np.float32)
         for left, top, width, height in boxes:
             is_down = (rows >= top) & (rows < top + height)

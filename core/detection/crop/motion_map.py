@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from core.detection.crop.faces import FaceFinder
 from core.detection.crop.shots import LEAST_SHOT_FRAMES, CutFinder
-from core.detection.signals.audio_signals import AudioSignals
+from core.detection.signals.correlation import AudioSignals
 from core.detection.signals.detrend import TREND_FRAMES, detrended_motion
-from core.detection.signals.motion import BLOCK_PX, CELL_BLOCKS, MotionMeter
+from core.detection.signals.motion import CELL_PX, MotionMeter
 from core.detection.signals.onsets import TICKS_PER_FRAME
 from core.detection.signals.ring_buffer import Series
 from core.media.decoder import ClipChunk
@@ -19,8 +19,6 @@ from core.model.synchformer.dimensions import WINDOW_FRAMES
 MOST_LAGS = 51
 """Maximum number of lags of a map, with a step of at least 0.08 s. Bounds the memory of a shot for
 any range of offsets."""
-
-CELL_PX = BLOCK_PX * CELL_BLOCKS
 
 _LEAST_BIN_TICKS = 8
 
@@ -67,7 +65,7 @@ class MotionMapper:
     def __init__(self, range_s: float) -> None:
         """Prepare for lags up to `range_s` seconds either way."""
         self._motion_meter, self._audio = MotionMeter(), AudioSignals(range_s)
-        self._cut_finder, self._face_finder = CutFinder(), FaceFinder(CELL_PX)
+        self._cut_finder, self._face_finder = CutFinder(), FaceFinder()
         self._cells, self._is_valid = Series(), Series()
         reach_ticks = self._audio.reach_ticks
         self._reach_frames = math.ceil(reach_ticks / TICKS_PER_FRAME) + TREND_FRAMES + 2

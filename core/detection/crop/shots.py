@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class CutFinder:
         after, later = self._kept[SURROUNDINGS_FRAMES], self._kept[-1]
         return all(
             _difference(one, other) > CUT and _changed_area(one, other) > CUT_AREA
-            for one, other in ((before, after), (before, later), (earlier, after), (earlier, later))
+            for one, other in product((before, earlier), (after, later))
         )
 
 

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.detection.answer.confidence import ConfidenceRule
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.config import DetectionConfig
-from core.detection.crop_plan import CENTRE, CropPlan, Square
+from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.evidence import OffsetEvidence
-from core.detection.windows import Window
 from core.media.decoder import ClipChunk
 from core.progress import Monitor, Progress
 
@@ -27,55 +24,9 @@ def analysis_progress(n_done: int, n_frames: int) -> Progress:
     return Progress(STAGE, min(1.0, n_done / n_frames))
 
 
-class VisualFeatures(Protocol):
-    """Store of encoded segments of the video, so none is encoded twice.
-
-    Keys are the first analysis frame of a segment and its square.
-    """
-
-    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        """(8, D) features of a segment; None if not kept."""
-        ...
-
-    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
-        """Keep the features of a segment."""
-        ...
-
-
-class NothingKept:
-    """Store without content: each run encodes for itself."""
-
-    def get(self, first_frame: int, square: Square | None) -> NDArray[np.float32] | None:
-        return None
-
-    def put(self, first_frame: int, square: Square | None, values: NDArray[np.float32]) -> None:
-        pass
-
-
-NOTHING_KEPT = NothingKept()
-
-
-class SharedEvidence:
-    """Evidence shared by runs side by side, so windows with equal squares are analyzed once.
-
-    Keys are the first analysis frame, the one after the last, and the squares between them.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, int, CropPlan], OffsetEvidence] = {}
-
-    def get(self, window: Window, crops: CropPlan) -> OffsetEvidence | None:
-        """Evidence of a window with these squares; None if no run has analyzed it."""
-        return self._kept.get(_seen(window, crops))
-
-    def put(self, evidence: OffsetEvidence, crops: CropPlan) -> None:
-        """Keep the evidence of a window with these squares."""
-        self._kept[_seen(evidence.window, crops)] = evidence
-
-
-def _seen(window: Window, crops: CropPlan) -> tuple[int, int, CropPlan]:
-    span = window.first_frame, window.end_frame
-    return (*span, crops.between(*span))
+SharedEvidence = dict[tuple[int, int, CropPlan], OffsetEvidence]
+"""Evidence shared by runs side by side, so windows with equal squares are analyzed once. Keys are
+the first analysis frame, the one after the last, and the squares between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +36,14 @@ class ClipContext:
     Attributes:
         n_frames: Expected number of analysis frames, at least 1.
         crops: Crop plan of an engine with a square view.
-        features: Segments encoded by other runs over the same video.
+        features: Segments encoded by other runs over the same video; None keeps nothing.
         evidence: Evidence of other runs over the same video and audio.
     """
 
     n_frames: int
     crops: CropPlan = CENTRE
-    features: VisualFeatures = NOTHING_KEPT
-    evidence: SharedEvidence = field(default_factory=SharedEvidence)
+    features: ClipFeatures | None = None
+    evidence: SharedEvidence = field(default_factory=dict)
 
 
 class EngineRun(Protocol):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.detection.answer.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, Engine, EngineRun
 from core.detection.engines.user_calibration import UserCalibration
@@ -31,26 +30,9 @@ class CalibratedEngine:
     def __init__(self, engine: Engine, calibration: UserCalibration) -> None:
         self.engine, self._calibration = engine, calibration
         self.name = f"{engine.name} ({bias_text(calibration.bias_s)})"
-
-    @property
-    def id(self) -> str:
-        return self.engine.id
-
-    @property
-    def max_range_s(self) -> float:
-        return self.engine.max_range_s
-
-    @property
-    def sees_square(self) -> bool:
-        return self.engine.sees_square
-
-    @property
-    def is_slow(self) -> bool:
-        return self.engine.is_slow
-
-    @property
-    def confidence_rule(self) -> ConfidenceRule | None:
-        return self.engine.confidence_rule
+        self.id, self.max_range_s = engine.id, engine.max_range_s
+        self.sees_square, self.is_slow = engine.sees_square, engine.is_slow
+        self.confidence_rule = engine.confidence_rule
 
     def start(self, config: DetectionConfig, monitor: Monitor, clip: ClipContext) -> EngineRun:
         return _CalibratedRun(self.engine.start(config, monitor, clip), self._calibration)

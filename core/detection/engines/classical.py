@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, analysis_progress
 from core.detection.evidence import AXIS_STEP_S, OffsetEvidence, offset_axis
-from core.detection.signals.audio_signals import AudioSignals
-from core.detection.signals.correlation import mixture_log_likelihood
+from core.detection.signals.correlation import AudioSignals, mixture_log_likelihood
 from core.detection.signals.detrend import TREND_FRAMES, TREND_S, detrended_motion
 from core.detection.signals.motion import Motion, MotionMeter
 from core.detection.signals.onsets import TICKS_PER_FRAME
@@ -70,9 +69,10 @@ class ClassicalRun:
         self._axis = offset_axis(config.range_s)
         self._schedule = WindowSchedule(config.hop_segments)
         self._motion_meter, self._audio = MotionMeter(), AudioSignals(config.range_s)
-        self._cells, self._quads = Series(), Series()
-        self._acceleration, self._change = Series(), Series()
-        self._is_valid = Series()
+        self._motion_series = tuple(Series() for _ in range(5))
+        self._cells, self._quads, self._acceleration, self._change, self._is_valid = (
+            self._motion_series
+        )
         self._pending: list[Window] = []
         self._n_frames = 0
         self._is_begun = False
@@ -103,16 +103,7 @@ class ClassicalRun:
         """Analyze the remaining windows."""
         self._audio.finish()
         self._pending += self._schedule.finish()
-        evidence = []
-        for window in self._pending:
-            self._monitor.check()
-            evidence.append(self._evidence_of(window))
-        self._pending.clear()
-        return evidence
-
-    @property
-    def _motion_series(self) -> tuple[Series, ...]:
-        return self._cells, self._quads, self._acceleration, self._change, self._is_valid
+        return [self._evidence_of(window) for window in self._pending]
 
     def _append_motion(self, motion: Motion) -> None:
         self._cells.append(motion.cells)
@@ -130,6 +121,7 @@ class ClassicalRun:
         self._audio.keep(*((begin - reach, end + reach) for begin, end in spans))
 
     def _evidence_of(self, window: Window) -> OffsetEvidence:
+        self._monitor.check()
         span = (window.first_frame, window.end_frame)
         n_frames = window.end_frame - window.first_frame
         # A change lies half a frame before its frame, an acceleration a whole one.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.detection.answer.confidence import ConfidenceRule
 from core.detection.config import DetectionConfig
 from core.detection.engines.base import ClipContext, analysis_progress
-from core.detection.evidence import OffsetEvidence, WindowPosterior, offset_axis
+from core.detection.evidence import ClassLogits, OffsetEvidence, offset_axis
 from core.detection.signals.ring_buffer import Series
 from core.detection.windows import Window, WindowSchedule
 from core.media.decoder import ClipChunk
@@ -77,6 +77,8 @@ class LagRun:
         self._scales = torch.zeros(0, dtype=torch.long)
         self._cells, self._motion, self._is_valid = (Series() for _ in range(3))
         self._samples, self._has_audio = Series(), Series()
+        self._video_series = (self._cells, self._motion, self._is_valid)
+        self._audio_series = (self._samples, self._has_audio)
 
     def consume(self, chunk: ClipChunk) -> Sequence[OffsetEvidence]:
         """Encode the next frames; return the evidence of windows with complete surroundings."""
@@ -99,12 +101,7 @@ class LagRun:
     def finish(self) -> Sequence[OffsetEvidence]:
         """Analyze the remaining windows."""
         self._pending += self._schedule.finish()
-        evidence = []
-        for window in self._pending:
-            self._monitor.check()
-            evidence.append(self._evidence_of(window))
-        self._pending.clear()
-        return evidence
+        return [self._evidence_of(window) for window in self._pending]
 
     @torch.inference_mode()
     def _encode_video(self, chunk: ClipChunk) -> None:
@@ -123,14 +120,6 @@ class LagRun:
         self._is_valid.append(is_valid)
         self._n_done += len(chunk.frames)
 
-    @property
-    def _video_series(self) -> tuple[Series, ...]:
-        return self._cells, self._motion, self._is_valid
-
-    @property
-    def _audio_series(self) -> tuple[Series, ...]:
-        return self._samples, self._has_audio
-
     def _forget(self, end: int) -> None:
         """Drop the signals outside of pending and future windows."""
         spans = self._schedule.still_needed(self._pending, end)
@@ -142,6 +131,7 @@ class LagRun:
 
     @torch.inference_mode()
     def _evidence_of(self, window: Window) -> OffsetEvidence:
+        self._monitor.check()
         span = (window.first_frame, window.end_frame)
         cells, motion = (torch.from_numpy(s.get(*span))[None] for s in (self._cells, self._motion))
         is_valid = torch.from_numpy(self._is_valid.get(*span) > 0)[None]
@@ -151,7 +141,17 @@ class LagRun:
         seen = EncodedVideo(cells, motion, self._scales)
         logits = network.compare(seen, heard, is_valid, has_audio)[0]
         curve = logits.double().numpy() / self._model.calibration.temperature
-        return self._evidence(window, curve)
+        lags = np.arange(-self._reach, self._reach + 1) * LAG_STEP_S
+        fine = np.interp(self._axis, lags, curve)
+        total = np.logaddexp.reduce(curve) - math.log(len(curve)) - _LOG_UNRELATED
+        return OffsetEvidence(
+            window=window,
+            axis_s=self._axis,
+            log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
+            resolution_s=self._model.calibration.resolution_s,
+            posterior=ClassLogits(0.0, _class_logits(lags, curve)),
+            synchronizability=float(1 / (1 + np.exp(-total))),
+        )
 
     def _surrounding_audio(self, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Samples, (1, 320 N), and mask of the tokens with audio, (1, N), as for `compare`."""
@@ -165,19 +165,6 @@ class LagRun:
         return (
             torch.from_numpy(samples[kept])[None],
             torch.from_numpy(np.repeat(has_audio, TOKENS_PER_FRAME)[tokens])[None],
-        )
-
-    def _evidence(self, window: Window, curve: NDArray[np.floating]) -> OffsetEvidence:
-        lags = np.arange(-self._reach, self._reach + 1) * LAG_STEP_S
-        fine = np.interp(self._axis, lags, curve)
-        total = np.logaddexp.reduce(curve) - math.log(len(curve)) - _LOG_UNRELATED
-        return OffsetEvidence(
-            window=window,
-            axis_s=self._axis,
-            log_likelihood=np.logaddexp(fine, _LOG_UNRELATED).astype(np.float32),
-            resolution_s=self._model.calibration.resolution_s,
-            posterior=WindowPosterior(window, 0.0, _class_logits(lags, curve)),
-            synchronizability=float(1 / (1 + np.exp(-total))),
         )
 
 

@@ -78,11 +78,13 @@ def open_engine(choice: EngineChoice, monitor: Monitor = SILENT) -> Engine:
     """
     store = ModelStore(models_dir())
     name = _resolve(choice.model, store)
-    if name == CLASSICAL:
-        return _calibrated(ClassicalEngine(), choice)
-    if name == BUILTIN:
-        return _calibrated(_open_builtin(monitor), choice)
-    return _open_network(choice, name, store, monitor)
+    if name not in (CLASSICAL, BUILTIN):
+        return _open_network(choice, name, store, monitor)
+    engine = ClassicalEngine() if name == CLASSICAL else _open_builtin(monitor)
+    found, remark = _stored_calibration(choice)
+    if remark:
+        log.warning("The %s is %s; calibrate it again", engine.name, remark)
+    return engine if found is None else CalibratedEngine(engine, found)
 
 
 def engine_key(choice: EngineChoice, monitor: Monitor = SILENT) -> str:
@@ -166,13 +168,6 @@ def _stored_calibration(choice: EngineChoice) -> tuple[UserCalibration | None, s
         log.warning("%s was measured with other weights", place.path)
         return None, "not calibrated: its calibration was measured with other weights"
     return found, ""
-
-
-def _calibrated(engine: Engine, choice: EngineChoice) -> Engine:
-    found, remark = _stored_calibration(choice)
-    if remark:
-        log.warning("The %s is %s; calibrate it again", engine.name, remark)
-    return engine if found is None else CalibratedEngine(engine, found)
 
 
 def _resolve(name: str, store: ModelStore) -> str:

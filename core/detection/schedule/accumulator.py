@@ -7,19 +7,17 @@ import numpy as np
 
 from core.detection.answer.estimate import estimate_offset
 from core.detection.answer.map_search import find_sync_map
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.config import DetectionConfig
-from core.detection.crop.merge import merge_squares
 from core.detection.crop_plan import CENTRE, CropPlan
 from core.detection.engines.base import (
-    NOTHING_KEPT,
     ClipContext,
     Engine,
     EngineRun,
     SharedEvidence,
-    VisualFeatures,
 )
 from core.detection.engines.classical import ClassicalEngine
-from core.detection.evidence import OffsetEvidence, joined
+from core.detection.evidence import OffsetEvidence, joined, merge_squares
 from core.detection.result import OffsetEstimate, Opinion
 from core.detection.schedule.budget import TimeBudget
 from core.detection.signals.activity import ActivityMeter
@@ -54,7 +52,7 @@ class EvidenceAccumulator:
         engine: Turns chunks into evidence.
         config: Options of the detection.
         on_evidence: Called with the evidence of each window once available.
-        features: Visual features of the clip encoded before.
+        features: Visual features of the clip encoded before; None keeps nothing.
 
     Attributes:
         n_usable: Number of analysis frames so far with both video and audio.
@@ -66,7 +64,7 @@ class EvidenceAccumulator:
         engine: Engine,
         config: DetectionConfig,
         on_evidence: Callable[[OffsetEvidence], None] | None,
-        features: VisualFeatures = NOTHING_KEPT,
+        features: ClipFeatures | None = None,
     ) -> None:
         self._engine, self._config, self._on_evidence = engine, config, on_evidence
         self._features = features
@@ -115,7 +113,8 @@ class EvidenceAccumulator:
         Raises:
             Cancelled: The monitor asked to stop.
         """
-        found, shared = _Gathered(), SharedEvidence()
+        found = _Gathered()
+        shared: SharedEvidence = {}
         contexts = [ClipContext(n_frames, plan, self._features, shared) for plan in plans]
         runs = [self._engine.start(self._config, monitor, context) for context in contexts]
         second: EngineRun | None = None
@@ -145,14 +144,12 @@ class EvidenceAccumulator:
 
     def evidence(self) -> tuple[OffsetEvidence, ...]:
         """All evidence so far in order of time, joined with the second opinion."""
-        numbered = []
-        for index, item in enumerate(self._joined(self._all)):
-            if item.window.index != index:
-                window = replace(item.window, index=index)
-                posterior = item.posterior and replace(item.posterior, window=window)
-                item = replace(item, window=window, posterior=posterior)
-            numbered.append(item)
-        return tuple(numbered)
+        return tuple(
+            item
+            if item.window.index == index
+            else replace(item, window=replace(item.window, index=index))
+            for index, item in enumerate(self._joined(self._all))
+        )
 
     def sync_map(self) -> SyncMap | None:
         """Sync map; None if the evidence supports none."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from core.detection.answer.interval import are_disjoint
 from core.detection.evidence import AXIS_STEP_S
 from core.detection.result import OffsetEstimate
 from core.model.synchformer.dimensions import (
@@ -148,4 +149,4 @@ def _contradict(one: OffsetEstimate | None, other: OffsetEstimate | None) -> boo
     """Whether two confident estimates have no offset in common."""
     if one is None or other is None or not (one.is_confident and other.is_confident):
         return False
-    return one.interval_s[1] < other.interval_s[0] or other.interval_s[1] < one.interval_s[0]
+    return are_disjoint(one.interval_s, other.interval_s)

@@ -92,35 +92,23 @@ def scope_of(info: MediaInfo, config: DetectionConfig) -> Scope:
     offset_s = round(config.simulate_offset_s, 2)
     if config.window_start_s is None:
         whole, n_expected, warning = _region(info, config)
-        return Scope(
-            info,
-            config,
-            video,
-            audio,
-            whole,
-            n_expected,
-            audio_shift_samples=int(offset_s * AUDIO_RATE_HZ),
-            n_margin_frames=math.ceil((max(config.range_s, USUAL_REACH_S) + BEYOND_S) * VIDEO_FPS),
-            warning=warning,
-        )
-    first_frame = int(config.window_start_s * VIDEO_FPS)
-    first_sample = int((config.window_start_s + offset_s) * AUDIO_RATE_HZ)
-    if first_sample < -SAMPLES_PER_FRAME:
-        raise DetectionError(
-            f"A simulated offset of {offset_s:g} s needs sound from before the start of"
-            f" {info.path.name}; let the window start at {-offset_s:g} s or later.",
-            path=info.path,
-        )
-    return Scope(
-        info,
-        config,
-        video,
-        audio,
-        Chunk(first_frame, CROP_FRAMES),
-        CROP_FRAMES,
-        audio_shift_samples=max(first_sample, 0) - first_frame * SAMPLES_PER_FRAME,
+        shift = int(offset_s * AUDIO_RATE_HZ)
+        n_margin_frames = math.ceil((max(config.range_s, USUAL_REACH_S) + BEYOND_S) * VIDEO_FPS)
+    else:
+        first_frame = int(config.window_start_s * VIDEO_FPS)
+        first_sample = int((config.window_start_s + offset_s) * AUDIO_RATE_HZ)
+        if first_sample < -SAMPLES_PER_FRAME:
+            raise DetectionError(
+                f"A simulated offset of {offset_s:g} s needs sound from before the start of"
+                f" {info.path.name}; let the window start at {-offset_s:g} s or later.",
+                path=info.path,
+            )
+        whole, n_expected, warning = Chunk(first_frame, CROP_FRAMES), CROP_FRAMES, ""
+        shift = max(first_sample, 0) - first_frame * SAMPLES_PER_FRAME
         # The published evaluation has no audio beyond the crop.
-        n_margin_frames=0,
+        n_margin_frames = 0
+    return Scope(
+        info, config, video, audio, whole, n_expected, shift, n_margin_frames, warning=warning
     )
 
 

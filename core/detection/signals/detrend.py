@@ -58,20 +58,15 @@ def detrended_audio(
     Returns:
         (3, T) onsets, level and rise of the level, and (T,) bool, their usable ticks.
     """
-    has_audio = _eroded(has_audio)
+    # Start and end of missing audio resemble events.
+    missing = np.convolve(~has_audio, np.ones(2 * _EDGE_TICKS + 1), "same")
+    has_audio = missing < 0.5
     level = np.convolve(level, _BOX, "same")
     rise = np.maximum(np.gradient(level), 0)
     smooth = (np.convolve(onsets, _BOX, "same"), level, np.convolve(rise, _BOX, "same"))
     signals = _without_trend(np.stack(smooth, axis=1), has_audio, TREND_TICKS)
     inner = slice(TREND_TICKS, len(has_audio) - TREND_TICKS)
     return np.ascontiguousarray(signals[inner].T), has_audio[inner]
-
-
-def _eroded(has_audio: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Clear the ticks next to missing audio: its start and end resemble events."""
-    missing = np.convolve(~has_audio, np.ones(2 * _EDGE_TICKS + 1), "same")
-    eroded: NDArray[np.bool_] = missing < 0.5
-    return eroded
 
 
 def _without_trend(

@@ -15,6 +15,8 @@ BLOCK_PX = 2
 CELL_BLOCKS = 8
 """Side of a cell: 16 px of a frame. A mouth fills one, a hand a few."""
 
+CELL_PX = BLOCK_PX * CELL_BLOCKS
+
 STRONGEST_BLOCKS = 200
 """Number of blocks with the largest change that represent the whole frame, so that a small mouth
 counts as much as a large hand."""

@@ -1,4 +1,4 @@
-"""Kind of a checkpoint, identified by the names of its weights; `refusals` checks the shapes."""
+"""Kind of a checkpoint, identified by the names of its weights; `checkpoint` checks the shapes."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -15,19 +15,18 @@ class CheckpointKind(StrEnum):
 STAGE_1_TOWERS = {"v_encoder.": "vfeat_extractor.", "a_encoder.": "afeat_extractor."}
 """Prefixes of a tower's weights: in files of the first training stage, and in all others."""
 
-_TOWERS = {"the visual tower": "vfeat_extractor.", "the audio tower": "afeat_extractor."}
-_OFFSET_HEAD = {"the offset head": "transformer.off_head."}
-_SYNCHABILITY_HEAD = {"the synchronizability head": "transformer.sync_head."}
-_MODULE = {"the synchronization module": "transformer."}
+_COMMON = {
+    "the visual tower": "vfeat_extractor.",
+    "the audio tower": "afeat_extractor.",
+    "the synchronization module": "transformer.",
+}
 
-_PARTS = {
-    CheckpointKind.SYNC: _TOWERS | _MODULE | _OFFSET_HEAD,
-    CheckpointKind.SYNCHABILITY: _TOWERS | _MODULE | _SYNCHABILITY_HEAD,
+PARTS = {
+    CheckpointKind.SYNC: _COMMON | {"the offset head": "transformer.off_head."},
+    CheckpointKind.SYNCHABILITY: _COMMON | {"the synchronizability head": "transformer.sync_head."},
     CheckpointKind.EXTRACTORS: {
-        words: stage_1
-        for words, start in _TOWERS.items()
-        for stage_1, tower in STAGE_1_TOWERS.items()
-        if tower == start
+        "the visual tower": "v_encoder.",
+        "the audio tower": "a_encoder.",
     },
 }
 """Required parts of each kind: description of the part, and prefix of its weights."""
@@ -36,26 +35,15 @@ _PARTS = {
 def identify(names: Iterable[str]) -> CheckpointKind | None:
     """Find the kind with all parts present, None if there is none."""
     known = tuple(names)
-    return next((kind for kind in CheckpointKind if not missing_parts(known, kind)), None)
+    kinds = (kind for kind in CheckpointKind if len(present_parts(known, kind)) == len(PARTS[kind]))
+    return next(kinds, None)
 
 
-def nearest_kind(names: Iterable[str]) -> CheckpointKind:
-    """Find the kind with the most parts present; the first of a tie."""
-    known = tuple(names)
-    return max(CheckpointKind, key=lambda kind: len(present_parts(known, kind)))
-
-
-def present_parts(names: Iterable[str], kind: CheckpointKind) -> tuple[str, ...]:
+def present_parts(names: Iterable[str], kind: CheckpointKind) -> list[str]:
     """Descriptions of the parts present, for a kind."""
     known = tuple(names)
-    return tuple(words for words, start in _PARTS[kind].items() if _any_begins(known, start))
-
-
-def missing_parts(names: Iterable[str], kind: CheckpointKind) -> tuple[str, ...]:
-    """Descriptions of the parts missing, for a kind."""
-    present = present_parts(names, kind)
-    return tuple(words for words in _PARTS[kind] if words not in present)
-
-
-def _any_begins(names: tuple[str, ...], start: str) -> bool:
-    return any(name.startswith(start) for name in names)
+    return [
+        words
+        for words, start in PARTS[kind].items()
+        if any(name.startswith(start) for name in known)
+    ]

@@ -117,7 +117,7 @@ def load_pickled(path: Path, monitor: Monitor) -> object:
         asked_for = re.search(r"\bGLOBAL (\S+)", str(error))
         if asked_for:
             raise _refusal(path, asked_for.group(1)) from error
-        raise _damage(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def plain_data(value: object) -> object:
@@ -179,7 +179,7 @@ def _check_archive(path: Path, monitor: Monitor) -> None:
                     _check_protocol(path, stream)
             _check_members(archive, monitor)
     except (zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
-        raise _damage(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def _check_members(archive: zipfile.ZipFile, monitor: Monitor) -> None:
@@ -236,7 +236,8 @@ def _refusal(path: Path, name: str) -> CheckpointError:
     )
 
 
-def _damage(path: Path, details: str) -> CheckpointError:
+def damaged(path: Path, details: str) -> CheckpointError:
+    """Error about a file cut off or altered on the way."""
     return CheckpointError(
         f"{path.name} is damaged or incomplete; download or copy it again.",
         path=path,

@@ -58,7 +58,6 @@ class CatalogEntry:
         alias: Short name for users.
         kind: Kind of the model.
         title: Name to show.
-        trained_on: Data set of the training.
         tested_on: Data set of the published result; empty if there is none.
         result: Published result in words; empty if there is none.
         sources: Addresses, the preferred one first.
@@ -73,7 +72,6 @@ class CatalogEntry:
     alias: str
     kind: CheckpointKind
     title: str
-    trained_on: str
     tested_on: str
     result: str
     sources: tuple[Source, ...]
@@ -104,10 +102,8 @@ def entry(name: str) -> CatalogEntry:
 
 def entry_for_md5(md5: str) -> CatalogEntry | None:
     """Find a published checkpoint by the MD5 of one of its files, None if there is none."""
-    for candidate in CATALOG:
-        if any(md5.startswith(source.md5_prefix) for source in candidate.sources):
-            return candidate
-    return None
+    pairs = ((one, source.md5_prefix) for one in CATALOG for source in one.sources)
+    return next((one for one, md5_prefix in pairs if md5.startswith(md5_prefix)), None)
 
 
 def training_audio_early_s(model_id: str) -> float:
@@ -115,94 +111,64 @@ def training_audio_early_s(model_id: str) -> float:
     return next((one.training_audio_early_s for one in CATALOG if one.id == model_id), 0.0)
 
 
-def _sync_source(run: str, md5_prefix: str) -> Source:
-    return Source(f"{PUBLISHED_AT}{run}/{run}.pt", md5_prefix, _SYNC_N_BYTES)
+def _entry(
+    kind: CheckpointKind, run: str, md5_prefix: str, alias: str, data_set: str
+) -> CatalogEntry:
+    is_extractor = kind is CheckpointKind.EXTRACTORS
+    file = "checkpoints/epoch_best.pt" if is_extractor else f"{run}.pt"
+    n_bytes = _EXTRACTORS_N_BYTES if is_extractor else _SYNC_N_BYTES
+    original = Source(f"{PUBLISHED_AT}{run}/{file}", md5_prefix, n_bytes)
+    tested_on, result = _RESULTS.get(alias, ("", ""))
+    return CatalogEntry(
+        id=run,
+        alias=alias,
+        kind=kind,
+        title=f"{_TITLES[kind]}, trained on {data_set}",
+        tested_on=tested_on,
+        result=result,
+        sources=(*_COPIES.get(alias, ()), original),
+        training_audio_early_s=DROPPED_PRIMING_S if data_set == "VGGSound" else 0.0,
+    )
 
 
-def _extractors_source(run: str, md5_prefix: str) -> Source:
-    url = f"{PUBLISHED_AT}{run}/checkpoints/epoch_best.pt"
-    return Source(url, md5_prefix, _EXTRACTORS_N_BYTES)
+_TITLES = {
+    CheckpointKind.SYNC: "Synchformer",
+    CheckpointKind.SYNCHABILITY: "Synchronizability",
+    CheckpointKind.EXTRACTORS: "Feature extractors",
+}
 
+_RESULTS = {
+    "audioset": ("VGGSound-Sparse", "47.2 % right, 67.4 % within one class"),
+    "vggsound": ("VGGSound-Sparse", "43.8 % right, 60.2 % within one class"),
+    "lrs3": ("LRS3 full scene", "86.6 % right, 99.6 % within one class"),
+    "synchability": ("VGGSound-Sparse", "73.5 % right, area under the ROC curve 0.83"),
+}
+"""Published results by alias: data set of the test (the LRS3 model was also trained on the full
+scene), and the result in words."""
 
-CATALOG: tuple[CatalogEntry, ...] = (
-    CatalogEntry(
-        id="24-01-04T16-39-21",
-        alias="audioset",
-        kind=CheckpointKind.SYNC,
-        title="Synchformer, trained on AudioSet",
-        trained_on="AudioSet",
-        tested_on="VGGSound-Sparse",
-        result="47.2 % right, 67.4 % within one class",
-        sources=(
-            Source(
-                f"{MMAUDIO_RELEASE}synchformer_state_dict.pth",
-                "5b2f5594b0730f70e41e549b7c94390c",
-                950_000_000,
-            ),
-            _sync_source("24-01-04T16-39-21", "54037d2"),
+_COPIES = {
+    "audioset": (
+        Source(
+            f"{MMAUDIO_RELEASE}synchformer_state_dict.pth",
+            "5b2f5594b0730f70e41e549b7c94390c",
+            950_000_000,
         ),
-    ),
-    CatalogEntry(
-        id="24-01-02T10-00-53",
-        alias="vggsound",
-        kind=CheckpointKind.SYNC,
-        title="Synchformer, trained on VGGSound",
-        trained_on="VGGSound",
-        tested_on="VGGSound-Sparse",
-        result="43.8 % right, 60.2 % within one class",
-        sources=(_sync_source("24-01-02T10-00-53", "19592ed"),),
-        training_audio_early_s=DROPPED_PRIMING_S,
-    ),
-    CatalogEntry(
-        id="23-12-23T18-33-57",
-        alias="lrs3",
-        kind=CheckpointKind.SYNC,
-        title="Synchformer, trained on LRS3 (speech)",
-        trained_on="LRS3 full scene",
-        tested_on="LRS3 full scene",
-        result="86.6 % right, 99.6 % within one class",
-        sources=(_sync_source("23-12-23T18-33-57", "4415276"),),
-    ),
-    CatalogEntry(
-        id="24-01-22T20-34-52",
-        alias="synchability",
-        kind=CheckpointKind.SYNCHABILITY,
-        title="Synchronizability, trained on AudioSet",
-        trained_on="AudioSet",
-        tested_on="VGGSound-Sparse",
-        result="73.5 % right, area under the ROC curve 0.83",
-        sources=(_sync_source("24-01-22T20-34-52", "b1cb346"),),
-    ),
-    CatalogEntry(
-        id="23-12-22T16-13-38",
-        alias="audioset-extractors",
-        kind=CheckpointKind.EXTRACTORS,
-        title="Feature extractors, trained on AudioSet",
-        trained_on="AudioSet",
-        tested_on="",
-        result="",
-        sources=(_extractors_source("23-12-22T16-13-38", "4a566f2"),),
-    ),
-    CatalogEntry(
-        id="23-12-22T16-10-50",
-        alias="vggsound-extractors",
-        kind=CheckpointKind.EXTRACTORS,
-        title="Feature extractors, trained on VGGSound",
-        trained_on="VGGSound",
-        tested_on="",
-        result="",
-        sources=(_extractors_source("23-12-22T16-10-50", "a9979df"),),
-        training_audio_early_s=DROPPED_PRIMING_S,
-    ),
-    CatalogEntry(
-        id="23-12-22T16-04-18",
-        alias="lrs3-extractors",
-        kind=CheckpointKind.EXTRACTORS,
-        title="Feature extractors, trained on LRS3 (speech)",
-        trained_on="LRS3 full scene",
-        tested_on="",
-        result="",
-        sources=(_extractors_source("23-12-22T16-04-18", "20b6e55"),),
+    )
+}
+"""Addresses of copies by alias, preferred to the original."""
+
+CATALOG = (
+    _entry(CheckpointKind.SYNC, "24-01-04T16-39-21", "54037d2", "audioset", "AudioSet"),
+    _entry(CheckpointKind.SYNC, "24-01-02T10-00-53", "19592ed", "vggsound", "VGGSound"),
+    _entry(CheckpointKind.SYNC, "23-12-23T18-33-57", "4415276", "lrs3", "LRS3 (speech)"),
+    _entry(CheckpointKind.SYNCHABILITY, "24-01-22T20-34-52", "b1cb346", "synchability", "AudioSet"),
+    *(
+        _entry(CheckpointKind.EXTRACTORS, run, md5_prefix, f"{alias}-extractors", data_set)
+        for run, md5_prefix, alias, data_set in (
+            ("23-12-22T16-13-38", "4a566f2", "audioset", "AudioSet"),
+            ("23-12-22T16-10-50", "a9979df", "vggsound", "VGGSound"),
+            ("23-12-22T16-04-18", "20b6e55", "lrs3", "LRS3 (speech)"),
+        )
     ),
 )
 """All published checkpoints; within a kind the most widely usable first."""

@@ -1,8 +1,11 @@
 """The audio tower: an audio spectrogram transformer, and an aggregator over frequency.
 
 Sources: AST of Gong et al. (2021) with the parameter names of its Hugging Face port, and the
-aggregator of Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. Written anew.
+aggregator of Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. Written anew;
+containers with a single entry exist for the names of their parameters.
 """
+
+from collections import OrderedDict
 
 import torch
 from einops import rearrange
@@ -20,12 +23,6 @@ N_BANDS = (MEL_BANDS - PATCH) // STRIDE + 1
 """Frequency patches per time step: 12."""
 
 
-class _Patches(nn.Module):
-    def __init__(self, *, width: int) -> None:
-        super().__init__()
-        self.projection = nn.Conv2d(1, width, PATCH, STRIDE)
-
-
 class AudioEmbeddings(nn.Module):
     """Overlapping spectrogram patches, two special tokens in front, positions added."""
 
@@ -35,11 +32,11 @@ class AudioEmbeddings(nn.Module):
         self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.distillation_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.position_embeddings = nn.Parameter(0.02 * torch.randn(1, n_tokens, width))
-        self.patch_embeddings = _Patches(width=width)
+        self.patch_embeddings = nn.ModuleDict({"projection": nn.Conv2d(1, width, PATCH, STRIDE)})
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         """Embed (B, 1, 128, 66) spectrograms as (B, 2 + F*T, D) tokens, frequency-major."""
-        patches = rearrange(self.patch_embeddings.projection(mel), "b d f t -> b (f t) d")
+        patches = rearrange(self.patch_embeddings["projection"](mel), "b d f t -> b (f t) d")
         special = torch.cat([self.cls_token, self.distillation_token], dim=1)
         tokens = torch.cat([special.expand(len(mel), -1, -1), patches], dim=1)
         return tokens + self.position_embeddings
@@ -57,25 +54,8 @@ class _Heads(nn.Module):
         return attend(self.query(x), self.key(x), self.value(x), self.n_heads)
 
 
-class _Dense(nn.Module):
-    def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(n_in, n_out)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.dense(x)
-        return y
-
-
-class _Attention(nn.Module):
-    def __init__(self, *, width: int, n_heads: int) -> None:
-        super().__init__()
-        self.attention = _Heads(width=width, n_heads=n_heads)
-        self.output = _Dense(width, width)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.output(self.attention(x))
-        return y
+def _dense(n_in: int, n_out: int) -> nn.Module:
+    return nn.Sequential(OrderedDict(dense=nn.Linear(n_in, n_out)))
 
 
 class AudioLayer(nn.Module):
@@ -83,9 +63,13 @@ class AudioLayer(nn.Module):
 
     def __init__(self, *, width: int, n_heads: int) -> None:
         super().__init__()
-        self.attention = _Attention(width=width, n_heads=n_heads)
-        self.intermediate = _Dense(width, 4 * width)
-        self.output = _Dense(4 * width, width)
+        attention = {
+            "attention": _Heads(width=width, n_heads=n_heads),
+            "output": _dense(width, width),
+        }
+        self.attention = nn.Sequential(OrderedDict(attention))
+        self.intermediate = _dense(width, 4 * width)
+        self.output = _dense(4 * width, width)
         self.layernorm_before = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.layernorm_after = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
@@ -96,25 +80,20 @@ class AudioLayer(nn.Module):
         return x + hidden
 
 
-class _Encoder(nn.Module):
-    def __init__(self, *, width: int, depth: int, n_heads: int) -> None:
-        super().__init__()
-        self.layer = nn.ModuleList(AudioLayer(width=width, n_heads=n_heads) for _ in range(depth))
-
-
 class SpectrogramTransformer(nn.Module):
     """The transformer trunk."""
 
     def __init__(self, *, width: int, depth: int, n_heads: int) -> None:
         super().__init__()
         self.embeddings = AudioEmbeddings(width=width)
-        self.encoder = _Encoder(width=width, depth=depth, n_heads=n_heads)
+        layers = nn.ModuleList(AudioLayer(width=width, n_heads=n_heads) for _ in range(depth))
+        self.encoder = nn.ModuleDict({"layer": layers})
         self.layernorm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         """Encode (B, 1, 128, 66) spectrograms as (B, 12*6, D) patch tokens, frequency-major."""
         x = self.embeddings(mel)  # (B, 2 + F*T, D)
-        for layer in self.encoder.layer:
+        for layer in self.encoder["layer"].children():
             x = layer(x)
         patches: torch.Tensor = self.layernorm(x[:, 2:])
         return patches

@@ -96,12 +96,6 @@ class VisualBlock(nn.Module):
         return x + hidden
 
 
-class _Embedding(nn.Module):
-    def __init__(self, proj: nn.Module) -> None:
-        super().__init__()
-        self.proj = proj
-
-
 class VisualTower(nn.Module):
     """Encodes the frames of a segment as eight feature vectors.
 
@@ -126,9 +120,10 @@ class VisualTower(nn.Module):
         self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + n_patches, width))
         self.temp_embed = nn.Parameter(0.02 * torch.randn(1, VISUAL_STEPS, width))
         # Published checkpoints carry an unused embedding of single images.
-        self.patch_embed = _Embedding(nn.Conv2d(3, width, PATCH_PX, PATCH_PX)).requires_grad_(False)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, PATCH_PX, PATCH_PX)})
+        self.patch_embed.requires_grad_(False)
         tubelet = (SEGMENT_FRAMES // VISUAL_STEPS, PATCH_PX, PATCH_PX)
-        self.patch_embed_3d = _Embedding(nn.Conv3d(3, width, tubelet, tubelet))
+        self.patch_embed_3d = nn.ModuleDict({"proj": nn.Conv3d(3, width, tubelet, tubelet)})
         self.blocks = nn.ModuleList(
             VisualBlock(width=width, n_heads=n_heads, stochastic_depth=stochastic_depth * share)
             for share in (i / max(1, depth - 1) for i in range(depth))
@@ -153,7 +148,7 @@ class VisualTower(nn.Module):
         return rearrange(features, "(b t) d -> b t d", t=VISUAL_STEPS)
 
     def _embed(self, video: torch.Tensor) -> torch.Tensor:
-        tubelets = self.patch_embed_3d.proj(rearrange(video, "b t c h w -> b c t h w"))
+        tubelets = self.patch_embed_3d["proj"](rearrange(video, "b t c h w -> b c t h w"))
         positions = self.pos_embed[:, None, 1:] + self.temp_embed[:, :, None]  # (1, T, P, D)
         patches = rearrange(tubelets, "b d t h w -> b t (h w) d") + positions
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(len(video), -1, -1)

@@ -1,6 +1,7 @@
 """Detection of a part of a clip, and of as much of it as is needed."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.detection.cache.blob_store import BlobStore
+from core.detection.cache.clip_features import ClipFeatures
 from core.detection.config import DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import Engine
@@ -213,21 +216,16 @@ def test_a_hasty_detection_leaves_long_clips_only() -> None:
 
 
 def test_pictures_are_told_apart_where_an_audio_stream_begins_earlier(
-    make_clip: MakeClip,
+    make_clip: MakeClip, tmp_path: Path
 ) -> None:
     """Clip time begins with the sound; features of a picture must follow it."""
     late_picture = make_clip("late.mkv", video_start_s=0.64, duration_s=7.0)
-    kept: dict[int, np.ndarray] = {}
-
-    class Store:
-        def get(self, first_frame: int, square: object) -> np.ndarray | None:
-            return kept.get(first_frame)
-
-        def put(self, first_frame: int, square: object, values: np.ndarray) -> None:
-            kept[first_frame] = values
-
+    store = BlobStore(tmp_path / "features.sqlite3", 100_000_000)
     config = replace(ONE_PASS, end_s=6.0)
-    expected = detect(late_picture, _class_engine(), config, features=Store())
+    with closing(ClipFeatures(store, "clip")) as features:
+        expected = detect(late_picture, _class_engine(), config, features=features)
+    anew = ClipFeatures(store, "clip")
+    kept = [frame for frame in range(-20, 150) if anew.get(frame, None) is not None]
     assert min(kept) == expected.evidence[0].window.first_frame - 16
 
 

@@ -11,7 +11,7 @@ from core.detection.config import DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.base import ClipContext
 from core.detection.engines.classical import ClassicalEngine
-from core.detection.evidence import OffsetEvidence, WindowPosterior, evidence_from_classes
+from core.detection.evidence import ClassLogits, OffsetEvidence, evidence_from_classes
 from core.detection.result import Reason, Verdict
 from core.detection.windows import Window, WindowSchedule
 from core.errors import Cancelled, DetectionError, MediaError
@@ -55,7 +55,7 @@ class FixedRun:
     def _answer(self, window: Window) -> OffsetEvidence:
         logits = np.zeros(21, np.float32)
         logits[self.engine.winner] = 12
-        return evidence_from_classes(WindowPosterior(window, 0.0, logits))
+        return evidence_from_classes(window, ClassLogits(0.0, logits))
 
 
 class Recorder:

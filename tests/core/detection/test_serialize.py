@@ -12,7 +12,7 @@ from core.detection.crop_plan import CENTRE, CropPlan, ShotSquare, Square
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.open import EngineChoice, open_engine
-from core.detection.evidence import WindowPosterior, evidence_from_classes
+from core.detection.evidence import ClassLogits, evidence_from_classes
 from core.detection.result import (
     Coverage,
     Detection,
@@ -23,8 +23,6 @@ from core.detection.result import (
     Verdict,
 )
 from core.detection.serialize import (
-    crop_from_json,
-    crop_to_json,
     detection_from_json,
     detection_to_json,
 )
@@ -61,7 +59,8 @@ def _with_classes(config: DetectionConfig) -> Detection:
     rng = np.random.default_rng(0)
     evidence = tuple(
         evidence_from_classes(
-            WindowPosterior(Window(i, 2 + 8 * i), 0.0, rng.normal(size=21).astype(np.float32)),
+            Window(i, 2 + 8 * i),
+            ClassLogits(0.0, rng.normal(size=21).astype(np.float32)),
             config.range_s,
         )
         for i in range(2)
@@ -230,4 +229,5 @@ def test_sync_map_survives_the_round_trip_exactly(sync_map: SyncMap | None) -> N
     "plan", [CENTRE, CropPlan((ShotSquare(0, None), ShotSquare(40, Square(8, 16, 128))))]
 )
 def test_plan_is_written_and_read_without_loss(plan: CropPlan) -> None:
-    assert crop_from_json(json.loads(json.dumps(crop_to_json(plan)))) == plan
+    detection = replace(_with_classes(DetectionConfig()), crops=(plan,))
+    assert _round_trip(detection).crops == (plan,)

@@ -8,7 +8,7 @@ import pytest
 from core.detection.config import DetectionConfig
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
-from core.detection.evidence import WindowPosterior, evidence_from_classes
+from core.detection.evidence import ClassLogits, evidence_from_classes
 from core.detection.serialize import detection_from_json, detection_to_json
 from core.detection.sync_map import MapKind, Piece, SyncMap
 from core.detection.windows import Window
@@ -23,7 +23,7 @@ CLASSICAL = ("--model", "classical")
 def with_classes(clip: Path, logits):
     analyzed = detect(clip, ClassicalEngine(), DetectionConfig())
     evidence = tuple(
-        evidence_from_classes(WindowPosterior(Window(i, 8 * i), 0.0, np.asarray(row, np.float32)))
+        evidence_from_classes(Window(i, 8 * i), ClassLogits(0.0, np.asarray(row, np.float32)))
         for i, row in enumerate(logits)
     )
     return replace(analyzed, evidence=evidence)

@@ -6,8 +6,8 @@ import pytest
 
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.evidence import (
+    ClassLogits,
     OffsetEvidence,
-    WindowPosterior,
     evidence_from_classes,
     offset_axis,
 )
@@ -37,7 +37,7 @@ def test_the_class_that_holds_most_probability_is_decided(class_index: int) -> N
 def test_a_model_with_classes_decides_by_its_logits() -> None:
     logits = np.zeros(21, np.float32)
     logits[13] = 2
-    evidence = evidence_from_classes(WindowPosterior(Window(0, 0), 0.0, logits), 2.1)
+    evidence = evidence_from_classes(Window(0, 0), ClassLogits(0.0, logits), 2.1)
     assert decided_class(evidence) == 13
 
 

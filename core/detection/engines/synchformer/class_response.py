@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.detection.engines.user_calibration import RESPONSE_POINTS, UserCalibration
-from core.detection.evidence import Evaluation, offset_axis
+from core.detection.evidence import ClassLogits, offset_axis
 from core.model.synchformer.dimensions import SEGMENT_HOP_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, N_CLASSES, OFFSET_GRID_S, STEP_S
 from core.timing import VIDEO_FPS
@@ -114,15 +114,15 @@ def response_of(calibration: UserCalibration | None) -> ClassResponse:
 
 
 def fused_likelihood(
-    evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
+    evaluations: Sequence[ClassLogits], response: ClassResponse, range_s: float
 ) -> NDArray[np.float32]:
     """Fuse the answers about one window to its (M,) log-likelihood over `offset_axis(range_s)`."""
     mean = mean_log_likelihood(evaluations, response, range_s)
-    return settled(mean, response.n_draws, response.lapse)
+    return settled(mean, response)
 
 
 def mean_log_likelihood(
-    evaluations: Sequence[Evaluation], response: ClassResponse, range_s: float
+    evaluations: Sequence[ClassLogits], response: ClassResponse, range_s: float
 ) -> NDArray[np.float64]:
     """Average the log-likelihoods of the answers about one window.
 
@@ -153,20 +153,21 @@ def mean_log_likelihood(
     return mean
 
 
-def settled(mean: NDArray[np.float64], n_draws: float, lapse: float) -> NDArray[np.float32]:
+def settled(mean: NDArray[np.float64], response: ClassResponse) -> NDArray[np.float32]:
     """Weight the mean of a window by draws, and allow for a misleading window.
 
     Args:
         mean: (M,) result of `mean_log_likelihood`.
-        n_draws: As in `ClassResponse`.
-        lapse: As in `ClassResponse`.
+        response: Number of draws and lapse rate.
 
     Returns:
         (M,) log-likelihood, relative to a window without information.
     """
-    likelihood = np.exp(n_draws * (mean - mean.max()))
+    likelihood = np.exp(response.n_draws * (mean - mean.max()))
     relative = likelihood / likelihood.mean()
-    found: NDArray[np.float32] = np.log((1 - lapse) * relative + lapse).astype(np.float32)
+    found: NDArray[np.float32] = np.log((1 - response.lapse) * relative + response.lapse).astype(
+        np.float32
+    )
     return found
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.detection.answer.verdict import clip_verdict, map_verdict, with_tolerance
+from core.detection.answer.verdict import clip_verdict, with_tolerance
 from core.detection.detect import detect
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.result import OffsetEstimate, Reason, Verdict
@@ -48,7 +48,8 @@ def _piece(first_s: float, last_s: float | None = None) -> Piece:
 def test_worst_moment_decides_the_verdict(
     kind: MapKind, pieces: tuple[Piece, ...], verdict: Verdict
 ) -> None:
-    assert map_verdict(SyncMap(kind, pieces), TOLERANCE) is verdict
+    found = clip_verdict(_estimate(Reason.DISAGREE), SyncMap(kind, pieces), TOLERANCE)
+    assert found.verdict is verdict
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_CONFIDENT, Reason.DISAGREE, Reason.TOO_COARSE])

@@ -1,6 +1,7 @@
 import gc
 import tempfile
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,22 +25,22 @@ def store(tmp_path):
 
 
 def test_features_are_found_bit_for_bit_by_frame_and_square(store):
-    with ClipFeatures(store, "clip") as features:
+    with closing(ClipFeatures(store, "clip")) as features:
         for index in range(100):
             features.put(8 * index - 16, SQUARE if index % 2 else None, values(index))
         np.testing.assert_array_equal(features.get(-16, None), values(0))
         np.testing.assert_array_equal(features.get(8 * 99 - 16, SQUARE), values(99))
-    with ClipFeatures(store, "clip") as features:
+    with closing(ClipFeatures(store, "clip")) as features:
         for index in range(100):
             found = features.get(8 * index - 16, SQUARE if index % 2 else None)
             np.testing.assert_array_equal(found, values(index))
             assert features.get(8 * index - 16, None if index % 2 else SQUARE) is None
-    with ClipFeatures(store, "another clip") as features:
+    with closing(ClipFeatures(store, "another clip")) as features:
         assert features.get(0, None) is None
 
 
 def test_features_are_found_while_a_run_goes_on(store):
-    with ClipFeatures(store, "clip") as features:
+    with closing(ClipFeatures(store, "clip")) as features:
         for index in range(200):
             assert features.get(8 * index, None) is None
             features.put(8 * index, None, values(index))
@@ -50,7 +51,7 @@ def test_features_are_found_while_a_run_goes_on(store):
 
 def test_features_of_a_run_that_was_stopped_are_kept(store):
     def stop():
-        with ClipFeatures(store, "clip") as features:
+        with closing(ClipFeatures(store, "clip")) as features:
             features.put(0, None, values(0))
             raise Cancelled
 

@@ -15,7 +15,7 @@ from core.detection.engines.synchformer.class_response import (
     response_of,
     sub_grid,
 )
-from core.detection.evidence import Evaluation, OffsetEvidence, WindowPosterior, offset_axis
+from core.detection.evidence import ClassLogits, OffsetEvidence, offset_axis
 from core.detection.windows import Window
 from core.errors import DetectionError
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
@@ -40,7 +40,7 @@ def _trial(
         for shift in sub_grid(0.04):
             logits = -np.abs(OFFSET_GRID_S - apparent_s - shift) / 0.06
             logits += own + rng.normal(0, 0.5, 21)
-            answers.append(Evaluation(shift, logits.astype(np.float32)))
+            answers.append(ClassLogits(shift, logits.astype(np.float32)))
         window = Window(index, 2 + HOP_FRAMES * index)
         evidence.append(
             OffsetEvidence(
@@ -48,7 +48,7 @@ def _trial(
                 offset_axis(2.0),
                 fused_likelihood(answers, response, 2.0),
                 response.resolution_s,
-                WindowPosterior(window, 0.0, answers[2].logits),
+                ClassLogits(0.0, answers[2].logits),
                 evaluations=tuple(answers),
             )
         )

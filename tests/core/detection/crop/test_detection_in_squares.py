@@ -6,11 +6,10 @@ from typing import cast
 import numpy as np
 import torch
 
-from core.detection.cache.clip_features import temporary_features
+from core.detection.cache.clip_features import ClipFeatures, temporary_features
 from core.detection.config import DetectionConfig
 from core.detection.crop_plan import CENTRE
 from core.detection.detect import detect
-from core.detection.engines.base import VisualFeatures
 from core.detection.engines.classical import ClassicalEngine
 from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.result import Detection
@@ -44,7 +43,7 @@ class _SmallNetwork:
 
 
 def _detect(
-    clip: Path, crop: str, features: VisualFeatures | None = None, **options: float
+    clip: Path, crop: str, features: ClipFeatures | None = None, **options: float
 ) -> tuple[Detection, _SmallNetwork]:
     network = _SmallNetwork()
     device, dtype = torch.device("cpu"), torch.float32

@@ -38,7 +38,7 @@ def test_a_face_is_found_around_the_mouth(
     talking: tuple[NDArray[np.uint8], tuple[float, float]],
 ) -> None:
     frame, (x, y) = talking
-    (cells,) = FaceFinder(CELL_PX).find(_chunk(frame, 1)).values()
+    (cells,) = FaceFinder().find(_chunk(frame, 1)).values()
     rows, columns = np.divmod(np.flatnonzero(cells), COLUMNS)
     assert cells.sum() == pytest.approx(1)
     assert columns.mean() * CELL_PX == pytest.approx(x, abs=40)
@@ -47,11 +47,11 @@ def test_a_face_is_found_around_the_mouth(
 
 def test_no_face_is_found_in_noise() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    (cells,) = FaceFinder(CELL_PX).find(_chunk(noise, 1)).values()
+    (cells,) = FaceFinder().find(_chunk(noise, 1)).values()
     assert not cells.any()
 
 
 def test_one_frame_per_second_is_examined_if_the_file_has_it() -> None:
     chunk = _chunk(np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8), 60, first_frame=LOOK_FRAMES - 5)
     chunk.has_video[5] = False
-    assert list(FaceFinder(CELL_PX).find(chunk)) == [2 * LOOK_FRAMES, 3 * LOOK_FRAMES]
+    assert list(FaceFinder().find(chunk)) == [2 * LOOK_FRAMES, 3 * LOOK_FRAMES]

@@ -196,7 +196,7 @@ def published_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     narrow = functools.partial(Synchformer, width=24, depth=1)
     monkeypatch.setattr("core.model.checkpoints.build.Synchformer", narrow)
     shapes = {name: tuple(one.shape) for name, one in narrow().state_dict().items()}
-    monkeypatch.setattr("core.model.checkpoints.refusals.expected_shapes", lambda _: shapes)
+    monkeypatch.setattr("core.model.checkpoints.checkpoint.expected_shapes", lambda _: shapes)
     path = tmp_path / "renamed.pt"
     torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
     source = Source("https://example.org/a.pt", hash_file(path).md5, 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.detection.signals.audio_signals import AudioSignals
+from core.detection.signals.correlation import AudioSignals
 from core.detection.signals.onsets import TICKS_PER_FRAME
 from core.media.decoder import ClipChunk
 from core.timing import SAMPLES_PER_FRAME

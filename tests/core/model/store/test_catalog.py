@@ -46,8 +46,8 @@ def test_audioset_model_is_first_fetched_where_its_whole_hash_is_known() -> None
 
 
 def test_only_models_of_vggsound_are_marked_for_dropped_priming() -> None:
-    marked = {one.trained_on for one in CATALOG if one.training_audio_early_s}
-    assert marked == {"VGGSound"}
+    marked = {one.alias for one in CATALOG if one.training_audio_early_s}
+    assert marked == {"vggsound", "vggsound-extractors"}
     assert entry("vggsound").training_audio_early_s == 0.064
 
 

@@ -13,10 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from core.errors import Cancelled, CheckpointError
-from core.model.checkpoints import refusals
-from core.model.checkpoints.checkpoint import read_checkpoint
+from core.model.checkpoints import checkpoint
+from core.model.checkpoints.checkpoint import expected_shapes, read_checkpoint
 from core.model.checkpoints.kind import CheckpointKind
-from core.model.checkpoints.refusals import expected_shapes
 from core.model.store.catalog import CatalogEntry, Source, entry
 from core.model.store.store import ModelStore
 from core.model.synchformer.synchformer import Synchformer
@@ -27,7 +26,7 @@ from core.progress import Progress
 def narrow_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Replace the published network by one of 24 channels and one block per tower."""
     narrow = functools.partial(Synchformer, width=24, depth=1)
-    monkeypatch.setattr(refusals, "Synchformer", narrow)
+    monkeypatch.setattr(checkpoint, "Synchformer", narrow)
     expected_shapes.cache_clear()
     yield
     expected_shapes.cache_clear()

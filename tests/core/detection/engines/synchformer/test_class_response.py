@@ -10,7 +10,7 @@ from core.detection.engines.synchformer.class_response import (
     sub_grid,
 )
 from core.detection.engines.user_calibration import UserCalibration
-from core.detection.evidence import Evaluation, offset_axis
+from core.detection.evidence import ClassLogits, offset_axis
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 
 AXIS = offset_axis(2.0)
@@ -25,7 +25,7 @@ def _answers(rng: np.random.Generator, offset_s: float, shifts: tuple[float, ...
 
 def _found(rng: np.random.Generator, offset_s: float, shifts: tuple[float, ...]) -> float:
     answers = [
-        Evaluation(shift, row)
+        ClassLogits(shift, row)
         for shift, row in zip(shifts, _answers(rng, offset_s, shifts), strict=True)
     ]
     return float(AXIS[fused_likelihood(answers, DEFAULT_RESPONSE, 2.0).argmax()])
@@ -52,7 +52,7 @@ def test_a_response_sums_to_one_and_says_nothing_beyond_the_classes() -> None:
     shares = DEFAULT_RESPONSE.shares(np.array([0.0, 0.13, -2.0, 2.1]))
     np.testing.assert_allclose(shares.sum(axis=0), 1)
     assert shares[:, 3].argmax() == 20
-    answers = [Evaluation(-6.0, np.linspace(0, 9, 21, dtype=np.float32))]
+    answers = [ClassLogits(-6.0, np.linspace(0, 9, 21, dtype=np.float32))]
     likelihood = fused_likelihood(answers, DEFAULT_RESPONSE, 12.0)
     axis = offset_axis(12.0)
     assert np.ptp(likelihood[axis < 3.8]) == 0
@@ -62,7 +62,7 @@ def test_a_response_sums_to_one_and_says_nothing_beyond_the_classes() -> None:
 def test_no_window_rules_an_offset_out() -> None:
     logits = np.full(21, -90, np.float32)
     logits[4] = 90
-    answers = [Evaluation(shift, logits) for shift in sub_grid(0.04)]
+    answers = [ClassLogits(shift, logits) for shift in sub_grid(0.04)]
     likelihood = fused_likelihood(answers, ClassResponse(n_draws=100, lapse=0.1), 2.0)
     assert likelihood.min() == pytest.approx(np.log(0.1), abs=1e-3)
 
@@ -70,7 +70,7 @@ def test_no_window_rules_an_offset_out() -> None:
 def test_a_base_that_recognises_something_wins() -> None:
     dull, keen = np.zeros(21, np.float32), np.zeros(21, np.float32)
     keen[10] = 9
-    answers = [Evaluation(0.0, dull), Evaluation(-6.0, keen), Evaluation(5.0, dull)]
+    answers = [ClassLogits(0.0, dull), ClassLogits(-6.0, keen), ClassLogits(5.0, dull)]
     likelihood = fused_likelihood(answers, DEFAULT_RESPONSE, 8.0)
     assert offset_axis(8.0)[likelihood.argmax()] == pytest.approx(6.0, abs=0.011)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.detection.cache.clip_features import temporary_features
+from core.detection.cache.clip_features import ClipFeatures, temporary_features
 from core.detection.config import HOP_STEP_S, DetectionConfig
-from core.detection.engines.base import NOTHING_KEPT, ClipContext, VisualFeatures
+from core.detection.engines.base import ClipContext
 from core.detection.engines.synchformer.engine import SynchformerEngine
 from core.detection.evidence import OffsetEvidence, evidence_from_classes
 from core.detection.windows import plan_windows
@@ -72,7 +72,7 @@ def _analyze(
     clip: ClipChunk,
     piece: int = 25,
     config: DetectionConfig = ONCE,
-    features: VisualFeatures = NOTHING_KEPT,
+    features: ClipFeatures | None = None,
 ) -> list[OffsetEvidence]:
     run = engine.start(config, SILENT, ClipContext(250, features=features))
     evidence: list[OffsetEvidence] = []
@@ -204,7 +204,7 @@ def test_shared_segments_give_what_single_windows_give(config: DetectionConfig) 
 def test_asking_once_gives_the_evidence_of_the_classes() -> None:
     for item in _analyze(_engine(SmallNetwork()), _clip()):
         assert item.posterior is not None
-        expected = evidence_from_classes(item.posterior, 2.0)
+        expected = evidence_from_classes(item.window, item.posterior, 2.0)
         np.testing.assert_array_equal(item.log_likelihood, expected.log_likelihood)
         assert (item.resolution_s, item.evaluations) == (0.1, ())
 

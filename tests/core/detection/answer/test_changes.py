@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from core.detection.answer.pooling import BIN_S, MOST_BINS, WINDOW_S, likelihoods, pool
+from core.detection.answer.changes import (
+    BIN_S,
+    MOST_BINS,
+    WINDOW_S,
+    PooledEvidence,
+    best_line,
+    likelihoods,
+    pool,
+)
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.windows import Window
 from core.timing import VIDEO_FPS
@@ -53,3 +61,12 @@ def test_coarse_evidence_keeps_its_peak_and_mean() -> None:
     n_kept = 5 * len(coarse.axis_s)
     fine_mean = np.exp(pooled.gains[0, :n_kept] / pooled.weights[0]).mean()
     assert np.exp(coarse.gains[0] / coarse.weights[0]).mean() == pytest.approx(fine_mean, rel=1e-4)
+
+
+def test_best_line_crosses_a_bin_of_distant_windows() -> None:
+    times_s = np.concatenate([np.arange(10.0), 1800 + np.arange(10.0)])
+    axis_s = offset_axis(2.0)
+    gains = np.full((len(times_s), len(axis_s)), -3.0, np.float32)
+    line = best_line(PooledEvidence(times_s, axis_s, np.ones(len(times_s)), gains), 0.9)
+    assert line.score < 0
+    assert line.piece.span.start_s in times_s

@@ -3,8 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from core.detection.answer.posterior import clip_posterior
-from core.detection.answer.window_votes import dissenting, window_votes
+from core.detection.answer.posterior import clip_posterior, dissenting, window_votes
 from core.detection.evidence import OffsetEvidence, offset_axis
 from core.detection.windows import Window
 
