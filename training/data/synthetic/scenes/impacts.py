@@ -8,15 +8,6 @@ from numpy.typing import NDArray
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Stage
 from training.data.synthetic.scenes import impact_kit as kit
-from training.data.synthetic.scenes.struck_sounds import (
-    GLASS,
-    METAL,
-    RUBBER,
-    STONE,
-    THUD,
-    WOOD,
-    voice,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +105,17 @@ def _bounce(rng: np.random.Generator, stage: Stage) -> kit.Take:
     for _ in range(n):
         radius = tall * log_uniform(rng, 0.05, 0.22)
         path = _Flight(rng, stage, tall - 2 * radius, wide - 2 * radius, walled)
-        material = (RUBBER, RUBBER, THUD, WOOD, GLASS, STONE)[rng.integers(6)]
-        sound, wall_sound = voice(rng, material), voice(rng, material, 1.3)
+        material = (kit.RUBBER, kit.RUBBER, kit.THUD, kit.WOOD, kit.GLASS, kit.STONE)[
+            rng.integers(6)
+        ]
+        sound, wall_sound = kit.voice(rng, material), kit.voice(rng, material, 1.3)
         for t, speed, x in path.floor_hits:
             hits.append(kit.Hit(t, speed, sound, (left + radius + x, floor)))
         for t, speed, x, y in path.wall_hits:
             at = left + (0 if x <= 0 else wide), floor - radius - y
             hits.append(kit.Hit(t, speed, wall_sound, at))
         colour = kit.random_colour(rng)
-        soft = 0.25 if material in (RUBBER, THUD) else 0.05
+        soft = 0.25 if material in (kit.RUBBER, kit.THUD) else 0.05
         contacts = np.array([t for t, _, _ in path.floor_hits])
         ball = _Ball(radius, (colour, kit.other_colour(rng, colour)), int(rng.integers(4)))
         balls.append((ball, path, soft, contacts, float(rng.uniform(-9, 9))))
@@ -151,7 +144,7 @@ def _dribble(rng: np.random.Generator, stage: Stage) -> kit.Take:
     middle = kit.place(rng, stage, 0.8 * size, 1.1 * size)
     floor, side = middle[1] + 0.5 * size, float(rng.choice([-1, 1]))
     height, palm, loudness = _dribbled(rng, stage, times, float(rng.uniform(0.16, 0.3)))
-    sound = voice(rng, RUBBER if rng.random() < 0.7 else THUD)
+    sound = kit.voice(rng, kit.RUBBER if rng.random() < 0.7 else kit.THUD)
     colour, shirt, trousers = (kit.random_colour(rng) for _ in range(3))
     mark, skin = kit.other_colour(rng, colour), kit.skin_colour(rng)
     ball, has_body = _Ball(radius, (colour, mark), int(rng.integers(4))), rng.random() < 0.75
@@ -276,8 +269,8 @@ def _dropped_objects(rng: np.random.Generator, stage: Stage) -> kit.Take:
     middle = kit.place(rng, stage, 3 * size, high + size)
     x, floor = middle[0], middle[1] + (high + size) / 2
     keep, fall_s = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.25, 0.5))
-    material = (WOOD, METAL, METAL, GLASS, THUD, STONE)[rng.integers(6)]
-    sound = voice(rng, material)
+    material = (kit.WOOD, kit.METAL, kit.METAL, kit.GLASS, kit.THUD, kit.STONE)[rng.integers(6)]
+    sound = kit.voice(rng, material)
     flat, shape = float(rng.uniform(0.08, 0.5)), int(rng.integers(3))
     fall = _fall(rng, stage, fall_s, keep)
     colour, hand = kit.random_colour(rng), kit.skin_colour(rng)

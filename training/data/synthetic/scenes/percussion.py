@@ -8,14 +8,6 @@ from numpy.typing import NDArray
 
 from training.data.synthetic.performance import Canvas, Stage
 from training.data.synthetic.scenes import impact_kit as kit
-from training.data.synthetic.scenes.struck_sounds import (
-    CYMBAL,
-    METAL,
-    PALM,
-    SKIN_DRUM,
-    WOOD,
-    voice,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,8 @@ def _drum(rng: np.random.Generator, stage: Stage) -> kit.Take:
     radii = [float(rng.uniform(0.35, 0.5)) * size / n for _ in range(n)]
     is_cymbal = rng.random(n) < 0.25
     sounds = [
-        voice(rng, CYMBAL if c else SKIN_DRUM, float(rng.uniform(0.7, 1.6))) for c in is_cymbal
+        kit.voice(rng, kit.CYMBAL if c else kit.SKIN_DRUM, float(rng.uniform(0.7, 1.6)))
+        for c in is_cymbal
     ]
     times = kit.event_times(rng, stage, float(rng.choice([0.22, 0.4, 0.7])), 0.13)
     which = rng.integers(0, n, len(times))
@@ -167,8 +160,8 @@ def _metronome(rng: np.random.Generator, stage: Stage) -> kit.Take:
     ticks_in_middle = rng.random() < 0.5
     widest = float(rng.uniform(0.3, 0.75))
     angle = _swung(rng, stage, times, widest, ticks_in_middle)
-    sounds = [voice(rng, (WOOD, METAL)[rng.integers(2)], float(rng.uniform(0.8, 2.5)))]
-    sounds.append(sounds[0] if rng.random() < 0.6 else voice(rng, METAL))
+    sounds = [kit.voice(rng, (kit.WOOD, kit.METAL)[rng.integers(2)], float(rng.uniform(0.8, 2.5)))]
+    sounds.append(sounds[0] if rng.random() < 0.6 else kit.voice(rng, kit.METAL))
     middle = kit.place(rng, stage, 1.2 * size, 1.2 * size)
     pivot = middle[0], middle[1] + 0.4 * size
     case, face, rod, bob = (kit.random_colour(rng) for _ in range(4))
@@ -237,7 +230,7 @@ def _hand_claps(rng: np.random.Generator, stage: Stage) -> kit.Take:
     size = kit.size_px(rng, stage, 0.12 if person else 0.08, 0.6)
     times = kit.event_times(rng, stage, float(rng.choice([0.28, 0.28, 0.8])), 0.17)
     gap, speeds = kit.strokes(rng, stage, times, float(rng.uniform(0.4, 0.9)))
-    sound = voice(rng, PALM)
+    sound = kit.voice(rng, kit.PALM)
     middle = kit.place(rng, stage, 1.6 * size, 1.5 * size)
     at = middle[0], middle[1] + (0.1 * size if person else 0)
     hand = 0.27 * size if person else 0.6 * size
@@ -298,7 +291,9 @@ def _knock(rng: np.random.Generator, stage: Stage) -> kit.Take:
         first = max(start, times[-1] + 0.4 if times else -9)
         times += list(first + np.cumsum(gaps))
     lift, speeds = kit.strokes(rng, stage, times, float(rng.uniform(0.2, 0.9)))
-    sound = voice(rng, WOOD if rng.random() < 0.75 else METAL, float(rng.uniform(0.5, 1)))
+    sound = kit.voice(
+        rng, kit.WOOD if rng.random() < 0.75 else kit.METAL, float(rng.uniform(0.5, 1))
+    )
     middle = kit.place(rng, stage, 1.9 * size, 1.9 * size)
     side, reach = float(rng.choice([-1, 1])), float(rng.uniform(0.3, 0.7)) * size
     seen_from_side = rng.random() < 0.5

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from training.data.synthetic.performance import Canvas, Stage
 from training.data.synthetic.scenes import impact_kit as kit
-from training.data.synthetic.scenes.struck_sounds import RUBBER, STONE, STRINGS, THUD, WOOD, voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,8 @@ def _walk(rng: np.random.Generator, stage: Stage) -> kit.Take:
     spots, body_x, face = _steps(stage, times, middle[0], facing, step, room)
     lift = size * rng.uniform(0.03, 0.12, len(times))
     feet = [_foot(stage, times[i::2], times[i + 1 :: 2], spots[i::2], lift[i::2]) for i in (0, 1)]
-    material = (THUD, WOOD, STONE, RUBBER)[rng.integers(4)]
-    sounds = [voice(rng, material) for _ in range(2)]
+    material = (kit.THUD, kit.WOOD, kit.STONE, kit.RUBBER)[rng.integers(4)]
+    sounds = [kit.voice(rng, material) for _ in range(2)]
     trousers, shirt, shoe = (kit.random_colour(rng) for _ in range(3))
     far, skin, hair = (
         kit.other_colour(rng, trousers, 12),
@@ -202,7 +201,10 @@ def _ball_game(rng: np.random.Generator, stage: Stage) -> kit.Take:
     spot_y = floor - size * rng.uniform(0.7, 1.7, n)
     swing_s = rng.uniform(0.08, 0.2, n)
     speeds = np.clip(0.09 / swing_s, 0.4, 1)
-    hit_sound, floor_sound = voice(rng, (STRINGS, WOOD)[rng.integers(2)]), voice(rng, RUBBER, 0.8)
+    hit_sound, floor_sound = (
+        kit.voice(rng, (kit.STRINGS, kit.WOOD)[rng.integers(2)]),
+        kit.voice(rng, kit.RUBBER, 0.8),
+    )
     bounces = rng.random() < 0.8
     spots = [(float(x), float(y)) for x, y in zip(spot_x, spot_y, strict=True)]
     ball_x, ball_y, landings = _exchange(rng, stage, times, spots, floor, size, bounces)

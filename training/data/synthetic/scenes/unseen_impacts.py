@@ -7,7 +7,6 @@ from scipy.signal import butter, sosfilt
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Canvas, Stage, Use
 from training.data.synthetic.scenes import impact_kit as kit
-from training.data.synthetic.scenes.struck_sounds import CLICK, STONE, THUD, WOOD, Voice, voice
 
 _FRACTION_BITS = 4
 
@@ -25,8 +24,8 @@ def collide(rng: np.random.Generator, stage: Stage) -> kit.Take:
     left, top = middle[0] - wide / 2, middle[1] - tall / 2
     pace = tall * float(rng.uniform(0.35, 1.0))
     tracks, meetings, cushions = _glide(rng, stage, n, radius, (wide, tall), pace)
-    knock = voice(rng, STONE if rng.random() < 0.6 else WOOD)
-    thump = voice(rng, THUD)
+    knock = kit.voice(rng, kit.STONE if rng.random() < 0.6 else kit.WOOD)
+    thump = kit.voice(rng, kit.THUD)
     hits = [kit.Hit(t, v, knock, (left + x, top + y)) for t, v, x, y in meetings]
     hits += [kit.Hit(t, 0.35 * v, thump, (left + x, top + y)) for t, v, x, y in cushions]
     cloth, rim = kit.random_colour(rng), kit.random_colour(rng)
@@ -149,7 +148,7 @@ def _typing(rng: np.random.Generator, stage: Stage) -> kit.Take:
         )
         for f in range(n_fingers)
     ]
-    sounds = [voice(rng, CLICK, pitch) for pitch in (0.7, 1.0, 1.2)]
+    sounds = [kit.voice(rng, kit.CLICK, pitch) for pitch in (0.7, 1.0, 1.2)]
     levels = rng.uniform(0.4, 1, len(times))
     hits = [
         kit.Hit(t, v, sounds[(3 * r + c) % 3], (float(x), float(y)))
@@ -239,7 +238,7 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
     side = float(rng.choice([-1, 1]))
     hinge = middle[0] - side * wide / 2
     toward, view = float(rng.choice([-0.3, 0.35])), float(rng.uniform(0.1, 0.5))
-    slam, latch = voice(rng, THUD), voice(rng, WOOD, 0.5)
+    slam, latch = kit.voice(rng, kit.THUD), kit.voice(rng, kit.WOOD, 0.5)
     angle, hits = _slammed(rng, stage, slam, latch, (hinge + side * wide, middle[1]))
     wall, door, dark = kit.random_colour(rng), kit.random_colour(rng), kit.random_colour(rng)
     panel, knob = kit.other_colour(rng, door, 12), kit.random_colour(rng)
@@ -271,7 +270,7 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
 
 
 def _slammed(
-    rng: np.random.Generator, stage: Stage, slam: Voice, latch: Voice, at: kit.Point
+    rng: np.random.Generator, stage: Stage, slam: kit.Voice, latch: kit.Voice, at: kit.Point
 ) -> tuple[kit.Track, list[kit.Hit]]:
     """Open and slam a door repeatedly.
 
@@ -312,7 +311,7 @@ def _slammed(
     return kit.keyed(stage, angles), hits
 
 
-def _creak(rng: np.random.Generator, length_s: float) -> Voice:
+def _creak(rng: np.random.Generator, length_s: float) -> kit.Voice:
     """Generate stick and slip of a hinge: pulses at a wandering rate through a narrow band."""
     n = max(round(length_s * SOUND_RATE_HZ), 2400)
     rate = float(rng.uniform(30, 140)) * np.exp(0.5 * np.sin(np.linspace(0, rng.uniform(2, 9), n)))
