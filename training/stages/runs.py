@@ -25,14 +25,15 @@ from training.stages.clip_lists import clips_digest
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.rank_share import Share
 from training.stages.sync import WindowTask, build_learner
-from training.start_weights import (
+from training.weights import (
     begin_small,
+    load_matching,
+    read_weights,
     start_audio_tower,
     start_from_sync,
     start_towers,
     start_visual_tower,
 )
-from training.weights import load_matching, read_weights
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,7 @@ from training.data.samples import Samples, loader
 from training.data.types import Tensors
 from training.loop.distributed import gather_rows
 from training.loop.run_log import Show
-from training.metrics.classification import accuracy, accuracy_within_one, mean_roc_auc
-from training.metrics.figures import Answers
+from training.metrics.figures import Answers, accuracy, accuracy_within_one, mean_roc_auc
 from training.metrics.types import Metrics
 from training.stages.rank_share import Share, own_questions
 

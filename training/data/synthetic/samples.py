@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.performance import Scene, Use
-from training.data.synthetic.recipe import SPLIT_OF, recipe_of
+from training.data.synthetic.recipe import SPLIT_OF, all_scenes, recipe_of
 from training.data.synthetic.render import render_clip
-from training.data.synthetic.scene_list import all_scenes
 
 _TILE_PX = 160
 _STRIP_PX = 40

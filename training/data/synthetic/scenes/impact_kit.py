@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import butter, sosfilt
 
-from training.data.synthetic.chance import log_uniform
+from training.data.synthetic.chance import LEAD_S, irregular_times, log_uniform
 from training.data.synthetic.performance import (
     SOUND_RATE_HZ,
     Canvas,
@@ -22,7 +22,6 @@ from training.data.synthetic.performance import (
     Stage,
     Use,
 )
-from training.data.synthetic.rhythm import LEAD_S, irregular_times
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
