@@ -15,7 +15,13 @@ from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
 from training.config import ConfigError, RunConfig, save_config
-from training.data.samples import Samples, SynchabilitySamples, SyncSamples, loader
+from training.data.samples import (
+    Samples,
+    SharedWindowSamples,
+    SynchabilitySamples,
+    SyncSamples,
+    loader,
+)
 from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.sets.opening import open_data_set
 from training.data.types import Tensors
@@ -191,9 +197,7 @@ def _with_thresholds(
         )
     if clips is None:
         return replace(evaluation, notes=tuple(notes))
-    windows = SynchabilitySamples(
-        clips, config.samples, config.loop.seed, for_test=True, n_segments=WINDOW_SEGMENTS
-    )
+    windows = SharedWindowSamples(clips, config.samples, config.loop.seed, for_test=True)
     answers = ask_both(*networks, windows, config.loop.batch_size, question.n_workers, monitor)
     notes += _on_left_out(len(windows) - len(answers[0].targets))
     return replace(evaluation, thresholds=sweep_thresholds(*answers), notes=tuple(notes))

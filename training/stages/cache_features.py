@@ -21,9 +21,8 @@ from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
-from training.data.epoch_order import EpochOrder
 from training.data.sample_config import SampleRecipe
-from training.data.samples import Samples, loader
+from training.data.samples import EpochOrder, Samples, loader
 from training.data.sets.data_set import DataSet
 from training.data.types import Tensors
 from training.features.feature_files import (

@@ -17,6 +17,7 @@ from core.errors import SyncError
 from training.data.sample_config import SampleRecipe
 from training.data.samples import (
     ContrastiveSamples,
+    SharedWindowSamples,
     SynchabilitySamples,
     SyncSamples,
     loader,
@@ -68,7 +69,7 @@ def test_a_window_is_what_the_network_takes(three_clips: DataSet) -> None:
 def test_synchronizability_has_13_segments_or_14(three_clips: DataSet) -> None:
     recipe = SampleRecipe()
     assert len(SynchabilitySamples(three_clips, recipe, 0)[0]["mel"]) == 13
-    sample = SynchabilitySamples(three_clips, recipe, 0, for_test=True, n_segments=14)[1]
+    sample = SharedWindowSamples(three_clips, recipe, 0, for_test=True)[1]
     assert len(sample["video"]) == 14
     assert sample["label"] in (0, 1)
 
