@@ -18,7 +18,7 @@ from training.data.synthetic.samples import write_samples
 from training.evaluation.command import evaluate
 from training.features.command import features
 from training.loop.distributed import is_first_process
-from training.stages.commands import contrastive, sync, synchability
+from training.stages.runs import contrastive, sync, synchability
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64

@@ -1,6 +1,10 @@
-"""Reading and loading weights of networks of any size.
+"""Weights of networks of any size: reading, loading, and initial weights of a stage.
 
 `core.model.checkpoints.checkpoint` reads networks of the published sizes only.
+
+The audio tower starts as an AudioSet classifier (AST, Gong et al., 2021, in its Hugging Face port),
+the visual tower as a classifier of actions (Motionformer with divided attention, Patrick et al.,
+2021). The aggregators and the temperature are new and keep their random initial values.
 """
 
 import pickle

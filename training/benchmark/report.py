@@ -1,4 +1,4 @@
-"""Tables and JSON of a benchmark; every table states its number of independent clips."""
+"""Figures of a benchmark, as tables and JSON; tables state their number of independent clips."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -296,7 +296,7 @@ def _degrade(
 def made_ahead(
     make: Callable[[int], _Made], first: int, end: int, n_ahead: int = 3
 ) -> Generator[_Made, None, None]:
-    """Yield the results of `make` for the numbers from `first` to `end` - 1.
+    """Yield the results of `make`, run in a thread, for the numbers from `first` to `end` - 1.
 
     Closing the generator waits for results in the making. An error of `make` is raised in its turn.
     """

@@ -1,4 +1,7 @@
-"""Figures of an evaluation from the answers of a network to all questions."""
+"""Figures of an evaluation from the answers of a network to all questions.
+
+Figures of merit are defined as in the published evaluation.
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,9 @@
-"""Caching the features of a data set on disk, for stages with frozen towers."""
+"""Features of a data set cached on disk, and windows of them, for stages with frozen towers.
+
+A training window begins at a segment of one of the clip's views, and audio is moved in whole frames
+of 40 ms. All else is drawn as for windows of frames: the offset evenly among the classes, the place
+evenly among all possible places at this offset, and a jitter of the audio of up to 40 ms.
+"""
 
 import hashlib
 import logging

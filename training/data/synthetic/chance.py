@@ -1,4 +1,4 @@
-"""Random quantities."""
+"""Random quantities, and irregular times of events; no shift of the sound repeats the rhythm."""
 
 import numpy as np
 from numpy.typing import NDArray

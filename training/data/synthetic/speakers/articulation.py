@@ -1,10 +1,15 @@
-"""Articulation: motion of the mouth and face, computed from phonemes or loudness.
+"""Articulation: motion of mouth, face, shoulders and hands, computed from phonemes or loudness.
 
 Lips move before they are heard. For the drawn speakers the opening of the mouth leads the envelope
 of the sound by 0 to 120 ms, typically by 20 to 60 ms with a median of 35 ms (peak of the
 cross-correlation), within the range measured on people by Schwartz and Savariaux, "No, there is no
 150 ms lead of visual speech on auditory speech" (PLoS Computational Biology, 2014). Closures of
 p, b, m do not lead: the lips part when the burst is heard.
+
+People move more while speaking than while listening, start to move at the start of a phrase, and
+mark stresses with the head and the hands (Yehia, Kuratate and Vatikiotis-Bateson, "Linking facial
+animation, head motion and speech acoustics", Journal of Phonetics, 2002). The amount varies between
+speakers, from almost none to more than the motion of the mouth.
 """
 
 from collections.abc import Sequence
