@@ -1,6 +1,6 @@
 """An evaluation from a checkpoint and a configuration to figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,23 +84,6 @@ class MeasuredSamples(SyncSamples):
         return super()._cut(rng, item, n_frames)
 
 
-class LongClips:
-    """Collects the clips that are long enough for both networks."""
-
-    def __init__(self) -> None:
-        self._numbers: set[int] = set()
-
-    def watch(self, batch: Tensors) -> None:
-        """Add the long clips of a batch of `MeasuredSamples`."""
-        is_long = batch["n_frames"] >= _LEAST_FRAMES
-        self._numbers.update(batch["item"][is_long].tolist())
-
-    def of(self, data_set: DataSet) -> DataSet | None:
-        """Data set of the long clips only; None if there are none."""
-        items = tuple(data_set.items[number] for number in sorted(self._numbers))
-        return replace(data_set, items=items) if items else None
-
-
 def evaluate_checkpoint(
     config: RunConfig, question: Question, folder: Path, monitor: Monitor
 ) -> Evaluation:
@@ -129,16 +112,12 @@ def evaluate_checkpoint(
     if question.n_passes:
         config = replace(config, samples=replace(config.samples, n_passes=question.n_passes))
     _save_config(config, network, folder)
-    long_clips = LongClips()
     samples = _samples(network, data_set, config, is_measured=other is not None)
-    answers = ask_samples(
-        network,
-        samples,
-        config.loop.batch_size,
-        question.n_workers,
-        monitor,
-        None if other is None else long_clips.watch,
+    batches = asked_batches(
+        "Evaluating", samples, config.loop.batch_size, question.n_workers, monitor
     )
+    long_clips = set[int]()
+    answers = ask(network, batches if other is None else _noting_long(batches, long_clips))
     evaluation = _evaluated(network, answers, data_set, config, question)
     _write(evaluation, answers, folder)
     if other is not None:
@@ -181,22 +160,22 @@ def _with_thresholds(
     evaluation: Evaluation,
     networks: tuple[Synchformer, Synchformer],
     data_set: DataSet,
-    long_clips: LongClips,
+    long_clips: set[int],
     config: RunConfig,
     question: Question,
     monitor: Monitor,
 ) -> Evaluation:
     """Add the accuracies on clips with a findable offset, measured on the long clips."""
-    clips = long_clips.of(data_set)
-    n_items, n_clips = len(data_set.items), 0 if clips is None else len(clips.items)
+    n_items, n_clips = len(data_set.items), len(long_clips)
     notes = list(evaluation.notes)
     if n_clips < n_items:
         notes.append(
             f"The thresholds are measured on {n_clips} of {n_items} clips; the others have less"
             f" than the necessary {LEAST_S:g} s."
         )
-    if clips is None:
+    if not n_clips:
         return replace(evaluation, notes=tuple(notes))
+    clips = replace(data_set, items=tuple(data_set.items[k] for k in sorted(long_clips)))
     windows = SharedWindowSamples(clips, config.samples, config.loop.seed, for_test=True)
     answers = ask_both(*networks, windows, config.loop.batch_size, question.n_workers, monitor)
     notes += _on_left_out(len(windows) - len(answers[0].targets))
@@ -268,28 +247,6 @@ def _write(evaluation: Evaluation, answers: Answers, folder: Path) -> None:
     save_confusion(confusion(answers), folder / "confusion.png")
 
 
-def ask_samples(
-    network: Synchformer,
-    samples: Samples,
-    batch_size: int,
-    n_workers: int,
-    monitor: Monitor,
-    watch: Callable[[Tensors], None] | None = None,
-) -> Answers:
-    """Run a network of either head on all samples.
-
-    Args:
-        network: The network.
-        samples: Samples of the evaluation.
-        batch_size: Windows per batch.
-        n_workers: Processes for making samples; 0 for this process.
-        monitor: Gets the progress; may cancel after each batch.
-        watch: Called with every batch before the network runs, replacements of unusable clips
-            included.
-    """
-    return ask(network, _batches("Evaluating", samples, batch_size, n_workers, monitor, watch))
-
-
 @torch.no_grad()
 def ask_both(
     offsets: Synchformer,
@@ -320,7 +277,7 @@ def ask_both(
     synchability.eval()
     device = next(offsets.parameters()).device
     found: list[tuple[Answers, Answers]] = []
-    batches = _batches("Evaluating both networks", samples, batch_size, n_workers, monitor)
+    batches = asked_batches("Evaluating both networks", samples, batch_size, n_workers, monitor)
     for batch in own_questions(batches):
         on_device = {name: value.to(device) for name, value in batch.items()}
         fewer = {
@@ -340,20 +297,29 @@ def ask_both(
     return Answers.pooled(first), Answers.pooled(second)
 
 
-def _batches(
-    stage: str,
-    samples: Samples,
-    batch_size: int,
-    n_workers: int,
-    monitor: Monitor,
-    watch: Callable[[Tensors], None] | None = None,
+def asked_batches(
+    stage: str, samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
 ) -> Iterator[Tensors]:
+    """Yield the batches of an evaluation.
+
+    Args:
+        stage: Name of the progress.
+        samples: Samples of the evaluation.
+        batch_size: Windows per batch.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each batch.
+    """
     n_asked = 0
     positions = Share(batch_size).questions(len(samples))
     for batch in loader(samples, positions, n_workers):
         monitor.check()
-        if watch is not None:
-            watch(batch)
         yield batch
         n_asked += len(batch["label"])
         monitor.report(Progress(stage, n_asked / len(samples)))
+
+
+def _noting_long(batches: Iterable[Tensors], numbers: set[int]) -> Iterator[Tensors]:
+    """Pass on batches of `MeasuredSamples`; add the clips long enough for both networks."""
+    for batch in batches:
+        numbers.update(batch["item"][batch["n_frames"] >= _LEAST_FRAMES].tolist())
+        yield batch

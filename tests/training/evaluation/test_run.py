@@ -14,10 +14,10 @@ from tests.training.stages.conftest import FixedSamples
 from training.config import ConfigError, RunConfig, read_config
 from training.data.sets.data_set import DataConfig, DataSetError
 from training.data.types import Tensors
-from training.evaluation.run import Question, ask_both, ask_samples, evaluate_checkpoint
+from training.evaluation.run import Question, ask_both, asked_batches, evaluate_checkpoint
 from training.loop.config import LoopConfig
 from training.stages.contrastive import ContrastiveModel
-from training.stages.sync import answer, build_learner
+from training.stages.sync import answer, ask, build_learner
 
 TINY: dict[str, Any] = {"width": 24, "depth": 1}
 
@@ -168,7 +168,7 @@ def test_all_questions_are_asked_in_order() -> None:
     network = build_learner("sync", width=24, depth=1)
     samples = FixedSamples([window(k, 0.2 * k) for k in (1, 2, 3)])
     watcher = Watcher()
-    answers = ask_samples(network, samples, 2, 0, watcher)
+    answers = ask(network, asked_batches("Evaluating", samples, 2, 0, watcher))
     assert answers.targets.tolist() == [1, 2, 3]
     assert answers.items.tolist() == [0, 1, 2]
     assert watcher.fractions[-1] == 1.0
@@ -178,7 +178,7 @@ def test_nothing_is_asked_about_clips_that_stand_in_for_others() -> None:
     network = build_learner("sync", width=24, depth=1)
     replaced = window(2, 0.4) | {"skipped": torch.tensor(1)}
     samples = FixedSamples([window(1, 0.2), replaced, replaced, replaced, window(3, 0.6)])
-    answers = ask_samples(network, samples, 2, 0, SILENT)
+    answers = ask(network, asked_batches("Evaluating", samples, 2, 0, SILENT))
     assert answers.targets.tolist() == [1, 3]
     assert answers.items.tolist() == [0, 4]
 
