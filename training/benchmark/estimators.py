@@ -280,12 +280,8 @@ def _log_likelihoods(
     """Gain in log-likelihood of a linear model of the motion over none: (3, M).
 
     With r the correlation and n the effective number of samples, the best linear function of the
-    audio explains the motion by -n/2 log(1 - r^2) better than none; negative r counts as 0.
-
-    Args:
-        motion: (K,).
-        audio: (3, M, K), a row for each offset.
-        heard: (M, K).
+    audio explains the motion by -n/2 log(1 - r^2) better than none; negative r counts as 0. Motion
+    is (K,), audio (3, M, K) with a row for each offset, and `heard` (M, K).
     """
     n_values = len(motion)
     motion = motion - motion.mean()

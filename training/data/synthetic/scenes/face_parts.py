@@ -88,14 +88,9 @@ class _Layers:
 def _compose(
     look: Look, side: int, centre_x: float, narrow: float, rng: np.random.Generator
 ) -> _Image:
-    """Compose a head without eyes, brows and mouth.
+    """Compose a head without eyes, brows and mouth, as an image of `side` px.
 
-    Args:
-        look: Look of the head.
-        side: Side of the image in pixels.
-        centre_x: Position of the middle of the face.
-        narrow: Factor of the width of the turned face.
-        rng: Source of the texture of skin and hair.
+    `centre_x` is the middle of the face, `narrow` the factor of the width of the turned face.
     """
     layers = _Layers(side, rng)
     x, y = layers.x, layers.y

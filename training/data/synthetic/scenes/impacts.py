@@ -187,11 +187,7 @@ def _dribbled(
 ) -> tuple[kit.Track, kit.Track, NDArray[np.float64]]:
     """Draw the heights of ball and palm, and the loudness of each hit of the floor.
 
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        times: Times of the hits (s).
-        way_s: Longest time between floor and palm.
+    `way_s` is the longest time between floor and palm.
     """
     balls: list[kit.Key] = []
     palms: list[kit.Key] = []
@@ -299,11 +295,7 @@ def _dropped_objects(rng: np.random.Generator, stage: Stage) -> kit.Take:
 def _fall(rng: np.random.Generator, stage: Stage, fall_s: float, keep: float) -> _Fall:
     """Lift, turn and drop a thing; it rebounds until it lies flat.
 
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        fall_s: Duration of the fall from the greatest height.
-        keep: Speed after a rebound, as a share of the speed before.
+    A fall from the greatest height takes `fall_s`; a rebound keeps a share `keep` of the speed.
     """
     heights: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]
     turns: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]

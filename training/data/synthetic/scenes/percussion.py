@@ -112,14 +112,7 @@ def _sticks(
     which: NDArray[np.int64],
     spots: Sequence[kit.Point],
 ) -> tuple[list[tuple[kit.Track, kit.Track, kit.Track, float]], NDArray[np.float64]]:
-    """Distribute blows over two sticks.
-
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        times: Times of the blows (s).
-        which: Index of the drum of each blow.
-        spots: Positions of the drums, from left to right.
+    """Distribute blows on drums, numbered from left to right, over two sticks.
 
     Returns:
         Height (0 touching, 1 highest), x and y of the tip, and side (-1 left, 1 right) of each

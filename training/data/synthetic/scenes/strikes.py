@@ -119,15 +119,7 @@ def _steps(
     step: float,
     room: float,
 ) -> tuple[list[float], kit.Track, kit.Track]:
-    """Walk from the middle, turning around at the end of the room.
-
-    Args:
-        stage: Canvas and duration.
-        times: Times of the footfalls (s).
-        middle_x: Start position (px).
-        facing: -1 to the left, 1 to the right.
-        step: Length of a step (px).
-        room: Largest distance of the feet from the middle (px).
+    """Walk from the middle, turning around at a distance `room` (px) of the feet from the middle.
 
     Returns:
         Positions of the footfalls, position of the body, and its direction (px, px, -1 to 1).
@@ -264,16 +256,7 @@ def _exchange(
     size: float,
     bounces: bool,
 ) -> tuple[kit.Track, kit.Track, list[tuple[int, float, float]]]:
-    """Path of a ball between the points of the hits, bouncing off the floor or in arcs.
-
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        times: Times of the hits (s).
-        spots: Positions of the ball at the hits (px).
-        floor: y of the floor (px).
-        size: Height of a player (px).
-        bounces: True if most flights touch the floor.
+    """Path of a ball between the spots of the hits (px), in arcs or mostly bouncing off the floor.
 
     Returns:
         Position of the ball (x, y), and each touch of the floor: index of the preceding hit, time

@@ -245,13 +245,8 @@ def _flipped(
 ) -> tuple[list[kit.Track], kit.Track, kit.Track]:
     """Flip switches with a finger: position of each lever, -1 (up) to 1 (down), and finger (x, y).
 
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        flips: Time (s) of each flip's end, index of the switch, and travel time of the lever (s).
-        centres: Centres of the switches.
-        size: Length of a switch (px).
-        reach: Distance of the touched point from the centre, as a share of the length.
+    A flip has the time of its end (s), the index of the switch, and the travel time of the lever
+    (s). `reach` is the distance of the touched point from the centre, as a share of the length.
     """
     ups = rng.choice([-1.0, 1.0], len(centres))
     switch_keys: list[list[kit.Key]] = [[(-9.0, up, kit.SMOOTH)] for up in ups]

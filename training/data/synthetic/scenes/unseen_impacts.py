@@ -107,13 +107,7 @@ def _times_to_meet(
 ) -> NDArray[np.float64]:
     """Times of contact of pairs of pucks: the first root of |gap + closing * t| = 2 * radius.
 
-    Args:
-        gap: (N, 2) vector from one puck to the other (px).
-        closing: (N, 2) change of the gap (px/s).
-        radius: Radius of all pucks (px).
-
-    Returns:
-        (N,) seconds; infinite for pairs without contact.
+    Gaps (N, 2) are in px, their change in px/s; times (N,) in s, infinite without a contact.
     """
     along, squared = (gap * closing).sum(1), (closing**2).sum(1)
     inside = along * along - squared * ((gap**2).sum(1) - 4 * radius**2)
@@ -272,18 +266,7 @@ def _door_slam(rng: np.random.Generator, stage: Stage) -> kit.Take:
 def _slammed(
     rng: np.random.Generator, stage: Stage, slam: kit.Voice, latch: kit.Voice, at: kit.Point
 ) -> tuple[kit.Track, list[kit.Hit]]:
-    """Open and slam a door repeatedly.
-
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        slam: Sound of the door against its frame.
-        latch: Sound of the latch.
-        at: Position of the sounds.
-
-    Returns:
-        Opening angle (rad), and all sounds.
-    """
+    """Open and slam a door repeatedly: opening angle (rad), and all sounds."""
     angles: list[kit.Key] = [(-9.0, 0.0, kit.SMOOTH)]
     hits: list[kit.Hit] = []
     before = -9.0
