@@ -150,7 +150,8 @@ def save_config(config: RunConfig, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with complete_or_absent(path) as partial:
-            partial.write_text(tomli_w.dumps(_plain(asdict(config))), encoding="utf-8")
+            values = json.loads(json.dumps(asdict(config), default=str))
+            partial.write_text(tomli_w.dumps(_without_none(values)), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror}); choose another folder.", path=path
@@ -158,17 +159,13 @@ def save_config(config: RunConfig, folder: Path) -> Path:
     return path
 
 
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Convert values to TOML types; TOML has no None, so such values are left out."""
-    plain: dict[str, object] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            plain[key] = _plain(value)
-        elif isinstance(value, tuple):
-            plain[key] = [str(one) if isinstance(one, Path) else one for one in value]
-        elif value is not None:
-            plain[key] = str(value) if isinstance(value, Path) else value
-    return plain
+def _without_none(values: Mapping[str, object]) -> dict[str, object]:
+    """Leave out None, as TOML has none."""
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
 
 
 def read_config(preset: Path, overrides: Sequence[str]) -> RunConfig:

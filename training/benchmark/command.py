@@ -121,17 +121,8 @@ class ClipSet:
     tasks: tuple[ClipTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClipResult:
-    """Result of one clip.
-
-    Attributes:
-        outcomes: All answers.
-        error: Reason why the clip is unusable, as one sentence; else empty.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    error: str = ""
+_Result = tuple[tuple[Outcome, ...], str]
+"""Answers of a clip; reason why it is unusable, as one sentence, else empty."""
 
 
 def benchmark(
@@ -201,8 +192,8 @@ def measure(
             SetResult(
                 name=clip_set.name,
                 estimators=estimators,
-                outcomes=tuple(outcome for result in of_set for outcome in result.outcomes),
-                left_out=tuple(result.error for result in of_set if result.error),
+                outcomes=tuple(outcome for outcomes, _ in of_set for outcome in outcomes),
+                left_out=tuple(error for _, error in of_set if error),
             )
         )
     if not any(result.outcomes for result in found):
@@ -243,7 +234,7 @@ def _engine(name: str) -> EngineEstimator:
 
 def _run_all(
     tasks: Sequence[ClipTask], names: tuple[str, ...], seed: int, n_workers: int
-) -> Iterator[ClipResult]:
+) -> Iterator[_Result]:
     """Run all tasks, with progress on the terminal; results keep the order of the tasks."""
     with TerminalMonitor() as monitor:
         if n_workers == 1:
@@ -263,11 +254,11 @@ def _run_all(
             return iter([future.result() for future in futures])
 
 
-def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> ClipResult:
+def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> _Result:
     try:
-        return ClipResult(run_clip(task, open_estimators(names), seed))
+        return run_clip(task, open_estimators(names), seed), ""
     except (MediaError, DetectionError) as error:
-        return ClipResult((), error.message)
+        return (), error.message
 
 
 @contextmanager

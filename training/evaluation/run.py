@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
+from rich.console import Console
 
 from core.errors import CheckpointError
 from core.model.device import choose_device
@@ -14,7 +17,7 @@ from core.model.synchformer.offset_classes import class_of
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
-from training.config import ConfigError, RunConfig, save_config
+from training.config import ConfigError, RunConfig, read_config, save_config
 from training.data.samples import (
     Samples,
     SharedWindowSamples,
@@ -26,7 +29,7 @@ from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.sets.opening import open_data_set
 from training.data.types import Tensors
 from training.data.window_positions import Cut, synchability_frames
-from training.evaluation.report import Evaluation, write_json
+from training.evaluation.report import Evaluation, tables, write_json
 from training.loop.checkpoints import LATEST
 from training.metrics.figures import (
     Answers,
@@ -35,8 +38,16 @@ from training.metrics.figures import (
     sweep_thresholds,
 )
 from training.metrics.plots import save_confusion, save_reliability
+from training.options import (
+    DeviceOption,
+    OutOption,
+    OverridesArgument,
+    PresetOption,
+    WorkersOption,
+)
 from training.stages.rank_share import Share, own_questions
 from training.stages.sync import answer, ask
+from training.terminal import TerminalMonitor
 from training.weights import network_of, read_weights, size_of
 
 RESULT = "evaluation.json"
@@ -45,6 +56,45 @@ _LEAST_FRAMES = synchability_frames(WINDOW_SEGMENTS)
 
 LEAST_S = _LEAST_FRAMES / VIDEO_FPS
 """Shortest clip with a window of 14 segments and audio of another time beside it."""
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A result of the second or third stage.")
+    ],
+    preset: PresetOption,
+    out: OutOption,
+    overrides: OverridesArgument = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Split of the data set: train, valid or test.")
+    ] = "test",
+    n_passes: Annotated[
+        int,
+        typer.Option(
+            "--iter-times",
+            metavar="N",
+            min=0,
+            help="Number of passes over the clips, pooled; 0 for samples.n_passes.",
+        ),
+    ] = 0,
+    synchability: Annotated[
+        Path | None,
+        typer.Option(
+            "--synchability",
+            metavar="FILE",
+            help="A result of the third stage, for accuracies on clips with a findable offset.",
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    n_workers: WorkersOption = 0,
+) -> None:
+    """Measure a network on the clips of a data set."""
+    config = read_config(preset, overrides or [])
+    question = Question(checkpoint, split, n_passes, synchability, device, n_workers)
+    with TerminalMonitor() as monitor:
+        evaluation = evaluate_checkpoint(config, question, out, monitor)
+    Console().print(tables(evaluation))
+    typer.echo(f"Written: {out / RESULT}")
 
 
 @dataclass(frozen=True, slots=True)

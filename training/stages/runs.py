@@ -31,8 +31,12 @@ from training.options import (
     WandbOption,
     WorkersOption,
 )
-from training.stages.cache_features import cache_clips, cached_questions, cached_training
-from training.stages.clip_lists import clips_digest
+from training.stages.cache_features import (
+    cache_clips,
+    cached_questions,
+    cached_training,
+    clips_digest,
+)
 from training.stages.contrastive import ContrastiveModel, ContrastiveTask
 from training.stages.rank_share import SampledTask, Share
 from training.stages.sync import WindowTask, build_learner

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decoder import ClipDecoder
-from core.media.probe import probe
+from training.data.clip import read_clip
 from training.data.synthetic.performance import Scene, Use
 from training.data.synthetic.recipe import SPLIT_OF, all_scenes, recipe_of
 from training.data.synthetic.render import produce
@@ -53,15 +52,8 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
 
 def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
     """Draw frames, waveform and name of a clip as an RGB image."""
-    info = probe(path)
-    with ClipDecoder(
-        info,
-        video_stream_index=info.videos[0].index,
-        audio_stream_index=info.audios[0].index,
-    ) as decoder:
-        chunks = list(decoder)
-    frames = np.concatenate([chunk.frames for chunk in chunks])
-    waveform = np.concatenate([chunk.waveform for chunk in chunks])
+    clip = read_clip(path)
+    frames, waveform = clip.frames, clip.waveform
     power = np.convolve(
         waveform.reshape(len(frames), -1).std(axis=1), np.ones(_SPAN_FRAMES), "same"
     )
