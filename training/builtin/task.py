@@ -26,12 +26,11 @@ from core.model.builtin.lag_net import (
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
+from training.aliases import Metrics, Tensors
 from training.data.samples import stacked
 from training.data.synthetic.cache import CachedClip, load_clip
-from training.data.types import Tensors
 from training.loop.run_log import Show
 from training.metrics.ranking import roc_auc
-from training.metrics.types import Metrics
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 

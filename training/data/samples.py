@@ -24,12 +24,12 @@ from core.model.synchformer.dimensions import (
     WINDOW_SEGMENTS,
 )
 from core.model.synchformer.inputs import audio_input, centre_crop, video_input
+from training.aliases import Tensors
 from training.data import augment, window_positions
 from training.data.augment import Augmentation
 from training.data.clip import Clip, read_clip
 from training.data.sample_config import SampleRecipe
 from training.data.sets.data_set import DataSet, DataSetError, Item
-from training.data.types import Tensors
 from training.data.window_positions import Cut, TooShortError
 from training.data.workers import end_with_parent
 

@@ -1,4 +1,4 @@
-"""An evaluation from a checkpoint and a configuration to figures."""
+"""The command `evaluate`: from a checkpoint and a configuration to figures."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from core.model.synchformer.offset_classes import class_of
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
+from training.aliases import Tensors
 from training.config import ConfigError, RunConfig, read_config, save_config
 from training.data.samples import (
     Samples,
@@ -27,7 +28,6 @@ from training.data.samples import (
 )
 from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.sets.opening import open_data_set
-from training.data.types import Tensors
 from training.data.window_positions import Cut, synchability_frames
 from training.evaluation.report import Evaluation, tables, write_json
 from training.loop.checkpoints import LATEST

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from core.progress import Monitor, Progress
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
 from training.loop.checkpoints import (
     BEST,
     LATEST,
@@ -37,7 +37,6 @@ from training.loop.checkpoints import (
 from training.loop.config import LoopConfig
 from training.loop.distributed import SINGLE, Ranks
 from training.loop.run_log import RunLog, Show, Values
-from training.metrics.types import Metrics
 
 log = logging.getLogger(__name__)
 

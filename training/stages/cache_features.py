@@ -28,10 +28,10 @@ from core.model.synchformer.synchformer import Synchformer
 from core.paths import complete_or_absent
 from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
+from training.aliases import Tensors
 from training.data.sample_config import SampleRecipe
 from training.data.samples import EpochOrder, Samples, loader
 from training.data.sets.data_set import DataSet, Item
-from training.data.types import Tensors
 from training.features.feature_files import (
     SUFFIX,
     FeatureError,
@@ -410,50 +410,34 @@ def _feature_paths(folder: Path, data_set: DataSet) -> dict[Path, Path]:
 def _claim_clips(folder: Path, data_set: DataSet) -> None:
     """Record the clips of a folder of features, and check existing features against the record.
 
-    A clip is identified by name and size, so clips may be moved or added.
-
-    Args:
-        folder: Existing folder. The record is written before any features, so features of an
-            unrecorded clip belong to something else.
-        data_set: The clips.
+    A clip is identified by name and size, so clips may be moved or added. The record is written
+    before any features, so features of an unrecorded clip belong to something else.
 
     Raises:
         FeatureError: There are features of another clip, or the record cannot be used.
     """
     path = folder / _CLIPS
-    noted = _read_notes(path)
     sizes = {item.key: _size_of(item) for item in data_set.items}
-    # The folder is listed once: a request for each of a million files takes minutes on a network
-    # drive, and the drive may cache the absence of a file.
-    made = set(folder.rglob(f"*{SUFFIX}"))
-    for target, (key, size) in zip(_feature_paths(folder, data_set), sizes.items(), strict=True):
-        if target in made and noted.get(key) != size:
-            raise FeatureError(
-                f"{folder} holds features of other clips of the same names, such as {key}; choose"
-                " another folder, or delete it to make them anew.",
-                path=target,
-                details=f"{noted.get(key)} bytes instead of {size}",
-            )
-    if sizes.items() <= noted.items():
-        return
     try:
-        with complete_or_absent(path) as partial:
-            partial.write_text(json.dumps(noted | sizes, indent=0), encoding="utf-8")
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _read_notes(path: Path) -> dict[str, int]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        noted = dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        # The folder is listed once: a request for each of a million files takes minutes on a
+        # network drive, and the drive may cache the absence of a file.
+        made = set(folder.rglob(f"*{SUFFIX}"))
+        for target, key in zip(_feature_paths(folder, data_set), sizes, strict=True):
+            if target in made and noted.get(key) != sizes[key]:
+                raise FeatureError(
+                    f"{folder} holds features of other clips of the same names, such as {key};"
+                    " choose another folder, or delete it to make them anew.",
+                    path=target,
+                    details=f"{noted.get(key)} bytes instead of {sizes[key]}",
+                )
+        if not sizes.items() <= noted.items():
+            with complete_or_absent(path) as partial:
+                partial.write_text(json.dumps(noted | sizes, indent=0), encoding="utf-8")
     except (OSError, ValueError, TypeError) as error:
-        raise _unusable(path, error) from error
-
-
-def _unusable(path: Path, error: Exception) -> FeatureError:
-    return FeatureError(
-        f"{path} cannot be used; choose another folder.", path=path, details=str(error)
-    )
+        raise FeatureError(
+            f"{path} cannot be used; choose another folder.", path=path, details=str(error)
+        ) from error
 
 
 def _size_of(item: Item) -> int:

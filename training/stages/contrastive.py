@@ -16,12 +16,11 @@ from core.model.synchformer.audio_tower import AudioTower
 from core.model.synchformer.dimensions import WIDTH
 from core.model.synchformer.synchformer import segment_embeddings
 from core.model.synchformer.visual_tower import VisualTower
+from training.aliases import Metrics, Tensors
 from training.data.samples import Samples
-from training.data.types import Tensors
 from training.loop.distributed import gather_rows
 from training.loop.run_log import Show
 from training.metrics.plots import similarity_figure
-from training.metrics.types import Metrics
 from training.stages.rank_share import SampledTask, Share, own_questions
 
 START_TEMPERATURE = 0.07

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from training.aliases import Tensors
 from training.data.samples import Samples, loader
-from training.data.types import Tensors
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from torch import nn
 from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT, Monitor
+from training.aliases import Metrics
 from training.config import RunConfig, Stage, read_stage, resolved, save_config
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataSet
@@ -22,7 +23,6 @@ from training.features.feature_files import FeaturePlan, towers_digest
 from training.loop.checkpoints import LATEST
 from training.loop.distributed import Ranks, joined_ranks
 from training.loop.loop import train
-from training.metrics.types import Metrics
 from training.options import (
     DeviceOption,
     OutOption,

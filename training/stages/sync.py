@@ -13,11 +13,10 @@ from torch.nn import functional as F
 from core.model.synchformer.dimensions import WIDTH
 from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
 from training.loop.distributed import gather_rows
 from training.loop.run_log import Show
 from training.metrics.figures import Answers, accuracy, accuracy_within_one, mean_roc_auc
-from training.metrics.types import Metrics
 from training.stages.rank_share import SampledTask, own_questions
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import SyncError
 from tests.golden.stand_in import GOLDEN_FOLDER
+from training.aliases import Tensors
 from training.data.augment import Augmentation
 from training.data.clip import Clip
 from training.data.sample_config import SampleRecipe
@@ -32,7 +33,6 @@ from training.data.samples import (
     plain_sample,
 )
 from training.data.sets.data_set import DataSet, DataSetError, FixedOffset, Item
-from training.data.types import Tensors
 from training.data.window_positions import Cut, draw_contrastive, fixed_sync
 
 SHORT = SampleRecipe(longest_s=2.0, n_segments=2)

@@ -11,9 +11,9 @@ from core.errors import CheckpointError
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT, Progress
 from tests.training.stages.conftest import FixedSamples
+from training.aliases import Tensors
 from training.config import ConfigError, RunConfig, read_config
 from training.data.sets.data_set import DataConfig, DataSetError
-from training.data.types import Tensors
 from training.evaluation.run import Question, ask_both, asked_batches, evaluate_checkpoint
 from training.loop.config import LoopConfig
 from training.stages.contrastive import ContrastiveModel

@@ -13,14 +13,13 @@ from torch import nn
 
 from core.errors import Cancelled, CheckpointError
 from core.progress import SILENT, Progress
+from training.aliases import Metrics, Tensors
 from training.builtin.task import made_ahead
-from training.data.types import Tensors
 from training.loop import checkpoints
 from training.loop.checkpoints import LATEST
 from training.loop.config import LoopConfig, Precision
 from training.loop.loop import train
 from training.loop.run_log import CURVES, LOG, Show
-from training.metrics.types import Metrics
 
 CONFIG = LoopConfig(
     n_steps=24,
