@@ -89,9 +89,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         CheckpointError: The file is missing, damaged, refused, or holds no part of Synchformer.
     """
-    contents = read_contents(path)
+    contents = _read_contents(path)
     nested = next((contents[key] for key in _NESTED if key in contents), contents)
-    weights = plain_tensors(nested)
+    weights = _plain_tensors(nested)
     towers = (*STAGE_1_TOWERS, *STAGE_1_TOWERS.values())
     if not any(name.startswith(towers) for name in weights):
         raise CheckpointError(
@@ -190,12 +190,8 @@ def load_matching(
     return Loaded(len(taken), tuple(missing), unused)
 
 
-def read_contents(path: Path) -> Mapping[str, object]:
-    """Read the mapping in a file of weights, pickled or safetensors.
-
-    Raises:
-        CheckpointError: The file is missing, damaged or refused.
-    """
+def _read_contents(path: Path) -> Mapping[str, object]:
+    """Read the mapping in a file of weights, pickled or safetensors."""
     try:
         with path.open("rb") as stream:
             start = stream.read(9)
@@ -213,7 +209,7 @@ def read_contents(path: Path) -> Mapping[str, object]:
     return contents if isinstance(contents, Mapping) else {}
 
 
-def plain_tensors(contents: object) -> dict[str, torch.Tensor]:
+def _plain_tensors(contents: object) -> dict[str, torch.Tensor]:
     """Tensors among the contents as float32, without the name prefix of distributed training."""
     if not isinstance(contents, Mapping):
         return {}
@@ -234,8 +230,8 @@ def start_visual_tower(tower: nn.Module, path: Path) -> Loaded:
     Raises:
         CheckpointError: The file cannot be read, or its network has no divided attention.
     """
-    contents = read_contents(path)
-    weights = plain_tensors(contents.get("model_state", contents))
+    contents = _read_contents(path)
+    weights = _plain_tensors(contents.get("model_state", contents))
     if not any(".timeattn." in name for name in weights):
         raise CheckpointError(
             f"{path.name} does not hold Motionformer with divided attention; download"
@@ -260,7 +256,7 @@ def start_audio_tower(tower: nn.Module, path: Path) -> Loaded:
     Raises:
         CheckpointError: The file cannot be read or does not hold AST.
     """
-    found = plain_tensors(read_contents(path))
+    found = _plain_tensors(_read_contents(path))
     weights = {
         "ast." + name.removeprefix(_AST_PREFIX): weight
         for name, weight in found.items()

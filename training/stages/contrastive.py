@@ -220,16 +220,11 @@ def compare_windows(
     """
     if visual.shape[1] < window:
         raise ValueError(f"expected at least {window} segments, got {visual.shape[1]}")
-    similarity = window_similarity(visual, audio, window)  # (B, W audio, W visual)
+    runs_of_visual, runs_of_audio = (
+        rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
+    )
+    similarity = runs_of_audio @ runs_of_visual.transpose(1, 2)  # (B, W audio, W visual)
     own = torch.arange(similarity.shape[-1], device=visual.device)
     audio_of_visual, visual_of_audio = similarity.argmax(dim=1), similarity.argmax(dim=2)
     hits = torch.stack([audio_of_visual == own, visual_of_audio == own]).float()  # (2, B, W)
     return ShiftedWindows(audio_of_visual, visual_of_audio, hits.mean(dim=(0, 2)))
-
-
-def window_similarity(visual: torch.Tensor, audio: torch.Tensor, window: int) -> torch.Tensor:
-    """Similarities (B, W, W) of audio windows (rows) with visual windows (columns)."""
-    runs_of_visual, runs_of_audio = (
-        rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
-    )
-    return runs_of_audio @ runs_of_visual.transpose(1, 2)
