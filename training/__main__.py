@@ -15,10 +15,10 @@ from training.commands.export import export
 from training.commands.prepare import prepare
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
 from training.data.synthetic.samples import write_samples
-from training.evaluation.command import evaluate
+from training.evaluation.run import evaluate
 from training.features.command import features
 from training.loop.distributed import is_first_process
-from training.stages.commands import contrastive, sync, synchability
+from training.stages.runs import contrastive, sync, synchability
 
 EXIT_FAILED = 3
 EXIT_USAGE = 64

@@ -1,7 +1,6 @@
 """Progress of long runs as lines on standard error, on a terminal and in a log file alike."""
 
 import time
-from types import TracebackType
 from typing import Self
 
 import typer
@@ -27,12 +26,7 @@ class TerminalMonitor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._write()
 
     def report(self, progress: Progress) -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from training.data.clip import Clip, read_clip
+from training.data.samples import plain_sample
 from training.data.window_positions import Cut, centred_contrastive, fixed_sync
-from training.data.windows import plain_sample
 
 SHARED = Path(__file__).parents[3] / "shared"
 CLIPS = ("3qesirWAGt4_20000_30000", "00018")

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from core.detection.result import Reason
 from core.detection.signals.activity import ActivityMeter
-from core.errors import DetectionError, MediaError
+from core.errors import DetectionError
 from core.media.audio_line import AudioLine
 from core.media.decoder import ClipChunk, ClipDecoder
-from core.media.info import AudioStream, MediaInfo, VideoStream, clip_start
+from core.media.info import clip_start
 from core.media.probe import probe
 from core.media.reader import StreamReader
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME, VIDEO_FPS
+from training.data.clip import used_streams
 
 LONGEST_S = 60.0
 """Longest part of a clip in use; a minute takes half a gigabyte of memory."""
@@ -113,7 +114,7 @@ def read_recording(path: Path) -> Recording:
         DetectionError: Video and audio run together for less than one window.
     """
     info = probe(path)
-    video, audio = _streams(info)
+    video, audio = used_streams(info)
     activity = ActivityMeter()
     chunks = []
     with ClipDecoder(
@@ -143,7 +144,7 @@ def read_audio(path: Path) -> Audio:
         DetectionError: The audio is shorter than one window.
     """
     info = probe(path)
-    video, audio = _streams(info)
+    video, audio = used_streams(info)
     with StreamReader(path, audio.index, AudioFrame, threading.Event()) as reader:
         line = AudioLine(reader, audio, clip_start(video, audio), 0)
         waveform, has_sample, n_left = line.read(round(LONGEST_S * AUDIO_RATE_HZ))
@@ -160,11 +161,3 @@ def _require_window(path: Path, n_frames: int, of_what: str) -> None:
             f" {WINDOW_FRAMES / VIDEO_FPS:g} s.",
             path=path,
         )
-
-
-def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
-    if info.video is None or not info.audios:
-        raise MediaError(
-            f"{info.path.name} lacks video or audio; choose clips with both.", path=info.path
-        )
-    return info.video, info.audios[0]

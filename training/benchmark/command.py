@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from core.detection.engines.lag import LagEngine
@@ -18,6 +19,7 @@ from core.errors import DetectionError, ExportError, MediaError
 from core.model.builtin.file import read_builtin
 from core.paths import builtin_weights
 from core.progress import Progress
+from core.workflow.folder import find_clips
 from training.benchmark.estimators import (
     EngineEstimator,
     Estimator,
@@ -25,12 +27,16 @@ from training.benchmark.estimators import (
     use_one_thread,
 )
 from training.benchmark.report import SetResult, to_markdown, write_json, write_text
-from training.benchmark.sets import ClipSet, folder_set, generated_set
-from training.benchmark.trials import ClipTask, Outcome, run_clip
+from training.benchmark.trials import FAR_LEAST_S, ClipTask, Outcome, run_clip
+from training.data.synthetic.cache import render_split_files
+from training.data.synthetic.recipe import recipe_of, split_scenes
+from training.data.synthetic.render import render_once
 from training.terminal import TerminalMonitor
 
 VARIANTS = "variants"
+
 NETWORK = "network"
+
 ENGINES = ("builtin", NETWORK, "classical", VARIANTS)
 
 
@@ -38,23 +44,28 @@ FolderOption = Annotated[
     list[Path] | None,
     typer.Option("--folder", metavar="DIR", help="Folder of clips in sync; repeatable."),
 ]
+
 GeneratedOption = Annotated[
     int,
     typer.Option("--generated", metavar="N", min=0, help="Clips of each trained event type."),
 ]
+
 HeldOutOption = Annotated[
     int, typer.Option("--held-out", metavar="N", min=0, help="Clips of each held-out event type.")
 ]
+
 LongOption = Annotated[
     int,
     typer.Option(
         "--long", metavar="N", min=0, help="More clips of each type, 24 s long, for ±7.5 s."
     ),
 ]
+
 AllClassesOption = Annotated[
     bool,
     typer.Option("--all-classes", help="For folders: all 21 classes and ten offsets between them."),
 ]
+
 EngineOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -63,32 +74,55 @@ EngineOption = Annotated[
         help=f"Engine to measure; repeatable. Default: {', '.join(ENGINES)}.",
     ),
 ]
+
 JsonOption = Annotated[
     Path | None, typer.Option("--json", metavar="OUT", help="Write figures and answers as JSON.")
 ]
+
 MarkdownOption = Annotated[
     Path | None, typer.Option("--markdown", metavar="OUT", help="Write the tables as Markdown.")
 ]
+
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="Keep generated clips here.")
 ]
+
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the offsets.")]
+
 WorkersOption = Annotated[
     int, typer.Option("--workers", metavar="N", min=1, max=2, help="Number of processes.")
 ]
 
+TITLES = {
+    "val": "Generated clips of trained event types",
+    "held-out": "Generated clips of event types never trained on",
+}
+
+LONG_S = FAR_LEAST_S + 4
+"""Length of the clips for far offsets."""
+
+_MOST_FOREIGN = 4
+"""Largest number of foreign clips for each clip of a folder."""
+
+_LONG_FROM_INDEX = 2_000_000
+"""First number of long clips; keeps their seeds apart from all others."""
+
 
 @dataclass(frozen=True, slots=True)
-class ClipResult:
-    """Result of one clip.
+class ClipSet:
+    """Clips with common tables.
 
     Attributes:
-        outcomes: All answers.
-        error: Reason why the clip is unusable, as one sentence; else empty.
+        name: Heading of the tables.
+        tasks: One task for each clip.
     """
 
-    outcomes: tuple[Outcome, ...]
-    error: str = ""
+    name: str
+    tasks: tuple[ClipTask, ...]
+
+
+_Result = tuple[tuple[Outcome, ...], str]
+"""Answers of a clip; reason why it is unusable, as one sentence, else empty."""
 
 
 def benchmark(
@@ -158,8 +192,8 @@ def measure(
             SetResult(
                 name=clip_set.name,
                 estimators=estimators,
-                outcomes=tuple(outcome for result in of_set for outcome in result.outcomes),
-                left_out=tuple(result.error for result in of_set if result.error),
+                outcomes=tuple(outcome for outcomes, _ in of_set for outcome in outcomes),
+                left_out=tuple(error for _, error in of_set if error),
             )
         )
     if not any(result.outcomes for result in found):
@@ -200,7 +234,7 @@ def _engine(name: str) -> EngineEstimator:
 
 def _run_all(
     tasks: Sequence[ClipTask], names: tuple[str, ...], seed: int, n_workers: int
-) -> Iterator[ClipResult]:
+) -> Iterator[_Result]:
     """Run all tasks, with progress on the terminal; results keep the order of the tasks."""
     with TerminalMonitor() as monitor:
         if n_workers == 1:
@@ -220,11 +254,11 @@ def _run_all(
             return iter([future.result() for future in futures])
 
 
-def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> ClipResult:
+def _run_one(task: ClipTask, names: tuple[str, ...], seed: int) -> _Result:
     try:
-        return ClipResult(run_clip(task, open_estimators(names), seed))
+        return run_clip(task, open_estimators(names), seed), ""
     except (MediaError, DetectionError) as error:
-        return ClipResult((), error.message)
+        return (), error.message
 
 
 @contextmanager
@@ -241,3 +275,64 @@ def _kept_or_temporary(folder: Path | None) -> Iterator[Path]:
     else:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
             yield Path(name)
+
+
+def folder_set(folder: Path, *, all_classes: bool) -> ClipSet:
+    """List the clips of a folder, each with the audio of the next ones as foreign audio.
+
+    Args:
+        folder: Folder of clips known to be in sync.
+        all_classes: Ask for all 21 classes and ten free offsets instead of one each.
+
+    Raises:
+        MediaError: The folder cannot be read or holds no clip.
+    """
+    paths = find_clips(folder, recursive=False)
+    n_foreign = min(len(paths) - 1, _MOST_FOREIGN)
+    tasks = [
+        ClipTask(
+            path,
+            group=path.stem,
+            foreign=tuple(paths[(i + k) % len(paths)] for k in range(1, n_foreign + 1)),
+            all_classes=all_classes,
+        )
+        for i, path in enumerate(paths)
+    ]
+    return ClipSet(f"Folder {folder.name}", tuple(tasks))
+
+
+def generated_set(folder: Path, split: str, n_clips: int, n_long: int, seed: int) -> ClipSet:
+    """Render the missing clips of a split.
+
+    Each clip gets the audio of one other clip of any scene as foreign audio.
+
+    Args:
+        folder: Folder of the files.
+        split: "val" or "held-out".
+        n_clips: Number of clips of each scene.
+        n_long: Number of clips of 24 s of each scene, for far offsets alone.
+        seed: Seed of the choice of foreign audio.
+    """
+    rendered = render_split_files(folder, split, n_clips)
+    order = np.random.default_rng(seed).permutation(len(rendered)).tolist()
+    tasks = []
+    for position, index in enumerate(order):
+        path, scene = rendered[index]
+        other, _ = rendered[order[(position + 1) % len(order)]]
+        tasks.append(ClipTask(path, scene, foreign=(other,) if other != path else ()))
+    tasks += [
+        ClipTask(path, scene, only_far=True) for path, scene in _render_long(folder, split, n_long)
+    ]
+    return ClipSet(TITLES[split], tuple(tasks))
+
+
+def _render_long(folder: Path, split: str, n_per_scene: int) -> list[tuple[Path, str]]:
+    written = []
+    for scene in split_scenes(split):
+        for number in range(n_per_scene):
+            path = folder / f"{split}-{scene.name}-long-{number:03d}.mp4"
+            recipe = recipe_of(scene, split, _LONG_FROM_INDEX + number)
+            recipe = replace(recipe, stage=replace(recipe.stage, duration_s=LONG_S))
+            render_once(recipe, path)
+            written.append((path, scene.name))
+    return written

@@ -15,12 +15,12 @@ from core.errors import CheckpointError
 from core.model.builtin.file import About, BuiltinModel, Calibration, read_builtin, write_builtin
 from core.model.builtin.lag_net import LagNet, LagSizes
 from core.progress import Monitor
+from training.aliases import Metrics
 from training.builtin.calibrate import calibrate, fit_temperature
 from training.builtin.task import LagTask, LagTaskConfig
 from training.data.synthetic.cache import ensure_rendered, render_split_files
 from training.loop.config import LoopConfig
 from training.loop.loop import train
-from training.metrics.types import Metrics
 from training.terminal import TerminalMonitor
 
 WEIGHTS = "weights.safetensors"

@@ -1,6 +1,8 @@
 """Training of the built-in network on windows of rendered clips with known offsets."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,12 +26,11 @@ from core.model.builtin.lag_net import (
 from core.model.synchformer.dimensions import WINDOW_FRAMES
 from core.model.synchformer.offset_classes import MAX_OFFSET_S, OFFSET_GRID_S, STEP_S
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
+from training.aliases import Metrics, Tensors
+from training.data.samples import stacked
 from training.data.synthetic.cache import CachedClip, load_clip
-from training.data.types import Tensors
-from training.loop.prefetch import made_ahead
 from training.loop.run_log import Show
 from training.metrics.ranking import roc_auc
-from training.metrics.types import Metrics
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -39,6 +40,8 @@ N_LAGS = 2 * REACH_TOKENS + 1
 N_TOKENS = TOKENS_PER_FRAME * (WINDOW_FRAMES - 1) + 1 + 2 * REACH_TOKENS
 TOKEN_SAMPLES = SAMPLES_PER_FRAME // TOKENS_PER_FRAME
 LARGEST_OFFSET_S = 2.1
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class LagTask:
             other = load_clip(self._train[int(rng.integers(n_clips))])
             clip = load_clip(self._train[order[index]])
             items.append(draw_window(rng, clip, other.waveform, self._config))
-        return collate(items)
+        return stacked(items)
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
         """Cross-entropy over all lags and "unrelated", for true and for foreign pairs."""
@@ -146,7 +149,7 @@ class LagTask:
                 draw_window(np.random.default_rng([self._seed, 3, number]), load_clip(path))
                 for number, path in enumerate(self._validation[first : first + size], first)
             ]
-            batch = collate(items)
+            batch = stacked(items)
             seen = network.encode_video(batch["grey"])
             is_heard = batch["is_heard"]
             heard = network.encode_audio(log_mel(batch["waveform"]), is_heard)
@@ -254,11 +257,6 @@ def draw_window(
     }
 
 
-def collate(items: Sequence[Tensors]) -> Tensors:
-    """Stack windows."""
-    return {key: torch.stack([item[key] for item in items]) for key in items[0]}
-
-
 def _cut(values: NDArray[_Scalar], begin: int, n: int) -> NDArray[_Scalar]:
     """Cut n values from `begin` on, zero outside of the array."""
     cut = np.zeros(n, values.dtype)
@@ -292,3 +290,19 @@ def _degrade(
         waveform = waveform.copy()
         waveform[:n] += np.float32(level) * other[:n]
     return grey, waveform * np.float32(10 ** (rng.uniform(-25, 6) / 20))
+
+
+def made_ahead(
+    make: Callable[[int], _Made], first: int, end: int, n_ahead: int = 3
+) -> Generator[_Made, None, None]:
+    """Yield the results of `make`, run in a thread, for the numbers from `first` to `end` - 1.
+
+    Closing the generator waits for results in the making. An error of `make` is raised in its turn.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        waiting = deque[Future[_Made]]()
+        for number in range(first, end):
+            waiting.append(executor.submit(make, number))
+            if len(waiting) == n_ahead:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)

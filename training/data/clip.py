@@ -60,7 +60,7 @@ def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: boo
         MediaError: The file is missing or damaged, has no video or no audio, or never both at once.
     """
     info = probe(path)
-    video, audio = _streams(info)
+    video, audio = used_streams(info)
     is_dropped = legacy_priming and _begins_with_priming(path, audio)
     shift = round(DROPPED_PRIMING_S * AUDIO_RATE_HZ) if is_dropped else 0
     n_longest = None if longest_s is None else int(VIDEO_FPS * longest_s)
@@ -79,7 +79,12 @@ def read_clip(path: Path, longest_s: float | None = None, *, legacy_priming: boo
     return clip
 
 
-def _streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
+def used_streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
+    """First video and audio stream of a clip.
+
+    Raises:
+        MediaError: The clip has no video or no audio.
+    """
     video = info.video
     if video is None or not info.audios:
         missing = "video" if video is None else "audio"

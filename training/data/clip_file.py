@@ -9,8 +9,9 @@ import shutil
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import av
 from av.audio.frame import AudioFrame
@@ -44,9 +45,9 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES})
 _TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
 _MUX_OPTIONS = {"movie_timescale": "16000", "video_track_timescale": "12800"}
 
-_Packet: TypeAlias = "Packet[AvAudioStream] | Packet[AvVideoStream]"  # Generic in its stub only.
-
-_Frame = TypeVar("_Frame", VideoFrame, AudioFrame)
+EncodedPacket: TypeAlias = (
+    "Packet[AvAudioStream] | Packet[AvVideoStream]"  # Generic in its stub only.
+)
 
 
 class ClipFileError(SyncError):
@@ -157,7 +158,7 @@ def _transcode(
     zero = clip_start(video, audio)
     video_gaps, audio_gaps = Gaps(), Gaps()
     with av.open(str(target), "w", format="mp4", options=_MUX_OPTIONS) as container:
-        packets: list[_Packet] = []
+        packets: list[EncodedPacket] = []
         n_samples = n_frames = 0
         # All streams must be declared before any of them is encoded.
         blocks = _audio(source, audio, zero, audio_gaps)
@@ -170,19 +171,17 @@ def _transcode(
         audio_stream = container.add_stream(
             "aac", rate=AUDIO_RATE_HZ, layout=first_audio.layout.name
         )
-        for block in _chained(first_audio, blocks):
+        for block in chain([first_audio], blocks):
             block.pts, block.time_base = n_samples, Fraction(1, AUDIO_RATE_HZ)
             n_samples += block.samples
             packets += audio_stream.encode(block)
         packets += audio_stream.encode(None)
-        for frame in _chained(first_frame, frames):
+        for frame in chain([first_frame], frames):
             frame.pts, frame.time_base = n_frames, Fraction(1, VIDEO_FPS)
             n_frames += 1
             packets += video_stream.encode(frame)
         packets += video_stream.encode(None)
-        packets.sort(key=_decoding_time)
-        for packet in packets:
-            container.mux(packet)
+        mux_sorted(container, packets)
     length_s = min(n_frames / VIDEO_FPS, n_samples / AUDIO_RATE_HZ)
     return length_s, share_filled(video_gaps, audio_gaps, length_s)
 
@@ -203,7 +202,7 @@ def _video(source: Path, video: VideoStream, zero: Fraction, gaps: Gaps) -> Iter
         if first is None:
             return
         graph = _video_graph(first, video, zero)
-        for frame in _filtered(graph, _chained(first, frames)):
+        for frame in _filtered(graph, chain([first], frames)):
             if isinstance(frame, VideoFrame):
                 yield frame
 
@@ -216,7 +215,7 @@ def _audio(source: Path, audio: AudioStream, zero: Fraction, gaps: Gaps) -> Iter
         if first is None:
             return
         graph = _audio_graph(first, zero)
-        for frame in _filtered(graph, _chained(first, frames)):
+        for frame in _filtered(graph, chain([first], frames)):
             if isinstance(frame, AudioFrame):
                 yield frame
 
@@ -281,10 +280,8 @@ def _ready(graph: Graph) -> Iterator[VideoFrame | AudioFrame]:
         yield frame
 
 
-def _chained(first: _Frame, rest: Iterator[_Frame]) -> Iterator[_Frame]:
-    yield first
-    yield from rest
-
-
-def _decoding_time(packet: _Packet) -> Fraction:
-    return (packet.dts or 0) * packet.time_base
+def mux_sorted(container: OutputContainer, packets: list[EncodedPacket]) -> None:
+    """Write all packets of a file in the order of their decoding times."""
+    packets.sort(key=lambda packet: (packet.dts or 0) * packet.time_base)
+    for packet in packets:
+        container.mux(packet)

@@ -3,28 +3,66 @@
 Samples do not depend on earlier ones, so a run can resume anywhere, on any number of processes.
 """
 
+import logging
 import multiprocessing
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.context import BaseContext
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from core.errors import SyncError
-from core.model.synchformer.dimensions import SYNC_SEGMENTS
-from training.data import window_positions
-from training.data.clip_source import ClipSource
+from core.errors import MediaError, SyncError
+from core.model.synchformer.dimensions import (
+    SEGMENT_FRAMES,
+    SEGMENT_SAMPLES,
+    SYNC_SEGMENTS,
+    WINDOW_SEGMENTS,
+)
+from core.model.synchformer.inputs import audio_input, centre_crop, video_input
+from training.aliases import Tensors
+from training.data import augment, window_positions
+from training.data.augment import Augmentation
+from training.data.clip import Clip, read_clip
 from training.data.sample_config import SampleRecipe
-from training.data.sets.data_set import DataSet, Item
-from training.data.types import Tensors
-from training.data.window_positions import Cut
+from training.data.sets.data_set import DataSet, DataSetError, Item
+from training.data.window_positions import Cut, TooShortError
 from training.data.workers import end_with_parent
 
+log = logging.getLogger(__name__)
+
 _AHEAD_PER_WORKER = 2
+
+_MOST_IN_A_ROW = 20
+"""Number of consecutive unusable clips for an error."""
+
+_ORDER, _TRAINING, _TEST = 1, 2, 3
+"""Random streams of the order of clips and of the windows."""
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+class EpochOrder:
+    """Random orders of the clips, functions of the seed and the epoch alone.
+
+    Drawing the order of a million clips takes as long as making a sample, so the last one is
+    cached.
+    """
+
+    def __init__(self, n_items: int, seed: int) -> None:
+        self._n_items, self._seed = n_items, seed
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """Numbers of all clips in the order of an epoch: (n_items,)."""
+        if epoch != self._epoch:
+            rng = np.random.default_rng([self._seed, _ORDER, epoch])
+            self._epoch, self._order = epoch, rng.permutation(self._n_items)
+        return self._order
 
 
 class WindowSamples(Dataset[Tensors], ABC):
@@ -35,9 +73,16 @@ class WindowSamples(Dataset[Tensors], ABC):
 
     A sample has video (S, 16, 3, 224, 224) float16 and mel (S, 1, 128, 66) float32 from
     `core.model.synchformer.inputs`, label () int64, offset_s () float32, item () int64, the number
-    of the clip in the data set, and skipped () int64, the number of unusable clips before it. An
-    unusable clip is counted by every position that meets it: by its own, and by those of unusable
-    clips before it.
+    of the clip in the data set, and skipped () int64, the number of unusable clips before it. The
+    next usable clip replaces an unusable one. An unusable clip is counted by every position that
+    meets it: by its own, and by those of unusable clips before it.
+
+    Args:
+        data_set: The clips.
+        recipe: Options for making windows.
+        seed: Seed of all random choices.
+        for_test: Make test windows, without augmentation and jitter.
+        n_used: Clips per epoch, others in each; 0 for all.
 
     Attributes:
         n_items: Number of clips in the data set.
@@ -45,7 +90,7 @@ class WindowSamples(Dataset[Tensors], ABC):
     """
 
     stage: ClassVar[str]
-    is_apart: ClassVar[bool] = False
+    _is_apart: ClassVar[bool] = False
     """Segments are augmented separately, not the window as a whole."""
 
     def __init__(
@@ -57,20 +102,17 @@ class WindowSamples(Dataset[Tensors], ABC):
         for_test: bool = False,
         n_used: int = 0,
     ) -> None:
-        """Take the clips.
-
-        Args:
-            data_set: The clips.
-            recipe: Options for making windows.
-            seed: Seed of all random choices.
-            for_test: Make test windows, without augmentation and jitter.
-            n_used: Clips per epoch, others in each; 0 for all.
-        """
-        self._source = ClipSource(data_set, recipe, seed, for_test, n_used)
         self.n_items = len(data_set.items)
+        if not self.n_items:
+            raise ValueError(f"{data_set.name} has no clips")
+        if not 0 <= n_used <= self.n_items:
+            raise ValueError(f"n_used is from 0 to {self.n_items}, got {n_used}")
+        self._data_set, self._recipe, self._for_test = data_set, recipe, for_test
+        self._seed, self._n_used = seed, n_used or self.n_items
+        self._order = EpochOrder(self.n_items, seed)
 
     def __len__(self) -> int:
-        return len(self._source)
+        return self.n_items * self._recipe.n_passes if self._for_test else self.n_items
 
     def __getitem__(self, position: int) -> Tensors:
         """Make the sample of a position.
@@ -78,7 +120,51 @@ class WindowSamples(Dataset[Tensors], ABC):
         Raises:
             DataSetError: A clip is unusable and the recipe says "stop", or too many are unusable.
         """
-        return self._source.sample(position, self._cut, apart=self.is_apart)
+        if position < 0 or (self._for_test and position >= len(self)):
+            last = f"to {len(self) - 1}" if self._for_test else "on"
+            raise IndexError(f"positions are from 0 {last}, got {position}")
+        n_tried = min(_MOST_IN_A_ROW, self.n_items)
+        failure = ""
+        for n_skipped in range(n_tried):
+            number = self._clip_at(position, n_skipped)
+            item = self._data_set.items[number]
+            kind = _TEST if self._for_test else _TRAINING
+            rng = np.random.default_rng([self._seed, kind, position])
+            try:
+                sample = self._made(rng, item)
+            except (MediaError, TooShortError) as error:
+                failure = f"{item.path} is too short: {error}."
+                if isinstance(error, MediaError):
+                    failure = error.message
+                if self._recipe.unusable == "stop":
+                    raise DataSetError(
+                        f"{failure} Exclude the clip, or skip such clips with "
+                        "samples.unusable=skip.",
+                        path=item.path,
+                    ) from error
+                log.warning("%s The next clip takes its place.", failure)
+                continue
+            counts = {"item": torch.tensor(number), "skipped": torch.tensor(n_skipped)}
+            return sample | counts
+        raise DataSetError(
+            f"{n_tried} consecutive clips of {self._data_set.name} cannot be used; the last: "
+            f"{failure}"
+        )
+
+    def _clip_at(self, position: int, n_skipped: int) -> int:
+        """Number of the clip that is some clips after that of a position."""
+        if self._for_test:
+            return (position + n_skipped) % self.n_items
+        epoch, place = divmod(position, self._n_used)
+        return int(self._order.of(epoch)[(place + n_skipped) % self.n_items])
+
+    def _made(self, rng: np.random.Generator, item: Item) -> Tensors:
+        recipe = self._recipe
+        clip = read_clip(item.path, recipe.longest_s, legacy_priming=recipe.legacy_priming)
+        cut = self._cut(rng, item, clip.n_frames)
+        if self._for_test:
+            return plain_sample(clip, cut, in_half=not self._is_apart)
+        return augmented_sample(rng, clip, cut, recipe.augmentation, apart=self._is_apart)
 
     @abstractmethod
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
@@ -91,10 +177,9 @@ class SyncSamples(WindowSamples):
     stage = "sync"
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
-        source = self._source
-        if not source.for_test:
-            return window_positions.draw_sync(rng, n_frames, jitter=source.recipe.jitter)
-        fixed = source.data_set.fixed.get(item.key) if source.recipe.is_by_table else None
+        if not self._for_test:
+            return window_positions.draw_sync(rng, n_frames, jitter=self._recipe.jitter)
+        fixed = self._data_set.fixed.get(item.key) if self._recipe.is_by_table else None
         if fixed is not None:
             return window_positions.fixed_sync(n_frames, fixed.start_s, fixed.offset_s)
         return window_positions.random_sync_at_test(rng, n_frames)
@@ -107,48 +192,32 @@ class SynchabilitySamples(WindowSamples):
     """
 
     stage = "synchability"
-
-    def __init__(
-        self,
-        data_set: DataSet,
-        recipe: SampleRecipe,
-        seed: int,
-        *,
-        for_test: bool = False,
-        n_used: int = 0,
-        n_segments: int = SYNC_SEGMENTS,
-    ) -> None:
-        """Take the clips.
-
-        Args:
-            data_set: As in `WindowSamples`.
-            recipe: As in `WindowSamples`.
-            seed: As in `WindowSamples`.
-            for_test: As in `WindowSamples`.
-            n_used: As in `WindowSamples`.
-            n_segments: 14 for windows shared with an offset network.
-        """
-        super().__init__(data_set, recipe, seed, for_test=for_test, n_used=n_used)
-        self._n_segments = n_segments
+    n_segments = SYNC_SEGMENTS
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
-        del item
-        jitter = self._source.recipe.jitter and not self._source.for_test
         return window_positions.draw_synchability(
-            rng, n_frames, n_segments=self._n_segments, jitter=jitter
+            rng,
+            n_frames,
+            n_segments=self.n_segments,
+            jitter=self._recipe.jitter and not self._for_test,
         )
+
+
+class SharedWindowSamples(SynchabilitySamples):
+    """The same of 14 segments, for windows shared with an offset network."""
+
+    n_segments = WINDOW_SEGMENTS
 
 
 class ContrastiveSamples(WindowSamples):
     """Segments of a clip without overlap, in sync; video is float32 in tests."""
 
     stage = "contrastive"
-    is_apart = True
+    _is_apart = True
 
     def _cut(self, rng: np.random.Generator, item: Item, n_frames: int) -> Cut:
-        del item
-        recipe = self._source.recipe
-        if self._source.for_test:
+        recipe = self._recipe
+        if self._for_test:
             return window_positions.centred_contrastive(n_frames, recipe.n_segments)
         return window_positions.draw_contrastive(
             rng, n_frames, recipe.n_segments, jitter=recipe.jitter
@@ -253,3 +322,70 @@ def _begin_worker(number: int) -> None:
 
 def _unchanged(sample: Any) -> Any:
     return sample
+
+
+def plain_sample(clip: Clip, cut: Cut, *, in_half: bool = True) -> Tensors:
+    """Make the inputs of a window without augmentation, from the centre of the frames.
+
+    Args:
+        clip: The clip.
+        cut: The window.
+        in_half: Round pixels to float16, as in the published pipeline except for tests of the first
+            stage.
+
+    Returns:
+        video, mel, label and offset_s of `SyncSamples`; video is float32 if not `in_half`.
+    """
+    segments = _segments(centre_crop(clip.frames), cut.first_frames, SEGMENT_FRAMES)
+    if in_half:
+        video = video_input(segments).half()
+    else:
+        pixels = torch.from_numpy(segments).movedim(-1, -3).float()
+        video = pixels.div_(255).sub_(0.5).div_(0.5)
+    heard = _segments(clip.waveform, cut.first_samples, SEGMENT_SAMPLES)
+    return _sample(video, heard, cut)
+
+
+def augmented_sample(
+    rng: np.random.Generator, clip: Clip, cut: Cut, augmentation: Augmentation, *, apart: bool
+) -> Tensors:
+    """Make the inputs of a window with augmentation.
+
+    Args:
+        rng: Source of the random changes.
+        clip: The clip.
+        cut: The window.
+        augmentation: Probabilities of the changes.
+        apart: Change each segment separately, else the whole window as one.
+
+    Returns:
+        video, mel, label and offset_s of `SyncSamples`.
+    """
+    square = augment.draw_square(rng, clip.frames.shape[1:3], augmentation)
+    first, last = cut.first_frames[0], cut.first_frames[-1] + SEGMENT_FRAMES
+    frames = augment.cut_square(clip.frames[first:last], square)
+    first_sample, last_sample = cut.first_samples[0], cut.first_samples[-1] + SEGMENT_SAMPLES
+    waveform = clip.waveform[first_sample:last_sample]
+    if not apart:
+        frames = augment.change_frames(rng, frames, augmentation)
+        waveform = augment.change_audio(rng, waveform, augmentation)
+    seen = _segments(frames, [frame - first for frame in cut.first_frames], SEGMENT_FRAMES)
+    starts = [sample - first_sample for sample in cut.first_samples]
+    heard = _segments(waveform, starts, SEGMENT_SAMPLES)
+    if apart:
+        seen = np.stack([augment.change_frames(rng, one, augmentation) for one in seen])
+        heard = np.stack([augment.change_audio(rng, one, augmentation) for one in heard])
+    return _sample(video_input(seen).half(), heard, cut)
+
+
+def _segments(values: NDArray[_Scalar], starts: Sequence[int], length: int) -> NDArray[_Scalar]:
+    return np.stack([values[start : start + length] for start in starts])
+
+
+def _sample(video: torch.Tensor, heard: NDArray[np.float32], cut: Cut) -> Tensors:
+    return {
+        "video": video,
+        "mel": audio_input(heard),
+        "label": torch.tensor(cut.label),
+        "offset_s": torch.tensor(cut.offset_s, dtype=torch.float32),
+    }

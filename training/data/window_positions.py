@@ -62,12 +62,11 @@ def draw_sync(rng: np.random.Generator, n_frames: int, *, jitter: bool = True) -
         TooShortError: The clip is too short for the offset.
     """
     offset_s = _draw_grid_offset(rng)
-    crop = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
-    first_sample = crop.first_sample
+    first_frame, first_sample = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
     if jitter:
         first_sample = _jittered(rng, first_sample, n_frames, CROP_FRAMES)
     spare = int(rng.integers(_SPARE_FRAMES + 1))
-    return _window(crop.first_frame, first_sample, spare, offset_s)
+    return _window(first_frame, first_sample, spare, offset_s)
 
 
 def random_sync_at_test(rng: np.random.Generator, n_frames: int) -> Cut:
@@ -77,8 +76,8 @@ def random_sync_at_test(rng: np.random.Generator, n_frames: int) -> Cut:
         TooShortError: The clip is too short for the offset.
     """
     offset_s = _draw_grid_offset(rng)
-    crop = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
-    return _window(crop.first_frame, crop.first_sample, _SPARE_FRAMES // 2, offset_s)
+    first_frame, first_sample = _draw_crop(rng, n_frames, CROP_FRAMES, offset_s)
+    return _window(first_frame, first_sample, _SPARE_FRAMES // 2, offset_s)
 
 
 def fixed_sync(n_frames: int, start_s: float, offset_s: float) -> Cut:
@@ -148,12 +147,11 @@ def draw_synchability(
     else:
         offset_s = round(n_needed / VIDEO_FPS * float(rng.choice((-1, 1))), 2)
         label = UNSYNCHABLE
-    crop = _draw_crop(rng, n_frames, n_needed, offset_s)
-    first_sample = crop.first_sample
+    first_frame, first_sample = _draw_crop(rng, n_frames, n_needed, offset_s)
     if jitter:
         first_sample = _jittered(rng, first_sample, n_frames, n_needed)
     return Cut(
-        _steps(crop.first_frame, SEGMENT_HOP_FRAMES, n_segments),
+        _steps(first_frame, SEGMENT_HOP_FRAMES, n_segments),
         _steps(first_sample, SEGMENT_HOP_FRAMES * SAMPLES_PER_FRAME, n_segments),
         offset_s,
         label,
@@ -210,18 +208,14 @@ def synchability_frames(n_segments: int) -> int:
     return 2 * window_frames(n_segments)
 
 
-@dataclass(frozen=True, slots=True)
-class _Crop:
-    first_frame: int
-    first_sample: int
-
-
 def _draw_grid_offset(rng: np.random.Generator) -> float:
     return round(float(rng.choice(OFFSET_GRID_S)), 2)
 
 
-def _draw_crop(rng: np.random.Generator, n_frames: int, n_crop: int, offset_s: float) -> _Crop:
-    """Draw the place of a crop inside the clip, in video and audio; it begins with a frame."""
+def _draw_crop(
+    rng: np.random.Generator, n_frames: int, n_crop: int, offset_s: float
+) -> tuple[int, int]:
+    """Draw the first frame and the first sample of a crop inside the clip, at a frame's start."""
     latest_s = (n_frames - n_crop) / VIDEO_FPS
     low_s, high_s = max(0.0, -offset_s), min(latest_s, latest_s - offset_s)
     if latest_s <= 0 or high_s < low_s:
@@ -234,7 +228,7 @@ def _draw_crop(rng: np.random.Generator, n_frames: int, n_crop: int, offset_s: f
     first_frame = int(rng.uniform(low_s, high_s) * VIDEO_FPS)
     first_sample = int((first_frame / VIDEO_FPS + offset_s) * AUDIO_RATE_HZ)
     # Truncating the start may move the audio before the clip, by less than a frame.
-    return _Crop(first_frame, max(first_sample, 0))
+    return first_frame, max(first_sample, 0)
 
 
 def _jittered(rng: np.random.Generator, first_sample: int, n_frames: int, n_crop: int) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,40 +96,39 @@ def _summary(evaluation: Evaluation) -> Table:
         ("Cross-entropy", f"{figures.loss:.3f}", f"{math.log(n_classes):.3f}"),
         ("Expected calibration error", f"{figures.calibration.error:.3f}", ""),
     ]
-    table = Table(
-        title=f"{evaluation.data}: {figures.n_answers} answers about {figures.n_clips} clips",
-        title_justify="left",
-    )
-    for header in ("", "measured", "by chance"):
-        table.add_column(header, justify="left" if not header else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    title = f"{evaluation.data}: {figures.n_answers} answers about {figures.n_clips} clips"
+    return _table(title, ("", "measured", "by chance"), rows)
 
 
 def _by_class(figures: Figures) -> Table:
     has_errors = len(figures.classes) == N_CLASSES
-    table = Table(title="By true class", title_justify="left")
     headers = ["class", "answers", "right"]
     headers += ["within one", "mean error"] if has_errors else []
-    for header in headers:
-        table.add_column(header, justify="right")
+    rows = []
     for one in figures.classes:
         cells = [one.label, str(one.n_answers), _percent(one.accuracy)]
         if has_errors:
             error = "" if math.isnan(one.error_ms) else f"{one.error_ms:.0f} ms"
             cells += [_percent(one.within_one), error]
-        table.add_row(*cells)
-    return table
+        rows.append(cells)
+    return _table("By true class", headers, rows)
 
 
 def _by_threshold(thresholds: Sequence[ThresholdFigures]) -> Table:
-    table = Table(title="Clips with a findable offset", title_justify="left")
-    for header in ("probability above", "clips", "right", "within one"):
-        table.add_column(header, justify="right")
-    for one in thresholds:
-        shares = (one.kept, one.accuracy, one.within_one)
-        table.add_row(f"{one.threshold:g}", *map(_percent, shares))
+    headers = ("probability above", "clips", "right", "within one")
+    rows = [
+        (f"{one.threshold:g}", *map(_percent, (one.kept, one.accuracy, one.within_one)))
+        for one in thresholds
+    ]
+    return _table("Clips with a findable offset", headers, rows)
+
+
+def _table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for header in headers:
+        table.add_column(header, justify="right" if header else "left")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

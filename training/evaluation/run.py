@@ -1,26 +1,35 @@
-"""An evaluation from a checkpoint and a configuration to figures."""
+"""The command `evaluate`: from a checkpoint and a configuration to figures."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
+from rich.console import Console
 
 from core.errors import CheckpointError
 from core.model.device import choose_device
-from core.model.synchformer.dimensions import WINDOW_SEGMENTS
+from core.model.synchformer.dimensions import SYNC_SEGMENTS, WINDOW_SEGMENTS
+from core.model.synchformer.offset_classes import class_of
 from core.model.synchformer.synchformer import Synchformer
-from core.progress import Monitor
+from core.progress import Monitor, Progress
 from core.timing import VIDEO_FPS
-from training.config import RunConfig, save_config
-from training.config_values import ConfigError
-from training.data.samples import Samples, SynchabilitySamples, SyncSamples
+from training.aliases import Tensors
+from training.config import ConfigError, RunConfig, read_config, save_config
+from training.data.samples import (
+    Samples,
+    SharedWindowSamples,
+    SynchabilitySamples,
+    SyncSamples,
+    loader,
+)
 from training.data.sets.data_set import DataSet, DataSetError, Item
 from training.data.sets.opening import open_data_set
-from training.data.types import Tensors
 from training.data.window_positions import Cut, synchability_frames
-from training.evaluation.predict import ask_both, ask_samples
-from training.evaluation.report import Evaluation, write_json
+from training.evaluation.report import Evaluation, tables, write_json
 from training.loop.checkpoints import LATEST
 from training.metrics.figures import (
     Answers,
@@ -29,6 +38,16 @@ from training.metrics.figures import (
     sweep_thresholds,
 )
 from training.metrics.plots import save_confusion, save_reliability
+from training.options import (
+    DeviceOption,
+    OutOption,
+    OverridesArgument,
+    PresetOption,
+    WorkersOption,
+)
+from training.stages.rank_share import Share, own_questions
+from training.stages.sync import answer, ask
+from training.terminal import TerminalMonitor
 from training.weights import network_of, read_weights, size_of
 
 RESULT = "evaluation.json"
@@ -37,6 +56,45 @@ _LEAST_FRAMES = synchability_frames(WINDOW_SEGMENTS)
 
 LEAST_S = _LEAST_FRAMES / VIDEO_FPS
 """Shortest clip with a window of 14 segments and audio of another time beside it."""
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A result of the second or third stage.")
+    ],
+    preset: PresetOption,
+    out: OutOption,
+    overrides: OverridesArgument = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Split of the data set: train, valid or test.")
+    ] = "test",
+    n_passes: Annotated[
+        int,
+        typer.Option(
+            "--iter-times",
+            metavar="N",
+            min=0,
+            help="Number of passes over the clips, pooled; 0 for samples.n_passes.",
+        ),
+    ] = 0,
+    synchability: Annotated[
+        Path | None,
+        typer.Option(
+            "--synchability",
+            metavar="FILE",
+            help="A result of the third stage, for accuracies on clips with a findable offset.",
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    n_workers: WorkersOption = 0,
+) -> None:
+    """Measure a network on the clips of a data set."""
+    config = read_config(preset, overrides or [])
+    question = Question(checkpoint, split, n_passes, synchability, device, n_workers)
+    with TerminalMonitor() as monitor:
+        evaluation = evaluate_checkpoint(config, question, out, monitor)
+    Console().print(tables(evaluation))
+    typer.echo(f"Written: {out / RESULT}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +134,6 @@ class MeasuredSamples(SyncSamples):
         return super()._cut(rng, item, n_frames)
 
 
-class LongClips:
-    """Collects the clips that are long enough for both networks."""
-
-    def __init__(self) -> None:
-        self._numbers: set[int] = set()
-
-    def watch(self, batch: Tensors) -> None:
-        """Add the long clips of a batch of `MeasuredSamples`."""
-        is_long = batch["n_frames"] >= _LEAST_FRAMES
-        self._numbers.update(batch["item"][is_long].tolist())
-
-    def of(self, data_set: DataSet) -> DataSet | None:
-        """Data set of the long clips only; None if there are none."""
-        items = tuple(data_set.items[number] for number in sorted(self._numbers))
-        return replace(data_set, items=items) if items else None
-
-
 def evaluate_checkpoint(
     config: RunConfig, question: Question, folder: Path, monitor: Monitor
 ) -> Evaluation:
@@ -121,16 +162,12 @@ def evaluate_checkpoint(
     if question.n_passes:
         config = replace(config, samples=replace(config.samples, n_passes=question.n_passes))
     _save_config(config, network, folder)
-    long_clips = LongClips()
     samples = _samples(network, data_set, config, is_measured=other is not None)
-    answers = ask_samples(
-        network,
-        samples,
-        config.loop.batch_size,
-        question.n_workers,
-        monitor,
-        None if other is None else long_clips.watch,
+    batches = asked_batches(
+        "Evaluating", samples, config.loop.batch_size, question.n_workers, monitor
     )
+    long_clips = set[int]()
+    answers = ask(network, batches if other is None else _noting_long(batches, long_clips))
     evaluation = _evaluated(network, answers, data_set, config, question)
     _write(evaluation, answers, folder)
     if other is not None:
@@ -173,25 +210,23 @@ def _with_thresholds(
     evaluation: Evaluation,
     networks: tuple[Synchformer, Synchformer],
     data_set: DataSet,
-    long_clips: LongClips,
+    long_clips: set[int],
     config: RunConfig,
     question: Question,
     monitor: Monitor,
 ) -> Evaluation:
     """Add the accuracies on clips with a findable offset, measured on the long clips."""
-    clips = long_clips.of(data_set)
-    n_items, n_clips = len(data_set.items), 0 if clips is None else len(clips.items)
+    n_items, n_clips = len(data_set.items), len(long_clips)
     notes = list(evaluation.notes)
     if n_clips < n_items:
         notes.append(
             f"The thresholds are measured on {n_clips} of {n_items} clips; the others have less"
             f" than the necessary {LEAST_S:g} s."
         )
-    if clips is None:
+    if not n_clips:
         return replace(evaluation, notes=tuple(notes))
-    windows = SynchabilitySamples(
-        clips, config.samples, config.loop.seed, for_test=True, n_segments=WINDOW_SEGMENTS
-    )
+    clips = replace(data_set, items=tuple(data_set.items[k] for k in sorted(long_clips)))
+    windows = SharedWindowSamples(clips, config.samples, config.loop.seed, for_test=True)
     answers = ask_both(*networks, windows, config.loop.batch_size, question.n_workers, monitor)
     notes += _on_left_out(len(windows) - len(answers[0].targets))
     return replace(evaluation, thresholds=sweep_thresholds(*answers), notes=tuple(notes))
@@ -260,3 +295,81 @@ def _write(evaluation: Evaluation, answers: Answers, folder: Path) -> None:
     write_json(evaluation, folder / RESULT)
     save_reliability(evaluation.figures.calibration, folder / "reliability.png")
     save_confusion(confusion(answers), folder / "confusion.png")
+
+
+@torch.no_grad()
+def ask_both(
+    offsets: Synchformer,
+    synchability: Synchformer,
+    samples: Samples,
+    batch_size: int,
+    n_workers: int,
+    monitor: Monitor,
+) -> tuple[Answers, Answers]:
+    """Run an offset network and a synchronizability network on the same windows.
+
+    Args:
+        offsets: Offset network; sees all 14 segments of each window.
+        synchability: Synchronizability network; sees the first 13 segments.
+        samples: Windows with synchronizability as label.
+        batch_size: Windows per batch.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each batch.
+
+    Returns:
+        Answers of both networks for usable clips, in the same order. The target of an offset
+        outside the classes is the nearest class.
+
+    Raises:
+        DataSetError: No clip can be used.
+    """
+    offsets.eval()
+    synchability.eval()
+    device = next(offsets.parameters()).device
+    found: list[tuple[Answers, Answers]] = []
+    batches = asked_batches("Evaluating both networks", samples, batch_size, n_workers, monitor)
+    for batch in own_questions(batches):
+        on_device = {name: value.to(device) for name, value in batch.items()}
+        fewer = {
+            name: value[:, :SYNC_SEGMENTS] if name in {"video", "mel", "visual", "audio"} else value
+            for name, value in on_device.items()
+        }
+        classes = torch.tensor([class_of(float(offset_s)) for offset_s in batch["offset_s"]])
+        found.append(
+            (
+                Answers(answer(offsets, on_device).float().cpu(), classes, batch["item"]),
+                Answers(answer(synchability, fewer).float().cpu(), batch["label"], batch["item"]),
+            )
+        )
+    if not found:
+        raise DataSetError("No clip can be used; see the warnings.")
+    first, second = zip(*found, strict=True)
+    return Answers.pooled(first), Answers.pooled(second)
+
+
+def asked_batches(
+    stage: str, samples: Samples, batch_size: int, n_workers: int, monitor: Monitor
+) -> Iterator[Tensors]:
+    """Yield the batches of an evaluation.
+
+    Args:
+        stage: Name of the progress.
+        samples: Samples of the evaluation.
+        batch_size: Windows per batch.
+        n_workers: Processes for making samples; 0 for this process.
+        monitor: Gets the progress; may cancel after each batch.
+    """
+    n_asked = 0
+    positions = Share(batch_size).questions(len(samples))
+    for batch in loader(samples, positions, n_workers):
+        monitor.check()
+        yield batch
+        n_asked += len(batch["label"])
+        monitor.report(Progress(stage, n_asked / len(samples)))
+
+
+def _noting_long(batches: Iterable[Tensors], numbers: set[int]) -> Iterator[Tensors]:
+    """Pass on batches of `MeasuredSamples`; add the clips long enough for both networks."""
+    for batch in batches:
+        numbers.update(batch["item"][batch["n_frames"] >= _LEAST_FRAMES].tolist())
+        yield batch

@@ -152,9 +152,8 @@ def _look(
         square = square[:, :, ::-1]
     starts = view.first_frame + SEGMENT_HOP_FRAMES * np.arange(n_segments)
     parts = []
-    for some in _chunks(starts):
-        segments = np.stack([square[first : first + SEGMENT_FRAMES] for first in some])
-        video = video_input(torch.from_numpy(segments)).to(_device(network))
+    for segments in _segments(square, starts, SEGMENT_FRAMES):
+        video = video_input(segments).to(_device(network))
         parts.append(network.encode_video(video[None])[0].half().cpu())
     return torch.cat(parts)
 
@@ -164,16 +163,18 @@ def _listen(
 ) -> torch.Tensor:
     """Audio features: (A, 6, D) float16."""
     parts = []
-    for some in _chunks(starts):
-        segments = np.stack([waveform[first : first + SEGMENT_SAMPLES] for first in some])
-        mel = audio_input(torch.from_numpy(segments)).to(_device(network))
+    for segments in _segments(waveform, starts, SEGMENT_SAMPLES):
+        mel = audio_input(segments).to(_device(network))
         parts.append(network.encode_audio(mel[None])[0].half().cpu())
     return torch.cat(parts)
 
 
-def _chunks(starts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def _segments(
+    values: NDArray[np.generic], starts: NDArray[np.int64], length: int
+) -> Iterator[torch.Tensor]:
     for first in range(0, len(starts), SEGMENTS_AT_ONCE):
-        yield starts[first : first + SEGMENTS_AT_ONCE]
+        some = starts[first : first + SEGMENTS_AT_ONCE]
+        yield torch.from_numpy(np.stack([values[start : start + length] for start in some]))
 
 
 def _device(network: Synchformer) -> torch.device:

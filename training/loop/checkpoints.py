@@ -8,9 +8,9 @@ import json
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -46,14 +46,10 @@ class Standing:
     best: float | None = None
     n_since_best: int = 0
 
-    @property
-    def as_plain(self) -> dict[str, object]:
-        return {
-            "step": self.step,
-            "metrics": self.metrics,
-            "best": self.best,
-            "n_since_best": self.n_since_best,
-        }
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Self:
+        """Position in a checkpoint."""
+        return cls(**{one.name: state[one.name] for one in fields(cls)})
 
 
 def write_state(path: Path, state: Mapping[str, object]) -> None:
@@ -75,7 +71,7 @@ def read_state(path: Path, about: About) -> dict[str, Any] | None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         differences = _named_once(_differences(_plain(state["args"]), _plain(about)))
-        Standing(**standing_fields(state))
+        Standing.of(state)
     except OSError as error:
         raise CheckpointError.unreadable(path, error) from error
     except UNFIT as error:
@@ -109,11 +105,6 @@ def damaged(path: Path, error: Exception) -> CheckpointError:
         path=path,
         details=str(error),
     )
-
-
-def standing_fields(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `Standing` in a checkpoint."""
-    return {name: state[name] for name in ("step", "metrics", "best", "n_since_best")}
 
 
 def remove_partial(folder: Path) -> None:

@@ -1,25 +1,28 @@
 """The training loop of all networks.
 
 All random numbers of a run are functions of its seed and of the position in it, so a stopped and
-resumed run gives the same weights as an unstopped one. `optimizer_step` does a single step;
-`checkpoints` has the files, `run_log` the curves, `distributed` the other processes.
+resumed run gives the same weights as an unstopped one. `checkpoints` has the files, `run_log` the
+curves, `distributed` the other processes.
 """
 
 import logging
+import math
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from core.progress import Monitor, Progress
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
 from training.loop.checkpoints import (
     BEST,
     LATEST,
@@ -29,16 +32,22 @@ from training.loop.checkpoints import (
     damaged,
     read_state,
     remove_partial,
-    standing_fields,
     write_state,
 )
 from training.loop.config import LoopConfig
 from training.loop.distributed import SINGLE, Ranks
-from training.loop.optimizer_step import Numbers, Updater
 from training.loop.run_log import RunLog, Show, Values
-from training.metrics.types import Metrics
 
 log = logging.getLogger(__name__)
+
+log = logging.getLogger(__name__)
+
+Numbers = Mapping[str, float | torch.Tensor]
+"""Numbers to log: floats, or tensors with one element on any device."""
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_RANDOM_STREAM = 4
+"""Random stream of the network; the samples use streams 1 to 3."""
 
 
 class Task(Protocol):
@@ -131,7 +140,7 @@ class _Run:
     ) -> None:
         self._network, self._task, self._config = network, task, config
         self._folder, self._ranks = folder, ranks
-        self._updater = Updater(network, task, config, ranks)
+        self._updater = _Updater(network, task, config, ranks)
         self.about: About = {"loop": asdict(config), "n_ranks": ranks.n_ranks, "recipe": recipe}
         self.standing = Standing()
         self.log: RunLog | None = None
@@ -150,7 +159,7 @@ class _Run:
             try:
                 self._network.load_state_dict(state["model"])
                 self._updater.load_state(state)
-                self.standing = Standing(**standing_fields(state))
+                self.standing = Standing.of(state)
             except UNFIT as error:
                 raise damaged(path, error) from error
         self._ranks.require_same(
@@ -226,7 +235,7 @@ class _Run:
     def _save(self, name: str) -> None:
         if not self._ranks.is_first:
             return
-        state = {"model": self._network.state_dict(), "args": self.about} | self.standing.as_plain
+        state = {"model": self._network.state_dict(), "args": self.about, **asdict(self.standing)}
         if name == LATEST:
             state |= self._updater.state()
         write_state(self._folder / name, state)
@@ -284,3 +293,106 @@ class _Clock:
         }
         self._begin_anew()
         return found
+
+
+class _Updater:
+    """Updates of the weights, each from the mean gradient of several batches and processes."""
+
+    def __init__(self, network: nn.Module, task: Task, config: LoopConfig, ranks: Ranks) -> None:
+        self._network, self._config, self._ranks = network.to(ranks.device), config, ranks
+        if config.compile:
+            for part in network.children():
+                part.compile()
+        self._loss = _LossOf(network, task)
+        self._spread: DistributedDataParallel | None = None
+        if ranks.n_ranks > 1:
+            # Published networks carry weights without any effect on the loss.
+            self._spread = DistributedDataParallel(self._loss, find_unused_parameters=True)
+        self._optimizer = _optimizer(network, config)
+        is_scaled = config.precision == "float16"
+        self._scaler = torch.amp.GradScaler(ranks.device.type, enabled=is_scaled)
+
+    def step(self, step: int, batches: Iterable[Tensors]) -> dict[str, float]:
+        """Update the weights by the mean gradient of `accumulate` batches.
+
+        Random numbers inside the network are a function of seed, step, batch and rank. Returns the
+        loss, the norm of its gradient and the numbers of the task, means over the batches.
+        """
+        self._network.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._config.learning_rate * self._config.factor(step)
+        self._optimizer.zero_grad(set_to_none=True)
+        found: list[dict[str, float]] = []
+        for number, batch in enumerate(batches):
+            found.append(self._add_gradients(step, number, batch))
+        if len(found) != self._config.accumulate:
+            raise ValueError(
+                f"step {step} needs {self._config.accumulate} batches, got {len(found)}"
+            )
+        means = {key: sum(numbers[key] for numbers in found) / len(found) for key in found[0]}
+        return {"loss": means.pop("loss"), "norm": self._apply(step), **means}
+
+    def state(self) -> dict[str, object]:
+        """State besides the weights, for resuming."""
+        return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def load_state(self, state: Mapping[str, dict[str, object]]) -> None:
+        """Restore a result of `state`."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _add_gradients(self, step: int, number: int, batch: Tensors) -> dict[str, float]:
+        device, config = self._ranks.device, self._config
+        on_device = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+        torch.manual_seed(_seed(config.seed, step, number, self._ranks.rank))
+        # Processes exchange gradients once per step, not once per batch.
+        is_kept = self._spread is not None and number < config.accumulate - 1
+        with self._spread.no_sync() if self._spread and is_kept else nullcontext():
+            dtype = _DTYPES[config.precision]
+            with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+                loss, numbers = (self._spread or self._loss)(on_device)
+            self._scaler.scale(loss / config.accumulate).backward()
+        return {"loss": float(loss.detach()), **{k: float(v) for k, v in numbers.items()}}
+
+    def _apply(self, step: int) -> float:
+        """Clip the gradients and update the weights; returns the norm before clipping."""
+        self._scaler.unscale_(self._optimizer)
+        norm = float(nn.utils.clip_grad_norm_(self._network.parameters(), self._config.clip_norm))
+        if math.isfinite(norm) or self._scaler.is_enabled():
+            # The scaler skips steps with infinite gradients and lowers its scale.
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+        else:
+            log.warning("step %d has a gradient of norm %s and is left out", step, norm)
+        return norm
+
+
+class _LossOf(nn.Module):
+    """The loss of a network as a module, the form required by DistributedDataParallel."""
+
+    def __init__(self, network: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.network, self._task = network, task
+
+    def forward(self, batch: Tensors) -> tuple[torch.Tensor, Numbers]:
+        return self._task.loss(self.network, batch)
+
+
+def _optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return kind(
+        [group for group in groups if group["params"]],
+        lr=config.learning_rate,
+        betas=config.betas,
+        eps=config.eps,
+    )
+
+
+def _seed(*numbers: int) -> int:
+    state = np.random.SeedSequence([numbers[0], _RANDOM_STREAM, *numbers[1:]]).generate_state(2)
+    return int(state[0]) << 31 | int(state[1]) >> 1

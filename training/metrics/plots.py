@@ -12,8 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from core.paths import complete_or_absent
-from training.metrics.classification import Calibration
-from training.metrics.figures import class_labels
+from training.metrics.figures import Calibration, class_labels
 
 _DPI = 120
 _SIMILARITY = "viridis"

@@ -4,7 +4,6 @@ Source: Iashin et al. (2024), as in github.com/v-iashin/Synchformer at b66668a. 
 the parameter names of the published checkpoints.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,13 +16,12 @@ from core.model.synchformer.audio_tower import AudioTower
 from core.model.synchformer.dimensions import WIDTH
 from core.model.synchformer.synchformer import segment_embeddings
 from core.model.synchformer.visual_tower import VisualTower
-from training.data.samples import Samples, loader
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
+from training.data.samples import Samples
 from training.loop.distributed import gather_rows
 from training.loop.run_log import Show
 from training.metrics.plots import similarity_figure
-from training.metrics.types import Metrics
-from training.stages.rank_share import Share, own_questions
+from training.stages.rank_share import SampledTask, Share, own_questions
 
 START_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.001, 0.5)
@@ -111,8 +109,16 @@ def contrastive_loss(
     return (seen + heard) / 2
 
 
-class ContrastiveTask:
-    """Matching of video and audio segments; validations match runs of segments."""
+class ContrastiveTask(SampledTask):
+    """Matching of video and audio segments; validations match runs of segments.
+
+    Args:
+        train: As in `SampledTask`.
+        validation: As in `SampledTask`.
+        share: As in `SampledTask`.
+        n_workers: As in `SampledTask`.
+        gather_negatives: As in `contrastive_loss`.
+    """
 
     def __init__(
         self,
@@ -123,22 +129,8 @@ class ContrastiveTask:
         n_workers: int = 0,
         gather_negatives: bool = False,
     ) -> None:
-        """Take the samples.
-
-        Args:
-            train: Random samples by position.
-            validation: Fixed samples.
-            share: This process's share of both.
-            n_workers: Processes for making samples; 0 for this process.
-            gather_negatives: As in `contrastive_loss`.
-        """
-        self._train, self._validation = train, validation
-        self._share, self._n_workers = share, n_workers
+        super().__init__(train, validation, share, n_workers=n_workers)
         self._gather_negatives = gather_negatives
-
-    def batches(self, first: int, end: int) -> Iterator[Tensors]:
-        """Yield this rank's micro batches of some steps."""
-        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
         """Contrastive loss over all segments of the batch."""
@@ -162,9 +154,8 @@ class ContrastiveTask:
         """
         network.eval()
         device = next(network.parameters()).device
-        questions = self._share.questions(len(self._validation))
         precisions, losses, shown = [], [], list[Similarities]()
-        for batch in own_questions(loader(self._validation, questions, self._n_workers)):
+        for batch in own_questions(self.validation_batches()):
             visual, audio = network(batch["video"].to(device), batch["mel"].to(device))
             precisions.append(compare_windows(visual, audio).precision.cpu())
             temperature = network.get_parameter("logit_scale")
@@ -229,16 +220,11 @@ def compare_windows(
     """
     if visual.shape[1] < window:
         raise ValueError(f"expected at least {window} segments, got {visual.shape[1]}")
-    similarity = window_similarity(visual, audio, window)  # (B, W audio, W visual)
+    runs_of_visual, runs_of_audio = (
+        rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
+    )
+    similarity = runs_of_audio @ runs_of_visual.transpose(1, 2)  # (B, W audio, W visual)
     own = torch.arange(similarity.shape[-1], device=visual.device)
     audio_of_visual, visual_of_audio = similarity.argmax(dim=1), similarity.argmax(dim=2)
     hits = torch.stack([audio_of_visual == own, visual_of_audio == own]).float()  # (2, B, W)
     return ShiftedWindows(audio_of_visual, visual_of_audio, hits.mean(dim=(0, 2)))
-
-
-def window_similarity(visual: torch.Tensor, audio: torch.Tensor, window: int) -> torch.Tensor:
-    """Similarities (B, W, W) of audio windows (rows) with visual windows (columns)."""
-    runs_of_visual, runs_of_audio = (
-        rearrange(x.unfold(1, window, 1), "b w d s -> b w (s d)") for x in (visual, audio)
-    )
-    return runs_of_audio @ runs_of_visual.transpose(1, 2)

@@ -1,9 +1,10 @@
-"""Distribution of samples over ranks and steps."""
+"""Distribution of samples over ranks and steps, the same for all stages."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from training.data.types import Tensors
+from training.aliases import Tensors
+from training.data.samples import Samples, loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,32 @@ class Share:
         own = range(self.rank, n_questions, self.n_ranks)
         for first in range(0, len(own), self.batch_size):
             yield list(own[first : first + self.batch_size])
+
+
+class SampledTask:
+    """Batches of a task; base class of the tasks of all stages.
+
+    Args:
+        train: Random samples by position.
+        validation: Fixed samples.
+        share: This process's share of both.
+        n_workers: Processes for making samples; 0 for this process.
+    """
+
+    def __init__(
+        self, train: Samples, validation: Samples, share: Share, *, n_workers: int = 0
+    ) -> None:
+        self._train, self._validation = train, validation
+        self._share, self._n_workers = share, n_workers
+
+    def batches(self, first: int, end: int) -> Iterator[Tensors]:
+        """Yield this rank's micro batches of some steps."""
+        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
+
+    def validation_batches(self) -> Iterator[Tensors]:
+        """Yield this rank's batches of the validation."""
+        questions = self._share.questions(len(self._validation))
+        return loader(self._validation, questions, self._n_workers)
 
 
 def own_questions(batches: Iterable[Tensors]) -> Iterator[Tensors]:

@@ -4,7 +4,7 @@ The towers keep their weights from the first stage. The third stage trains in th
 `synchability` has its differences.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -13,14 +13,11 @@ from torch.nn import functional as F
 from core.model.synchformer.dimensions import WIDTH
 from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
-from training.data.samples import Samples, loader
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
 from training.loop.distributed import gather_rows
 from training.loop.run_log import Show
-from training.metrics.classification import accuracy, accuracy_within_one, mean_roc_auc
-from training.metrics.figures import Answers
-from training.metrics.types import Metrics
-from training.stages.rank_share import Share, own_questions
+from training.metrics.figures import Answers, accuracy, accuracy_within_one, mean_roc_auc
+from training.stages.rank_share import SampledTask, own_questions
 
 
 def build_learner(
@@ -33,26 +30,8 @@ def build_learner(
     return network
 
 
-class WindowTask:
+class WindowTask(SampledTask):
     """Classification of windows by offset or by synchronizability."""
-
-    def __init__(
-        self, train: Samples, validation: Samples, share: Share, *, n_workers: int = 0
-    ) -> None:
-        """Take the samples.
-
-        Args:
-            train: Random samples by position.
-            validation: Fixed samples.
-            share: This process's share of both.
-            n_workers: Processes for making samples; 0 for this process.
-        """
-        self._train, self._validation = train, validation
-        self._share, self._n_workers = share, n_workers
-
-    def batches(self, first: int, end: int) -> Iterator[Tensors]:
-        """Yield this rank's micro batches of some steps."""
-        return loader(self._train, self._share.micro_batches(first, end), self._n_workers)
 
     def loss(self, network: nn.Module, batch: Tensors) -> tuple[torch.Tensor, Metrics]:
         """Cross-entropy, mean over the batch."""
@@ -63,9 +42,8 @@ class WindowTask:
 
     def validate(self, network: nn.Module, show: Show | None = None) -> Metrics:
         """Run on all validation samples; the metrics are of all ranks together."""
-        questions = self._share.questions(len(self._validation))
-        answers = ask(network, loader(self._validation, questions, self._n_workers))
-        return summary(gathered(answers))
+        own = ask(network, self.validation_batches())
+        return _summary(Answers(*map(gather_rows, (own.logits, own.targets, own.items))))
 
 
 def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
@@ -79,8 +57,7 @@ def answer(network: nn.Module, batch: Tensors) -> torch.Tensor:
         batch: video and mel as inputs of the network, or visual (B, S, 8, D) and audio
             (B, S, 6, D) as outputs of its towers, of any floating type.
     """
-    if not isinstance(network, Synchformer):
-        raise TypeError(f"expected Synchformer, got {type(network).__name__}")
+    network = _synchformer(network)
     if "visual" in batch:
         return network.fuse(batch["visual"].float(), batch["audio"].float())
     with torch.no_grad():
@@ -93,7 +70,7 @@ def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
     """Run a network on batches; collect the answers for usable clips on the CPU."""
     network.eval()
     device = next(network.parameters()).device
-    parts = [Answers(torch.zeros(0, n_classes_of(network)), *(2 * [torch.zeros(0).long()]))]
+    parts = [Answers(torch.zeros(0, _n_classes_of(network)), *(2 * [torch.zeros(0).long()]))]
     for batch in own_questions(batches):
         on_device = {name: value.to(device) for name, value in batch.items()}
         logits = answer(network, on_device).float().cpu()
@@ -101,22 +78,20 @@ def ask(network: nn.Module, batches: Iterable[Tensors]) -> Answers:
     return Answers.pooled(parts)
 
 
-def n_classes_of(network: nn.Module) -> int:
+def _n_classes_of(network: nn.Module) -> int:
     """Number of classes of a network's head."""
-    if not isinstance(network, Synchformer):
-        raise TypeError(f"expected Synchformer, got {type(network).__name__}")
-    fusion = network.transformer
+    fusion = _synchformer(network).transformer
     head = fusion.off_head if fusion.head == "sync" else fusion.sync_head
     return int(head.out_features)
 
 
-def gathered(answers: Answers) -> Answers:
-    """Collect the answers of all ranks."""
-    return Answers(*map(gather_rows, (answers.logits, answers.targets, answers.items)))
+def _synchformer(network: nn.Module) -> Synchformer:
+    if not isinstance(network, Synchformer):
+        raise TypeError(f"expected Synchformer, got {type(network).__name__}")
+    return network
 
 
-def summary(answers: Answers) -> Metrics:
-    """Metrics of a validation."""
+def _summary(answers: Answers) -> Metrics:
     logits, targets = answers.logits, answers.targets
     found = {
         "loss": float(F.cross_entropy(logits, targets)),

@@ -68,5 +68,5 @@ def test_clips_shorter_than_a_window_are_refused(make_clip: Callable[..., Path])
 
 
 def test_a_clip_without_sound_is_named(make_clip: Callable[..., Path]) -> None:
-    with pytest.raises(MediaError, match=r"clip\.mp4 lacks"):
+    with pytest.raises(MediaError, match=r"clip\.mp4 has no audio"):
         read_recording(make_clip(audio=False))

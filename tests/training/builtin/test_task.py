@@ -17,6 +17,7 @@ from core.model.builtin.lag_net import (
 )
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import SAMPLES_PER_FRAME
+from training.aliases import Tensors
 from training.builtin.task import (
     LARGEST_OFFSET_S,
     N_LAGS,
@@ -30,7 +31,6 @@ from training.builtin.task import (
     summary,
 )
 from training.data.synthetic.cache import CachedClip
-from training.data.types import Tensors
 
 SIZES = LagSizes(4, 8, 8, 2, 4, 8, 8, 16)
 EVENT_FRAME = 125

@@ -9,12 +9,15 @@ import torch
 
 from core.errors import CheckpointError
 from core.model.synchformer.synchformer import Synchformer
-from core.progress import SILENT
+from core.progress import SILENT, Progress
+from tests.training.stages.conftest import FixedSamples
+from training.aliases import Tensors
 from training.config import ConfigError, RunConfig, read_config
 from training.data.sets.data_set import DataConfig, DataSetError
-from training.evaluation.run import Question, evaluate_checkpoint
+from training.evaluation.run import Question, ask_both, asked_batches, evaluate_checkpoint
 from training.loop.config import LoopConfig
 from training.stages.contrastive import ContrastiveModel
+from training.stages.sync import answer, ask, build_learner
 
 TINY: dict[str, Any] = {"width": 24, "depth": 1}
 
@@ -138,3 +141,57 @@ def test_networks_that_cannot_answer_are_refused(
     message = "towers only" if is_first_stage else "is of another stage"
     with pytest.raises(CheckpointError, match=message):
         evaluate_checkpoint(config, question, tmp_path / "out", SILENT)
+
+
+def window(label: int, offset_s: float) -> Tensors:
+    generator = torch.Generator().manual_seed(round(100 * offset_s))
+    return {
+        "visual": torch.randn(14, 8, 24, generator=generator),
+        "audio": torch.randn(14, 6, 24, generator=generator),
+        "label": torch.tensor(label),
+        "offset_s": torch.tensor(offset_s),
+    }
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.fractions: list[float] = []
+
+    def report(self, progress: Progress) -> None:
+        self.fractions.append(progress.fraction or 0.0)
+
+    def check(self) -> None:
+        SILENT.check()
+
+
+def test_all_questions_are_asked_in_order() -> None:
+    network = build_learner("sync", width=24, depth=1)
+    samples = FixedSamples([window(k, 0.2 * k) for k in (1, 2, 3)])
+    watcher = Watcher()
+    answers = ask(network, asked_batches("Evaluating", samples, 2, 0, watcher))
+    assert answers.targets.tolist() == [1, 2, 3]
+    assert answers.items.tolist() == [0, 1, 2]
+    assert watcher.fractions[-1] == 1.0
+
+
+def test_nothing_is_asked_about_clips_that_stand_in_for_others() -> None:
+    network = build_learner("sync", width=24, depth=1)
+    replaced = window(2, 0.4) | {"skipped": torch.tensor(1)}
+    samples = FixedSamples([window(1, 0.2), replaced, replaced, replaced, window(3, 0.6)])
+    answers = ask(network, asked_batches("Evaluating", samples, 2, 0, SILENT))
+    assert answers.targets.tolist() == [1, 3]
+    assert answers.items.tolist() == [0, 4]
+
+
+def test_two_networks_see_the_same_windows() -> None:
+    offsets = build_learner("sync", width=24, depth=1)
+    synchability = build_learner("synchability", width=24, depth=1)
+    windows = [window(1, -0.4), window(0, 4.8), window(1, 2.0)]
+    first, second = ask_both(offsets, synchability, FixedSamples(windows), 2, 0, SILENT)
+    assert first.targets.tolist() == [8, 20, 20]
+    assert second.targets.tolist() == [1, 0, 1]
+    assert first.items.equal(second.items)
+    batch = {name: value[None, :13] for name, value in windows[0].items() if value.ndim}
+    with torch.no_grad():
+        expected = answer(synchability.eval(), batch)
+    torch.testing.assert_close(second.logits[:1], expected)

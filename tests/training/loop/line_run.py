@@ -20,13 +20,12 @@ import torch
 from torch import nn
 
 from core.progress import SILENT, Monitor, Progress
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
 from training.loop import checkpoints
 from training.loop.config import LoopConfig
 from training.loop.distributed import SINGLE, Ranks, gather_rows, joined_ranks
 from training.loop.loop import train
 from training.loop.run_log import Show
-from training.metrics.types import Metrics
 from training.stages.rank_share import Share
 
 N_QUESTIONS = 5

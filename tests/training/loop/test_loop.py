@@ -13,14 +13,13 @@ from torch import nn
 
 from core.errors import Cancelled, CheckpointError
 from core.progress import SILENT, Progress
-from training.data.types import Tensors
+from training.aliases import Metrics, Tensors
+from training.builtin.task import made_ahead
 from training.loop import checkpoints
 from training.loop.checkpoints import LATEST
 from training.loop.config import LoopConfig, Precision
 from training.loop.loop import train
-from training.loop.prefetch import made_ahead
 from training.loop.run_log import CURVES, LOG, Show
-from training.metrics.types import Metrics
 
 CONFIG = LoopConfig(
     n_steps=24,
@@ -283,7 +282,7 @@ def test_gradient_that_is_not_finite_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = Line(broken_steps=[9])
-    with caplog.at_level(logging.WARNING, "training.loop.optimizer_step"):
+    with caplog.at_level(logging.WARNING, "training.loop.loop"):
         task.train(tmp_path)
     assert all(torch.isfinite(weight).all() for weight in task.weights())
     (record,) = caplog.records

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from training.data.types import Tensors
+from training.aliases import Tensors
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
 from core.progress import SILENT
 from tests.training.stages.conftest import FixedSamples
+from training.aliases import Tensors
 from training.data.sample_config import SampleRecipe
 from training.data.samples import ContrastiveSamples, Samples, SynchabilitySamples, SyncSamples
 from training.data.sets.data_set import DataConfig, DataSet
 from training.data.sets.opening import open_data_set
 from training.data.synthetic.salient import SalientStyle, write_salient_clips
-from training.data.types import Tensors
 from training.loop.config import LoopConfig
 from training.loop.loop import Task, train
 from training.loop.run_log import LOG

@@ -27,7 +27,7 @@ from training.loop.config import LoopConfig
 from training.loop.distributed import SINGLE
 from training.loop.run_log import LOG
 from training.stages import runs
-from training.stages.runs import run_windows
+from training.stages.runs import run_stage
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_network(config: RunConfig, tmp_path: Path)
     for name in ("one", "other"):
         out = tmp_path / name
         # Towers of other weights would be refused by the features that are there already.
-        metrics = run_windows(config, "sync", out, SINGLE, SILENT, 0, tmp_path / "cache")
+        metrics = run_stage(config, out, SINGLE, SILENT, 0, tmp_path / "cache")
         assert set(metrics) == {"loss", "accuracy", "within_one"}
         weights.append(torch.load(out / "latest.pt", weights_only=True)["model"])
     assert all(weight.equal(weights[1][name]) for name, weight in weights[0].items())
@@ -73,10 +73,10 @@ def test_a_folder_keeps_the_configuration_of_its_run_when_another_is_refused(
     config: RunConfig, tmp_path: Path
 ) -> None:
     out, cache = tmp_path / "out", tmp_path / "cache"
-    run_windows(config, "sync", out, SINGLE, SILENT, 0, cache)
+    run_stage(config, out, SINGLE, SILENT, 0, cache)
     other = replace(config, loop=replace(config.loop, learning_rate=0.5))
     with pytest.raises(CheckpointError, match="learning_rate"):
-        run_windows(other, "sync", out, SINGLE, SILENT, 0, cache)
+        run_stage(other, out, SINGLE, SILENT, 0, cache)
     assert read_config(out / "config.toml", []) == config
 
 
@@ -84,15 +84,15 @@ def test_a_run_goes_on_with_the_same_clips_and_as_it_began(
     config: RunConfig, tmp_path: Path
 ) -> None:
     out, cache = tmp_path / "out", tmp_path / "cache"
-    run_windows(config, "sync", out, SINGLE, SILENT, 0, cache)
+    run_stage(config, out, SINGLE, SILENT, 0, cache)
     with pytest.raises(CheckpointError, match=r"cache_features = True and not False"):
-        run_windows(config, "sync", out, SINGLE, SILENT, 0)
+        run_stage(config, out, SINGLE, SILENT, 0)
 
     (clip,) = (tmp_path / "clips" / "train").iterdir()
     shutil.copy(clip, clip.with_name("more.mp4"))
     others = r"clips\.train = '1 clips, \w{12}' and not '2 clips, \w{12}'\.$"
     with pytest.raises(CheckpointError, match=others):
-        run_windows(config, "sync", out, SINGLE, SILENT, 0, cache)
+        run_stage(config, out, SINGLE, SILENT, 0, cache)
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_two_processes_learn_from_features_what_one_learns_from_twice_as_many(
     loop = replace(config.loop, n_steps=6, validate_every=3, log_every=1)
     model = replace(config.model, dropout=0.0)
     one = replace(config, model=model, loop=replace(loop, batch_size=4))
-    run_windows(one, "sync", tmp_path / "one", SINGLE, SILENT, 0, tmp_path / "cache-one")
+    run_stage(one, tmp_path / "one", SINGLE, SILENT, 0, tmp_path / "cache-one")
     preset = save_config(replace(one, loop=loop), tmp_path / "preset")
     ended = subprocess.run(
         [

@@ -3,7 +3,7 @@ import torch
 from core.model.synchformer.sync_transformer import Head
 from core.model.synchformer.synchformer import Synchformer
 from tests.training.stages.conftest import FixedSamples
-from training.data.types import Tensors
+from training.aliases import Tensors
 from training.stages.rank_share import Share
 from training.stages.sync import WindowTask, answer, ask, build_learner
 

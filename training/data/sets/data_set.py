@@ -91,14 +91,3 @@ class DataSet:
     fixed: Mapping[str, FixedOffset] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     window_notes: tuple[str, ...] = ()
-
-
-def checked_split(split: str) -> str:
-    """Check the name of a split.
-
-    Raises:
-        DataSetError: The name is unknown.
-    """
-    if split not in SPLITS:
-        raise DataSetError(f"There is no split {split!r}; the splits are {', '.join(SPLITS)}.")
-    return split

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from training.data.sets.data_set import SPLITS, DataConfig, DataSet, DataSetError, Item
-from training.data.sets.lists import gathered, read_excluded, read_fixed, read_split
+from training.data.sets.lists import gathered, read_excluded, read_fixed, read_names
 
 CLIP_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 
@@ -30,7 +30,7 @@ def open_folder(config: DataConfig, split: str) -> DataSet:
             f"{root} is not a folder; name the folder of the clips with data.root.", path=root
         )
     if config.lists is not None:
-        names = read_split(config.lists / f"{split}.txt")
+        names = read_names(config.lists / f"{split}.txt")
     else:
         names = {path.relative_to(root).as_posix() for path in _clips_of(root, split)}
     if not names:

@@ -33,15 +33,13 @@ def list_folder(config: DataConfig) -> Path:
     return config.lists
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number, from 1 on, and text of each non-empty line.
+def read_names(path: Path) -> set[str]:
+    """Read the names in a list, one on each non-empty line.
 
     Raises:
         DataSetError: The file cannot be read.
     """
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            yield number, line.strip()
+    return {line.strip() for line in _text(path).splitlines() if line.strip()}
 
 
 def read_rows(
@@ -89,11 +87,6 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list
         yield number, [row[place] for place in places]
 
 
-def read_split(path: Path) -> set[str]:
-    """Read the names in the list of a split."""
-    return {line for _, line in read_lines(path)}
-
-
 def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], list[str]]:
     """Read the names of clips to leave out.
 
@@ -116,7 +109,7 @@ def read_excluded(config: DataConfig, usual: Iterable[str]) -> tuple[set[str], l
             notes.append(f"{place} is missing, so its clips are not left out.")
             continue
         for path in paths:
-            names |= {line.removesuffix(SUFFIX) for _, line in read_lines(path)}
+            names |= {name.removesuffix(SUFFIX) for name in read_names(path)}
     return names, notes
 
 

@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeVar, cast
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
-from av.packet import Packet
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from scipy import signal
 
+from training.data.clip_file import EncodedPacket, mux_sorted
 from training.data.synthetic.performance import SOUND_RATE_HZ
 
 _T = TypeVar("_T")
@@ -33,8 +32,6 @@ _MUX_OPTIONS = {"movie_timescale": "90000", "video_track_timescale": "120000"}
 """Time scales with whole numbers of ticks per frame at all rates above."""
 
 _BLOCK_SAMPLES = 1024
-
-_Packet: TypeAlias = "Packet[AudioStream] | Packet[VideoStream]"  # Generic in its stub only.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +107,16 @@ def write_clip(
             "aac", rate=encoding.audio_rate_hz, layout=_layout(encoding.n_channels)
         )
         audio.bit_rate = encoding.audio_bit_rate
-        packets: list[_Packet] = []
+        packets: list[EncodedPacket] = []
         for block in _audio_frames(sound, encoding.audio_rate_hz):
             packets += audio.encode(block)
         packets += audio.encode(None)
-        for index, image in enumerate(_chained(first, waiting)):
+        for index, image in enumerate(chain([first], waiting)):
             frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
             frame.pts, frame.time_base = index, 1 / encoding.frame_rate
             packets += video.encode(frame)
         packets += video.encode(None)
-        packets.sort(key=_decoding_time)
-        for packet in packets:
-            container.mux(packet)
+        mux_sorted(container, packets)
 
 
 def resampled(sound: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
@@ -132,13 +127,6 @@ def resampled(sound: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
     return np.asarray(
         signal.resample_poly(sound, ratio.numerator, ratio.denominator, axis=-1), np.float32
     )
-
-
-def _chained(
-    first: NDArray[np.uint8], rest: Iterator[NDArray[np.uint8]]
-) -> Iterator[NDArray[np.uint8]]:
-    yield first
-    yield from rest
 
 
 def _audio_frames(sound: NDArray[np.float32], rate_hz: int) -> Iterator[av.AudioFrame]:
@@ -152,10 +140,6 @@ def _audio_frames(sound: NDArray[np.float32], rate_hz: int) -> Iterator[av.Audio
 
 def _layout(n_channels: int) -> str:
     return "mono" if n_channels == 1 else "stereo"
-
-
-def _decoding_time(packet: _Packet) -> Fraction:
-    return (packet.dts or 0) * packet.time_base
 
 
 def _choose(rng: np.random.Generator, weighted: tuple[tuple[_T, float], ...]) -> _T:

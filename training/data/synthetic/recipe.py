@@ -11,7 +11,18 @@ from training.data.synthetic.camera import CameraStyle, draw_camera
 from training.data.synthetic.distractors import draw_moving
 from training.data.synthetic.encode import Encoding, draw_encoding
 from training.data.synthetic.performance import Scene, Stage, Use
-from training.data.synthetic.scene_list import scenes_for
+from training.data.synthetic.scenes import (
+    continuous,
+    creatures,
+    faces,
+    impacts,
+    instruments,
+    percussion,
+    signals,
+    strikes,
+    tools,
+    unseen_impacts,
+)
 from training.data.synthetic.soundtrack import SoundtrackStyle, draw_soundtrack
 
 _USES = {
@@ -34,6 +45,29 @@ _SHORT_SIDE_SHARES = (0.86, 0.08, 0.06)
 _ASPECTS = ((16, 9), (4, 3), (1, 1), (9, 16))
 _ASPECT_SHARES = (0.5, 0.25, 0.1, 0.15)
 _GOLDEN = (5**0.5 - 1) / 2
+
+_MODULES = (
+    impacts,
+    tools,
+    unseen_impacts,
+    percussion,
+    strikes,
+    signals,
+    creatures,
+    instruments,
+    continuous,
+    faces,
+)
+
+
+def all_scenes() -> tuple[Scene, ...]:
+    """All scenes."""
+    return tuple(scene for module in _MODULES for scene in module.SCENES)
+
+
+def scenes_for(use: Use) -> tuple[Scene, ...]:
+    """Scenes of one use; no scene has two uses."""
+    return tuple(scene for scene in all_scenes() if scene.use is use)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,14 +107,9 @@ def produce(recipe: ClipRecipe) -> Production:
     return Production(recipe, performance, layers, camera)
 
 
-def render_clip(recipe: ClipRecipe, path: Path) -> None:
-    """Write the MP4 of a recipe."""
-    produce(recipe).write(path)
-
-
 def render_once(recipe: ClipRecipe, path: Path) -> None:
     """Write the MP4 of a recipe unless the file exists; it is complete or absent."""
     if not path.exists():
         part = path.with_suffix(".part.mp4")
-        render_clip(recipe, part)
+        produce(recipe).write(part)
         part.replace(path)

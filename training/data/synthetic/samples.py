@@ -1,21 +1,15 @@
-"""Sample clips for review: every scene as MP4, and a contact sheet of all scenes.
+"""Sample clips for review: every scene as MP4, and a contact sheet of all scenes."""
 
-Written by ``python -m training.data.synthetic.samples FOLDER``.
-"""
-
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.media.decoder import ClipDecoder
-from core.media.probe import probe
+from training.data.clip import read_clip
 from training.data.synthetic.performance import Scene, Use
-from training.data.synthetic.recipe import SPLIT_OF, recipe_of
-from training.data.synthetic.render import render_clip
-from training.data.synthetic.scene_list import all_scenes
+from training.data.synthetic.recipe import SPLIT_OF, all_scenes, recipe_of
+from training.data.synthetic.render import produce
 
 _TILE_PX = 160
 _STRIP_PX = 40
@@ -44,7 +38,7 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
         paths = [folder / f"{scene.name.replace(' ', '-')}-{n}.mp4" for n in range(n_per_scene)]
         for number, path in enumerate(paths):
             index = _SEEDS_FROM + 1000 * seed + number
-            render_clip(recipe_of(scene, SPLIT_OF[scene.use], index), path)
+            produce(recipe_of(scene, SPLIT_OF[scene.use], index)).write(path)
         rows.append(_row(scene, paths[0]))
     n_columns = 2
     rows += [np.zeros_like(rows[0])] * (-len(rows) % n_columns)
@@ -58,15 +52,8 @@ def write_samples(folder: Path, n_per_scene: int = 1, seed: int = 0) -> Path:
 
 def _row(scene: Scene, path: Path) -> NDArray[np.uint8]:
     """Draw frames, waveform and name of a clip as an RGB image."""
-    info = probe(path)
-    with ClipDecoder(
-        info,
-        video_stream_index=info.videos[0].index,
-        audio_stream_index=info.audios[0].index,
-    ) as decoder:
-        chunks = list(decoder)
-    frames = np.concatenate([chunk.frames for chunk in chunks])
-    waveform = np.concatenate([chunk.waveform for chunk in chunks])
+    clip = read_clip(path)
+    frames, waveform = clip.frames, clip.waveform
     power = np.convolve(
         waveform.reshape(len(frames), -1).std(axis=1), np.ones(_SPAN_FRAMES), "same"
     )
@@ -104,17 +91,3 @@ def _strip(
         half = round(float(piece.max()) * (_STRIP_PX // 2 - 1))
         strip[_STRIP_PX // 2 - half : _STRIP_PX // 2 + half + 1, column] = (120, 220, 140)
     return strip
-
-
-def main() -> None:
-    """Read the command line and write the samples."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--per-scene", type=int, default=1, help="MP4s of each scene")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write_samples(arguments.folder, arguments.per_scene, arguments.seed)
-
-
-if __name__ == "__main__":
-    main()

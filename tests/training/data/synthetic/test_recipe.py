@@ -4,7 +4,14 @@ from collections import Counter
 import pytest
 
 from training.data.synthetic.performance import Scene, Use
-from training.data.synthetic.recipe import draw_recipe, recipe_of, scene_at, split_scenes
+from training.data.synthetic.recipe import (
+    all_scenes,
+    draw_recipe,
+    recipe_of,
+    scene_at,
+    scenes_for,
+    split_scenes,
+)
 
 
 def test_the_same_split_and_number_give_the_same_recipe():
@@ -57,3 +64,16 @@ def test_frames_have_even_sides_and_the_usual_shapes(flashing):
     assert all(s.width_px % 2 == 0 and s.height_px % 2 == 0 for s in stages)
     assert sum(s.short_px == 256 for s in stages) > 70
     assert any(s.width_px < s.height_px for s in stages)
+
+
+def test_names_are_unique_also_as_file_names():
+    names = [scene.name.replace(" ", "-") for scene in all_scenes()]
+
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() and "/" not in name for name in names)
+
+
+def test_there_are_scenes_for_every_use():
+    assert {scene for use in Use for scene in scenes_for(use)} == set(all_scenes())
+    assert all(scenes_for(use) for use in Use)
+    assert all(scene.weight > 0 for scene in all_scenes())

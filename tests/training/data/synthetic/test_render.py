@@ -7,7 +7,7 @@ import pytest
 from core.media.decoder import ClipDecoder
 from core.media.probe import probe
 from training.data.synthetic.recipe import recipe_of
-from training.data.synthetic.render import produce, render_clip
+from training.data.synthetic.render import produce
 
 
 def _plain(scene, index=0, rate=Fraction(25), sub_frames=1):
@@ -39,7 +39,7 @@ def _plain(scene, index=0, rate=Fraction(25), sub_frames=1):
 def test_what_is_seen_is_heard_at_the_same_time(tmp_path, flashing, events_s, rate):
     path = tmp_path / "clip.mp4"
 
-    render_clip(_plain(flashing, rate=rate), path)
+    produce(_plain(flashing, rate=rate)).write(path)
 
     with ClipDecoder(probe(path), video_stream_index=0, audio_stream_index=1) as decoder:
         chunks = list(decoder)

@@ -1,5 +1,5 @@
 """Scenes of generated clips; each module holds a family of scenes.
 
-Shared parts: `impact_kit` and `struck_sounds` for scenes of impacts, `drawing` and `sounds` for all
-others except faces.
+Shared parts: `impact_kit` for scenes of impacts, `drawing` and `sounds` for all others except
+faces.
 """

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from training.data.synthetic.chance import log_uniform
 from training.data.synthetic.performance import Canvas, Performance, Scene, Stage, Use
-from training.data.synthetic.scenes.face_looks import Look
-from training.data.synthetic.scenes.face_parts import Expression, Head, place
+from training.data.synthetic.scenes.face_parts import Expression, Head, Look, place
 from training.data.synthetic.speakers.articulation import Motion, Speaker, articulate, cast_speaker
 from training.data.synthetic.speakers.singing import sing
 from training.data.synthetic.speakers.speech import Phoneme, cast_voice, talk

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from training.data.synthetic.chance import LEAD_S, irregular_times
 from training.data.synthetic.performance import SOUND_RATE_HZ, Stage
-from training.data.synthetic.rhythm import LEAD_S, irregular_times
 
 Floats = NDArray[np.float64]
 

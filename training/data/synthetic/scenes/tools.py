@@ -6,21 +6,13 @@ import numpy as np
 
 from training.data.synthetic.performance import Canvas, Stage
 from training.data.synthetic.scenes import impact_kit as kit
-from training.data.synthetic.scenes.struck_sounds import (
-    CLICK,
-    METAL,
-    STONE,
-    WOOD,
-    Material,
-    voice,
-)
 
 
 def _clapperboard(rng: np.random.Generator, stage: Stage) -> kit.Take:
     size = kit.size_px(rng, stage, 0.07, 0.6)
     times = kit.event_times(rng, stage, 1.2, 0.35)
     opening, speeds = kit.strokes(rng, stage, times)
-    sound = voice(rng, WOOD, 1.4)
+    sound = kit.voice(rng, kit.WOOD, 1.4)
     middle = kit.place(rng, stage, 1.3 * size, 1.5 * size)
     drift, tilt = kit.sway(rng, 0.05 * size), float(rng.uniform(-0.25, 0.25))
     widest, thick = float(rng.uniform(0.3, 0.9)), float(rng.uniform(0.09, 0.16))
@@ -80,8 +72,8 @@ def _hammer(rng: np.random.Generator, stage: Stage) -> kit.Take:
     gap = float(rng.choice([0.35, 0.8]))
     times = kit.event_times(rng, stage, gap, 0.2)
     height, speeds = kit.strokes(rng, stage, times)
-    material: Material = (METAL, METAL, WOOD, STONE)[rng.integers(4)]
-    sounds = [voice(rng, material) for _ in range(2)]
+    material: kit.Material = (kit.METAL, kit.METAL, kit.WOOD, kit.STONE)[rng.integers(4)]
+    sounds = [kit.voice(rng, material) for _ in range(2)]
     middle = kit.place(rng, stage, 1.6 * size, 1.5 * size)
     side = float(rng.choice([-1, 1]))
     contact = middle[0] - side * 0.6 * size, middle[1] + 0.35 * size
@@ -130,7 +122,9 @@ def _chopping(rng: np.random.Generator, stage: Stage) -> kit.Take:
     size = kit.size_px(rng, stage, 0.08, 0.6)
     times = kit.event_times(rng, stage, float(rng.choice([0.24, 0.5])), 0.13)
     height, speeds = kit.strokes(rng, stage, times)
-    sound = voice(rng, (WOOD, WOOD, STONE)[rng.integers(3)], float(rng.uniform(0.6, 1.1)))
+    sound = kit.voice(
+        rng, (kit.WOOD, kit.WOOD, kit.STONE)[rng.integers(3)], float(rng.uniform(0.6, 1.1))
+    )
     middle = kit.place(rng, stage, 1.6 * size, 1.2 * size)
     board_y = middle[1] + 0.4 * size
     rocks, side = rng.random() < 0.5, float(rng.choice([-1, 1]))
@@ -205,7 +199,7 @@ def _switches(rng: np.random.Generator, stage: Stage) -> kit.Take:
     lever = rng.random() < 0.5
     middle = kit.place(rng, stage, 0.7 * n * size, 1.3 * size)
     centres = [(middle[0] + (i - (n - 1) / 2) * 0.65 * size, middle[1]) for i in range(n)]
-    sounds = [voice(rng, CLICK if rng.random() < 0.7 else WOOD, 1.2) for _ in range(n)]
+    sounds = [kit.voice(rng, kit.CLICK if rng.random() < 0.7 else kit.WOOD, 1.2) for _ in range(n)]
     travel = rng.uniform(0.02, 0.12, len(times))
     reach = float(rng.uniform(0.28, 0.45))
     flips = list(zip(times, which, travel, strict=True))
@@ -251,13 +245,8 @@ def _flipped(
 ) -> tuple[list[kit.Track], kit.Track, kit.Track]:
     """Flip switches with a finger: position of each lever, -1 (up) to 1 (down), and finger (x, y).
 
-    Args:
-        rng: Source of all randomness.
-        stage: Canvas and duration.
-        flips: Time (s) of each flip's end, index of the switch, and travel time of the lever (s).
-        centres: Centres of the switches.
-        size: Length of a switch (px).
-        reach: Distance of the touched point from the centre, as a share of the length.
+    A flip has the time of its end (s), the index of the switch, and the travel time of the lever
+    (s). `reach` is the distance of the touched point from the centre, as a share of the length.
     """
     ups = rng.choice([-1.0, 1.0], len(centres))
     switch_keys: list[list[kit.Key]] = [[(-9.0, up, kit.SMOOTH)] for up in ups]

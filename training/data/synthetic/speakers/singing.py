@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from training.data.synthetic.chance import LEAD_S
 from training.data.synthetic.performance import SOUND_RATE_HZ
-from training.data.synthetic.rhythm import LEAD_S
 from training.data.synthetic.speakers.speech import Phoneme, Talk
 
 _FORMANTS_HZ = {

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from training.data.synthetic.performance import Stage
-from training.data.synthetic.scenes.face_looks import Look
-from training.data.synthetic.scenes.face_parts import Expression, Head
+from training.data.synthetic.scenes.face_parts import Expression, Head, Look
 from training.data.synthetic.scenes.faces import SCENES
 from training.data.synthetic.speakers.speech import is_available
 

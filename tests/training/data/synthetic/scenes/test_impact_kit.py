@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ, Stage, Use
-from training.data.synthetic.scenes import impacts, percussion, strikes, tools, unseen_impacts
-from training.data.synthetic.scenes.impact_kit import Hit, Take, keyed
+from training.data.synthetic.scenes import (
+    impact_kit,
+    impacts,
+    percussion,
+    strikes,
+    tools,
+    unseen_impacts,
+)
+from training.data.synthetic.scenes.impact_kit import Hit, Material, Take, keyed, voice
 
 MODULES = (impacts, tools, percussion, strikes, unseen_impacts)
 SCENES = {scene.name: scene for module in MODULES for scene in module.SCENES}
@@ -20,6 +27,8 @@ STAGE = Stage(455, 256, 6.0)
 WITHOUT_A_JOLT = {"metronome", "footsteps", "collide", "ball game"}
 # What comes to rest with the contact and moves most on its way there.
 STOPPING = {"typing", "door slam"}
+
+MATERIALS = {name: value for name, value in vars(impact_kit).items() if type(value) is Material}
 
 
 def _image(take: Take, time_s: float) -> np.ndarray:
@@ -127,3 +136,19 @@ def test_keys_are_reached_in_time():
     assert [track(t) for t in (-1, 0, 0.5, 1, 2, 5)] == pytest.approx(
         [1, 1, 1.5, 3, 0, 0], abs=0.01
     )
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_a_voice_rings_out_and_starts_at_once(name):
+    for variant in voice(np.random.default_rng(1), MATERIALS[name]):
+        assert variant.dtype == np.float32
+        assert np.abs(variant).max() == pytest.approx(1)
+        assert np.argmax(np.abs(variant) > 0.02) < 0.005 * 48_000
+        assert abs(variant[-1]) < 0.02
+
+
+def test_a_harder_blow_sounds_brighter():
+    soft, *_, hard = voice(np.random.default_rng(2), impact_kit.METAL)
+    hertz = np.fft.rfftfreq(len(soft), 1 / 48_000)
+    centres = [np.average(hertz, weights=np.abs(np.fft.rfft(sound))) for sound in (soft, hard)]
+    assert centres[0] < centres[1]

@@ -3,7 +3,9 @@ import pytest
 
 from training.data.synthetic.performance import SOUND_RATE_HZ
 from training.data.synthetic.speakers.speech import (
+    HELD_OUT_LANGUAGES,
     HELD_OUT_VARIANTS,
+    LANGUAGES,
     VARIANTS,
     Voice,
     cast_voice,
@@ -12,7 +14,6 @@ from training.data.synthetic.speakers.speech import (
     speak,
     talk,
 )
-from training.data.synthetic.speakers.vocabulary import HELD_OUT_LANGUAGES, LANGUAGES
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="espeak-ng is not installed")
 

@@ -7,14 +7,14 @@ import pytest
 from core.detection.answer.estimate import estimate_offset
 from core.detection.config import DetectionConfig
 from core.timing import AUDIO_RATE_HZ, SAMPLES_PER_FRAME
-from training.benchmark.baselines import (
+from training.benchmark.clips import read_recording
+from training.benchmark.estimators import (
     VARIANTS,
     analyze,
     heard_ticks,
     measure_audio,
     measure_motion,
 )
-from training.benchmark.clips import read_recording
 
 FLASH_S = 0.08
 """The flash goes out after this time, which is as much motion as its beginning."""

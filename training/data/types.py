@@ -1,5 +1,0 @@
-"""Type of samples and batches."""
-
-import torch
-
-Tensors = dict[str, torch.Tensor]

@@ -1,3 +1,0 @@
-"""Type of metrics."""
-
-Metrics = dict[str, float]
