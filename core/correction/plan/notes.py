@@ -46,7 +46,7 @@ def _late_streams(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
     for stream in (*source.reader.streams.video, *source.reader.streams.audio):
         if stream.index not in copied:
             continue
-        packets = source.packets(stream.index, within=_N_PACKETS_SEARCHED)
+        packets = source.first_times(stream.index, within=_N_PACKETS_SEARCHED)
         starts_s = (p.dts * p.time_base for p in packets if p.dts is not None)
         start_s = next(starts_s, Fraction(0))
         if start_s > 0:
@@ -85,7 +85,7 @@ def fragment_refusals(source: OpenedSource) -> Iterator[str]:
     for stream in streams:
         track = source.reader.streams[stream.index]
         span = spans.get(track.id)
-        packet = next(source.packets(stream.index), None)
+        packet = next(source.first_times(stream.index), None)
         if span is None or packet is None or packet.pts is None:
             continue
         first_s = packet.pts * packet.time_base

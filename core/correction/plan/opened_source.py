@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
+from typing import NamedTuple
 
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -13,11 +15,19 @@ from core.media.formats.stream_header import index_of
 from core.media.info import MediaInfo
 from core.media.reader import open_container
 
-_N_KEPT = 64
-"""First packets kept of each stream."""
-
 _N_REORDERED = 50
 """Packets with the earliest presentation time of a stream among them."""
+
+_N_READ_THROUGH = 4096
+"""Packets of the file read in order; the first packets of later streams are sought."""
+
+
+class PacketTimes(NamedTuple):
+    """Times of a packet in ticks of its time base, None where unknown."""
+
+    pts: int | None
+    dts: int | None
+    time_base: Fraction
 
 
 def open_source(info: MediaInfo, output: OutputFormat) -> InputContainer:
@@ -37,6 +47,8 @@ def start_time_s(stream: Stream) -> Fraction:
 class OpenedSource:
     """A source opened for planning.
 
+    It keeps times, never the content of packets, and reads a few thousand packets at most.
+
     Attributes:
         info: The probed file.
         reader: Its open container, as `open_source` returns it.
@@ -49,52 +61,86 @@ class OpenedSource:
         self.reader = reader
         self.index = index_of(info.path, info.container)
         self._packets = reader.demux()
-        self._first: dict[int, list[Packet[Stream]]] = {s.index: [] for s in reader.streams}
+        self._first: dict[int, list[PacketTimes]] = {s.index: [] for s in reader.streams}
         self._n_read = 0
 
-    def packets(self, stream_index: int, within: int | None = None) -> Iterator["Packet[Stream]"]:
-        """Yield the first packets of a stream, 64 at most.
+    def packets(self, stream_index: int) -> Iterator["Packet[Stream]"]:
+        """Yield the packets of a stream from the beginning of the file; to be called first."""
+        if self._n_read:
+            raise RuntimeError("expected an unread source, got one with packets read")
+        while self._n_read < _N_READ_THROUGH and (packet := self._read_packet()) is not None:
+            if packet.stream_index == stream_index:
+                yield packet
+
+    def first_times(self, stream_index: int, within: int | None = None) -> Iterator[PacketTimes]:
+        """Yield the times of the first packets of a stream.
 
         Args:
             stream_index: Stream of the container.
-            within: Number of packets of the file to search; None for all.
+            within: Number of packets of the file to search; None for all, by seeking.
         """
-        number, first = 0, self._first[stream_index]
-        while number < _N_KEPT:
+        first = self._first[stream_index]
+        limit = _N_READ_THROUGH if within is None else min(within, _N_READ_THROUGH)
+        number = 0
+        while number < _N_REORDERED:
             if number < len(first):
                 yield first[number]
                 number += 1
-            elif (within is not None and self._n_read >= within) or not self._read_packet():
-                return
+            elif self._n_read >= limit or self._read_packet() is None:
+                break
+        if not first and within is None:
+            yield from self._sought(stream_index)
 
     def first_times_s(self, stream_index: int) -> tuple[Fraction, Fraction]:
         """Presentation and decoding time of the first packet in seconds; 0 where unknown."""
-        packet = next(self.packets(stream_index), None)
+        packet = next(self.first_times(stream_index), None)
         if packet is None:
             return Fraction(0), Fraction(0)
         return (packet.pts or 0) * packet.time_base, (packet.dts or 0) * packet.time_base
 
     def earliest_s(self, stream_index: int) -> Fraction:
         """Earliest presentation time of a stream in seconds, hidden media included."""
-        start_s = start_time_s(self.reader.streams[stream_index])
+        stream = self.reader.streams[stream_index]
+        start_s = start_time_s(stream)
         if not self.reader.format.name.startswith("mov"):
             return start_s
-        packets = zip(self.packets(stream_index), range(_N_REORDERED), strict=False)
-        times_s = [p.pts * p.time_base for p, _ in packets if p.pts is not None]
+        # Only video is stored in another order than it is presented.
+        n_packets = _N_REORDERED if stream.type == "video" else 1
+        packets = islice(self.first_times(stream_index), n_packets)
+        times_s = [p.pts * p.time_base for p in packets if p.pts is not None]
         return min([*times_s, start_s])
 
-    def _read_packet(self) -> bool:
-        """Read one packet of the file; False at its end, and at damage, reported by the copying."""
+    def _sought(self, stream_index: int) -> list[PacketTimes]:
+        """Times of the first packet of a stream that begins late, found by its index entry."""
+        stream = self.reader.streams[stream_index]
+        first = self._first[stream_index]
+        if not len(stream.index_entries):
+            return first
+        self._n_read = _N_READ_THROUGH  # Nothing is read in order after a seek.
+        try:
+            self.reader.seek(stream.index_entries[0].timestamp, stream=stream)
+            for packet in islice(self.reader.demux(stream), _N_READ_THROUGH):
+                if packet.dts is not None:
+                    first.append(PacketTimes(packet.pts, packet.dts, packet.time_base))
+                    break
+        except (FFmpegError, OSError):
+            # Damage is reported by the copying.
+            pass
+        return first
+
+    def _read_packet(self) -> "Packet[Stream] | None":
+        """Read one packet of the file; None at its end, and at damage, reported by the copying."""
         try:
             packet = next(self._packets, None)
         except (FFmpegError, OSError, IndexError):
             # IndexError: a packet of a stream that was not there when the file was opened.
-            return False
+            packet = None
         if packet is None:
-            return False
+            self._n_read = _N_READ_THROUGH
+            return None
         self._n_read += 1
         first = self._first[packet.stream_index]
         is_flush = packet.size == 0 and packet.dts is None
-        if not is_flush and len(first) < _N_KEPT:
-            first.append(packet)
-        return True
+        if not is_flush and len(first) < _N_REORDERED:
+            first.append(PacketTimes(packet.pts, packet.dts, packet.time_base))
+        return packet

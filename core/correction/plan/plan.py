@@ -130,6 +130,7 @@ class CorrectionPlan:
         moved_s = {
             index: self.starts_s[index] + correction.audio_delay_s
             for index in correction.audio_stream_indices
+            if index in self.starts_s
         }
         moved_s |= retimed_s
         lowest_s = min(self.starts_s.values(), default=Fraction(0))
@@ -140,7 +141,7 @@ class CorrectionPlan:
             common_s = -lowest_s
         if output.is_mp4 or not output.keeps_times:
             return common_s
-        shifted_s = common_s + min(moved_s.values())
+        shifted_s = common_s + min(moved_s.values(), default=lowest_s)
         allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
         shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
         # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
@@ -203,6 +204,9 @@ def plan(
     try:
         with open_source(info, output) as reader:
             source = OpenedSource(info, reader)
+            loses_color = info.video is not None and container_only_colors(
+                reader.streams[info.video.index], source.packets(info.video.index), output
+            )
             streams = plan_streams(reader, info.path, target)
             moved = plan_moves(reader, info, correction, output)
             spans = _source_spans(source, streams, moved.moves)
@@ -226,7 +230,15 @@ def plan(
                     *streams.refused,
                     *unencodable(info, moved.moves, target),
                 ),
-                notes=_notes(source, correction, target, streams, moved, remainder_s),
+                notes=_notes(
+                    source,
+                    correction,
+                    target,
+                    streams,
+                    moved,
+                    remainder_s,
+                    loses_color=loses_color,
+                ),
                 starts_s=_starts_s(source, streams),
                 spans=_target_spans(streams, correction, spans),
                 lead_s=_lead_s(source, streams, correction, spans),
@@ -292,11 +304,10 @@ def _notes(
     streams: StreamPlan,
     moved: Moves,
     remainder_s: Fraction,
+    *,
+    loses_color: bool,
 ) -> tuple[str, ...]:
-    info, output, video = source.info, streams.output, source.info.video
-    loses_color = video is not None and container_only_colors(
-        source.reader.streams[video.index], source.packets(video.index), output
-    )
+    info, output = source.info, streams.output
     applied = replace(correction, audio_delay_s=correction.audio_delay_s + remainder_s)
     return (
         *truncation_notes(info),
