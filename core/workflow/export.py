@@ -189,6 +189,7 @@ def preview(request: ExportRequest, monitor: Monitor = SILENT) -> ExportPreview:
         plan_problem = error.message
     monitor.check()
     try:
+        taken = _taken_file(request)
         check_destination(
             info,
             target,
@@ -196,7 +197,6 @@ def preview(request: ExportRequest, monitor: Monitor = SILENT) -> ExportPreview:
             makes_folder=request.makes_folder,
             n_more_bytes=found.n_more_bytes if found else 0,
         )
-        taken = _taken_file(request)
     except ExportError as error:
         place_problem = error.message
     except OSError as error:
@@ -381,12 +381,15 @@ def _residual(detected: Detection) -> dict[str, object]:
 def _taken_file(request: ExportRequest) -> Path | None:
     """File to be replaced by an export, or the certificate of a missing one.
 
+    The source and folders are never replaced.
+
     Raises:
         OSError: The drive cannot be read.
     """
-    target = request.target
+    target, source = request.target, request.info.path
     if os.path.lexists(target):
-        return target
+        is_source = target.exists() and source.exists() and target.samefile(source)
+        return None if is_source or target.is_dir() else target
     beside = certificate_beside(target)
     if beside is None or not (request.certifies or is_certificate(beside)):
         return None
