@@ -14,7 +14,7 @@ class Progress:
     """Progress of a piece of work.
 
     Attributes:
-        stage: Present step, as a short phrase to show ("Analysing picture and sound").
+        stage: Present step, as a short phrase to show ("Analyzing picture and sound").
         fraction: Finished share, 0..1; None if not known.
     """
 

@@ -50,8 +50,8 @@ def calibrate(
     paths = find_clips(folder, recursive)
     if len(paths) < LEAST_CLIPS:
         raise DetectionError(
-            f"{folder} holds only {len(paths)} video files; a calibration needs at least"
-            f" {LEAST_CLIPS} clips in sync, so add more."
+            f"{folder} holds only {len(paths)} video file{'s' * (len(paths) != 1)}; a calibration"
+            f" needs at least {LEAST_CLIPS} clips in sync, so add more."
         )
     with watched() as monitor:
         engine = shared_options.engine_for(choice, monitor)

@@ -9,6 +9,7 @@ import typer
 
 from core.correction.correction import Correction
 from core.correction.plan.plan import check_correction
+from core.detection.cache.file_identity import file_identity
 from core.detection.result import Detection, Verdict
 from core.errors import ExportError, MediaError
 from core.media.delay_hints import delay_hints
@@ -85,6 +86,7 @@ def correct(
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
     export = replace(export, output=output, is_dry=dry_run)
+    identity = file_identity(clip)
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
     config = detection_options.config(streams[0] if audio_stream else None)
@@ -93,7 +95,7 @@ def correct(
     if use_detection:
         _tell_hints(info)
         return _correct_as_detected(
-            info, detector, streams if audio_stream else (), options, export, again
+            info, identity, detector, streams if audio_stream else (), options, export, again
         )
     typed = _typed_correction(info, streams, delay, stretch, options)
     _tell_hints(info)
@@ -104,6 +106,7 @@ def correct(
 
 def _correct_as_detected(
     info: MediaInfo,
+    identity: str | None,
     detector: DetectCommand,
     moved: tuple[int, ...],
     options: CorrectOptions,
@@ -114,6 +117,7 @@ def _correct_as_detected(
 
     Args:
         info: The clip.
+        identity: Its identity from before the probe.
         detector: Detects its offset.
         moved: Audio streams to move; the analyzed one if empty.
         options: Options of the correction.
@@ -123,7 +127,7 @@ def _correct_as_detected(
     # An early check spares a detection whose result could not be written.
     likely = moved or (info.audios[0].index,)
     export_options.check_early(info, Correction(likely, Fraction(0), options.inexact), export)
-    detection = detector.detect(info)
+    detection = detector.detect(info, identity)
     for line in answer_lines(detection):
         typer.echo(line)
     moved = moved or (detection.audio_stream_index,)

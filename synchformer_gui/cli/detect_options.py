@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from core.detection.cache.file_identity import file_identity
 from core.detection.cached_detector import CachedDetector
 from core.detection.config import DetectionConfig
 from core.detection.engines.open import EngineChoice
@@ -139,15 +138,19 @@ class DetectCommand:
         """Probe a clip and detect the offset of each audio stream; errors as in `detect`."""
         return self._detect(stream_scopes(read_scope(clip, self.config)))
 
-    def detect(self, info: MediaInfo) -> Detection:
-        """Detect the offset of a clip probed just before.
+    def detect(self, info: MediaInfo, identity: str | None) -> Detection:
+        """Detect the offset of a probed clip.
+
+        Args:
+            info: The clip.
+            identity: Its identity from before the probe.
 
         Raises:
             typer.BadParameter: No such device or precision, or the engine has no classes.
             SyncError: The clip or the model cannot be used.
             Cancelled: The user pressed Ctrl-C.
         """
-        scope = replace(scope_of(info, self.config), identity=file_identity(info.path))
+        scope = replace(scope_of(info, self.config), identity=identity)
         (detection,) = self._detect((scope,))
         return detection
 

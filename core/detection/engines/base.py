@@ -16,7 +16,7 @@ from core.detection.evidence import OffsetEvidence
 from core.media.decoder import ClipChunk
 from core.progress import Monitor, Progress
 
-STAGE = "Analysing picture and sound"
+STAGE = "Analyzing picture and sound"
 
 
 def analysis_progress(n_done: int, n_frames: int) -> Progress:

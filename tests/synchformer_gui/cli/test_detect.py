@@ -106,7 +106,7 @@ def test_the_classical_estimate_has_no_classes_to_list(make_clip, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "--top" in shown.err
-    assert "Analysing" not in shown.err
+    assert "Analyzing" not in shown.err
 
 
 def test_classes_are_ranked_by_the_sum_over_windows(make_clip):
