@@ -18,7 +18,7 @@ from core.media.reader import open_container
 _N_REORDERED = 50
 """Packets with the earliest presentation time of a stream among them."""
 
-_N_READ_THROUGH = 4096
+_N_READ_THROUGH = 1000
 """Packets of the file read in order; the first packets of later streams are sought."""
 
 
@@ -47,7 +47,7 @@ def start_time_s(stream: Stream) -> Fraction:
 class OpenedSource:
     """A source opened for planning.
 
-    It keeps times, never the content of packets, and reads a few thousand packets at most.
+    It keeps times, never the content of packets, and reads a limited number of packets.
 
     Attributes:
         info: The probed file.
@@ -63,6 +63,7 @@ class OpenedSource:
         self._packets = reader.demux()
         self._first: dict[int, list[PacketTimes]] = {s.index: [] for s in reader.streams}
         self._n_read = 0
+        self._is_at_end = False
 
     def packets(self, stream_index: int) -> Iterator["Packet[Stream]"]:
         """Yield the packets of a stream from the beginning of the file; to be called first."""
@@ -80,7 +81,7 @@ class OpenedSource:
             within: Number of packets of the file to search; None for all, by seeking.
         """
         first = self._first[stream_index]
-        limit = _N_READ_THROUGH if within is None else min(within, _N_READ_THROUGH)
+        limit = _N_READ_THROUGH if within is None else within
         number = 0
         while number < _N_REORDERED:
             if number < len(first):
@@ -116,7 +117,7 @@ class OpenedSource:
         first = self._first[stream_index]
         if not len(stream.index_entries):
             return first
-        self._n_read = _N_READ_THROUGH  # Nothing is read in order after a seek.
+        self._is_at_end = True  # Nothing is read in order after a seek.
         try:
             self.reader.seek(stream.index_entries[0].timestamp, stream=stream)
             for packet in islice(self.reader.demux(stream), _N_READ_THROUGH):
@@ -130,13 +131,15 @@ class OpenedSource:
 
     def _read_packet(self) -> "Packet[Stream] | None":
         """Read one packet of the file; None at its end, and at damage, reported by the copying."""
+        if self._is_at_end:
+            return None
         try:
             packet = next(self._packets, None)
         except (FFmpegError, OSError, IndexError):
             # IndexError: a packet of a stream that was not there when the file was opened.
             packet = None
         if packet is None:
-            self._n_read = _N_READ_THROUGH
+            self._is_at_end = True
             return None
         self._n_read += 1
         first = self._first[packet.stream_index]
