@@ -252,6 +252,7 @@ def is_exported(planned: ExportPreview, monitor: Monitor = SILENT) -> bool:
     if request.certifies and (beside is None or not is_certificate(beside)):
         return False
     try:
+        planned.plan.check_current()
         return verify(planned.plan, target, monitor).passed
     except SyncError:
         # Another file; nothing replaces it unasked.
@@ -366,14 +367,14 @@ def _certified(exported: Exported) -> Exported:
 def _residual(detected: Detection) -> dict[str, object]:
     """Result of a detection of the new file; no offset where the verdict is "cannot tell"."""
     estimate = detected.estimate
-    is_told = estimate.is_confident and detected.changing_map is None
+    is_known = estimate.is_confident and detected.changing_map is None
     return {
         "engine": detected.opinion.engine_id,
         "verdict": estimate.verdict,
         "reason": estimate.reason,
         "tolerance": detected.config.tolerance.name,
-        "offset_s": estimate.offset_s if is_told else None,
-        "interval_s": estimate.interval_s if is_told else None,
+        "offset_s": estimate.offset_s if is_known else None,
+        "interval_s": estimate.interval_s if is_known else None,
         "level": estimate.level,
     }
 

@@ -14,7 +14,7 @@ from core.detection.engines.base import Engine
 from core.detection.result import Detection
 from core.detection.schedule.budget import SubProgress
 from core.detection.schedule.scope import read_scope
-from core.errors import Cancelled, MediaError, SyncError
+from core.errors import Cancelled, ExportError, MediaError, SyncError
 from core.progress import SILENT, Monitor, Progress
 
 log = logging.getLogger(__name__)
@@ -185,3 +185,51 @@ def _check_clip(
     except Exception as error:  # One file must not end the run over all the others.
         log.exception("%s could not be analyzed", path)
         return FileResult(path, None, f"{path} could not be analyzed: {error!r}; see the log.")
+
+
+class CorrectedNames:
+    """Names of the corrected clips of a folder: no clip is replaced, and no name is used twice.
+
+    Args:
+        folder: Folder of the clips.
+        sources: All clips.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
+        self._folder = folder
+        self._sources = {_inode(path) for path in sources} - {None}
+        self._claimed: dict[Path, Path] = {}
+
+    def check(self, target: Path) -> None:
+        """Check that a file replaces no clip and no file of this run.
+
+        Raises:
+            ExportError: It does.
+        """
+        inode = _inode(target)
+        if inode is not None and inode in self._sources:
+            raise ExportError(
+                f"{target} is one of the clips of {self._folder}, which are never changed; choose "
+                "another name with --name-template.",
+                path=target,
+            )
+        for claimed, source in self._claimed.items():
+            if claimed == target or (inode is not None and _inode(claimed) == inode):
+                raise ExportError(
+                    f"{target} is the name of the corrected {source.name} already; choose names "
+                    "that differ with --name-template.",
+                    path=target,
+                )
+
+    def claim(self, target: Path, source: Path) -> None:
+        """Keep a name for the corrected file of a clip."""
+        self._claimed[target] = source
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

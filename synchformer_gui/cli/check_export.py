@@ -17,7 +17,7 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from core.progress import Monitor
 from core.workflow import export
-from core.workflow.folder import FileCorrection, FileResult, Outcome
+from core.workflow.folder import CorrectedNames, FileCorrection, FileResult, Outcome
 from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.export_options import ExportOptions, problem_sentences
 from synchformer_gui.cli.shared_options import wrong_usage
@@ -41,7 +41,7 @@ MoveAllOption = Annotated[
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write no clip; print the plan.")]
 
 _REPLACE_ADVICE = " with --name-template or add --overwrite"
-_UNTOLD = "Not corrected: whether it is in sync cannot be told."
+_CANNOT_TELL = "Not corrected: whether it is in sync cannot be told."
 _CHANGING = (
     "Not corrected: its offset changes over the clip; --retime corrects that, and encodes the "
     "audio again."
@@ -84,8 +84,7 @@ class FolderExport:
         self, folder: Path, goal: Path, options: FolderExportOptions, sources: tuple[Path, ...]
     ) -> None:
         self._folder, self._goal, self._options = folder, goal, options
-        self._sources = {_identity(path) for path in sources} - {None}
-        self._taken: dict[Path, Path] = {}
+        self._names = CorrectedNames(folder, sources)
 
     def correct(self, result: FileResult, monitor: Monitor) -> FileCorrection:
         """Correct a clip that is out of sync.
@@ -100,7 +99,8 @@ class FolderExport:
             return FileCorrection(Outcome.NOT_NEEDED)
         if not self._options.correct.applies_to(detection):
             is_out = detection.estimate.verdict is Verdict.OUT_OF_SYNC
-            return FileCorrection(Outcome.LEFT_ALONE, sentences=(_CHANGING if is_out else _UNTOLD,))
+            why = _CHANGING if is_out else _CANNOT_TELL
+            return FileCorrection(Outcome.LEFT_ALONE, sentences=(why,))
         try:
             return self._export(probe(result.path), detection, monitor)
         except Cancelled:
@@ -124,22 +124,22 @@ class FolderExport:
         planned = export.preview(replace(request, makes_folder=True), monitor)
         if planned.plan is None:
             raise ExportError(planned.plan_problem, path=info.path)
-        self._check_name(target)
+        self._names.check(target)
         moved = correction_text(correction, planned.plan)
         moved_s = planned.plan.moved_s if correction.retiming is None else None
         if export.is_exported(planned, monitor):
-            self._taken[target] = info.path
+            self._names.claim(target, info.path)
             found = f"{target} is there already, as it would be written: audio {moved}."
             return FileCorrection(Outcome.ALREADY_THERE, target, moved_s, (found,))
         if problems := problem_sentences(planned, _REPLACE_ADVICE):
             raise ExportError(problems[0], path=info.path, details="\n".join(problems))
         notes = [f"Note: {sentence}" for sentence in planned.plan.notes]
         if options.export.is_dry:
-            self._taken[target] = info.path
+            self._names.claim(target, info.path)
             said = (*notes, f"Would write {target}: audio {moved}.")
             return FileCorrection(Outcome.WOULD_BE_WRITTEN, target, moved_s, said)
         exported = export.export(planned, monitor)
-        self._taken[target] = info.path
+        self._names.claim(target, info.path)
         said = (*notes, *exported_lines(exported, str(target)))
         is_certified = not exported.certificate_problem
         return FileCorrection(Outcome.WRITTEN, target, moved_s, said, is_certified)
@@ -147,27 +147,6 @@ class FolderExport:
     def _target(self, info: MediaInfo, correction: Correction) -> Path:
         usual = default_target(info, correction.inexact, self._options.export.template, correction)
         return self._goal / info.path.relative_to(self._folder).with_name(usual.name)
-
-    def _check_name(self, target: Path) -> None:
-        """Check that a file replaces no clip and no file of this run.
-
-        Raises:
-            ExportError: It does.
-        """
-        identity = _identity(target)
-        if identity is not None and identity in self._sources:
-            raise ExportError(
-                f"{target} is one of the clips of {self._folder}, which are never changed; choose "
-                "another name with --name-template.",
-                path=target,
-            )
-        for taken, source in self._taken.items():
-            if taken == target or (identity is not None and _identity(taken) == identity):
-                raise ExportError(
-                    f"{target} is the name of the corrected {source.name} already; choose names "
-                    "that differ with --name-template.",
-                    path=target,
-                )
 
 
 def check_goal(goal: Path, folder: Path) -> None:
@@ -183,12 +162,3 @@ def check_goal(goal: Path, folder: Path) -> None:
             f"{goal} holds the clips themselves; name a folder for the corrected ones",
             param_hint="--correct-to",
         )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
