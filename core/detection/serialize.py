@@ -30,7 +30,7 @@ from core.media.info import MediaInfo
 from core.model.synchformer.offset_classes import OFFSET_GRID_S
 from core.timing import VIDEO_FPS, TimeSpan
 
-VERSION = 1
+VERSION = 2
 """Version of the document; raised by any change that breaks a reader."""
 
 _T = TypeVar("_T")

@@ -86,19 +86,20 @@ def correct(
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
     export = replace(export, output=output, is_dry=dry_run)
-    identity = file_identity(clip)
+    # The cache keeps no answer about a file that was changed during its probe.
+    identity = file_identity(clip) if use_detection else None
     info = probe(clip)
     streams = _moved_streams(info, audio_stream or [])
     config = detection_options.config(streams[0] if audio_stream else None)
     detector = DetectCommand(detection_options.choice, config, detection_options.no_cache)
     again = detector.detect_again if detect_again else None
     if use_detection:
-        _tell_hints(info)
+        _print_hints(info)
         return _correct_as_detected(
             info, identity, detector, streams if audio_stream else (), options, export, again
         )
     typed = _typed_correction(info, streams, delay, stretch, options)
-    _tell_hints(info)
+    _print_hints(info)
     if detect_again:
         detector.check(info)
     return export_options.export_file(info, typed, export, again)
@@ -145,7 +146,7 @@ def _correct_as_detected(
     return code
 
 
-def _tell_hints(info: MediaInfo) -> None:
+def _print_hints(info: MediaInfo) -> None:
     for hint in delay_hints(info):
         typer.echo(f"Hint: {hint.sentence}")
 

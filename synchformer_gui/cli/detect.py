@@ -123,8 +123,8 @@ def detect(
         choice, config, detection_options.no_cache, needs_classes=top is not None
     )
     if audio_stream == ALL_STREAMS:
-        return _tell_streams(command.detect_streams(clip), top, as_json=as_json)
-    return _tell(command.detect_clip(clip), top, plot, as_json=as_json)
+        return _print_streams(command.detect_streams(clip), top, as_json=as_json)
+    return _print_answer(command.detect_clip(clip), top, plot, as_json=as_json)
 
 
 def answer_lines(detection: Detection) -> list[str]:
@@ -204,7 +204,9 @@ def _check_plot(plot: Path | None, clip: Path, audio_stream: str | None) -> None
     shared_options.check_replaceable(plot, "--plot", ".png", lambda path: _is_other_png(path, clip))
 
 
-def _tell(detection: Detection, top: int | None, plot: Path | None, *, as_json: bool) -> ExitCode:
+def _print_answer(
+    detection: Detection, top: int | None, plot: Path | None, *, as_json: bool
+) -> ExitCode:
     if plot is not None:
         from synchformer_gui.plot import write_plot
 
@@ -218,7 +220,7 @@ def _tell(detection: Detection, top: int | None, plot: Path | None, *, as_json: 
     return exit_code(detection.estimate.verdict)
 
 
-def _tell_streams(detections: Sequence[Detection], top: int | None, *, as_json: bool) -> ExitCode:
+def _print_streams(detections: Sequence[Detection], top: int | None, *, as_json: bool) -> ExitCode:
     if as_json:
         _print_json([_document(detection, top) for detection in detections])
     else:

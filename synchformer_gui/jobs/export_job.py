@@ -67,9 +67,9 @@ class Export(QObject):
         """Ask the work to stop; a complete file stays and is announced at once."""
         self._is_cancelled = True
         self.job.cancel()
-        self._tell_complete(_CANCELLED)
+        self._end_complete(_CANCELLED)
 
-    def _tell_complete(self, note: str) -> None:
+    def _end_complete(self, note: str) -> None:
         """Announce a complete file if nothing follows, with a note on its detection."""
         exported = self._complete
         if exported is not None:
@@ -80,14 +80,14 @@ class Export(QObject):
     def _on_published(self, values: tuple[Exported, ...]) -> None:
         self._complete = values[-1]
         if self._is_cancelled:
-            self._tell_complete(_CANCELLED)
+            self._end_complete(_CANCELLED)
         elif self._detects_again:
             self.written.emit(self._complete)
 
     def _on_failed(self, error: SyncError) -> None:
         if not self._is_cancelled:
             self.failed.emit(error)
-            self._tell_complete(_BROKEN_OFF)
+            self._end_complete(_BROKEN_OFF)
         elif self._complete is None:
             self._on_cancelled()
 

@@ -194,14 +194,14 @@ class _Run:
             done = self.standing.step = step + 1
             is_last = done == config.n_steps
             if done % config.log_every == 0:
-                self._tell(numbers, clock, monitor)
+                self._report(numbers, clock, monitor)
             is_validated = done % config.validate_every == 0 or is_last
             if is_validated:
                 self._validate()
             if is_validated or done % config.save_every == 0:
                 self._save(LATEST)
 
-    def _tell(self, numbers: Metrics, clock: "_Clock", monitor: Monitor) -> None:
+    def _report(self, numbers: Metrics, clock: "_Clock", monitor: Monitor) -> None:
         n_ranks = self._ranks.n_ranks
         means = self._ranks.mean({**numbers, "skipped": clock.n_skipped})
         means["skipped"] *= n_ranks

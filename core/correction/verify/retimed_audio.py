@@ -210,7 +210,7 @@ def check_retimed(
     ]
     # Silence has no place.
     told = [level > limit or loudest <= _NOTHING for level in levels]
-    measured = {place.number for place, is_told in zip(places, told, strict=True) if is_told}
+    measured = {place.number for place, is_known in zip(places, told, strict=True) if is_known}
     heard = {number for number, (begin_s, end_s) in enumerate(spans) if begin_s < end_s}
     move = plan.move_of(stream_index)
     accepted_s = float(_PITCH_ERROR_S if retiming.is_rough else ACCEPTED_ERROR_S)

@@ -48,7 +48,7 @@ _LEAST_COUNTED_GAP_S = 0.2
 _NEAR_S = 1.0
 """Largest distance of a gap from the packet with the counter error."""
 
-_MOST_TOLD = 5
+_MOST_NOTED = 5
 _EMPTY_BYTES = 8
 
 _ADVICE = "copy the file again from where it came from"
@@ -147,14 +147,14 @@ class Damage:
         """
         name = self._info.path.name
         gaps = self._proved_gaps()
-        for gap in gaps[:_MOST_TOLD]:
+        for gap in gaps[:_MOST_NOTED]:
             yield (
                 f"Between {self._time(gap.begin_s)} and {self._time(gap.end_s)} nothing could be "
                 f"read of stream {gap.stream_index} of {name} ({gap.kind}), which is damaged "
                 f"there; {_ADVICE}."
             )
-        if len(gaps) > _MOST_TOLD:
-            yield f"There are {len(gaps) - _MOST_TOLD} more such gaps in {name}."
+        if len(gaps) > _MOST_NOTED:
+            yield f"There are {len(gaps) - _MOST_NOTED} more such gaps in {name}."
         for index, times_s in self._uncounted_s.items():
             where = f"At {self._time(times_s[0])}"
             if len(times_s) > 1:

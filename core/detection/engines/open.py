@@ -238,7 +238,7 @@ def _open_network(choice: EngineChoice, name: str, store: ModelStore, monitor: M
         dtype,
         segments_per_batch(device, dtype),
         response=response_of(calibration),
-        lead_s=early_s - (calibration.bias_s if calibration else 0.0),
+        audio_lead_s=early_s - (calibration.bias_s if calibration else 0.0),
     )
 
 

@@ -9,7 +9,7 @@ from core.media.info import MediaInfo
 from core.timing import delay_for
 from core.units import delay_text
 
-_UNTOLD = "The detection could not tell, so type the delay that you know to be right."
+_CANNOT_TELL = "The detection could not tell, so type the delay that you know to be right."
 _CHANGING = "The offset changes over the clip and no one delay repairs it; type the one you want."
 _TOLERABLE = (
     "The offset changes, but all of it is in sync; retime the sound or type a delay to move it all "
@@ -69,7 +69,7 @@ def propose(
         retimes = estimate.verdict is Verdict.OUT_OF_SYNC
         return ExportProposal(info, index, "", advice, changing, retimes)
     if estimate.verdict is Verdict.CANNOT_TELL:
-        return ExportProposal(info, index, "", _UNTOLD)
+        return ExportProposal(info, index, "", _CANNOT_TELL)
     delay_ms = round(1000 * delay_for(estimate.offset_s))
     if not delay_ms:
         return ExportProposal(info, index, "", _ON_TIME)

@@ -69,8 +69,8 @@ class SynchformerEngine:
 
     Attributes:
         response: Response of the network to offsets.
-        lead_s: Shift that makes the audio early before it is encoded, in seconds: the lead of the
-            audio in the training clips less the measured bias.
+        audio_lead_s: Shift in seconds to make the audio early before it is encoded: its lead in the
+            training clips less the measured bias.
         n_visual_encoded: Number of segments encoded by the visual tower, over all clips.
         n_audio_encoded: Number of segments encoded by the audio tower, over all clips.
         n_fused: Number of windows fused, counting each audio shift.
@@ -92,11 +92,11 @@ class SynchformerEngine:
         batch_size: int,
         *,
         response: ClassResponse = DEFAULT_RESPONSE,
-        lead_s: float = 0.0,
+        audio_lead_s: float = 0.0,
     ) -> None:
         self.name, self.id = name, id
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
-        self.response, self.lead_s = response, lead_s
+        self.response, self.audio_lead_s = response, audio_lead_s
         self.n_visual_encoded = self.n_audio_encoded = self.n_fused = 0
         self.is_slow = device.type == "cpu"
         self._model = model
@@ -196,7 +196,7 @@ class SynchformerRun:
         self._engine, self._config, self._monitor, self._clip = engine, config, monitor, clip
         self._n_encoded = 0
         self._schedule = WindowSchedule(config.hop_segments)
-        self._lead = round(engine.lead_s * AUDIO_RATE_HZ)
+        self._lead = round(engine.audio_lead_s * AUDIO_RATE_HZ)
         self._fine = [round(shift * AUDIO_RATE_HZ) for shift in sub_grid(config.shift_step_s)]
         self._bases = [round(shift * AUDIO_RATE_HZ) for shift in coarse_shifts(config.range_s)]
         reach_s = config.range_s + 1 if len(self._bases) > 1 else 0.0

@@ -217,11 +217,11 @@ def test_a_published_model_is_known_under_any_name(published_file: Path, is_impo
     if is_imported:
         name = ModelStore(models_dir()).import_file(published_file, model_id="mine").id
     engine = _opened(EngineChoice(name))
-    assert engine.lead_s == 0.064
+    assert engine.audio_lead_s == 0.064
     assert engine.id == ("mine" if is_imported else "renamed.pt")
     assert "Synchformer, trained on VGGSound" in engine.name
     assert "64 ms early" in engine.name
-    assert _opened(EngineChoice(name, legacy_alignment=False)).lead_s == 0
+    assert _opened(EngineChoice(name, legacy_alignment=False)).audio_lead_s == 0
 
 
 def test_another_model_under_a_published_name_is_taken_for_what_it_is(
@@ -231,5 +231,5 @@ def test_another_model_under_a_published_name_is_taken_for_what_it_is(
     monkeypatch.setattr("core.model.store.catalog.CATALOG", (entry("vggsound"),))
     published_file.write_bytes(published_file.read_bytes() + b"\0")
     ModelStore(models_dir()).import_file(published_file, model_id=name)
-    assert _opened(EngineChoice(name)).lead_s == 0
+    assert _opened(EngineChoice(name)).audio_lead_s == 0
     assert _opened(EngineChoice(str(published_file))).name.startswith("renamed.pt")

@@ -249,7 +249,7 @@ def test_engine_hears_the_sound_early_by_its_lead() -> None:
         torch.device("cpu"),
         torch.float32,
         1,
-        lead_s=0.064,
+        audio_lead_s=0.064,
     )
     found, expected = _analyze(led, clip), _analyze(_engine(SmallNetwork()), early)
     for one, other in zip(found[:-1], expected[:-1], strict=True):
