@@ -26,7 +26,7 @@ class Correction:
     Attributes:
         audio_stream_indices: Streams of the container to move.
         audio_delay_s: Exact delay in seconds; positive moves the audio later (`core.timing`).
-        inexact: Way out where the container cannot carry the exact shift; None refuses.
+        inexact: Fallback where the container cannot carry the exact shift; None refuses.
         retiming: Retiming before the delay; None for a plain shift.
     """
 

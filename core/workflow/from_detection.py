@@ -26,7 +26,7 @@ def detected_correction(
     Args:
         detection: The detection.
         audio_stream_indices: Streams of the container to correct, all alike.
-        inexact: Way out where the container cannot carry the exact shift.
+        inexact: Fallback where the container cannot carry the exact shift.
         keeps_pitch: As in `retiming_correction`.
 
     Raises:

@@ -60,7 +60,7 @@ def check(
     _check_places(folder, report, correct_to, options)
     paths = find_clips(folder, recursive, left_out=correct_to)
     if correct_to and recursive and correct_to.resolve().is_relative_to(folder.resolve()):
-        typer.echo(f"{correct_to} is not looked into, since it is for the corrected clips.")
+        typer.echo(f"Skipping {correct_to}, the folder of the corrected clips.")
     exports = FolderExport(folder, correct_to, options, paths) if correct_to else None
     results = _detect_all(paths, folder, detector, exports)
     for line in _closing_lines(results):

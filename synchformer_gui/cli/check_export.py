@@ -129,7 +129,7 @@ class FolderExport:
         moved_s = planned.plan.moved_s if correction.retiming is None else None
         if export.is_exported(planned, monitor):
             self._names.claim(target, info.path)
-            found = f"{target} is there already, as it would be written: audio {moved}."
+            found = f"{target} is there already and up to date: audio {moved}."
             return FileCorrection(Outcome.ALREADY_THERE, target, moved_s, (found,))
         if problems := problem_sentences(planned, _REPLACE_ADVICE):
             raise ExportError(problems[0], path=info.path, details="\n".join(problems))

@@ -77,7 +77,7 @@ def correct(
 ) -> int:
     """Write a copy of a clip with its audio moved; CLIP stays as it is.
 
-    Only audio changed by --stretch or --retime is encoded again.
+    Audio is encoded again only with --stretch, --retime or --inexact reencode.
     Ends with 0 if done or nothing was to do, 1 if --detect finds a changing offset and --retime is
     not given, or --detect-again finds the new file out of sync, 2 if --detect cannot tell, 3 if
     nothing could be written, 4 if only the certificate, or the second detection, failed.

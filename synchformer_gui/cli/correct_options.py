@@ -28,7 +28,7 @@ InexactOption = Annotated[
     typer.Option(
         "--inexact",
         help="For coded audio in a container without times (AVI): shift it by whole packets, or "
-        "decode it and store it as PCM. Without this option nothing is written.",
+        "decode it and store it as PCM. Without this option the copy becomes MKV.",
     ),
 ]
 
@@ -38,7 +38,7 @@ class CorrectOptions:
     """Options of a correction.
 
     Attributes:
-        inexact: Way out where the container cannot carry the exact shift.
+        inexact: Fallback where the container cannot carry the exact shift.
         retimes: Whether a changing offset is corrected, by encoding the audio again.
         keeps_pitch: Whether stretched audio keeps its pitch.
     """

@@ -100,7 +100,7 @@ def detect(
     simulate_offset_s: SimulateOption = shared_options.CONFIG.simulate_offset_s,
     window_start_s: WindowStartOption = shared_options.CONFIG.window_start_s,
 ) -> int:
-    """Measure by how much the sound of a clip is early or late.
+    """Measure the offset of the sound of a clip: how early or late it is.
 
     Exit code: 0 in sync, 1 out of sync, 2 cannot tell, 3 the file cannot be analyzed.
     """

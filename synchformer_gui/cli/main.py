@@ -89,7 +89,7 @@ def _commands() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Measure by how much the audio of a clip is early or late, and write a corrected "
+        help="Measure the audio offset of a clip, early or late, and write a corrected "
         "copy. Without a command, open the window: synchformer-gui [CLIP]",
     )
     app.callback()(_program)

@@ -26,7 +26,7 @@ def default_target(
 
     Args:
         info: The probed source.
-        inexact: Way out where the container cannot carry the exact shift.
+        inexact: Fallback where the container cannot carry the exact shift.
         template: File name with `{name}` and `{ext}` of the source, `{delay_ms}` and `{stream}` of
             the correction. `{name}` lacks a delay stated in the source's name, since it would be
             applied twice.

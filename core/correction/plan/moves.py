@@ -214,7 +214,7 @@ def _choices(by_packets: Move | None, delay_s: Fraction) -> tuple[Choice, ...]:
         way = "late" if error_ms > 0 else "early"
         words = f"the nearest packet ({abs(error_ms):.1f} ms too {way})"
         choices.append(Choice(Inexact.NEAREST, f"{words}{_packets_words(by_packets)}"))
-    choices.append(Choice(Inexact.REENCODE, "to reencode that sound as PCM (exact)"))
+    choices.append(Choice(Inexact.REENCODE, "that audio as PCM (exact)"))
     choices.append(Choice(None, "a name that ends in .mkv or .mov (exact)"))
     return tuple(choices)
 

@@ -38,7 +38,7 @@ _EDGE_S = 0.02
 _SPARE_S = 0.005
 
 _LEAST_EXCERPT_S = 0.08
-"""Shortest excerpt that tells one sound from another."""
+"""Shortest excerpt to correlate."""
 
 _LEAST_ROUGH_S = 0.5
 """The same where only the envelope is compared."""

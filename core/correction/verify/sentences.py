@@ -14,7 +14,7 @@ from core.units import delay_text, ms_text
 def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
     """Sentence on a file after a passed verification."""
     error = _error_text(found)
-    place = "exactly where it was to go" if error == "0.0 ms" else f"within {error} of its goal"
+    place = "exactly at its place" if error == "0.0 ms" else f"within {error} of its place"
     if found.remainder_s:
         way = "late" if found.remainder_s > 0 else "early"
         place = f"{abs(1000 * found.remainder_s):.1f} ms too {way}, as announced"
@@ -33,7 +33,7 @@ def failed_verification_sentence(target: Path, found: Verification) -> str:
     lost = f", lost: {', '.join(found.lost_streams)}" if found.lost_streams else ""
     other = f", different: {', '.join(found.differing)}" if found.differing else ""
     return (
-        f"{target.name} was not kept, since it was not what was asked for (audio misplaced by"
+        f"{target.name} was not kept, since it failed verification (audio misplaced by"
         f" {_error_text(found)}, packets {packets}{lost}{other}); choose another container."
     )
 

@@ -158,7 +158,7 @@ class DetectPanel(QFrame):
         """Offer detection, less prominent once there is an answer; disabled by an obstacle."""
         self._is_busy = False
         self._show_button("Detect offset", "secondary" if is_answered else "primary")
-        self.button.setToolTip(obstacle or "Find by how much the sound is early or late (D)")
+        self.button.setToolTip(obstacle or "Measure the offset of the sound (D)")
         self.button.setEnabled(not obstacle)
         self.progress.hide()
 

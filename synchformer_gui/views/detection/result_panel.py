@@ -161,7 +161,7 @@ class ResultPanel(QScrollArea):
 
 
 class _Details(QWidget):
-    _TITLES = ("Interval", "Confidence", "Matching sound", "Windows", "Answered by")
+    _TITLES = ("Interval", "Confidence", "Belong together", "Windows", "Answered by")
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -16,7 +16,7 @@ _TOLERABLE = (
     "the same."
 )
 _ON_TIME = "The sound was found on time; type a delay to move it all the same."
-_UNTYPED = "Type by how much the sound is to move."
+_UNTYPED = "Type the delay of the sound."
 _UNMEASURED = "Nothing was measured yet, so type the delay that you know to be right."
 
 

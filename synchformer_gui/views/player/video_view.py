@@ -154,7 +154,7 @@ class _DropArea(QWidget):
         icon.setPixmap(QIcon(str(icon_path("app"))).pixmap(QSize(_ICON_PX, _ICON_PX)))
         title = QLabel("Drop a clip here", self)
         title.setFont(theme.scaled_font(self.font(), 1.7, bold=True))
-        text = QLabel("and find out by how much its sound is early or late.", self)
+        text = QLabel("to measure how early or late its sound is.", self)
         text.setObjectName("muted")
         self.open_button = QPushButton("Open a clip…", self)
         self.open_button.setToolTip("Ctrl+O")

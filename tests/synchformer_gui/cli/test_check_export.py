@@ -71,10 +71,10 @@ def test_clips_out_of_sync_are_corrected_into_the_same_sub_folders(
     # Neither are the corrected clips analyzed by the next run, nor written again.
     assert check(clips, goal, "-r", "--report", str(report)) == 3
     out = capsys.readouterr().out
-    assert f"{goal} is not looked into" in out
+    assert f"Skipping {goal}, the folder" in out
     assert "5 files: " in out
     early = goal / "early.synced.mp4"
-    assert f"  {early} is there already, as it would be written: audio moved " in out
+    assert f"  {early} is there already and up to date: audio moved " in out
     assert "Corrections: 2 already there, 2 left alone, 1 not needed." in out
     told = rows(report)["early.mp4"]
     assert (told["correction"], told["corrected_file"]) == ("already there", str(early))

@@ -9,7 +9,7 @@ from synchformer_gui.cli.main import main
 
 
 def relative_start_s(path):
-    """Return by how much the first packet of the sound is later than that of the picture."""
+    """Start of the first audio packet after the first video packet, seconds."""
     starts = {}
     with av.open(str(path)) as container:
         for packet in container.demux():

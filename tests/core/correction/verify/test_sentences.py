@@ -50,7 +50,7 @@ def test_sound_that_could_not_be_measured_is_not_called_exact():
     assert "exactly" not in verification_sentence(found, plan())
     assert "listen to it" in verification_sentence(found, plan())
     measured = replace(found, retimed=(replace(silent, n_places=5),))
-    assert "exactly where it was to go" in verification_sentence(measured, plan())
+    assert "exactly at its place" in verification_sentence(measured, plan())
 
 
 def test_what_differs_in_a_refused_file_is_named():

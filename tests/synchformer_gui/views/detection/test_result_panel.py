@@ -99,9 +99,9 @@ def test_whether_picture_and_sound_belong_together_is_told_where_it_is_known(
         return [label.text() for label in labels if label.isVisible()]
 
     panel.show_detection(make_detection(synchronizability=0.1))
-    assert shown()[4:6] == ["Matching sound", "unlikely"]
+    assert shown()[4:6] == ["Belong together", "unlikely"]
     panel.show_detection(make_detection())
-    assert "Matching sound" not in shown()
+    assert "Belong together" not in shown()
 
 
 def test_export_says_how_it_was_found_to_be(

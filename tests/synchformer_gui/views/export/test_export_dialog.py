@@ -129,7 +129,7 @@ def test_a_delay_that_was_erased_is_asked_for(make_dialog: MakeDialog) -> None:
     dialog = make_dialog()
     dialog.correction_form.delay_field.clear()
 
-    assert dialog.problem_label.text() == "Type by how much the sound is to move."
+    assert dialog.problem_label.text() == "Type the delay of the sound."
     assert not dialog.export_button.isEnabled()
 
 
