@@ -58,7 +58,7 @@ def test_a_stream_that_begins_late_is_sought(
     with av.open(str(plain)) as source, av.open(str(clip), "w") as copy:
         streams = [copy.add_stream_from_template(s) for s in source.streams]
         for packet in source.demux():
-            if packet.dts is None:
+            if packet.dts is None or packet.pts is None:
                 continue
             index = packet.stream_index
             if index == 2 and packet.pts * packet.time_base < late_s:
