@@ -14,7 +14,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 def _make(*words: str) -> list[str]:
-    """Return what `make` says, also where the tests themselves are run by it."""
+    """Lines printed by `make`, also inside a test run started by it."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     done = subprocess.run(
         ["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=True

@@ -32,7 +32,7 @@ MET_S = 0.06
 
 
 def _estimates(path: Path) -> dict[str, OffsetEstimate]:
-    """Return what the built-in model finds, and the classical estimate beside it."""
+    """Answer of the built-in model, with the classical second opinion."""
     found = detect(path, open_engine(EngineChoice(BUILTIN)))
     assert found.second_opinion is not None
     return {BUILTIN: found.estimate, CLASSICAL: found.second_opinion.estimate}
