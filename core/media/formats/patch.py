@@ -61,21 +61,23 @@ class Patch:
             the order of the list.
 
     Raises:
-        ValueError: The edits overlap, are out of order or lie outside the source.
+        ValueError: The edits overlap, are out of order or reach outside the source.
     """
 
     source_bytes: int
     edits: tuple[Edit, ...]
 
     def __post_init__(self) -> None:
-        position = 0
+        position, size = 0, self.source_bytes
         for edit in self.edits:
-            if not position <= edit.begin <= edit.end <= self.source_bytes:
+            begin, end, content = edit
+            if not position <= begin <= end <= size:
                 raise ValueError(
-                    f"expected an edit within {position} to {self.source_bytes}, "
-                    f"got {edit.begin} to {edit.end}"
+                    f"expected an edit within {position} to {size}, got {begin} to {end}"
                 )
-            position = edit.end
+            if isinstance(content, ByteRange) and not 0 <= content.begin <= content.end <= size:
+                raise ValueError(f"expected a range within {size} bytes, got {content}")
+            position = end
 
     @property
     def n_bytes(self) -> int:
@@ -83,12 +85,27 @@ class Patch:
         return self.source_bytes + sum(e.n_bytes - (e.end - e.begin) for e in self.edits)
 
     @property
+    def n_new_bytes(self) -> int:
+        """Number of bytes in the new file from elsewhere than the source."""
+        return sum(len(edit.content) for edit in self.edits if isinstance(edit.content, bytes))
+
+    @property
+    def n_moved_bytes(self) -> int:
+        """Number of bytes of the source at another place among the others."""
+        return sum(edit.n_bytes for edit in self.edits if isinstance(edit.content, ByteRange))
+
+    @property
     def keeps_positions(self) -> bool:
-        """Whether every edit replaces as many bytes as it removes, so it can be made in place."""
+        """Whether kept bytes stay at their positions; the end of the file may grow or shrink."""
         return all(
-            isinstance(edit.content, bytes) and len(edit.content) == edit.end - edit.begin
+            edit.n_bytes == edit.end - edit.begin or edit.end == self.source_bytes
             for edit in self.edits
         )
+
+    @property
+    def fits_in_place(self) -> bool:
+        """Whether the source itself can be patched: positions stay, and nothing is moved."""
+        return self.keeps_positions and not self.n_moved_bytes
 
     def pieces(self) -> Iterator[bytes | ByteRange]:
         """Yield the new file in order: kept ranges of the source, and new bytes."""
