@@ -80,6 +80,29 @@ def _user_dir(name: str, of_system: Callable[..., Path]) -> Path:
     return Path(home).expanduser() / name if home else of_system(_APP, appauthor=False)
 
 
+def undo_path(file: Path) -> Path:
+    """Record beside a file that was corrected in place."""
+    return file.with_name(f"{file.name}.undo")
+
+
+def unfinished_path(file: Path) -> Path:
+    """Record beside a file while it is corrected in place."""
+    return file.with_name(f"{file.name}.undo.unfinished")
+
+
+def sync_folder(folder: Path) -> None:
+    """Let new names survive a loss of power, on POSIX systems."""
+    if os.name != "posix":
+        return
+    # Folders without read permission, and network drives, refuse; the files are complete anyway.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextmanager
 def complete_or_absent(target: Path, *, replaces: bool = True) -> Iterator[Path]:
     """Create an empty partial file beside `target` and rename it to `target` after the block.

@@ -1,6 +1,7 @@
 """Reading the description of a media file."""
 
 import math
+import os
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -14,10 +15,12 @@ from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from core.errors import MediaError
 from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
 from core.media.stream_kind import has_codec, is_attached_picture, is_uncompressed
+from core.paths import unfinished_path
 
 _PACKETS_TO_FIRST_FRAME = 300
 """Packets tried for the first frame; broadcast recordings may begin far before a key frame."""
@@ -39,8 +42,15 @@ def probe(path: Path) -> MediaInfo:
         Description with all streams, exact rates and start times.
 
     Raises:
-        MediaError: The file is missing, a folder, empty, not readable, not media or damaged.
+        MediaError: The file is missing, a folder, empty, not readable, not media, damaged or half
+            corrected in place.
     """
+    if os.path.exists(unfinished_path(path)):  # noqa: PTH110 - a name may be too long
+        raise MediaError(
+            f"{path.name} is half corrected, since a correction in place was stopped; restore it "
+            f"with: synchformer-gui correct --undo {path.name}",
+            path=path,
+        )
     with open_container(path) as container:
         try:
             check_index(path, container.format.name)

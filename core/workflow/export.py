@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,7 +39,7 @@ from core.errors import ExportError, SyncError
 from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
-from core.paths import complete_or_absent, remove_left_over
+from core.paths import complete_or_absent, remove_left_over, sync_folder
 from core.progress import SILENT, Monitor
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class ExportRequest:
         target: The new file.
         correction: The correction.
         overwrite: Whether the user agreed to replace an existing target.
-        layout: Place of the index of MP4 and MOV; at the end if None.
+        layout: Place of the index of MP4 and MOV; None as in `core.correction.plan.plan.plan`.
         keeps_times: Whether the file gets the times and permissions of the source.
         verifies: Whether it is verified before it gets its name.
         certifies: Whether a certificate is written beside it; needs `verifies`.
@@ -184,7 +183,7 @@ def preview(request: ExportRequest, monitor: Monitor = SILENT) -> ExportPreview:
     plan_problem = place_problem = ""
     taken: Path | None = None
     try:
-        found = plan(info, request.correction, target, request.layout)
+        found = plan(info, request.correction, target, request.layout, monitor=monitor)
     except SyncError as error:
         plan_problem = error.message
     monitor.check()
@@ -298,7 +297,7 @@ def _written(made: CorrectionPlan, request: ExportRequest, monitor: Monitor) -> 
             monitor.check()
             # The folder may be gone in the meantime, or the name be taken.
             check_target(info, target, request.overwrite)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except (FFmpegError, OSError) as error:
         raise not_written(info, target, error) from error
     for sentence in made.notes:
@@ -333,19 +332,6 @@ def _keep_times(info: MediaInfo, partial: Path, target: Path) -> list[str]:
         f"{target.name} could not be given the {' and '.join(not_taken)} of {info.path.name}, "
         "which its drive does not take; the file itself is complete."
     ]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a loss of power, on POSIX systems."""
-    if os.name != "posix":
-        return
-    # Folders without read permission, and network drives, refuse; the file is complete anyway.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _certified(exported: Exported) -> Exported:

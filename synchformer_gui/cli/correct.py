@@ -22,6 +22,7 @@ from synchformer_gui.cli.correct_options import CorrectOptions
 from synchformer_gui.cli.detect import answer_lines
 from synchformer_gui.cli.detect_options import DetectCommand, DetectOptions
 from synchformer_gui.cli.exit_codes import ExitCode, exit_code
+from synchformer_gui.cli.in_place import undo_file
 from synchformer_gui.cli.option_groups import changed_options, grouped
 from synchformer_gui.wording.coverage import part_sentence
 from synchformer_gui.wording.export import correction_text
@@ -58,6 +59,25 @@ AudioStreamsOption = Annotated[
         "Repeat it for several. --detect measures the first one named.",
     ),
 ]
+InPlaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--in-place",
+        help="Change CLIP itself; only its times are written. The old bytes are kept in "
+        "CLIP.undo beside it.",
+    ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="With --in-place, do not ask before writing.")
+]
+UndoOption = Annotated[
+    bool,
+    typer.Option(
+        "--undo",
+        help="Restore the source of the corrected file CLIP bit by bit, from its certificate or "
+        "CLIP.undo.",
+    ),
+]
 
 
 @grouped
@@ -65,6 +85,9 @@ def correct(
     clip: shared_options.ClipArgument,
     *,
     output: OutputOption = None,
+    in_place: InPlaceOption = False,
+    yes: YesOption = False,
+    undo: UndoOption = False,
     delay: DelayOption = None,
     stretch: StretchOption = None,
     use_detection: DetectOption = False,
@@ -75,17 +98,19 @@ def correct(
     detect_again: export_options.DetectAgainOption = False,
     detection_options: DetectOptions,
 ) -> int:
-    """Write a copy of a clip with its audio moved; CLIP stays as it is.
+    """Write a copy of a clip with its audio moved; CLIP stays as it is, except with --in-place.
 
     Audio is encoded again only with --stretch, --retime or --inexact reencode.
     Ends with 0 if done or nothing was to do, 1 if --detect finds a changing offset and --retime is
     not given, or --detect-again finds the new file out of sync, 2 if --detect cannot tell, 3 if
     nothing could be written, 4 if only the certificate, or the second detection, failed.
     """
+    if undo:
+        return undo_file(clip, output, overwrite=export.overwrite)
     _check_options(delay, stretch, options, use_detection=use_detection)
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
-    export = replace(export, output=output, is_dry=dry_run)
+    export = replace(export, output=output, is_dry=dry_run, in_place=in_place, asks=not yes)
     # The cache keeps no answer about a file that was changed during its probe.
     identity = file_identity(clip) if use_detection else None
     info = probe(clip)

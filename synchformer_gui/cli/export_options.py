@@ -20,8 +20,14 @@ from core.workflow import export
 from core.workflow.export import Exported, ExportPreview, ExportRequest
 from synchformer_gui.cli import shared_options
 from synchformer_gui.cli.exit_codes import ExitCode, worst
+from synchformer_gui.cli.in_place import correct_file
 from synchformer_gui.cli.terminal import watched
-from synchformer_gui.wording.export import correction_text, exported_lines, other_container_sentence
+from synchformer_gui.wording.export import (
+    correction_text,
+    exported_lines,
+    other_container_sentence,
+    way_sentence,
+)
 
 TemplateOption = Annotated[
     str,
@@ -41,7 +47,7 @@ OverwriteOption = Annotated[
 ]
 LayoutOption = Annotated[
     Layout | None,
-    typer.Option("--layout", help="Place of the index in MP4 and MOV; at the end by default."),
+    typer.Option("--layout", help="Place of the index in MP4 and MOV; as in CLIP by default."),
 ]
 KeepTimesOption = Annotated[
     bool,
@@ -93,12 +99,30 @@ class ExportOptions:
     certifies: CertificateOption = False
     output: Path | None = None
     is_dry: bool = False
+    in_place: bool = False
+    asks: bool = True
 
     def __post_init__(self) -> None:
+        if self.in_place:
+            self._check_in_place()
         if self.certifies and not self.verifies:
             raise typer.BadParameter("needs the verification", param_hint="--certificate")
         if self.output is not None and self.template != DEFAULT_TEMPLATE:
             raise typer.BadParameter("--output names the file", param_hint="--name-template")
+
+    def _check_in_place(self) -> None:
+        unused = {
+            "--output": self.output is not None,
+            "--name-template": self.template != DEFAULT_TEMPLATE,
+            "--overwrite": self.overwrite,
+            "--layout": self.layout is not None,
+            "--certificate": self.certifies,
+            "--keep-times": self.keeps_times,
+            "--no-verify": not self.verifies,
+        }
+        if any(unused.values()):
+            names = [name for name, is_given in unused.items() if is_given]
+            raise typer.BadParameter("has no use with --in-place", param_hint=names)
 
     @property
     def is_named(self) -> bool:
@@ -147,6 +171,8 @@ def check_early(info: MediaInfo, unmoved: Correction, options: ExportOptions) ->
         typer.BadParameter: The name of the file is unusable.
         ExportError: It cannot be written.
     """
+    if options.in_place:
+        return
     free = replace(options, overwrite=options.overwrite or not options.is_named)
     request = free.request(info, unmoved, target_of(info, unmoved, options), options.layout)
     # The choice of an inexact shift is left out: it depends on the delay.
@@ -183,11 +209,15 @@ def export_file(
         ExportError: It cannot be written, or failed the verification.
         Cancelled: The user pressed Ctrl-C.
     """
+    if options.in_place:
+        return correct_file(info, correction, is_dry=options.is_dry, asks=options.asks)
     target = target_of(info, correction, options)
     if target.suffix != info.path.suffix and options.output is None:
         typer.echo(other_container_sentence(info.path, target))
     planned = export.preview(options.request(info, correction, target, options.layout))
     problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
+    if planned.plan is not None and planned.plan.is_possible:
+        typer.echo(way_sentence(planned.plan))
     for sentence in planned.plan.notes if planned.plan is not None else ():
         typer.echo(f"Note: {sentence}")
     if options.is_dry:

@@ -17,8 +17,28 @@ _LARGEST_COMMON = 2000
 """Largest denominator of common ratios, shown as fractions: 1001/1000, 960/1001."""
 
 
+def way_sentence(plan: CorrectionPlan) -> str:
+    """Way of writing the file, and the reason for it."""
+    if plan.time_patch is not None:
+        return f"Patch of {plan.time_patch.way}; every other byte is copied as it is."
+    return f"Written anew, packet by packet, because {plan.anew_reason}."
+
+
+def in_place_question(plan: CorrectionPlan) -> str:
+    """Question before a file is corrected in place."""
+    assert plan.time_patch is not None
+    patch = plan.time_patch.patch
+    name, n_bytes = plan.source.path.name, patch.n_new_bytes
+    return f"Write {n_bytes:,} bytes of {patch.n_bytes:,} into {name} itself?"
+
+
 def promise_sentence(plan: CorrectionPlan) -> str:
     """Parts of the source to be copied unchanged."""
+    if plan.time_patch is not None:
+        return (
+            "Nothing is encoded again: every byte of the file is copied, only the times of the "
+            "audio change. The original file is not changed."
+        )
     methods = {move.method for move in plan.moves}
     if methods & {Method.DECODED, Method.RETIMED}:
         kept = "The picture is copied unchanged; only the audio named above is encoded again."

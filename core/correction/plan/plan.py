@@ -14,7 +14,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.correction.compatibility.color import container_only_colors
-from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
+from core.correction.compatibility.stream_plan import CopiedStream, StreamPlan, plan_streams
 from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction
 from core.correction.plan.destination import FileIdentity, identity_of, not_written
@@ -31,12 +31,16 @@ from core.correction.plan.moves import (
 )
 from core.correction.plan.notes import duration_notes, exposed_notes, fragment_refusals, refusals
 from core.correction.plan.opened_source import OpenedSource, open_source, start_time_s
+from core.correction.plan.way import plan_patch
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
-from core.media.formats.output_format import Layout, OutputFormat, output_format
+from core.media.formats.output_format import Layout, OutputFormat, format_of, output_format
+from core.media.formats.patch import TimePatch, Unpatchable
 from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
+from core.media.reader import failed_drive
+from core.progress import SILENT, Monitor
 from core.units import seconds_text
 
 ACCEPTED_ERROR_S = Fraction(1, 1000)
@@ -55,7 +59,8 @@ class CorrectionPlan:
         identity: Its size and modification time when it was planned.
         correction: The correction asked for.
         target: The file to be written.
-        layout: Place of the index of MP4 and MOV; at the end if None.
+        layout: Place of the index of MP4 and MOV; if None, as in the source for a patch, and at the
+            end of a file written anew.
         streams: Output format, and the copied, refused and omitted streams.
         moves: Moves of the audio streams.
         remainder_s: Delay of the audio beyond the one asked for, seconds; negative if earlier.
@@ -67,7 +72,9 @@ class CorrectionPlan:
         starts_s: First presentation times of the copied streams, by index.
         spans: Played spans of the target's tracks, by track number.
         lead_s: Time inserted before the first packet and hidden by the edit lists, seconds.
-        n_more_bytes: Upper bound of the growth of the file by uncompressed audio.
+        n_more_bytes: Upper bound of the growth of the file.
+        time_patch: Patch of the source; None for a file written anew, packet by packet.
+        anew_reason: Reason to write the file anew, as the end of a sentence; empty for a patch.
     """
 
     source: MediaInfo
@@ -86,6 +93,8 @@ class CorrectionPlan:
     spans: Mapping[int, Span | None] = field(default_factory=dict)
     lead_s: Fraction = Fraction(0)
     n_more_bytes: int = 0
+    time_patch: TimePatch | None = None
+    anew_reason: str = ""
 
     @property
     def output(self) -> OutputFormat:
@@ -176,31 +185,103 @@ class CorrectionPlan:
 
 
 def plan(
-    info: MediaInfo, correction: Correction, target: Path, layout: Layout | None = None
+    info: MediaInfo,
+    correction: Correction,
+    target: Path,
+    layout: Layout | None = None,
+    *,
+    monitor: Monitor = SILENT,
 ) -> CorrectionPlan:
     """Plan a corrected file; nothing is written.
+
+    A plain shift within a container that keeps times becomes a patch. Everything else is written
+    anew, packet by packet.
 
     Args:
         info: The probed source.
         correction: The correction.
         target: The file to be written; its suffix chooses the container.
-        layout: Place of the index of MP4 and MOV; at the end if None.
+        layout: Place of the index of MP4 and MOV; if None, as in the source for a patch, and at the
+            end of a file written anew.
+        monitor: Asked whether to go on.
 
     Raises:
         ExportError: The correction does not fit the source, the source has changed or cannot be
             read, or the target's suffix names no container for it.
         MediaError: The source cannot be opened.
+        Cancelled: The monitor says so.
     """
     check_correction(info, correction)
+    identity = identity_of(info.path)
+    if identity.size_bytes != info.size_bytes:
+        raise _changed(info)
+    try:
+        time_patch = plan_patch(info, correction, target, layout, monitor=monitor)
+    except Unpatchable as unpatchable:
+        return _plan_anew(info, identity, correction, target, layout, unpatchable.reason)
+    except OSError as error:
+        raise failed_drive(info.path, error) from error
+    return patched_plan(info, identity, correction, target, layout, time_patch)
+
+
+def patched_plan(
+    info: MediaInfo,
+    identity: FileIdentity,
+    correction: Correction,
+    target: Path,
+    layout: Layout | None,
+    time_patch: TimePatch,
+) -> CorrectionPlan:
+    """Plan of a patch."""
+    output = format_of(info.container, target.suffix)
+    assert output is not None
+    delays_s = time_patch.delays_s
+    moves = tuple(Move(index, Method.TIMES, delays_s[index]) for index in sorted(delays_s))
+    remainder_s = _remainder_s(correction, moves)
+    applied = replace(correction, audio_delay_s=correction.audio_delay_s + remainder_s)
+    indices = [video.index for video in info.videos]
+    indices += [audio.index for audio in info.audios]
+    indices += [other.index for other in info.others]
+    copied = tuple(CopiedStream(index, keeps_tag=True) for index in sorted(indices))
+    return CorrectionPlan(
+        source=info,
+        identity=identity,
+        correction=correction,
+        target=target,
+        layout=layout,
+        streams=StreamPlan(output, copied, (), ()),
+        moves=moves,
+        remainder_s=remainder_s,
+        notes=(
+            *truncation_notes(info),
+            *time_patch.notes,
+            *duration_notes(info, applied, output),
+        ),
+        n_more_bytes=max(time_patch.patch.n_bytes - info.size_bytes, 0),
+        time_patch=time_patch,
+    )
+
+
+def _plan_anew(
+    info: MediaInfo,
+    identity: FileIdentity,
+    correction: Correction,
+    target: Path,
+    layout: Layout | None,
+    reason: str,
+) -> CorrectionPlan:
+    """Plan of a file written anew.
+
+    Raises:
+        ExportError: As `plan`.
+        MediaError: As `plan`.
+    """
     output = output_format(target, info.container)
     if layout is not None and not output.is_mp4:
         raise ExportError(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
             path=info.path,
         )
-    identity = identity_of(info.path)
-    if identity.size_bytes != info.size_bytes:
-        raise _changed(info)
     try:
         with open_source(info, output) as reader:
             source = OpenedSource(info, reader)
@@ -243,6 +324,7 @@ def plan(
                 spans=_target_spans(streams, correction, spans),
                 lead_s=_lead_s(source, streams, correction, spans),
                 n_more_bytes=sum(more_bytes(info, move) for move in moved.moves),
+                anew_reason=reason,
             )
     except (FFmpegError, OSError) as error:
         raise not_written(info, target, error) from error

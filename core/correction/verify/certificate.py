@@ -10,11 +10,16 @@ from pathlib import Path
 import av
 
 from core.correction.plan.plan import CorrectionPlan
+from core.correction.verify.patched_copy import kept_digest
 from core.correction.verify.verify import Verification
+from core.correction.write.undo_record import undo_record
 from core.errors import ExportError
 from core.paths import complete_or_absent
 
-_VERSION = 1
+_VERSION = 2
+
+_MOST_RANGES = 1000
+"""Ranges listed in a certificate; the record for undoing holds all."""
 
 
 def certificate_path(target: Path) -> Path:
@@ -97,6 +102,7 @@ def write_certificate(
             "notes": [*plan.notes, *notes],
             **_found_content(found),
             "detected_again": residual,
+            **_patch_content(plan),
         }
         with complete_or_absent(path) as partial:
             # Exact fractions become texts.
@@ -132,6 +138,30 @@ def _plan_content(plan: CorrectionPlan) -> dict[str, object]:
             }
             for move in plan.moves
         ],
+    }
+
+
+def _patch_content(plan: CorrectionPlan) -> dict[str, object]:
+    """Ranges of a patch with the digest of all other bytes, and the way back.
+
+    Raises:
+        ExportError: The source ends early.
+        OSError: A file cannot be read.
+    """
+    if plan.time_patch is None:
+        return {}
+    patch = plan.time_patch.patch
+    edits = patch.edits
+    return {
+        "patch": {
+            "way": plan.time_patch.way,
+            "new_bytes": patch.n_new_bytes,
+            "moved_bytes": patch.n_moved_bytes,
+            "n_ranges": len(edits),
+            "first_ranges": [[e.begin, e.end, e.n_bytes] for e in edits[:_MOST_RANGES]],
+            "kept_blake2b": kept_digest(patch, plan.target),
+        },
+        "undo": undo_record(plan.source.path, patch).to_json(),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.correction.plan.moves import Method, Move
 from core.correction.plan.plan import CorrectionPlan
+from core.correction.verify.patched_copy import PatchCheck
 from core.correction.verify.verify import Verification
 from core.units import delay_text, ms_text
 
@@ -24,7 +25,22 @@ def verification_sentence(found: Verification, plan: CorrectionPlan) -> str:
     elif n_unmeasured:
         pieces = "1 piece, which is" if n_unmeasured == 1 else f"{n_unmeasured} pieces, which are"
         place += f", but for {pieces} too quiet or too short to be measured; listen to the changes"
+    if found.patch is not None:
+        return (
+            f"Verified: {bytes_text(found.patch)}; all picture and sound data are byte for byte "
+            f"yours, and the audio is {place}."
+        )
     return f"Verified: {kept_text(plan.moves)}, and the audio is {place}."
+
+
+def bytes_text(check: PatchCheck) -> str:
+    """Words for the differing bytes of a patched copy."""
+    verb = "differs" if check.n_new_bytes == 1 else "differ"
+    noun = "byte" if check.n_new_bytes == 1 else "bytes"
+    text = f"{check.n_new_bytes:,} {noun} of {check.n_bytes:,} {verb}"
+    if check.n_moved_bytes:
+        text += f", and {check.n_moved_bytes:,} bytes of sound stand at another place of the file"
+    return text
 
 
 def failed_verification_sentence(target: Path, found: Verification) -> str:

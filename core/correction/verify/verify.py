@@ -1,11 +1,13 @@
-"""Verification of a corrected file: both files are read again and compared packet by packet.
+"""Verification of a corrected file: both files are read again and compared.
 
-The plan contributes its promises: streams, delays, spans and layout. Times of the source are
-measured anew. Packets are compared here, times and played spans in `verify.timestamps`, retimed
+A patched copy is compared by `verify.patched_copy`. A file written anew is compared packet by
+packet. The plan contributes its promises: streams, delays, spans and layout. Times of the source
+are measured anew. Packets are compared here, times and played spans in `verify.timestamps`, retimed
 audio in `verify.retimed_audio`, and descriptions of streams in
 `core.correction.compatibility.stream_properties`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from core.correction.compatibility.tags import changed_tags
 from core.correction.plan.moves import Method
 from core.correction.plan.opened_source import open_source
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
+from core.correction.verify.patched_copy import PatchCheck, check_bytes, read_times, shift_error_s
 from core.correction.verify.retimed_audio import RetimedCheck, audio_name, check_retimed
 from core.correction.verify.stream_digest import Reading, Track, read_tracks
 from core.correction.verify.timestamps import (
@@ -26,6 +29,7 @@ from core.correction.verify.timestamps import (
     shift_errors_s,
 )
 from core.media.formats.output_format import MXF
+from core.media.formats.patch import TimePatch
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, stream_keys
 from core.progress import SILENT, ByteProgress, Monitor, Unreported
@@ -66,6 +70,7 @@ class Verification:
         retimed: Comparisons of the retimed ones.
         remainder_s: Announced delay of the audio beyond the one asked for, seconds.
         common_s: Measured common shift in seconds. Another one than planned is among `differing`.
+        patch: Comparison of the bytes of a patched copy; None for a file written anew.
     """
 
     packets_equal: bool
@@ -77,6 +82,7 @@ class Verification:
     streams: tuple[StreamCheck, ...] = field(default=(), compare=False)
     retimed: tuple[RetimedCheck, ...] = ()
     common_s: float = field(default=0.0, compare=False)
+    patch: PatchCheck | None = None
 
     @property
     def passed(self) -> bool:
@@ -96,7 +102,9 @@ class Verification:
 
 
 def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verification:
-    """Read a source and its corrected copy again and compare them packet by packet.
+    """Read a source and its corrected copy again and compare them.
+
+    A patched copy is compared byte by byte, a file written anew packet by packet.
 
     Args:
         plan: The plan of the copy.
@@ -108,6 +116,8 @@ def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verif
         MediaError: One of the files cannot be opened.
         Cancelled: The monitor says so.
     """
+    if plan.time_patch is not None:
+        return _verify_patched(plan, plan.time_patch, file, monitor)
     path, output = plan.source.path, plan.output
     with (
         open_source(plan.source, output) as reader,
@@ -141,6 +151,31 @@ def verify(plan: CorrectionPlan, file: Path, monitor: Monitor = SILENT) -> Verif
         retimed=tuple(
             check_retimed(plan, index, (file, copied), common_s, monitor)
             for index, copied in pairs.items()
+        ),
+    )
+
+
+def _verify_patched(
+    plan: CorrectionPlan, time_patch: TimePatch, file: Path, monitor: Monitor
+) -> Verification:
+    patch = time_patch.patch
+    is_equal = check_bytes(plan.source.path, patch, file, monitor)
+    error_s, n_times = math.inf, 0
+    if is_equal:
+        error_s, n_times = shift_error_s(plan, read_times(plan, monitor), file, monitor)
+    return Verification(
+        packets_equal=is_equal,
+        shift_error_s=error_s,
+        lost_streams=(),
+        remainder_s=0.0 if plan.is_exact else float(plan.remainder_s),
+        common_s=float(time_patch.common_s),
+        patch=PatchCheck(
+            n_bytes=patch.n_bytes,
+            n_new_bytes=patch.n_new_bytes,
+            n_moved_bytes=patch.n_moved_bytes,
+            n_ranges=len(patch.edits),
+            is_equal=is_equal,
+            n_times=n_times,
         ),
     )
 

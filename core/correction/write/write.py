@@ -1,8 +1,9 @@
 """Writing of the partial file of a plan.
 
-Packets come from `write.read_packets` and are copied as they are; only their times change. Packets
-of retimed audio come from `core.correction.retime.encode` instead, and those of containers without
-times from `write.silence`. The edit lists of the source are put into a complete MP4 or MOV file.
+A patch is written by `write.patched_file`. For a file written anew, packets come from
+`write.read_packets` and are copied as they are; only their times change. Packets of retimed audio
+come from `core.correction.retime.encode` instead, and those of containers without times from
+`write.silence`. The edit lists of the source are put into a complete MP4 or MOV file.
 The file gets its name in `core.workflow.export`, once it is verified.
 """
 
@@ -30,6 +31,7 @@ from core.correction.plan.plan import CorrectionPlan
 from core.correction.retime.codec_choice import PCM_16, AudioCoding
 from core.correction.retime.encode import RetimedPackets
 from core.correction.write.damage import Damage
+from core.correction.write.patched_file import write_patched
 from core.correction.write.read_packets import copied_packets, end_of
 from core.correction.write.silence import DecodedRelay, PacketRelay, Relay, SampleRelay
 from core.media.formats.mp4_edit_lists import write_edit_lists
@@ -64,6 +66,9 @@ def write(plan: CorrectionPlan, partial: Path, monitor: Monitor = SILENT) -> tup
     """
     plan.check_possible()
     plan.check_current()
+    if plan.time_patch is not None:
+        write_patched(plan.source.path, plan.time_patch.patch, partial, monitor)
+        return ()
     # FFmpeg opens the file again by its name to move the index, and takes a colon for a protocol.
     with (
         open_source(plan.source, plan.output) as reader,

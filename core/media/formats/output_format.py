@@ -186,6 +186,35 @@ _BY_SUFFIX = {
 }
 
 
+_SAME_CONTAINER = (
+    frozenset({".mp4", ".m4v", ".lrv"}),
+    frozenset({".mov", ".qt"}),
+    frozenset({".ts", ".m2t", ".trp"}),
+    frozenset({".m2ts", ".mts"}),
+)
+"""Suffixes of the same container."""
+
+
+def is_same_container(source: Path, target: Path) -> bool:
+    """Whether the suffixes of two files name the same container."""
+    suffixes = {source.suffix.lower(), target.suffix.lower()}
+    return len(suffixes) == 1 or any(suffixes <= same for same in _SAME_CONTAINER)
+
+
+def format_of(info_container: str, suffix: str) -> OutputFormat | None:
+    """Container of an existing file; None for one without a muxer here.
+
+    Args:
+        info_container: FFmpeg's name of the demuxer.
+        suffix: Suffix of the file, for the kind within the family.
+    """
+    named = _BY_SUFFIX.get(suffix.lower())
+    family = [output for output in _BY_SUFFIX.values() if output.reads_as == info_container]
+    if named is not None and named in family:
+        return named
+    return family[0] if family else None
+
+
 class Layout(StrEnum):
     """Position of the index in an MP4 or MOV file."""
 
