@@ -76,7 +76,9 @@ def note_sentences(plan: CorrectionPlan) -> tuple[str, ...]:
             f"The audio will be {ms_text(plan.remainder_s)} {way} than asked for, the closest "
             f"that {_container(target)} allows.",
         )
-    if target.suffix.lower() != source.suffix.lower():
+    if target.suffix.lower() == source.suffix.lower() and plan.anew_reason:
+        notes.insert(0, way_sentence(plan))
+    elif target.suffix.lower() != source.suffix.lower():
         notes.insert(0, f"{source.name} is rewritten as {_container(target)}.")
     return tuple(notes)
 

@@ -25,7 +25,7 @@ from synchformer_gui.wording.line_breaks import breakable
 _OFFERED = (".mkv", ".mov", ".mp4")
 _WITH_LAYOUT = frozenset({".mp4", ".m4v", ".mov"})
 _LAYOUTS = (
-    (None, "At the end"),
+    (None, "As in the source"),
     (Layout.FASTSTART, "In front (faststart)"),
     (Layout.FRAGMENTED, "In pieces (fragmented)"),
 )
@@ -181,7 +181,7 @@ class ExportOptions(QWidget):
 
     @property
     def media_layout(self) -> Layout | None:
-        """Place of the index; None at the end, or without a choice."""
+        """Place of the index; None as in the source, or without a choice."""
         layout = self.layout_combo.currentData()
         return Layout(layout) if layout and not self.layout_combo.isHidden() else None
 
