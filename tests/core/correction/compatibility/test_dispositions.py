@@ -15,6 +15,8 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 STILLS = {Disposition.attached_pic, Disposition.timed_thumbnails}
 SUBTITLES = {
     "mp4": "mov_text",

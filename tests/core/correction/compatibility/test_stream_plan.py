@@ -16,6 +16,8 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 RICH_METADATA = {"title": "A film", "artist": "Somebody"}
 
 

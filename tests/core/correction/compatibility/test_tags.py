@@ -14,6 +14,8 @@ from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
 )

@@ -17,6 +17,8 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 FIRST, SECOND = "01:00:00:00", "05:00:00:00"
 
 MakeClip = Callable[..., Path]

@@ -17,6 +17,8 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 MP3_AVI = {"video_codec": "mpeg4", "audio_codec": "libmp3lame", "rate_hz": 48000}
 """Packets of 24 ms."""
 MXF = {"video_codec": "mpeg2video", "audio_codec": "pcm_s16le", "rate_hz": 48000}

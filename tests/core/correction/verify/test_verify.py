@@ -14,6 +14,8 @@ from core.media.probe import probe
 from core.progress import Progress
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 LATER = Correction((1,), Fraction(160, 1000))
 
 

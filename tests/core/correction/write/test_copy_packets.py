@@ -13,6 +13,8 @@ from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 DELAYS_MS = (-2000, -160, -7, 7, 160, 2000)
 
 KINDS = {

@@ -14,6 +14,8 @@ from core.media.probe import probe
 from tests.core.correction.steps import write_corrected
 from tests.core.media.formats.mp4_boxes import fragment_positions
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 MakeClip = Callable[..., Path]
 TS_PACKET = 188
 CLUSTER = b"\x1f\x43\xb6\x75"

@@ -23,6 +23,8 @@ from core.workflow.from_detection import stretch_correction
 from tests.core.correction.accidents import OnThirdCheck
 from tests.core.correction.steps import verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 ROOT = Path(__file__).parents[4]
 PCM = {"audio_codec": "pcm_s16le"}
 CODECS = {

@@ -16,6 +16,8 @@ from core.media.probe import probe
 from tests.core.correction.accidents import OnThirdCheck
 from tests.core.correction.steps import write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 KILLS = """
 import os, random, signal, sys, time
 from fractions import Fraction

@@ -12,6 +12,8 @@ from core.media.formats.output_format import Layout
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 KINDS = {
     "aac.mp4": {},
     "pcm_s24le.mov": {"rate_hz": 48000},

@@ -9,6 +9,8 @@ import pytest
 from core.correction.write.silence import PacketRelay, SampleDecoder, SampleRelay
 from core.media.stream_kind import is_uncompressed, packet_samples, silence_of, silent_packet
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 SOUND = bytes(range(1, 13))
 """Six samples of one channel of 16 bits."""
 

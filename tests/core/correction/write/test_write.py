@@ -20,6 +20,8 @@ from core.progress import Progress
 from core.workflow import export
 from tests.core.correction.steps import verify_corrected, write_corrected
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 
 @pytest.fixture
 def plain(make_clip: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
