@@ -123,7 +123,13 @@ def read_record(path: Path) -> UndoRecord:
             details=str(error),
         ) from error
     if isinstance(content, dict) and "certificate" in content:
-        content = content.get("undo")
+        if "undo" not in content:
+            raise ExportError(
+                f"{path.name} is about a file that was written anew, not patched, so its source "
+                "cannot be made from it; keep the source.",
+                path=path,
+            )
+        content = content["undo"]
     return record_from_json(content, path)
 
 

@@ -73,8 +73,7 @@ def test_a_stopped_correction_is_known_and_undone(
         pass
 
     def write_all(file: object, content: bytes) -> int:
-        plan_size = n_edits[0]
-        if len(written) >= share * plan_size:
+        if len(written) >= int(share * n_edits[0]):
             raise Killed
         written.append(len(content))
         return real(file, content)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 
+@pytest.mark.usefixtures("written_anew")
 def test_a_certificate_says_what_was_done_and_found(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -53,6 +55,32 @@ def test_a_certificate_says_what_was_done_and_found(
     again = json.loads(path.read_text(encoding="utf-8"))["detected_again"]
     assert (again["offset_s"], again["interval_s"]) == (0.004, [-0.03, 0.035])
     assert (again["verdict"], again["engine"]) == ("in sync", "builtin")
+
+
+def test_a_certificate_of_a_patch_lists_its_ranges_and_the_way_back(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    info = probe(make_clip("clip.mp4", duration_s=2, size=(96, 80)))
+    correction = Correction((info.audios[0].index,), Fraction(160, 1000))
+    target = write_corrected(info, tmp_path / "out.mp4", correction)
+    plan = plan_correction(info, correction, target)
+    found = verify_corrected(info, target, correction)
+    said = json.loads(write_certificate(plan, found, "Tool 1.0").read_text(encoding="utf-8"))
+    source, copy = info.path.read_bytes(), target.read_bytes()
+    assert said["passed"] is True
+    assert plan.time_patch is not None
+    ranges = said["patch"]["first_ranges"]
+    assert len(ranges) == said["patch"]["n_ranges"] == len(plan.time_patch.patch.edits)
+    kept, position, growth = blake2b(), 0, 0
+    for begin, end, n_bytes in ranges:
+        assert source[position:begin] == copy[position + growth : begin + growth]
+        kept.update(source[position:begin])
+        growth += n_bytes - (end - begin)
+        position = end
+    kept.update(source[position:])
+    assert said["patch"]["kept_blake2b"] == kept.hexdigest()
+    assert said["undo"]["source_blake2b"] == blake2b(source).hexdigest()
+    assert said["undo"]["source_name"] == "clip.mp4"
 
 
 def test_a_certificate_that_cannot_be_written_is_told(

@@ -37,7 +37,7 @@ correction = Correction((info.audios[0].index,), Fraction(16, 100))
 random.seed(0)
 n_unfinished = 0
 for number in range(10):
-    target = folder / f"{number}{source.suffix}"
+    target = folder / f"{number}.mkv"
     child = os.fork()
     if child == 0:
         write_corrected(info, target, correction, monitor=Slow())

@@ -90,5 +90,5 @@ def test_a_missing_key_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be read as a record"):
         read_record(path)
     path.write_text(json.dumps({"certificate": 2}), encoding="utf-8")
-    with pytest.raises(ExportError, match="holds no record"):
+    with pytest.raises(ExportError, match="written anew"):
         read_record(path)
