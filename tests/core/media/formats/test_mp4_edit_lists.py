@@ -19,6 +19,8 @@ from core.media.reader import open_container
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 from tests.core.media.formats.mp4_boxes import box, contents
 
+pytestmark = pytest.mark.usefixtures("written_anew")
+
 CONTAINER = "mov,mp4,m4a,3gp,3g2,mj2"
 
 TICKS_HZ = 90000

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of corrections."""
+"""Fixtures of the tests of the core."""
 
 import pytest
 
