@@ -52,11 +52,13 @@ class Fragments:
     Attributes:
         times: Times in order of their tracks' fragments.
         n_untimed: Fragments without a time, by track.
+        ends: End of the media in ticks of the track, by track.
         spans: Sizes in segment indexes.
     """
 
     times: list[Time] = field(default_factory=list)
     n_untimed: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
     spans: list[Spans] = field(default_factory=list)
     _positions: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
@@ -70,21 +72,26 @@ class Fragments:
         """Yield the positions as tables, by their width."""
         for width, entries in self._positions.items():
             places, values = np.array(sorted(entries), np.int64).T
-            # Scattered entries; a row of one entry each says so to `Pointers`.
             yield Pointers(places, width, values)
 
 
-def read_fragments(file: BinaryIO, top: TopLevel) -> Fragments:
+def read_fragments(file: BinaryIO, top: TopLevel, index: Tree) -> Fragments:
     """Read the times and positions of all fragments.
+
+    Args:
+        file: The open file.
+        top: Its boxes.
+        index: Its index.
 
     Raises:
         OSError: The file cannot be read.
         Unpatchable: A fragment is damaged.
     """
     found = Fragments()
+    defaults = _default_durations(index)
     for box in top.boxes:
         if box.name == b"moof":
-            _read_fragment(read_tree(file, box), found)
+            _read_fragment(read_tree(file, box), defaults, found)
         elif box.name == b"sidx":
             _read_segments(_leaf(file, box), found)
         elif box.name == b"mfra":
@@ -103,7 +110,16 @@ def _leaf(file: BinaryIO, box: Node) -> Tree:
     return Tree(box, file.read(box.n_bytes))
 
 
-def _read_fragment(tree: Tree, found: Fragments) -> None:
+def _default_durations(index: Tree) -> dict[int, int]:
+    """Duration of a sample where a fragment states none, by track (``trex``)."""
+    announced = index.root.find(b"mvex")
+    return {
+        index.field(box, 4, 4): index.field(box, 12, 4)
+        for box in (announced.named(b"trex") if announced else [])
+    }
+
+
+def _read_fragment(tree: Tree, defaults: dict[int, int], found: Fragments) -> None:
     for run in tree.root.named(b"traf"):
         header = run.find(b"tfhd")
         if header is None:
@@ -116,13 +132,39 @@ def _read_fragment(tree: Tree, found: Fragments) -> None:
             width = 8 if tree.version(time) else 4
             ticks = tree.field(time, 4, width)
             found.times.append(Time(track, time.content + 4, width, ticks, is_needed=True))
+            begin = ticks
         else:
             found.n_untimed[track] = found.n_untimed.get(track, 0) + 1
+            begin = found.ends.get(track, 0)
+        duration = _default_duration(tree, header, defaults.get(track, 0))
+        end = begin + sum(_run_ticks(tree, box, duration) for box in run.named(b"trun"))
+        found.ends[track] = max(end, found.ends.get(track, 0))
         for box in run.children:
             if box.name == b"uuid" and box.end - box.content >= 16:
                 _read_smooth(tree, box, track, found)
             elif box.name == b"saio":
                 _read_encryption(tree, box, found)
+
+
+def _default_duration(tree: Tree, header: Node, default: int) -> int:
+    """Duration of a sample where a run states none (ISO/IEC 14496-12, 8.8.7)."""
+    flags = tree.field(header, 1, 3)
+    if not flags & 8:
+        return default
+    return tree.field(header, 8 + (8 if flags & _HAS_BASE else 0) + (4 if flags & 2 else 0), 4)
+
+
+def _run_ticks(tree: Tree, box: Node, duration: int) -> int:
+    """Duration of a run of samples (ISO/IEC 14496-12, 8.8.8)."""
+    flags, count = tree.field(box, 1, 3), tree.field(box, 4, 4)
+    if not flags & 0x100:
+        return count * duration
+    begin = 8 + (4 if flags & 1 else 0) + (4 if flags & 4 else 0)
+    stride = 4 * (flags >> 8 & 15).bit_count()
+    if box.content + begin + count * stride > box.end:
+        raise Unpatchable("a run of samples in its fragments is damaged")
+    data = tree.bytes_at(box.content + begin, box.content + begin + count * stride)
+    return int(np.frombuffer(data, ">u4")[:: stride // 4].sum(dtype=np.uint64))
 
 
 def _read_smooth(tree: Tree, box: Node, track: int, found: Fragments) -> None:

@@ -40,7 +40,7 @@ class Pointers:
     @property
     def is_row(self) -> bool:
         """Whether the entries follow each other without gaps."""
-        return self.places.size < 2 or int(self.places[1] - self.places[0]) == self.width
+        return bool((np.diff(self.places) == self.width).all())
 
 
 @dataclass(frozen=True, slots=True)
