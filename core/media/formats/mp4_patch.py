@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import floor
 from typing import BinaryIO
 
+from core.media.formats.mp4_fragments_patch import patch_fragments
 from core.media.formats.mp4_place import Change, Source, place
 from core.media.formats.mp4_pointers import pointers_of
 from core.media.formats.mp4_tracks import (
@@ -52,8 +53,10 @@ def patch_mp4(
         if number not in tracks:
             raise Unpatchable(f"it has no track of the number {number}")
         ticks[number] = floor(delay_s * tracks[number].clock.track_hz + Fraction(1, 2))
-    written_s = {number: Fraction(n, tracks[number].clock.track_hz) for number, n in ticks.items()}
     source = Source(file, top, tree)
+    if top.is_fragmented:
+        return patch_fragments(source, tracks, ticks, in_place=in_place)
+    written_s = {number: Fraction(n, tracks[number].clock.track_hz) for number, n in ticks.items()}
     for table in pointers_of(tree):
         if table.values.size and int(table.values.max()) > top.end:
             raise Unpatchable("its media lies outside of its boxes")

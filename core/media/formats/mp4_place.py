@@ -5,15 +5,17 @@ behind it move, and the positions stated in the file with them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from core.media.formats.mp4_pointers import (
     Moves,
     Pointers,
+    Spans,
     check_items,
     pointers_of,
     relocated,
+    resized,
     widened,
 )
 from core.media.formats.mp4_tree import Node, TopLevel, Tree, head_with, read_tree
@@ -52,12 +54,16 @@ class Source:
         top: Its boxes.
         index: Its index.
         extra: Tables of positions outside of the index.
+        spans: Sizes of parts in a row, likewise.
+        steady: Edits outside of the index that move nothing.
     """
 
     file: BinaryIO
     top: TopLevel
     index: Tree
-    extra: tuple[Pointers, ...] = field(default=())
+    extra: tuple[Pointers, ...] = ()
+    spans: tuple[Spans, ...] = ()
+    steady: tuple[Edit, ...] = ()
 
 
 def place(
@@ -100,6 +106,7 @@ def place(
         _check_all_items(source, moves)
     grown = [_widening(table, moves) for table in wide]
     outside = [edit for edit in edits if not _is_in(edit, source.index.root)]
+    outside += [*resized(source.spans, moves), *source.steady]
     inside = [
         Change(edit.begin, edit.end, edit.content)
         for edit in edits
@@ -227,7 +234,7 @@ def _check_all_items(source: Source, moves: Moves) -> None:
 
 def _placed_in_place(source: Source, changes: list[Change]) -> tuple[Patch, tuple[str, ...]]:
     """Patch that moves no byte of the media."""
-    patch = _arranged(source, changes, False)
+    patch = _arranged(source, changes, False, source.steady)
     n_bytes = source.top.n_bytes
     if patch.keeps_positions:
         return patch, ()
@@ -249,18 +256,10 @@ def _rewritten(source: Source, patch: Patch, begin: int, end: int) -> Patch:
         raise Unpatchable("a position in its index would not fit 4 bytes")
     _check_all_items(source, Moves(patch))
     every = sorted([*patch.edits, *edits], key=lambda edit: edit.begin)
-    content = b""
-    position = begin
+    inner = [edit for edit in every if begin <= edit.begin and edit.end <= end]
     source.file.seek(begin)
-    old = source.file.read(end - begin)
-    for edit in every:
-        if begin <= edit.begin and edit.end <= end:
-            assert isinstance(edit.content, bytes)
-            content += old[position - begin : edit.begin - begin] + edit.content
-            position = edit.end
-    content += old[position - begin :]
-    outer = [edit for edit in every if edit.end <= begin or edit.begin >= end]
-    whole = Edit(begin, end, content)
+    whole = Edit(begin, end, _applied(source.file.read(end - begin), begin, inner))
+    outer = [edit for edit in every if edit not in inner]
     merged = sorted([*outer, whole], key=lambda edit: edit.begin)
     return Patch(patch.source_bytes, tuple(merged))
 
@@ -272,7 +271,7 @@ def _appended(source: Source, changes: list[Change]) -> Patch:
         raise Unpatchable("other data follows its last box, so nothing can be added at its end")
     tables = list(pointers_of(source.index))
     inner = Patch(top.n_bytes, tuple(_index_edits(source.index, changes, is_moved=True)))
-    content = _written(source.index, inner)
+    content = _applied(source.index.data, root.begin, inner.edits)
     new = Moves(inner)
     step = top.n_bytes - root.begin
     # Only positions within the index move.
@@ -288,7 +287,7 @@ def _appended(source: Source, changes: list[Change]) -> Patch:
         if moved:
             if max(moved) >> (8 * table.width):
                 raise Unpatchable("a position in its index would not fit 4 bytes")
-            at = new.one(table.begin) - root.begin
+            at = new.one(int(table.places[0])) - root.begin
             packed = b"".join(value.to_bytes(table.width, "big") for value in moved)
             content = content[:at] + packed + content[at + len(packed) :]
     rename = Edit(root.begin + 4, root.begin + 8, b"free")
@@ -298,17 +297,22 @@ def _appended(source: Source, changes: list[Change]) -> Patch:
         if last.n_bytes >> 32:
             raise Unpatchable("its last box has no size, so nothing can be added at its end")
         opened = [Edit(last.begin, last.begin + 4, last.n_bytes.to_bytes(4, "big"))]
-    edits = sorted([rename, *opened, Edit(top.n_bytes, top.n_bytes, content)])
+    edits = sorted([rename, *opened, *source.steady, Edit(top.n_bytes, top.n_bytes, content)])
     return Patch(top.n_bytes, tuple(edits))
 
 
-def _written(tree: Tree, patch: Patch) -> bytes:
-    """The index as a patch makes it."""
-    root = tree.root
-    content = b""
-    position = root.begin
-    for edit in patch.edits:
+def _applied(data: bytes, base: int, edits: Iterable[Edit]) -> bytes:
+    """Bytes of a range after edits in it.
+
+    Args:
+        data: Bytes of the range.
+        base: Position of the range in the file.
+        edits: Edits with new bytes.
+    """
+    pieces: list[bytes] = []
+    position = base
+    for edit in edits:
         assert isinstance(edit.content, bytes)
-        content += tree.bytes_at(position, edit.begin) + edit.content
+        pieces += [data[position - base : edit.begin - base], edit.content]
         position = edit.end
-    return content + tree.bytes_at(position, root.end)
+    return b"".join([*pieces, data[position - base :]])

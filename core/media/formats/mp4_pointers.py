@@ -24,20 +24,40 @@ class Pointers:
     """A table of positions in the file.
 
     Attributes:
-        begin: Position of the first entry in the file.
+        places: Positions of the entries themselves in the file, ascending.
         width: Bytes of an entry, 4 or 8.
         values: The entries.
-        stride: Bytes from one entry to the next.
         box: Chunk offsets of 4 bytes; they can become ones of 8. None for other tables.
         owners: Boxes around it, outermost first.
     """
 
-    begin: int
+    places: Positions
     width: int
     values: Positions
-    stride: int
     box: Node | None = None
     owners: tuple[Node, ...] = ()
+
+    @property
+    def is_row(self) -> bool:
+        """Whether the entries follow each other without gaps."""
+        return bool((np.diff(self.places) == self.width).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Sizes of parts of the file in a row, as a segment index (``sidx``) states them.
+
+    Attributes:
+        offset: Position in the file, and size, of the distance from `begin` to the first part.
+        begin: Position from where the first part is counted.
+        places: Positions of the sizes in the file.
+        bounds: Positions of the parts: the first begin, then all ends.
+    """
+
+    offset: tuple[int, int]
+    begin: int
+    places: tuple[int, ...]
+    bounds: Positions
 
 
 class Moves:
@@ -136,9 +156,9 @@ def relocated(tables: Iterable[Pointers], moves: Moves) -> tuple[list[Edit], lis
             too_narrow.append(table)
             continue
         (changed,) = np.nonzero(values != table.values)
-        if changed.size and table.stride == table.width:
+        if changed.size and table.is_row:
             first, last = int(changed[0]), int(changed[-1]) + 1
-            begin = table.begin + first * table.width
+            begin = int(table.places[first])
             edits.append(
                 Edit(
                     begin, begin + (last - first) * table.width, _packed(values[first:last], table)
@@ -146,10 +166,35 @@ def relocated(tables: Iterable[Pointers], moves: Moves) -> tuple[list[Edit], lis
             )
         else:
             for number in changed:
-                begin = table.begin + int(number) * table.stride
+                begin = int(table.places[number])
                 content = _packed(values[number : number + 1], table)
                 edits.append(Edit(begin, begin + table.width, content))
     return edits, too_narrow
+
+
+def resized(spans: Iterable[Spans], moves: Moves) -> list[Edit]:
+    """Edits that give parts in a row their new sizes.
+
+    Raises:
+        Unpatchable: The parts do not follow each other any more, or a size does not fit.
+    """
+    edits: list[Edit] = []
+    for span in spans:
+        bounds = moves(span.bounds)
+        old, new = np.diff(span.bounds), np.diff(bounds)
+        # The highest bit of a size says what the part is.
+        if (new < 0).any() or (new >> 31).any() or bounds[0] < moves.one(span.begin):
+            raise Unpatchable("its segment index cannot follow")
+        for number in np.nonzero(old != new)[0]:
+            place = span.places[number]
+            edits.append(Edit(place, place + 4, int(new[number]).to_bytes(4, "big")))
+        begin, n_bytes = span.offset
+        distance = int(bounds[0]) - moves.one(span.begin)
+        if distance != int(span.bounds[0]) - span.begin:
+            if distance >> 8 * n_bytes:
+                raise Unpatchable("its segment index cannot follow")
+            edits.append(Edit(begin, begin + n_bytes, distance.to_bytes(n_bytes, "big")))
+    return edits
 
 
 def widened(table: Pointers, moves: Moves | None) -> bytes:
@@ -196,7 +241,8 @@ def _pointers(tree: Tree, box: Node, owners: tuple[Node, ...]) -> Pointers:
     if first + count * width > box.end:
         raise Unpatchable("a table of positions in its index is damaged")
     values = numbers(tree.bytes_at(first, first + count * width), width)
-    return Pointers(first, width, values, width, box if box.name == b"stco" else None, owners)
+    places = first + width * np.arange(count, dtype=np.int64)
+    return Pointers(places, width, values, box if box.name == b"stco" else None, owners)
 
 
 def _is_elsewhere(tree: Tree, track: Node) -> bool:

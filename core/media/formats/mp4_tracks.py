@@ -27,6 +27,7 @@ class Track:
         clock: Ticks per second.
         n_media: Length of the media in ticks of the track; 0 if unknown.
         length: Position and size of its length in the file.
+        is_open: Whether more media than in the index may follow, in fragments.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Track:
     clock: Clock
     n_media: int
     length: tuple[int, int]
+    is_open: bool = False
 
 
 def movie_header(tree: Tree) -> Node:
@@ -77,7 +79,7 @@ def edits_of(tree: Tree, track: Track) -> list[ListEdit]:
     box = track.box.find(b"edts", b"elst")
     edits = parse_edits(tree.bytes_at(box.content, box.end)) if box else []
     # A list without entries plays everything, as none at all.
-    return edits or [ListEdit(_whole(track), 0)]
+    return edits or [ListEdit(0 if track.is_open else _whole(track), 0)]
 
 
 def shift_changes(tree: Tree, track: Track, ticks: int) -> tuple[list[Change], int]:

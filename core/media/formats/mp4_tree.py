@@ -244,7 +244,7 @@ def children_of(data: bytes, base: int, begin: int, end: int) -> tuple[Node, ...
                 raise Unpatchable("a box of its index states a wrong size")
             break
         if child.end > end:
-            raise Unpatchable(f"its box “{_shown(child.name)}” is larger than the one around it")
+            raise Unpatchable("a box of its index states a wrong size")
         found.append(child)
         if len(found) > MAX_BOXES:
             raise Unpatchable(f"it has more than {MAX_BOXES} boxes")

@@ -1,0 +1,190 @@
+"""Patches that move tracks of fragmented MP4 in time.
+
+Each fragment states the time of its media (``tfdt``), so these times can change in place. No time
+can be negative: where one would be, the edit list of the track changes instead, or the times of
+all other tracks are raised.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil, floor, gcd
+
+from core.media.formats.mp4_fragments import Fragments, Time, read_fragments
+from core.media.formats.mp4_place import Change, Source, place
+from core.media.formats.mp4_tracks import (
+    Track,
+    known_length,
+    length_changes,
+    movie_length_changes,
+    shift_changes,
+)
+from core.media.formats.patch import Edit, Patch, TimePatch, Unpatchable
+
+_TIMES = "its fragments say when they play"
+_LIST = "its edit list says when it plays"
+_RAISED = (
+    "All tracks begin later by the same time, because the times in the file cannot be negative."
+)
+
+
+def patch_fragments(
+    source: Source, tracks: Mapping[int, Track], ticks: Mapping[int, int], *, in_place: bool
+) -> TimePatch:
+    """Make a patch that delays tracks of a fragmented file.
+
+    Args:
+        source: The file.
+        tracks: All its tracks, by ID.
+        ticks: Delays in ticks of each track, by its ID.
+        in_place: Whether bytes may only be replaced.
+
+    Raises:
+        OSError: The file cannot be read.
+        Unpatchable: A fragment is damaged, or a time does not fit.
+    """
+    fragments = read_fragments(source.file, source.top, source.index)
+    if any(track not in tracks for track in fragments.ends):
+        raise Unpatchable("its fragments belong to an unknown track")
+    delays_s = {number: Fraction(n, tracks[number].clock.track_hz) for number, n in ticks.items()}
+    moved = {number: n for number, n in ticks.items() if n}
+    if any(_has_media_in_index(source, tracks[number]) for number in moved):
+        raise Unpatchable("a part of its media is in the index, another in fragments")
+    is_timed = not any(fragments.n_untimed.get(number) for number in moved)
+    missing_s = _missing(fragments, tracks, moved)
+    if is_timed and missing_s <= 0 and _fits(fragments, moved):
+        patch = _by_times(source, fragments, tracks, delays_s, Fraction(0))
+        return TimePatch(patch, delays_s, way=_TIMES)
+    listed = _by_edit_lists(source, fragments, tracks, moved, delays_s)
+    if listed.keeps_positions or not in_place:
+        return TimePatch(listed, delays_s, way=_LIST)
+    if fragments.n_untimed or any(_has_media_in_index(source, t) for t in tracks.values()):
+        raise Unpatchable("its fragments have no times that can change in place")
+    # A common time that is a whole number of ticks of every track.
+    step_hz = gcd(*(track.clock.track_hz for track in tracks.values()))
+    common_s = Fraction(max(0, ceil(missing_s * step_hz)), step_hz)
+    patch = _by_times(source, fragments, tracks, delays_s, common_s)
+    return TimePatch(patch, delays_s, common_s, _TIMES, (_RAISED,))
+
+
+def _missing(
+    fragments: Fragments, tracks: Mapping[int, Track], ticks: Mapping[int, int]
+) -> Fraction:
+    """Time in seconds by which the first media would be too early; 0 or less if it is not."""
+    return max(
+        (
+            Fraction(-(time.ticks + ticks[time.track]), tracks[time.track].clock.track_hz)
+            for time in fragments.times
+            if time.is_needed and time.track in ticks
+        ),
+        default=Fraction(0),
+    )
+
+
+def _has_media_in_index(source: Source, track: Track) -> bool:
+    table = track.box.find(b"mdia", b"minf", b"stbl", b"stts")
+    return table is not None and source.index.field(table, 4, 4) > 0
+
+
+def _fits(fragments: Fragments, ticks: Mapping[int, int]) -> bool:
+    return all(
+        time.ticks + ticks.get(time.track, 0) < 1 << 8 * time.width
+        for time in fragments.times
+        if time.is_needed
+    )
+
+
+def _by_times(
+    source: Source,
+    fragments: Fragments,
+    tracks: Mapping[int, Track],
+    delays_s: Mapping[int, Fraction],
+    common_s: Fraction,
+) -> Patch:
+    """Patch by the times of fragments; lengths that are known follow."""
+    changes: list[Change] = []
+    lengths: dict[int, int] = {}
+    for track in tracks.values():
+        shift_s = common_s + delays_s.get(track.number, Fraction(0))
+        old = known_length(source.index, track.length)
+        if old and shift_s:
+            lengths[track.number] = max(1, old + ceil(shift_s * track.clock.movie_hz))
+            changes += length_changes(source.index, track.length, lengths[track.number])
+    if lengths:
+        changes += movie_length_changes(source.index, tracks.values(), lengths)
+    edits = _time_edits(fragments.times, tracks, delays_s, common_s)
+    edits += [Edit(change.begin, change.end, change.content) for change in changes]
+    return Patch(source.top.n_bytes, tuple(sorted(edits)))
+
+
+def _time_edits(
+    times: list[Time],
+    tracks: Mapping[int, Track],
+    delays_s: Mapping[int, Fraction],
+    common_s: Fraction,
+) -> list[Edit]:
+    """Edits that move times.
+
+    Args:
+        times: The times.
+        tracks: All tracks, by ID.
+        delays_s: Delays by track.
+        common_s: Delay of all tracks on top.
+
+    Raises:
+        Unpatchable: A time does not fit its bytes.
+    """
+    edits: list[Edit] = []
+    for time in times:
+        shift_s = common_s + delays_s.get(time.track, Fraction(0))
+        track = tracks.get(time.track)
+        clock_hz = time.clock_hz or (track.clock.track_hz if track else 0)
+        n = floor(shift_s * clock_hz + Fraction(1, 2))
+        if n:
+            content = _moved_time(time, n).to_bytes(time.width, "big")
+            edits.append(Edit(time.place, time.place + time.width, content))
+    return sorted(edits)
+
+
+def _moved_time(time: Time, ticks: int) -> int:
+    """Time later by ticks.
+
+    Raises:
+        Unpatchable: It does not fit its bytes.
+    """
+    unit = 1 << 8 * time.width
+    new = time.ticks + ticks
+    if not time.is_needed:
+        if time.width == 8 and time.ticks >> 63:
+            # FFmpeg writes negative times into Smooth Streaming files.
+            return new % unit
+        # Times that only help to find media cannot lie before the first edit.
+        new = max(0, new)
+    if not 0 <= new < unit:
+        raise Unpatchable("a time in its fragments would not fit")
+    return new
+
+
+def _by_edit_lists(
+    source: Source,
+    fragments: Fragments,
+    tracks: Mapping[int, Track],
+    ticks: Mapping[int, int],
+    delays_s: Mapping[int, Fraction],
+) -> Patch:
+    """Patch by edit lists; the index may grow."""
+    changes: list[Change] = []
+    lengths: dict[int, int] = {}
+    for number, n in ticks.items():
+        track = replace(tracks[number], n_media=fragments.ends.get(number, 0), is_open=True)
+        more, lengths[number] = shift_changes(source.index, track, n)
+        changes += more
+    changes += movie_length_changes(source.index, tracks.values(), lengths)
+    helping = [time for time in fragments.times if not time.is_needed]
+    whole = replace(
+        source,
+        extra=tuple(fragments.pointers()),
+        spans=tuple(fragments.spans),
+        steady=tuple(_time_edits(helping, tracks, delays_s, Fraction(0))),
+    )
+    return place(whole, changes)[0]
