@@ -1,8 +1,9 @@
-"""Matroska and WebM: EBML elements (RFC 8794, RFC 9559), filler between packets, truncation."""
+"""Matroska and WebM (RFC 9559): filler between packets, truncation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from core.media.formats.ebml import HEAD_BYTES, MAX_SIZE_BYTES, parse_head, parse_number
 
 _SEGMENT = 0x18538067
 _BLOCKS = frozenset({0xA1, 0xA3})
@@ -22,35 +23,17 @@ _SKIPPED = _BLOCKS | {
 }
 """Elements to step over, including blocks of tracks unknown to FFmpeg."""
 
-_MAX_ID_BYTES, _MAX_SIZE_BYTES = 4, 8
-_HEAD_BYTES = _MAX_ID_BYTES + _MAX_SIZE_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class _Element:
-    """Head of an EBML element.
-
-    Attributes:
-        id: Identifier with its length marker.
-        n_head_bytes: Size of the head.
-        n_bytes: Size of the content; None if unknown, as in live recordings.
-    """
-
-    id: int
-    n_head_bytes: int
-    n_bytes: int | None
-
 
 def is_truncated(file: BinaryIO, size: int) -> bool:
     """Check the length of the segment, or of its clusters if the segment states none."""
     position = 0
     while position < size:
         file.seek(position)
-        head = file.read(_HEAD_BYTES)
-        element = _element(head)
+        head = file.read(HEAD_BYTES)
+        element = parse_head(head)
         if element is None:
             # Either a head cut in two, or foreign data appended to the file.
-            return len(head) < _HEAD_BYTES and position > 0
+            return len(head) < HEAD_BYTES and position > 0
         position += element.n_head_bytes
         if element.n_bytes is None:
             if element.id != _SEGMENT:
@@ -78,11 +61,11 @@ def is_filled(file: BinaryIO, begin: int, end: int) -> bool:
 
 def _block_ends(file: BinaryIO, begin: int) -> Iterator[int]:
     """Yield possible ends of a block; its size, read backwards, is ambiguous."""
-    n_before = min(begin, 1 + _MAX_SIZE_BYTES)
+    n_before = min(begin, 1 + MAX_SIZE_BYTES)
     file.seek(begin - n_before)
     before = file.read(n_before)
     for n_bytes in range(1, n_before):
-        size = _number(before, n_before - n_bytes, _MAX_SIZE_BYTES)
+        size = parse_number(before, n_before - n_bytes, MAX_SIZE_BYTES)
         if before[-n_bytes - 1] in _BLOCKS and size is not None and size[1] == n_before:
             yield begin + size[0]
 
@@ -90,7 +73,7 @@ def _block_ends(file: BinaryIO, begin: int) -> Iterator[int]:
 def _elements_lead(file: BinaryIO, position: int, end: int) -> bool:
     while position < end:
         file.seek(position)
-        element = _element(file.read(_HEAD_BYTES))
+        element = parse_head(file.read(HEAD_BYTES))
         if element is None:
             return False
         position += element.n_head_bytes
@@ -101,31 +84,3 @@ def _elements_lead(file: BinaryIO, position: int, end: int) -> bool:
         elif element.id not in _ENTERED:
             return False
     return False
-
-
-def _element(head: bytes) -> _Element | None:
-    """Parse the head of an element; None if there is no complete one."""
-    identity = _number(head, 0, _MAX_ID_BYTES)
-    size = _number(head, identity[1], _MAX_SIZE_BYTES) if identity is not None else None
-    if identity is None or size is None:
-        return None
-    n_id_bytes, n_head_bytes = identity[1], size[1]
-    # All ones stand for an unknown size.
-    is_unknown = size[0] == (1 << 7 * (n_head_bytes - n_id_bytes)) - 1
-    n_bytes = None if is_unknown else size[0]
-    return _Element(int.from_bytes(head[:n_id_bytes], "big"), n_head_bytes, n_bytes)
-
-
-def _number(content: bytes, begin: int, max_bytes: int) -> tuple[int, int] | None:
-    """Parse a variable-size integer (RFC 8794, 4), without its length marker.
-
-    Returns:
-        The number and its end; None if there is none.
-    """
-    if begin >= len(content) or not content[begin]:
-        return None
-    n_bytes = 9 - content[begin].bit_length()
-    end = begin + n_bytes
-    if n_bytes > max_bytes or end > len(content):
-        return None
-    return int.from_bytes(content[begin:end], "big") & ((1 << 7 * n_bytes) - 1), end
