@@ -1,3 +1,0 @@
-from core.media.formats.patch import Unpatchable
-def patch_mpegts(file, *a, **k):
-    raise Unpatchable("not yet")
