@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL
 
-from pages import write_tables
+from tests.benchmarks.pages import write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"

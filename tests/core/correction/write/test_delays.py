@@ -156,10 +156,14 @@ def decode_with_pyav(path: Path, audio: int, folder: Path) -> Decoded:
     return decoded
 
 
-def decode_with_program(path: Path, audio: int, folder: Path) -> Decoded:
-    """Decode with the ffmpeg program, whose demuxers and decoders are another version's."""
+def decode_with_program(path: Path, audio: int, folder: Path, before: str = "") -> Decoded:
+    """Decode with the ffmpeg program, whose demuxers and decoders are another version's.
+
+    `before` are options of the input, such as "-ss 5 ".
+    """
     raw = folder / "sound.raw"
-    command = f"ffmpeg -nostdin -y -threads 1 -copyts -i {path} -map 0:v:0 -vf showinfo -f null - "
+    command = f"ffmpeg -nostdin -y -threads 1 -copyts {before}-i {path} "
+    command += "-map 0:v:0 -vf showinfo -f null - "
     command += f"-map 0:a:{audio} -af ashowinfo -ac 1 -f f32le {raw}"
     result = subprocess.run(command.split(), check=True, capture_output=True, text=True)
     frames = [
