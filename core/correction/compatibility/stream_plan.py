@@ -39,6 +39,7 @@ from core.media.stream_kind import (
     is_attached_picture,
     is_uncompressed,
     packet_samples,
+    readable,
 )
 
 _QUICKTIME_CODECS = frozenset(
@@ -216,7 +217,7 @@ def _better_suffix(
 def _content(stream: Stream) -> str:
     """Content of a stream for messages; FFmpeg has no codec name for timecodes."""
     timecode = tag_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
-    return f"timecode {timecode}" if timecode else codec_name(stream)
+    return f"timecode {readable(timecode)}" if timecode else readable(codec_name(stream))
 
 
 def _rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:
