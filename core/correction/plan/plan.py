@@ -14,6 +14,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.correction.compatibility.color import container_only_colors
+from core.correction.compatibility.container_choice import refused_streams, target_format
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
 from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction
@@ -34,9 +35,10 @@ from core.correction.plan.opened_source import OpenedSource, open_source, start_
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
-from core.media.formats.output_format import Layout, OutputFormat, output_format
+from core.media.formats.output_format import Layout, OutputFormat
 from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
+from core.media.reader import open_container
 from core.units import seconds_text
 
 ACCEPTED_ERROR_S = Fraction(1, 1000)
@@ -192,23 +194,28 @@ def plan(
         MediaError: The source cannot be opened.
     """
     check_correction(info, correction)
-    output = output_format(target, info.container)
+    identity = identity_of(info.path)
+    if identity.size_bytes != info.size_bytes:
+        raise _changed(info)
+    with open_container(info.path) as reader:
+        output = target_format(reader, info.path, target)
     if layout is not None and not output.is_mp4:
         raise ExportError(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
             path=info.path,
         )
-    identity = identity_of(info.path)
-    if identity.size_bytes != info.size_bytes:
-        raise _changed(info)
     try:
         with open_source(info, output) as reader:
             source = OpenedSource(info, reader)
             loses_color = info.video is not None and container_only_colors(
                 reader.streams[info.video.index], source.packets(info.video.index), output
             )
-            streams = plan_streams(reader, info.path, target)
             moved = plan_moves(reader, info, correction, output)
+            recoded = moved.recoded
+            if moved.needs_choice:
+                # One of the choices encodes that audio again.
+                recoded |= frozenset(correction.audio_stream_indices)
+            streams = plan_streams(reader, info.path, target, recoded)
             spans = _source_spans(source, streams, moved.moves)
             remainder_s = _remainder_s(correction, moved.moves)
             return CorrectionPlan(
@@ -227,7 +234,7 @@ def plan(
                 refused=(
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
-                    *streams.refused,
+                    *refused_streams(reader, info.path, streams, recoded),
                     *unencodable(info, moved.moves, target),
                 ),
                 notes=_notes(
