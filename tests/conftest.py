@@ -36,7 +36,7 @@ ENCODER_OPTIONS = {
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "threads": "1"},
     "vorbis": {"strict": "experimental"},
 }
-PIXEL_FORMATS = {"prores_ks": "yuv422p10le", "dnxhd": "yuv422p"}
+PIXEL_FORMATS = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le", "dnxhd": "yuv422p"}
 THREAD_GRACE_S = 2.0
 
 

@@ -11,7 +11,7 @@ import av
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Discard, Stream
+from av.stream import AttachmentStream, DataStream, Discard, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
@@ -19,7 +19,7 @@ from core.errors import MediaError
 from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
-from core.media.stream_kind import has_codec, is_attached_picture, is_uncompressed
+from core.media.stream_kind import has_codec, is_attached_picture, is_uncompressed, readable
 from core.paths import unfinished_path
 
 _PACKETS_TO_FIRST_FRAME = 300
@@ -119,7 +119,7 @@ def _with_first_frame(
 
 
 def _audio(stream: AvAudioStream) -> AudioStream:
-    language, n_ticks = stream.language or "", stream.duration or None
+    language, n_ticks = readable(stream.language or ""), stream.duration or None
     if not n_ticks and stream.container.format.name == "avi" and is_uncompressed(_codec(stream)):
         # The header of AVI states the length of PCM as a number of samples only.
         n_ticks = stream.frames or None
@@ -136,7 +136,9 @@ def _audio(stream: AvAudioStream) -> AudioStream:
 
 
 def _codec(stream: Stream) -> str:
-    return stream.name or "unknown"
+    # The name is one of the codec context, absent for a codec that FFmpeg does not know.
+    is_named = has_codec(stream) or isinstance(stream, DataStream | AttachmentStream)
+    return (stream.name if is_named else None) or "unknown"
 
 
 def _seconds(ticks: int | None, stream: Stream) -> float | None:

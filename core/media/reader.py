@@ -28,6 +28,9 @@ _EXACT_BEHIND_SEEKS = frozenset({"matroska", "mov", "mpegts"})
 
 _END_BYTES = 16 << 20
 
+UNREADABLE_TEXT = "surrogateescape"
+"""Reading of tags that are not UTF-8: their bytes survive a copy."""
+
 FrameT = TypeVar("FrameT", VideoFrame, AudioFrame)
 
 
@@ -45,7 +48,7 @@ def open_container(path: Path, *, shows_hidden: bool = False) -> InputContainer:
     options = {"advanced_editlist": "0"} if shows_hidden else {}
     try:
         # An absolute path keeps FFmpeg from reading a name with a colon as a network address.
-        container = av.open(str(path.absolute()), options=options)
+        container = av.open(str(path.absolute()), options=options, metadata_errors=UNREADABLE_TEXT)
     except (OSError, FFmpegError) as error:
         head = _read_head(path)
         _check_readable(path)

@@ -25,6 +25,11 @@ def codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if has_codec(stream) else "unknown codec"
 
 
+def readable(text: str) -> str:
+    """Text of a tag for messages, with "?" for bytes that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def is_attached_picture(stream: Stream) -> bool:
     """Whether a stream is a still image such as a cover."""
     return bool(stream.disposition & Disposition.attached_pic)

@@ -14,7 +14,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core import __version__
-from core.correction.correction import Correction, Inexact
+from core.correction.correction import Correction
 from core.correction.plan.destination import (
     check_destination,
     check_room,
@@ -22,7 +22,7 @@ from core.correction.plan.destination import (
     not_written,
     taken_sentence,
 )
-from core.correction.plan.file_name import default_target
+from core.correction.plan.file_name import named_target
 from core.correction.plan.plan import CorrectionPlan, plan
 from core.correction.verify.certificate import (
     certificate_beside,
@@ -166,9 +166,8 @@ def proposed_target(info: MediaInfo, suffix: str, template: str, correction: Cor
     Raises:
         ValueError: The template is invalid, or names a folder.
     """
-    source = replace(info, path=info.path.with_suffix(suffix))
     # The container stays as chosen; the preview shows whether it can carry a shift.
-    return default_target(source, Inexact.NEAREST, template, correction)
+    return named_target(info.path, suffix, template, correction)
 
 
 def preview(request: ExportRequest, monitor: Monitor = SILENT) -> ExportPreview:

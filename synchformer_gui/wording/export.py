@@ -185,10 +185,14 @@ def abandoned_sentence(target: Path) -> str:
     return f"{target.name} was not written because another clip was opened."
 
 
+_CONTAINERS = {".mkv": "Matroska", ".mp4": "MP4", ".mov": "MOV"}
+
+
 def other_container_sentence(source: Path, target: Path) -> str:
     """Message about a copy in another container, because the container of the source cannot do."""
     name = source.suffix.removeprefix(".").upper() or "This container"
-    return f"{name} cannot hold this; writing Matroska instead: {target.name}."
+    other = _CONTAINERS.get(target.suffix, target.suffix.removeprefix(".").upper())
+    return f"{name} cannot be written with these streams; writing {other} instead: {target.name}."
 
 
 def hint_action(delay_s: Fraction) -> str:

@@ -3,12 +3,13 @@
 Packets are copied by `core.correction.write.write`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Discard, Stream
 from av.video.stream import VideoStream
 
@@ -28,7 +29,6 @@ from core.media.formats.output_format import (
     MP4,
     MXF,
     OutputFormat,
-    can_write,
     output_format,
 )
 from core.media.reader import open_container
@@ -39,12 +39,8 @@ from core.media.stream_kind import (
     is_attached_picture,
     is_uncompressed,
     packet_samples,
+    readable,
 )
-
-_QUICKTIME_CODECS = frozenset(
-    ["cfhd", "hap", "prores", "prores_raw", "qdm2", "qtrle", "rpza", "smc", "svq1", "svq3"]
-)
-"""Codecs with a place in MOV and none in MP4."""
 
 _PICTURE_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -78,7 +74,8 @@ class StreamPlan:
     Attributes:
         output: Container of the target.
         copied: Streams to write, in the order of the source.
-        refused: One sentence for each stream the target cannot carry; prevents the export.
+        refused: The beginning of a sentence for each stream the target cannot carry; prevents the
+            export. `compatibility.container_choice` adds the advice.
         left_out: One sentence for each stream or stream property lost while the rest is written.
     """
 
@@ -88,12 +85,20 @@ class StreamPlan:
     left_out: tuple[str, ...]
 
 
-def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPlan:
+def plan_streams(
+    reader: InputContainer, source: Path, target: Path, recoded: Collection[int] = ()
+) -> StreamPlan:
     """Decide which streams of an opened source go into the target.
 
     Video, audio, subtitles and attachments are copied or refused. Left out are data streams refused
     by the muxer, covers without a place in the container, and streams of a codec unknown to FFmpeg,
     lost in every container. Muxers write timecode and chapter tracks themselves.
+
+    Args:
+        reader: The open source.
+        source: Its path.
+        target: The file to be written.
+        recoded: Audio streams to be encoded again, in a coding of the target.
 
     Raises:
         ExportError: The container of the target cannot be written from this source.
@@ -115,17 +120,18 @@ def plan_streams(reader: InputContainer, source: Path, target: Path) -> StreamPl
                 left_out.append(f"{name} is left out: {target.name} cannot hold such data.")
         elif not has_codec(stream) and not isinstance(stream, AttachmentStream):
             left_out.append(f"{name} is left out: FFmpeg does not know its codec.")
+        elif stream.index in recoded:
+            copied.append(CopiedStream(stream.index, keeps_tag=False))
         elif keeps_tag and _accepts(output, reader, stream, keeps_tag=True):
             copied.append(CopiedStream(stream.index, keeps_tag=True))
         elif _accepts(output, reader, stream, keeps_tag=False):
             copied.append(CopiedStream(stream.index, keeps_tag=False))
         elif is_attached_picture(stream):
             left_out.append(f"{name} is left out: {target.name} cannot hold covers.")
+        elif _is_empty(stream, source):
+            left_out.append(f"{name} is left out: it is empty.")
         else:
-            refused.append(
-                f"{name} cannot be written to {target.name}; "
-                f"choose a name that ends in {_better_suffix(output, reader, stream, source)}."
-            )
+            refused.append(f"{name} cannot be written to {target.name}")
         if isinstance(stream, VideoStream) and loses_aspect_ratio(output, stream):
             left_out.append(
                 f"{name} will lose its pixel aspect ratio ({stream.sample_aspect_ratio}) in "
@@ -204,19 +210,24 @@ def _add_tags(
     writer.container_options.update(kept_number(services, output))
 
 
-def _better_suffix(
-    output: OutputFormat, reader: InputContainer, stream: Stream, source: Path
-) -> str:
-    """Suffix of a container able to carry a stream that the output cannot carry."""
-    if output is MKV:
-        return source.suffix if can_write(source.suffix, reader.format.name) else ".mov"
-    return ".mov" if output is MP4 and codec_name(stream) in _QUICKTIME_CODECS else ".mkv"
+def _is_empty(stream: Stream, source: Path) -> bool:
+    """Whether a listed audio stream has no packet, such as the second core of a TrueHD track."""
+    if not isinstance(stream, AudioStream) or stream.codec_context.sample_rate:
+        return False
+    with open_container(source) as reader:
+        for other in reader.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        try:
+            return all(not packet.size for packet in reader.demux(reader.streams[stream.index]))
+        except (FFmpegError, OSError):
+            return False
 
 
 def _content(stream: Stream) -> str:
     """Content of a stream for messages; FFmpeg has no codec name for timecodes."""
     timecode = tag_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
-    return f"timecode {timecode}" if timecode else codec_name(stream)
+    return f"timecode {readable(timecode)}" if timecode else readable(codec_name(stream))
 
 
 def _rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:

@@ -28,7 +28,8 @@ from core.correction.compatibility.timecodes import (
 from core.media.formats.mpegts import changed_services, read_services, service_notes
 from core.media.formats.output_format import MKV, MP4, OutputFormat, is_statistic
 from core.media.info import MediaInfo
-from core.media.stream_kind import is_attached_picture, stream_keys
+from core.media.reader import UNREADABLE_TEXT
+from core.media.stream_kind import is_attached_picture, readable, stream_keys
 
 _TAGGED = frozenset({"video", "audio", "subtitle", "attachment"})
 _DESCRIBED = _TAGGED - {"attachment"}
@@ -161,7 +162,8 @@ def _changed_reels(
 
 
 def _tag_name(stream_index: int | None, key: str) -> str:
-    return key if stream_index is None else f"{key} of stream {stream_index}"
+    name = readable(key)
+    return name if stream_index is None else f"{name} of stream {stream_index}"
 
 
 def _lost_keys(reader: InputContainer, output: OutputFormat) -> list[tuple[int | None, str]]:
@@ -206,12 +208,18 @@ def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[s
         return frozenset(key.lower() for key in metadata)
     trial = io.BytesIO()
     with suppress(FFmpegError, ValueError):
-        with av.open(trial, "w", output.name, container_options=dict(output.options)) as writer:
+        with av.open(
+            trial,
+            "w",
+            output.name,
+            container_options=dict(output.options),
+            metadata_errors=UNREADABLE_TEXT,
+        ) as writer:
             writer.add_stream("aac", rate=48000)
             writer.metadata.update(metadata)
             writer.start_encoding()
         trial.seek(0)
-        with av.open(trial) as written:
+        with av.open(trial, metadata_errors=UNREADABLE_TEXT) as written:
             return frozenset(key.lower() for key in written.metadata)
     return frozenset()
 

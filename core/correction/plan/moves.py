@@ -17,6 +17,7 @@ from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
+from core.correction.compatibility.container_choice import fitting_suffixes
 from core.correction.correction import Correction, Inexact
 from core.correction.retime.codec_choice import PCM_16, AudioCoding, audio_coding
 from core.media.formats.output_format import OutputFormat
@@ -85,6 +86,15 @@ class Moves(NamedTuple):
     choices: tuple[Choice, ...]
     needs_choice: bool
 
+    @property
+    def recoded(self) -> frozenset[int]:
+        """Audio streams with a new coding."""
+        return frozenset(
+            move.stream_index
+            for move in self.moves
+            if move.method is Method.DECODED or move.coding is not None
+        )
+
 
 def plan_moves(
     reader: InputContainer, info: MediaInfo, correction: Correction, output: OutputFormat
@@ -121,7 +131,8 @@ def plan_moves(
             if by_packets and by_packets.delay_s == delay_s:
                 moves.append(by_packets)
                 continue
-            choices = _choices(by_packets, delay_s)
+            names = fitting_suffixes(reader, info.path, (".mkv", ".mov"))
+            choices = _choices(by_packets, delay_s, tuple(names))
             if by_packets and correction.inexact is Inexact.NEAREST:
                 moves.append(by_packets)
             elif correction.inexact is Inexact.REENCODE:
@@ -154,10 +165,10 @@ def unencodable(info: MediaInfo, moves: Sequence[Move], target: Path) -> list[st
 def choice_refusal(info: MediaInfo, target: Path, choices: Sequence[Choice]) -> str:
     """Sentence asking for a choice."""
     words = [choice.words for choice in choices]
+    listed = f"{', '.join(words[:-1])}, or {words[-1]}" if len(words) > 1 else words[0]
     return (
         f"{target.name} cannot hold the coded sound of {info.path.name} at its exact place, since "
-        f"{target.suffix[1:].upper()} keeps no times; choose {', '.join(words[:-1])}, "
-        f"or {words[-1]}."
+        f"{target.suffix[1:].upper()} keeps no times; choose {listed}."
     )
 
 
@@ -207,7 +218,9 @@ def _by_packets(stream: object, audio: AudioStream, delay_s: Fraction) -> Move |
     return Move(audio.index, Method.PACKETS, n_packets * packet_s - start_s, n_packets)
 
 
-def _choices(by_packets: Move | None, delay_s: Fraction) -> tuple[Choice, ...]:
+def _choices(
+    by_packets: Move | None, delay_s: Fraction, suffixes: Sequence[str]
+) -> tuple[Choice, ...]:
     choices: list[Choice] = []
     if by_packets is not None:
         error_ms = float(1000 * (by_packets.delay_s - delay_s))
@@ -215,7 +228,8 @@ def _choices(by_packets: Move | None, delay_s: Fraction) -> tuple[Choice, ...]:
         words = f"the nearest packet ({abs(error_ms):.1f} ms too {way})"
         choices.append(Choice(Inexact.NEAREST, f"{words}{_packets_words(by_packets)}"))
     choices.append(Choice(Inexact.REENCODE, "that audio as PCM (exact)"))
-    choices.append(Choice(None, "a name that ends in .mkv or .mov (exact)"))
+    if suffixes:
+        choices.append(Choice(None, f"a name that ends in {' or '.join(suffixes)} (exact)"))
     return tuple(choices)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from core.correction.compatibility.color import container_only_colors
+from core.correction.compatibility.container_choice import refused_streams, target_format
 from core.correction.compatibility.stream_plan import CopiedStream, StreamPlan, plan_streams
 from core.correction.compatibility.tags import property_notes, tag_notes
 from core.correction.correction import Correction
@@ -35,11 +36,11 @@ from core.correction.plan.way import plan_patch
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
-from core.media.formats.output_format import Layout, OutputFormat, format_of, output_format
+from core.media.formats.output_format import Layout, OutputFormat, format_of
 from core.media.formats.patch import TimePatch, Unpatchable
 from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
-from core.media.reader import failed_drive
+from core.media.reader import failed_drive, open_container
 from core.progress import SILENT, Monitor
 from core.units import seconds_text
 
@@ -276,7 +277,8 @@ def _plan_anew(
         ExportError: As `plan`.
         MediaError: As `plan`.
     """
-    output = output_format(target, info.container)
+    with open_container(info.path) as reader:
+        output = target_format(reader, info.path, target)
     if layout is not None and not output.is_mp4:
         raise ExportError(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
@@ -288,8 +290,12 @@ def _plan_anew(
             loses_color = info.video is not None and container_only_colors(
                 reader.streams[info.video.index], source.packets(info.video.index), output
             )
-            streams = plan_streams(reader, info.path, target)
             moved = plan_moves(reader, info, correction, output)
+            recoded = moved.recoded
+            if moved.needs_choice:
+                # One of the choices encodes that audio again.
+                recoded |= frozenset(correction.audio_stream_indices)
+            streams = plan_streams(reader, info.path, target, recoded)
             spans = _source_spans(source, streams, moved.moves)
             remainder_s = _remainder_s(correction, moved.moves)
             return CorrectionPlan(
@@ -308,7 +314,7 @@ def _plan_anew(
                 refused=(
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
-                    *streams.refused,
+                    *refused_streams(reader, info.path, streams, recoded),
                     *unencodable(info, moved.moves, target),
                 ),
                 notes=_notes(

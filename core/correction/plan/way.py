@@ -19,6 +19,15 @@ from core.media.reader import open_container
 from core.progress import SILENT, Monitor
 
 
+PATCHED_CONTAINERS = ("mov", "matroska", "mpegts", "flv")
+"""Beginnings of FFmpeg's names of the demuxers."""
+
+
+def can_patch(info: MediaInfo) -> bool:
+    """Whether a delay is a patch in a container, unless the structure of the file forbids it."""
+    return info.container.startswith(PATCHED_CONTAINERS)
+
+
 def plan_patch(
     info: MediaInfo,
     correction: Correction,

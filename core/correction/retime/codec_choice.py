@@ -17,7 +17,7 @@ from av.stream import Discard, Stream
 
 from core.media.formats.output_format import M2TS, OutputFormat, is_statistic
 from core.media.info import MediaInfo
-from core.media.reader import open_container
+from core.media.reader import UNREADABLE_TEXT, open_container
 from core.media.stream_kind import is_uncompressed
 
 _ENCODERS = {
@@ -202,7 +202,13 @@ def writes_header(output: OutputFormat, add: Callable[[OutputContainer], object]
         output: Container of the file, written to memory.
         add: Adds the streams.
     """
-    writer = av.open(io.BytesIO(), "w", output.name, container_options=dict(output.options))
+    writer = av.open(
+        io.BytesIO(),
+        "w",
+        output.name,
+        container_options=dict(output.options),
+        metadata_errors=UNREADABLE_TEXT,
+    )
     try:
         add(writer)
         writer.start_encoding()

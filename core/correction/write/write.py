@@ -36,6 +36,7 @@ from core.correction.write.read_packets import copied_packets, end_of
 from core.correction.write.silence import DecodedRelay, PacketRelay, Relay, SampleRelay
 from core.media.formats.mp4_edit_lists import write_edit_lists
 from core.media.formats.output_format import MXF, muxer_options
+from core.media.reader import UNREADABLE_TEXT
 from core.media.stream_kind import silent_packet
 from core.progress import SILENT, ByteProgress, Monitor
 
@@ -92,6 +93,7 @@ def _copy_packets(
         plan.output.name,
         container_options=muxer_options(plan.output, plan.layout),
         buffer_size=_BUFFER_BYTES,
+        metadata_errors=UNREADABLE_TEXT,
     )
     try:
         outputs = describe(writer, reader, plan.source.path, plan.streams, _recoded(plan))

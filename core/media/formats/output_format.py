@@ -276,19 +276,15 @@ def output_format(target: Path, container: str) -> OutputFormat:
         container: FFmpeg's name of the source's demuxer.
 
     Raises:
-        ExportError: The container cannot be written, or not from such a source.
+        ExportError: The container cannot be written, or not from such a source. Its message lacks
+            advice and a full stop.
     """
     output = _BY_SUFFIX.get(target.suffix.lower())
     if output is None:
-        raise ExportError(
-            f"{target.name} names a container that cannot be written; "
-            "choose a name that ends in .mp4, .mov or .mkv.",
-            path=target,
-        )
+        raise ExportError(f"{target.name} names a container that cannot be written", path=target)
     if not output.takes_others and output.reads_as != container:
         raise ExportError(
-            f"{target.name} can be written from another {output.name.upper()} file only; "
-            "choose a name that ends in .mp4, .mov or .mkv.",
+            f"{target.name} can be written from another {output.name.upper()} file only",
             path=target,
         )
     return output

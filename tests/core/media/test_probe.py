@@ -166,3 +166,26 @@ def _with_cover(song: Path, target: Path) -> Path:
                 out.mux(packet)
         out.mux(cover.encode(av.VideoFrame(64, 64, "yuvj420p")))
     return target
+
+
+def test_streams_of_an_unknown_codec_are_listed_apart(make_clip: MakeClip) -> None:
+    path = make_clip("clip.mp4", duration_s=1.0, n_audio=2)
+    content = path.read_bytes()
+    place = content.rfind(b"mp4a")
+    unknown = content[place:].replace(b"mp4a", b"apac").replace(b"esds", b"dapa")
+    path.write_bytes(content[:place] + unknown)
+    info = probe(path)
+    assert [audio.index for audio in info.audios] == [1]
+    assert [(other.index, other.kind, other.codec) for other in info.others] == [
+        (2, "audio", "unknown")
+    ]
+
+
+def test_tags_need_not_be_utf_8(make_clip: MakeClip) -> None:
+    path = make_clip("clip.mov", duration_s=1.0)
+    content = path.read_bytes()
+    assert content.count(b"SoundHandler") == 1
+    path.write_bytes(
+        content.replace(b"SoundHandler", b"\xce\xe1\xf0\xe0\xe1\xee\xf2\xf7\xe8\xea  ")
+    )
+    assert len(probe(path).audios) == 1

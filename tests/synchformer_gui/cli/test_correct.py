@@ -182,7 +182,9 @@ def test_another_container_than_that_of_the_source_is_told(make_clip, capsys):
 
     assert main(["correct", str(clip), "--delay", "40"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("AVI cannot hold this; writing Matroska instead: clip.synced.mkv.")
+    assert out.startswith(
+        "AVI cannot be written with these streams; writing Matroska instead: clip.synced.mkv."
+    )
     assert default_target(probe(clip)).is_file()
 
 
