@@ -32,8 +32,8 @@ def default_target(
     """Default path of a corrected file, beside its source.
 
     The container stays if a delay is a patch in it. It also stays if it can be written, takes all
-    streams, and carries any shift of all audio, or may carry it inexactly. Otherwise it becomes the first of those named by the content,
-    Matroska, MOV and MP4 with a place for all streams.
+    streams, and carries any shift of all audio, or may carry it inexactly. Otherwise it becomes the
+    first of those named by the content, Matroska, MOV and MP4 with a place for all streams.
 
     Args:
         info: The probed source.

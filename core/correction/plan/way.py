@@ -18,7 +18,6 @@ from core.media.info import MediaInfo
 from core.media.reader import open_container
 from core.progress import SILENT, Monitor
 
-
 PATCHED_CONTAINERS = ("mov", "matroska", "mpegts", "flv")
 """Beginnings of FFmpeg's names of the demuxers."""
 
