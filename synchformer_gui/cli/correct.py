@@ -106,6 +106,16 @@ def correct(
     nothing could be written, 4 if only the certificate, or the second detection, failed.
     """
     if undo:
+        given = {
+            "--delay": delay is not None,
+            "--stretch": stretch is not None,
+            "--detect": use_detection,
+            "--in-place": in_place,
+            "--dry-run": dry_run,
+        }
+        if any(given.values()):
+            names = [name for name, is_given in given.items() if is_given]
+            raise typer.BadParameter("has no use with --undo", param_hint=names)
         return undo_file(clip, output, overwrite=export.overwrite)
     _check_options(delay, stretch, options, use_detection=use_detection)
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
