@@ -118,6 +118,8 @@ def correct(
             raise typer.BadParameter("has no use with --undo", param_hint=names)
         return undo_file(clip, output, overwrite=export.overwrite)
     _check_options(delay, stretch, options, use_detection=use_detection)
+    if in_place and detect_again:
+        raise typer.BadParameter("has no use with --in-place", param_hint="--detect-again")
     if not use_detection and not detect_again and (changed := changed_options(detection_options)):
         raise typer.BadParameter("needs --detect or --detect-again", param_hint=changed)
     export = replace(export, output=output, is_dry=dry_run, in_place=in_place, asks=not yes)
