@@ -57,7 +57,11 @@ def write_corrected(
 
 
 def verify_corrected(
-    info: MediaInfo, target: Path, correction: Correction, monitor: Monitor = SILENT
+    info: MediaInfo,
+    target: Path,
+    correction: Correction,
+    monitor: Monitor = SILENT,
+    layout: Layout | None = None,
 ) -> Verification:
     """Compare a file with its source, as a correction asks for it."""
-    return verify(plan(info, correction, target), target, monitor)
+    return verify(plan(info, correction, target, layout), target, monitor)

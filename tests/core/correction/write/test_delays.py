@@ -288,7 +288,7 @@ def test_the_sound_is_heard_where_it_was_to_go(
     )
     remainder_s = float(plan_correction(info, correction, target).remainder_s)
     write_corrected(info, target, correction, layout=case.kind.layout)
-    assert verify_corrected(info, target, correction).passed
+    assert verify_corrected(info, target, correction, layout=case.kind.layout).passed
 
     tick_s = max(TICK_S.get(name, 0.0) for name in (case.kind.suffix, suffix))
     accepted_s = tick_s + 1.5 / case.kind.rate_hz
