@@ -47,7 +47,8 @@ def default_target(
         ValueError: The template is invalid, or names a folder.
     """
     is_retimed = correction is not None and correction.retiming is not None
-    suffix = info.path.suffix if not is_retimed and can_patch(info) else _suffix(info, inexact)
+    stays = bool(info.path.suffix) and not is_retimed and can_patch(info)
+    suffix = info.path.suffix if stays else _suffix(info, inexact)
     return named_target(info.path, suffix, template, correction)
 
 

@@ -57,7 +57,7 @@ def plan_patch(
     """
     if correction.retiming is not None:
         raise Unpatchable("retimed audio is encoded again")
-    if not is_same_container(info.path, target):
+    if not is_same_container(info.path, target, info.container):
         raise Unpatchable(f"{target.suffix or 'that name'} is another container")
     patch = _patcher(info, layout, in_place=in_place)
     keys = _keys(info, correction.audio_stream_indices)

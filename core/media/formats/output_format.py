@@ -195,21 +195,31 @@ _SAME_CONTAINER = (
 """Suffixes of the same container."""
 
 
-def is_same_container(source: Path, target: Path) -> bool:
-    """Whether the suffixes of two files name the same container."""
+def is_same_container(source: Path, target: Path, container: str) -> bool:
+    """Whether a target is named as the container of its source.
+
+    Args:
+        source: The source.
+        target: The file to be written.
+        container: FFmpeg's name of the source's demuxer, for a source without a usual suffix.
+    """
     suffixes = {source.suffix.lower(), target.suffix.lower()}
-    return len(suffixes) == 1 or any(suffixes <= same for same in _SAME_CONTAINER)
+    if len(suffixes) == 1 or any(suffixes <= same for same in _SAME_CONTAINER):
+        return True
+    named = _BY_SUFFIX.get(target.suffix.lower())
+    is_unnamed = source.suffix.lower() not in _BY_SUFFIX
+    return is_unnamed and named is not None and named.reads_as == container
 
 
-def format_of(info_container: str, suffix: str) -> OutputFormat | None:
+def format_of(container: str, suffix: str) -> OutputFormat | None:
     """Container of an existing file; None for one without a muxer here.
 
     Args:
-        info_container: FFmpeg's name of the demuxer.
+        container: FFmpeg's name of the demuxer.
         suffix: Suffix of the file, for the kind within the family.
     """
     named = _BY_SUFFIX.get(suffix.lower())
-    family = [output for output in _BY_SUFFIX.values() if output.reads_as == info_container]
+    family = [output for output in _BY_SUFFIX.values() if output.reads_as == container]
     if named is not None and named in family:
         return named
     return family[0] if family else None

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.correction.plan.way import can_patch
 from core.media.formats.output_format import Layout, can_write
 from core.media.info import MediaInfo
 from synchformer_gui.settings import ExportPreferences
@@ -257,4 +258,5 @@ def container_suffixes(info: MediaInfo) -> tuple[str, ...]:
     """Suffixes offered for a copy of a clip, its own first."""
     own = info.path.suffix
     others = tuple(suffix for suffix in _OFFERED if suffix != own.lower())
-    return (own, *others) if can_write(own, info.container) else others
+    stays = can_write(own, info.container) or (bool(own) and can_patch(info))
+    return (own, *others) if stays else others
