@@ -29,6 +29,12 @@ OPENED = {
 MAX_BOXES = 1 << 20
 MAX_TREE_BYTES = 1 << 30
 
+_TOP_LEVEL = frozenset(
+    name.encode()
+    for name in (
+        "ftyp styp moov moof mdat imda sidx ssix mfra meta free skip wide uuid emsg prft pdin udta"
+    ).split()
+)
 _PADDING = frozenset([b"free", b"skip", b"wide"])
 
 
@@ -75,7 +81,7 @@ class Node:
         Raises:
             Unpatchable: A box on the path is there twice.
         """
-        found = [self]
+        found: list[Node] = [self]
         for name in names:
             inner = found[-1].named(name)
             if len(inner) > 1:
@@ -195,6 +201,8 @@ def read_top_level(file: BinaryIO) -> TopLevel:
         box = _node(file.read(16), position, n_bytes)
         if box is None or not _is_name(box.name):
             break
+        if box.end > n_bytes and box.name not in _TOP_LEVEL:
+            break
         if box.end > n_bytes:
             raise Unpatchable("it is cut off, or one of its boxes states a wrong size")
         boxes.append(box)
@@ -205,7 +213,7 @@ def read_top_level(file: BinaryIO) -> TopLevel:
 
 
 def read_tree(file: BinaryIO, box: Node) -> Tree:
-    """Read a box with its children, as far as they are listed in `OPENED`.
+    """Read a box, and its children if it is listed in `OPENED`.
 
     Raises:
         OSError: The file cannot be read.
@@ -217,6 +225,8 @@ def read_tree(file: BinaryIO, box: Node) -> Tree:
     data = file.read(box.n_bytes)
     if len(data) < box.n_bytes:
         raise Unpatchable("it is cut off")
+    if box.name not in OPENED:
+        return Tree(box, data)
     budget = [MAX_BOXES]
     return Tree(_opened(data, box.begin, box, budget), data)
 
@@ -298,7 +308,8 @@ def _node(head: bytes, position: int, end: int) -> Node | None:
 
 
 def _is_name(name: bytes) -> bool:
-    return all(0x20 <= letter < 0x7F or letter >= 0xA0 for letter in name)
+    # The copyright sign begins names of QuickTime.
+    return all(0x20 <= letter < 0x7F or letter == 0xA9 for letter in name)
 
 
 def _shown(name: bytes) -> str:
