@@ -30,10 +30,10 @@ MAX_BOXES = 1 << 20
 MAX_TREE_BYTES = 1 << 30
 
 _TOP_LEVEL = frozenset(
-    name.encode()
-    for name in (
-        "ftyp styp moov moof mdat imda sidx ssix mfra meta free skip wide uuid emsg prft pdin udta"
-    ).split()
+    [
+        *[b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"imda", b"sidx", b"ssix", b"mfra"],
+        *[b"meta", b"free", b"skip", b"wide", b"uuid", b"emsg", b"prft", b"pdin", b"udta"],
+    ]
 )
 _PADDING = frozenset([b"free", b"skip", b"wide"])
 
