@@ -18,6 +18,8 @@ PAUSE = -1
 RATE = 1 << 16
 """Media rate 1 in fixed point."""
 
+MAX_EDITS = 100_000
+
 NOTHING_LEFT = "nothing of the sound would be left"
 
 
@@ -61,6 +63,8 @@ def parse_edits(content: bytes) -> list[ListEdit]:
     n_listed = int.from_bytes(content[4:8], "big")
     if len(content) < 8 or content[0] > 1 or 8 + n_listed * stride > len(content):
         raise Unpatchable("one of its edit lists is damaged")
+    if n_listed > MAX_EDITS:
+        raise Unpatchable(f"one of its edit lists has more than {MAX_EDITS} edits")
     edits: list[ListEdit] = []
     for at in range(8, 8 + n_listed * stride, stride):
         length = int.from_bytes(content[at : at + n_bytes], "big")

@@ -21,8 +21,8 @@ from core.media.formats.mp4_tracks import (
 )
 from core.media.formats.patch import Edit, Patch, TimePatch, Unpatchable
 
-_TIMES = "its fragments say when they play"
-_LIST = "its edit list says when it plays"
+_TIMES = "times of the fragments"
+_LIST = "edit list in the index"
 _RAISED = (
     "All tracks begin later by the same time, because the times in the file cannot be negative."
 )
@@ -55,9 +55,12 @@ def patch_fragments(
     if is_timed and missing_s <= 0 and _fits(fragments, moved):
         patch = _by_times(source, fragments, tracks, delays_s, Fraction(0))
         return TimePatch(patch, delays_s, way=_TIMES)
-    listed = _by_edit_lists(source, fragments, tracks, moved, delays_s)
-    if listed.keeps_positions or not in_place:
-        return TimePatch(listed, delays_s, way=_LIST)
+    listed, changes = _with_edit_lists(source, fragments, tracks, moved, delays_s)
+    try:
+        return TimePatch(place(listed, changes, in_place=in_place)[0], delays_s, way=_LIST)
+    except Unpatchable:
+        if not in_place:
+            raise
     if fragments.n_untimed or any(_has_media_in_index(source, t) for t in tracks.values()):
         raise Unpatchable("its fragments have no times that can change in place")
     # A common time that is a whole number of ticks of every track.
@@ -165,14 +168,14 @@ def _moved_time(time: Time, ticks: int) -> int:
     return new
 
 
-def _by_edit_lists(
+def _with_edit_lists(
     source: Source,
     fragments: Fragments,
     tracks: Mapping[int, Track],
     ticks: Mapping[int, int],
     delays_s: Mapping[int, Fraction],
-) -> Patch:
-    """Patch by edit lists; the index may grow."""
+) -> tuple[Source, list[Change]]:
+    """New edit lists as changes of the index, and the file with what has to follow."""
     changes: list[Change] = []
     lengths: dict[int, int] = {}
     for number, n in ticks.items():
@@ -187,4 +190,4 @@ def _by_edit_lists(
         spans=tuple(fragments.spans),
         steady=tuple(_time_edits(helping, tracks, delays_s, Fraction(0))),
     )
-    return place(whole, changes)[0]
+    return whole, changes

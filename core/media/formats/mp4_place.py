@@ -74,7 +74,7 @@ def place(
     Args:
         source: The file.
         changes: Changes of the index, without overlaps.
-        in_place: Whether no byte may move; bytes may be added at the end.
+        in_place: Whether no byte of the media may move; bytes may be added at the end.
         index_first: Whether to move the index in front of the media.
 
     Returns:
@@ -251,11 +251,13 @@ def _placed_in_place(source: Source, changes: list[Change]) -> tuple[Patch, tupl
 def _rewritten(source: Source, patch: Patch, begin: int, end: int) -> Patch:
     """Patch with one edit in place of all from a position to another; positions follow."""
     tables = [*pointers_of(source.index), *source.extra]
-    edits, too_narrow = relocated(tables, Moves(patch))
+    moves = Moves(patch)
+    edits, too_narrow = relocated(tables, moves)
     if too_narrow:
         raise Unpatchable("a position in its index would not fit 4 bytes")
-    _check_all_items(source, Moves(patch))
-    every = sorted([*patch.edits, *edits], key=lambda edit: edit.begin)
+    _check_all_items(source, moves)
+    every = [*patch.edits, *edits, *resized(source.spans, moves)]
+    every.sort(key=lambda edit: edit.begin)
     inner = [edit for edit in every if begin <= edit.begin and edit.end <= end]
     source.file.seek(begin)
     whole = Edit(begin, end, _applied(source.file.read(end - begin), begin, inner))
@@ -267,6 +269,8 @@ def _rewritten(source: Source, patch: Patch, begin: int, end: int) -> Patch:
 def _appended(source: Source, changes: list[Change]) -> Patch:
     """Patch that leaves the old index as padding and adds the new one at the end."""
     root, top = source.index.root, source.top
+    if top.is_fragmented:
+        raise Unpatchable("its index has to stay in front of its fragments")
     if top.end != top.n_bytes:
         raise Unpatchable("other data follows its last box, so nothing can be added at its end")
     tables = list(pointers_of(source.index))

@@ -27,6 +27,7 @@ OPENED = {
 """Boxes with children, and the children that have children in turn."""
 
 MAX_BOXES = 1 << 20
+MAX_CHILDREN = 1 << 16
 MAX_TREE_BYTES = 1 << 30
 
 _TOP_LEVEL = frozenset(
@@ -227,7 +228,7 @@ def read_tree(file: BinaryIO, box: Node) -> Tree:
         raise Unpatchable("it is cut off")
     if box.name not in OPENED:
         return Tree(box, data)
-    budget = [MAX_BOXES]
+    budget = [MAX_CHILDREN]
     return Tree(_opened(data, box.begin, box, budget), data)
 
 
@@ -256,8 +257,8 @@ def children_of(data: bytes, base: int, begin: int, end: int) -> tuple[Node, ...
         if child.end > end:
             raise Unpatchable("a box of its index states a wrong size")
         found.append(child)
-        if len(found) > MAX_BOXES:
-            raise Unpatchable(f"it has more than {MAX_BOXES} boxes")
+        if len(found) > MAX_CHILDREN:
+            raise Unpatchable(f"it has more than {MAX_CHILDREN} boxes")
         begin = child.end
     return tuple(found)
 
@@ -284,7 +285,7 @@ def _opened(data: bytes, base: int, box: Node, budget: list[int]) -> Node:
     inner = children_of(data, base, box.content, box.end)
     budget[0] -= len(inner)
     if budget[0] < 0:
-        raise Unpatchable(f"it has more than {MAX_BOXES} boxes")
+        raise Unpatchable(f"it has more than {MAX_CHILDREN} boxes")
     opened = OPENED.get(box.name, frozenset())
     children = tuple(
         _opened(data, base, child, budget) if child.name in opened else child for child in inner
