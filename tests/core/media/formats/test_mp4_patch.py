@@ -141,6 +141,38 @@ def heard(path: Path) -> list[int]:
     return samples
 
 
+@pytest.mark.parametrize("delay_ms", [160.7, -440])
+def test_a_track_without_an_edit_list_gets_one(delay_ms: float, clip: Path) -> None:
+    source = remuxed(clip, "plain.mp4", use_editlist="0")
+    assert b"elst" not in source.read_bytes()
+    result, target = apply(source, {SOUND: delay_ms})
+    assert target.read_bytes().count(b"elst") == 1
+    assert_moved(source, target, dict(result.delays_s))
+
+
+@pytest.mark.parametrize("delay_ms", [1500, -1500])
+def test_the_file_and_the_track_get_as_long_as_what_they_play(delay_ms: float, clip: Path) -> None:
+    def lengths_s(path: Path) -> tuple[float, list[float]]:
+        with av.open(str(path)) as container:
+            tracks = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
+            return (container.duration or 0) / 1e6, tracks
+
+    source = remuxed(clip, "coarse.mp4")
+    _, target = apply(source, {SOUND: delay_ms, SECOND: delay_ms})
+    file_s, _ = lengths_s(target)
+    # The picture stays as long as it is.
+    assert file_s == pytest.approx(lengths_s(source)[0] + max(0, delay_ms / 1000), abs=0.07)
+
+
+def test_a_delay_beyond_32_bits_widens_the_list(coarse: Path) -> None:
+    result, target = apply(coarse, {SOUND: 5_000_000_000})
+    with target.open("rb") as file:
+        back = patch_mp4(file, {SOUND: Fraction(-5_000_000)})
+    assert result.delays_s == {SOUND: 5_000_000}
+    again = patched(target, back.patch, coarse.with_name("again.mp4"))
+    assert packets(again) == packets(coarse)
+
+
 def test_several_tracks_move_in_one_patch(fast: Path) -> None:
     result, target = apply(fast, {SOUND: 160.7, SECOND: -250})
     assert_moved(fast, target, dict(result.delays_s))
