@@ -6,6 +6,7 @@ behind it move, and the positions stated in the file with them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import BinaryIO, NamedTuple
 
 from core.media.formats.mp4_pointers import (
@@ -13,6 +14,7 @@ from core.media.formats.mp4_pointers import (
     Pointers,
     Spans,
     check_items,
+    check_maker_notes,
     pointers_of,
     relocated,
     resized,
@@ -207,11 +209,8 @@ def _padding_edits(source: Source, growth: int) -> list[Edit]:
         return []
     boxes = source.top.boxes
     number = boxes.index(source.top.index)
-    near = [*boxes[number + 1 :], boxes[number - 1]] if number else list(boxes[1:])
-    for box in near:
-        if box.name in _MEDIA or box.end == source.top.n_bytes:
-            # At the end of the file nothing needs to keep its place.
-            continue
+    behind = takewhile(lambda box: box.name not in _MEDIA, boxes[number + 1 :])
+    for box in [*behind, *boxes[max(0, number - 1) : number]]:
         if not box.is_padding:
             continue
         if box.n_bytes == growth:
@@ -227,6 +226,7 @@ def _padding_edits(source: Source, growth: int) -> list[Edit]:
 
 def _check_all_items(source: Source, moves: Moves) -> None:
     check_items(source.index, moves)
+    check_maker_notes(source.index, moves)
     for box in source.top.boxes:
         if box.name == b"meta":
             check_items(read_tree(source.file, box), moves)

@@ -36,7 +36,7 @@ _TOP_LEVEL = frozenset(
         *[b"meta", b"free", b"skip", b"wide", b"uuid", b"emsg", b"prft", b"pdin", b"udta"],
     ]
 )
-_PADDING = frozenset([b"free", b"skip", b"wide"])
+_PADDING = frozenset([b"free", b"skip"])
 
 
 @dataclass(frozen=True, slots=True)

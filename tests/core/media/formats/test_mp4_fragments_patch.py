@@ -92,6 +92,20 @@ def test_in_place_all_others_are_raised_where_a_time_would_be_negative(
     assert_moved(source, target, {VIDEO: common_s, SOUND: common_s + result.delays_s[SOUND]})
 
 
+def test_in_place_padding_behind_the_index_gives_room(clip: Path) -> None:
+    source = remuxed(clip, "source.mp4", movflags=LAYOUTS["default base"])
+    content = source.read_bytes()
+    (at, *_) = fragment_positions(source)
+    # Positions of entry points at the end are of no interest here.
+    source.write_bytes(
+        content[:at] + box(b"free", bytes(100)) + content[at : content.rindex(b"mfra") - 4]
+    )
+    result, target = apply(source, {SOUND: -440}, in_place=True)
+    assert result.patch.keeps_positions
+    assert result.common_s == 0
+    assert_moved(source, target, {SOUND: result.delays_s[SOUND]})
+
+
 def test_in_place_a_delay_needs_no_room(clip: Path) -> None:
     source = remuxed(clip, "source.mp4", movflags=FRAGMENTED)
     result, target = apply(source, {SOUND: 1000}, in_place=True)

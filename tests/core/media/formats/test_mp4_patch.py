@@ -233,6 +233,20 @@ def test_padding_behind_the_index_gives_room(fast: Path, n_bytes: int, in_place:
     assert media_at(target) == media_at(source)
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_padding_in_front_of_the_index_gives_room(fast: Path, in_place: bool) -> None:
+    source = with_padding(fast, 400)
+    content = source.read_bytes()
+    begin, end = content.index(b"moov") - 4, content.index(b"\0\0\x01\x90free")
+    padding = content[end : end + 400]
+    source.write_bytes(content[:begin] + padding + content[begin:end] + content[end + 400 :])
+    result, target = apply(source, {SOUND: 160}, in_place=in_place)
+    assert top_level(target)[:3] == [b"ftyp", b"free", b"moov"]
+    assert media_at(target) == media_at(source)
+    assert result.patch.keeps_positions is in_place
+    assert_moved(source, target, dict(result.delays_s))
+
+
 def media_at(path: Path) -> int:
     with path.open("rb") as file:
         return next(found.begin for found in file_boxes(file) if found.name == b"mdat")
@@ -391,6 +405,23 @@ def test_items_at_positions_that_move_are_refused(holder: str) -> None:
     assert patch_mp4(io.BytesIO(content), {1: Fraction(-1, 10)}).patch.edits
     room = content.replace(index, index + box(b"free", bytes(100)))
     assert patch_mp4(io.BytesIO(room), {1: Fraction(1, 10)}).patch.edits
+
+
+def test_positions_in_notes_of_a_camera_are_kept_or_refused() -> None:
+    head = box(b"ftyp", b"isom" + bytes(4))
+    name = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+    note = box(b"uuid", name + box(b"CTBO", struct.pack(">IIQQ", 1, 1, len(head) + 2000, 10)))
+    content = head + minimal_index([], note) + box(b"mdat", bytes(4000))
+    with pytest.raises(Unpatchable, match="maker's data"):
+        patch_mp4(io.BytesIO(content), {1: Fraction(1, 10)})
+    assert patch_mp4(io.BytesIO(content), {1: Fraction(1, 10)}, in_place=True).patch.edits
+
+
+def test_padding_behind_the_media_is_no_room(fast: Path) -> None:
+    fast.write_bytes(fast.read_bytes() + box(b"free", bytes(100)))
+    result, target = apply(fast, {SOUND: 160})
+    assert result.patch.n_bytes > result.patch.source_bytes
+    assert_moved(fast, target, dict(result.delays_s))
 
 
 def test_several_edits_keep_their_distances(clip: Path) -> None:
