@@ -5,7 +5,7 @@ can be negative: where one would be, the edit list of the track changes instead,
 all other tracks are raised.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, gcd
@@ -115,9 +115,40 @@ def _by_times(
             changes += length_changes(source.index, track.length, lengths[track.number])
     if lengths:
         changes += movie_length_changes(source.index, tracks.values(), lengths)
+    changes += _whole_length_changes(source, fragments, tracks, delays_s, common_s)
     edits = _time_edits(fragments.times, tracks, delays_s, common_s)
     edits += [Edit(change.begin, change.end, change.content) for change in changes]
     return Patch(source.top.n_bytes, tuple(sorted(edits)))
+
+
+def _whole_length_changes(
+    source: Source,
+    fragments: Fragments,
+    tracks: Mapping[int, Track],
+    delays_s: Mapping[int, Fraction],
+    common_s: Fraction,
+) -> Iterator[Change]:
+    """Yield the change of the length of the movie with its fragments (``mehd``)."""
+    box = source.index.root.find(b"mvex", b"mehd")
+    if box is None:
+        return
+    span = box.content + 4, 8 if source.index.version(box) else 4
+    source.index.field(box, 4, span[1])
+
+    def longest(is_moved: bool) -> int:
+        ends_s = [
+            Fraction(end, tracks[number].clock.track_hz)
+            + (common_s + delays_s.get(number, 0) if is_moved else 0)
+            for number, end in fragments.ends.items()
+        ]
+        return ceil(max(ends_s, default=Fraction(0)) * movie_hz)
+
+    movie_hz = next(iter(tracks.values())).clock.movie_hz
+    old, new = known_length(source.index, span), longest(is_moved=True)
+    if abs(old - longest(is_moved=False)) > 1:
+        # It counts something else as well, so it only may not be too short.
+        new = max(old, new)
+    yield from length_changes(source.index, span, new)
 
 
 def _time_edits(
@@ -183,6 +214,7 @@ def _with_edit_lists(
         more, lengths[number] = shift_changes(source.index, track, n)
         changes += more
     changes += movie_length_changes(source.index, tracks.values(), lengths)
+    changes += _whole_length_changes(source, fragments, tracks, delays_s, Fraction(0))
     helping = [time for time in fragments.times if not time.is_needed]
     whole = replace(
         source,

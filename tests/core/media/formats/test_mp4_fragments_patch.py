@@ -1,5 +1,6 @@
 """Times and packets of patched fragmented MP4 files, as FFmpeg reads them."""
 
+import io
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,13 +10,16 @@ import av
 import pytest
 
 from core.media.formats.mp4 import file_boxes
+from core.media.formats.mp4_patch import patch_mp4
 from core.media.formats.patch import Unpatchable
 from tests.core.media.formats.mp4_boxes import box, fragment_positions
+from tests.core.media.formats.patched import patched
 from tests.core.media.formats.test_mp4_patch import (
     SOUND,
     VIDEO,
     apply,
     assert_moved,
+    minimal_index,
     packets,
     remuxed,
     top_level,
@@ -188,6 +192,60 @@ def test_a_segment_index_in_front_of_a_growing_index_follows(clip: Path) -> None
     new = target.read_bytes()
     distance, size_of_first = struct.unpack_from(">I4xI", new, new.index(b"sidx") + 20)
     assert (distance, size_of_first) == (size + grown, 1234)
+
+
+def fragment(position: int, *, is_absolute: bool, n_samples: int = 100) -> bytes:
+    """A fragment without a time, with the position of its encryption data (``senc``)."""
+
+    def build(stated: int) -> bytes:
+        run = box(b"tfhd", struct.pack(">IIII", 0x020008, 1, 10, 0)[:12])
+        run += box(b"trun", struct.pack(">II", 0, n_samples))
+        run += box(b"saio", struct.pack(">III", 0, 1, stated)) + box(b"senc", bytes(8))
+        return box(b"moof", box(b"mfhd", bytes(8)) + box(b"traf", run))
+
+    at = build(0).index(b"senc")
+    return build(at + (position if is_absolute else 0))
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_positions_of_encryption_data_follow(is_absolute: bool) -> None:
+    head = box(b"ftyp", b"isom" + bytes(4))
+    announced = box(b"mvex", box(b"trex", struct.pack(">6I", 0, 1, 1, 10, 0, 0)))
+    announced += box(b"free", bytes(4))
+    index = minimal_index([], announced).replace(b"stco", b"skip")
+    begin = len(head) + len(index)
+    content = head + index + fragment(begin, is_absolute=is_absolute) + box(b"mdat", bytes(100))
+    with pytest.raises(Unpatchable, match="nothing"):
+        patch_mp4(io.BytesIO(content), {1: Fraction(-1001, 1000)})
+    patch = patch_mp4(io.BytesIO(content), {1: Fraction(1, 10)}).patch
+    grown = patch.n_bytes - len(content)
+    assert grown > 0
+    moved = [edit for edit in patch.edits if edit.begin >= begin]
+    if not is_absolute:
+        assert not moved
+        return
+    (edit,) = moved
+    new = content[: edit.begin] + edit.content + content[edit.end :]  # type: ignore[operator]
+    (stated,) = struct.unpack_from(">I", new, new.index(b"saio") + 12)
+    assert stated == content.index(b"senc") + grown
+
+
+def test_a_stated_length_of_all_fragments_follows(clip: Path) -> None:
+    source = remuxed(clip, "source.mp4", movflags=FRAGMENTED)
+    content = source.read_bytes()
+    at = content.index(b"mvex")
+    header = box(b"mehd", struct.pack(">II", 0, 6000))
+    grown = bytearray(content[: at + 4] + header + content[at + 4 :])
+    for begin in (at - 4, content.index(b"moov") - 4):
+        (size,) = struct.unpack_from(">I", grown, begin)
+        struct.pack_into(">I", grown, begin, size + len(header))
+    # The positions of fragments are of no interest here.
+    for delay_s, expected in ((Fraction(2), 8000), (Fraction(-2), 6000)):
+        patch = patch_mp4(io.BytesIO(grown), {SOUND: delay_s}).patch
+        source.write_bytes(grown)
+        new = patched(source, patch, source.with_name("new.mp4")).read_bytes()
+        (length,) = struct.unpack_from(">I", new, new.index(b"mehd") + 8)
+        assert length == pytest.approx(expected, abs=100)
 
 
 def test_packets_are_the_same(clip: Path) -> None:
