@@ -5,7 +5,7 @@ zero to the end of its last packet, after a pause if its first packet comes late
 a pause together with hidden media, so `write_edit_lists` changes the lists of the finished file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import takewhile
@@ -15,12 +15,7 @@ from typing import BinaryIO
 
 from core.errors import ExportError
 from core.media.formats.mp4 import Box, boxes_in, find_box, number_at, read_index
-
-_PAUSE = -1
-"""Media time of an edit without media (an empty edit)."""
-
-_RATE = 1 << 16
-"""Media rate 1 in fixed point."""
+from core.media.formats.mp4_edits import PAUSE, ListEdit, edit_list_content, edits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +38,6 @@ class Span:
             None if time_s is None else time_s + delay_s for time_s in (self.end_s, self.first_s)
         )
         return Span(self.begin_s + delay_s, end_s, first_s)
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """One edit: length in ticks of the movie, media time in ticks of the track."""
-
-    length: int
-    begin: int
 
 
 def n_edits(index: bytes) -> int:
@@ -82,7 +69,7 @@ def read_edit_lists(index: bytes) -> dict[int, Span]:
         edits = _edits(index, track)
         played = _played(edits)
         track_hz = _after_dates(index, find_box(index, track, b"mdia", b"mdhd"))
-        if len(played) == 1 and played[0].begin != _PAUSE and track_hz and movie_hz:
+        if len(played) == 1 and played[0].begin != PAUSE and track_hz and movie_hz:
             pauses = sum(edit.length for edit in takewhile(_is_empty, edits[:-1]))
             begin_s = _rounded(Fraction(pauses, movie_hz), track_hz)
             length_s = _rounded(Fraction(played[0].length, movie_hz), track_hz)
@@ -158,9 +145,9 @@ def _write_edit_list(
     edits = _edits(index, track)
     whole = edits[-1]
     first_s = -lead_s
-    if edits[0].begin == _PAUSE and span is not None and span.first_s is not None:
+    if edits[0].begin == PAUSE and span is not None and span.first_s is not None:
         first_s = _rounded(span.first_s, track_hz)
-    elif edits[0].begin == _PAUSE:
+    elif edits[0].begin == PAUSE:
         first_s += _exact(edits[0].length, movie_hz, track_hz)
     begin_s = first_s
     if span is not None:
@@ -180,7 +167,7 @@ def _write_edit_list(
         length_s = (end_s - begin_s) * movie_hz
         length = max(floor(length_s) if is_finer else round(length_s), 1)
     pause = round(begin_s * movie_hz)
-    _put_edits(index, box, ([_Edit(pause, _PAUSE)] if pause else []) + [_Edit(length, begin)])
+    _put_edits(index, box, ([ListEdit(pause, PAUSE)] if pause else []) + [ListEdit(length, begin)])
     _put_length(index, track, pause + length if length else 0)
 
 
@@ -193,24 +180,17 @@ def _rounded(seconds: Fraction, ticks_hz: int) -> Fraction:
     return Fraction(floor(seconds * ticks_hz + Fraction(1, 2)), ticks_hz)
 
 
-def _put_edits(index: bytearray, box: Box, edits: list[_Edit]) -> None:
+def _put_edits(index: bytearray, box: Box, edits: list[ListEdit]) -> None:
     """Write edits into a list; unused room becomes a free box.
 
     Raises:
         ValueError: The list has no room for them.
     """
-    n_bytes = 8 if index[box.begin] else 4
-    if 8 + len(edits) * (2 * n_bytes + 4) > box.end - box.begin:
+    content = edit_list_content(edits, is_long=bool(index[box.begin]))
+    position = box.begin + len(content)
+    if position > box.end:
         raise ValueError(f"an edit list has no room for {len(edits)} edits")
-    position = box.begin + 8
-    for edit in edits:
-        _put(index, position, n_bytes, edit.length)
-        index[position + n_bytes : position + 2 * n_bytes] = edit.begin.to_bytes(
-            n_bytes, "big", signed=True
-        )
-        _put(index, position + 2 * n_bytes, 4, _RATE)
-        position += 2 * n_bytes + 4
-    _put(index, box.begin + 4, 4, len(edits))
+    index[box.begin : position] = content
     if position < box.end:
         _put(index, box.begin - 8, 4, position - box.begin + 8)
         index[position : box.end] = bytes(box.end - position)
@@ -228,21 +208,12 @@ def _put(index: bytearray, position: int, n_bytes: int, number: int) -> None:
     index[position : position + n_bytes] = number.to_bytes(n_bytes, "big")
 
 
-def _edits(index: bytes | bytearray, track: Box) -> list[_Edit]:
+def _edits(index: bytes | bytearray, track: Box) -> list[ListEdit]:
     box = find_box(index, track, b"edts", b"elst")
-    return list(_edits_in(index, box)) if box is not None else []
+    return list(edits_in(index[box.begin : box.end])) if box is not None else []
 
 
-def _edits_in(index: bytes | bytearray, box: Box) -> Iterator[_Edit]:
-    n_bytes = 8 if number_at(index, box.begin, 1) else 4
-    n_listed = number_at(index, box.begin + 4, 4)
-    positions = range(box.begin + 8, box.end - 2 * n_bytes - 3, 2 * n_bytes + 4)
-    for position in positions[:n_listed]:
-        begin = index[position + n_bytes : position + 2 * n_bytes]
-        yield _Edit(number_at(index, position, n_bytes), int.from_bytes(begin, "big", signed=True))
-
-
-def _played(edits: list[_Edit]) -> list[_Edit]:
+def _played(edits: list[ListEdit]) -> list[ListEdit]:
     """Edits without leading and trailing ones that play nothing; at least one is left."""
     first, end = 0, len(edits)
     while end - first > 1 and _is_empty(edits[first]):
@@ -252,8 +223,8 @@ def _played(edits: list[_Edit]) -> list[_Edit]:
     return edits[first:end]
 
 
-def _is_empty(edit: _Edit) -> bool:
-    return edit.begin == _PAUSE or not edit.length
+def _is_empty(edit: ListEdit) -> bool:
+    return edit.begin == PAUSE or not edit.length
 
 
 def _kind(index: bytes | bytearray, track: Box) -> bytes:

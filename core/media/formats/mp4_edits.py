@@ -5,7 +5,7 @@ media ticks of the track. A pause is therefore rounded up to ticks of the movie,
 behind it begins as much later: together exact to a tick of the track.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
@@ -17,6 +17,8 @@ PAUSE = -1
 
 RATE = 1 << 16
 """Media rate 1 in fixed point."""
+
+MAX_EDITS = 100_000
 
 NOTHING_LEFT = "nothing of the sound would be left"
 
@@ -50,22 +52,30 @@ class Clock(NamedTuple):
         return Fraction(track_ticks * self.movie_hz, self.track_hz)
 
 
+def edits_in(content: bytes | bytearray) -> Iterator[ListEdit]:
+    """Yield the edits in the content of an ``elst`` box, as far as they are there."""
+    n_bytes = 8 if any(content[:1]) else 4
+    stride = 2 * n_bytes + 4
+    n_listed = int.from_bytes(content[4:8], "big")
+    for at in range(8, len(content) - stride + 1, stride)[:n_listed]:
+        length = int.from_bytes(content[at : at + n_bytes], "big")
+        begin = int.from_bytes(content[at + n_bytes : at + 2 * n_bytes], "big", signed=True)
+        rate = int.from_bytes(content[at + stride - 4 : at + stride], "big")
+        yield ListEdit(length, begin, rate)
+
+
 def parse_edits(content: bytes) -> list[ListEdit]:
     """Read the content of an ``elst`` box.
 
     Raises:
-        Unpatchable: It is shorter than it says, or of an unknown version.
+        Unpatchable: It is shorter than it says, of an unknown version, or absurdly long.
     """
-    n_bytes = 8 if content[:1] == b"\1" else 4
-    stride = 2 * n_bytes + 4
     n_listed = int.from_bytes(content[4:8], "big")
-    if len(content) < 8 or content[0] > 1 or 8 + n_listed * stride > len(content):
+    if n_listed > MAX_EDITS:
+        raise Unpatchable(f"one of its edit lists has more than {MAX_EDITS} edits")
+    edits = list(edits_in(content))
+    if len(content) < 8 or content[0] > 1 or len(edits) < n_listed:
         raise Unpatchable("one of its edit lists is damaged")
-    edits: list[ListEdit] = []
-    for at in range(8, 8 + n_listed * stride, stride):
-        length = int.from_bytes(content[at : at + n_bytes], "big")
-        begin = int.from_bytes(content[at + n_bytes : at + 2 * n_bytes], "big", signed=True)
-        edits.append(ListEdit(length, begin, int.from_bytes(content[at + stride - 4 :][:4], "big")))
     return edits
 
 

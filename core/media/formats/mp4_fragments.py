@@ -93,21 +93,14 @@ def read_fragments(file: BinaryIO, top: TopLevel, index: Tree) -> Fragments:
         if box.name == b"moof":
             _read_fragment(read_tree(file, box), defaults, found)
         elif box.name == b"sidx":
-            _read_segments(_leaf(file, box), found)
+            _read_segments(read_tree(file, box), found)
         elif box.name == b"mfra":
             tree = read_tree(file, box)
             for table in tree.root.named(b"tfra"):
                 _read_entry_points(tree, table, found)
         elif box.name == b"prft":
-            _read_clock_reference(_leaf(file, box), found)
+            _read_clock_reference(read_tree(file, box), found)
     return found
-
-
-def _leaf(file: BinaryIO, box: Node) -> Tree:
-    if box.n_bytes > 1 << 26:
-        raise Unpatchable("one of its segment indexes has more than 64 MB")
-    file.seek(box.begin)
-    return Tree(box, file.read(box.n_bytes))
 
 
 def _default_durations(index: Tree) -> dict[int, int]:

@@ -5,7 +5,7 @@ can be negative: where one would be, the edit list of the track changes instead,
 all other tracks are raised.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, gcd
@@ -21,8 +21,8 @@ from core.media.formats.mp4_tracks import (
 )
 from core.media.formats.patch import Edit, Patch, TimePatch, Unpatchable
 
-_TIMES = "its fragments say when they play"
-_LIST = "its edit list says when it plays"
+_TIMES = "times of the fragments"
+_LIST = "edit list in the index"
 _RAISED = (
     "All tracks begin later by the same time, because the times in the file cannot be negative."
 )
@@ -55,9 +55,12 @@ def patch_fragments(
     if is_timed and missing_s <= 0 and _fits(fragments, moved):
         patch = _by_times(source, fragments, tracks, delays_s, Fraction(0))
         return TimePatch(patch, delays_s, way=_TIMES)
-    listed = _by_edit_lists(source, fragments, tracks, moved, delays_s)
-    if listed.keeps_positions or not in_place:
-        return TimePatch(listed, delays_s, way=_LIST)
+    listed, changes = _with_edit_lists(source, fragments, tracks, moved, delays_s)
+    try:
+        return TimePatch(place(listed, changes, in_place=in_place)[0], delays_s, way=_LIST)
+    except Unpatchable:
+        if not in_place:
+            raise
     if fragments.n_untimed or any(_has_media_in_index(source, t) for t in tracks.values()):
         raise Unpatchable("its fragments have no times that can change in place")
     # A common time that is a whole number of ticks of every track.
@@ -112,9 +115,40 @@ def _by_times(
             changes += length_changes(source.index, track.length, lengths[track.number])
     if lengths:
         changes += movie_length_changes(source.index, tracks.values(), lengths)
+    changes += _whole_length_changes(source, fragments, tracks, delays_s, common_s)
     edits = _time_edits(fragments.times, tracks, delays_s, common_s)
     edits += [Edit(change.begin, change.end, change.content) for change in changes]
     return Patch(source.top.n_bytes, tuple(sorted(edits)))
+
+
+def _whole_length_changes(
+    source: Source,
+    fragments: Fragments,
+    tracks: Mapping[int, Track],
+    delays_s: Mapping[int, Fraction],
+    common_s: Fraction,
+) -> Iterator[Change]:
+    """Yield the change of the length of the movie with its fragments (``mehd``)."""
+    box = source.index.root.find(b"mvex", b"mehd")
+    if box is None:
+        return
+    span = box.content + 4, 8 if source.index.version(box) else 4
+    source.index.field(box, 4, span[1])
+
+    def longest(is_moved: bool) -> int:
+        ends_s = [
+            Fraction(end, tracks[number].clock.track_hz)
+            + (common_s + delays_s.get(number, 0) if is_moved else 0)
+            for number, end in fragments.ends.items()
+        ]
+        return ceil(max(ends_s, default=Fraction(0)) * movie_hz)
+
+    movie_hz = next(iter(tracks.values())).clock.movie_hz
+    old, new = known_length(source.index, span), longest(is_moved=True)
+    if abs(old - longest(is_moved=False)) > 1:
+        # It counts something else as well, so it only may not be too short.
+        new = max(old, new)
+    yield from length_changes(source.index, span, new)
 
 
 def _time_edits(
@@ -165,14 +199,14 @@ def _moved_time(time: Time, ticks: int) -> int:
     return new
 
 
-def _by_edit_lists(
+def _with_edit_lists(
     source: Source,
     fragments: Fragments,
     tracks: Mapping[int, Track],
     ticks: Mapping[int, int],
     delays_s: Mapping[int, Fraction],
-) -> Patch:
-    """Patch by edit lists; the index may grow."""
+) -> tuple[Source, list[Change]]:
+    """New edit lists as changes of the index, and the file with what has to follow."""
     changes: list[Change] = []
     lengths: dict[int, int] = {}
     for number, n in ticks.items():
@@ -180,6 +214,7 @@ def _by_edit_lists(
         more, lengths[number] = shift_changes(source.index, track, n)
         changes += more
     changes += movie_length_changes(source.index, tracks.values(), lengths)
+    changes += _whole_length_changes(source, fragments, tracks, delays_s, Fraction(0))
     helping = [time for time in fragments.times if not time.is_needed]
     whole = replace(
         source,
@@ -187,4 +222,4 @@ def _by_edit_lists(
         spans=tuple(fragments.spans),
         steady=tuple(_time_edits(helping, tracks, delays_s, Fraction(0))),
     )
-    return place(whole, changes)[0]
+    return whole, changes

@@ -20,7 +20,7 @@ from core.media.formats.mp4_tracks import (
 from core.media.formats.mp4_tree import read_top_level, read_tree
 from core.media.formats.patch import TimePatch, Unpatchable
 
-_WAY = "its edit list says when it plays"
+_WAY = "edit list in the index"
 
 
 def patch_mp4(

@@ -6,6 +6,7 @@ behind it move, and the positions stated in the file with them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import BinaryIO, NamedTuple
 
 from core.media.formats.mp4_pointers import (
@@ -13,6 +14,7 @@ from core.media.formats.mp4_pointers import (
     Pointers,
     Spans,
     check_items,
+    check_maker_notes,
     pointers_of,
     relocated,
     resized,
@@ -74,7 +76,7 @@ def place(
     Args:
         source: The file.
         changes: Changes of the index, without overlaps.
-        in_place: Whether no byte may move; bytes may be added at the end.
+        in_place: Whether no byte of the media may move; bytes may be added at the end.
         index_first: Whether to move the index in front of the media.
 
     Returns:
@@ -207,11 +209,8 @@ def _padding_edits(source: Source, growth: int) -> list[Edit]:
         return []
     boxes = source.top.boxes
     number = boxes.index(source.top.index)
-    near = [*boxes[number + 1 :], boxes[number - 1]] if number else list(boxes[1:])
-    for box in near:
-        if box.name in _MEDIA or box.end == source.top.n_bytes:
-            # At the end of the file nothing needs to keep its place.
-            continue
+    behind = takewhile(lambda box: box.name not in _MEDIA, boxes[number + 1 :])
+    for box in [*behind, *boxes[max(0, number - 1) : number]]:
         if not box.is_padding:
             continue
         if box.n_bytes == growth:
@@ -227,6 +226,7 @@ def _padding_edits(source: Source, growth: int) -> list[Edit]:
 
 def _check_all_items(source: Source, moves: Moves) -> None:
     check_items(source.index, moves)
+    check_maker_notes(source.index, moves)
     for box in source.top.boxes:
         if box.name == b"meta":
             check_items(read_tree(source.file, box), moves)
@@ -251,11 +251,13 @@ def _placed_in_place(source: Source, changes: list[Change]) -> tuple[Patch, tupl
 def _rewritten(source: Source, patch: Patch, begin: int, end: int) -> Patch:
     """Patch with one edit in place of all from a position to another; positions follow."""
     tables = [*pointers_of(source.index), *source.extra]
-    edits, too_narrow = relocated(tables, Moves(patch))
+    moves = Moves(patch)
+    edits, too_narrow = relocated(tables, moves)
     if too_narrow:
         raise Unpatchable("a position in its index would not fit 4 bytes")
-    _check_all_items(source, Moves(patch))
-    every = sorted([*patch.edits, *edits], key=lambda edit: edit.begin)
+    _check_all_items(source, moves)
+    every = [*patch.edits, *edits, *resized(source.spans, moves)]
+    every.sort(key=lambda edit: edit.begin)
     inner = [edit for edit in every if begin <= edit.begin and edit.end <= end]
     source.file.seek(begin)
     whole = Edit(begin, end, _applied(source.file.read(end - begin), begin, inner))
@@ -267,6 +269,8 @@ def _rewritten(source: Source, patch: Patch, begin: int, end: int) -> Patch:
 def _appended(source: Source, changes: list[Change]) -> Patch:
     """Patch that leaves the old index as padding and adds the new one at the end."""
     root, top = source.index.root, source.top
+    if top.is_fragmented:
+        raise Unpatchable("its index has to stay in front of its fragments")
     if top.end != top.n_bytes:
         raise Unpatchable("other data follows its last box, so nothing can be added at its end")
     tables = list(pointers_of(source.index))

@@ -16,6 +16,8 @@ from core.media.formats.patch import ByteRange, Edit, Patch, Unpatchable
 _SELF_CONTAINED = 1
 """Flag of a data reference: the media is in the same file (ISO/IEC 14496-12, 8.7.2)."""
 
+_CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+
 Positions = NDArray[np.int64]
 
 
@@ -225,6 +227,29 @@ def check_items(tree: Tree, moves: Moves) -> None:
                 positions = np.array(list(_item_positions(tree, box)), np.int64)
                 if (moves(positions) != positions).any():
                     raise Unpatchable("it has items, such as pictures, at positions that move")
+
+
+def check_maker_notes(tree: Tree, moves: Moves) -> None:
+    """Make sure that no position in the notes of Canon's cameras (``CTBO``) moves.
+
+    Args:
+        tree: The index.
+        moves: Where bytes go.
+
+    Raises:
+        Unpatchable: One does.
+    """
+    for box in tree.root.named(b"uuid"):
+        data = tree.bytes_at(box.content, box.end)
+        at = data.find(b"CTBO")
+        if data[:16] != _CANON or at < 0:
+            continue
+        count = int.from_bytes(data[at + 4 : at + 8], "big")
+        # Number, position and size of a box of the file.
+        entries = b"".join(data[at + 12 + 20 * number :][:8] for number in range(min(count, 99)))
+        positions = numbers(entries[: len(entries) // 8 * 8], 8)
+        if (moves(positions) != positions).any():
+            raise Unpatchable("its maker's data states positions that move")
 
 
 def _packed(values: Positions, table: Pointers) -> bytes:

@@ -27,9 +27,16 @@ OPENED = {
 """Boxes with children, and the children that have children in turn."""
 
 MAX_BOXES = 1 << 20
+MAX_CHILDREN = 1 << 16
 MAX_TREE_BYTES = 1 << 30
 
-_PADDING = frozenset([b"free", b"skip", b"wide"])
+_TOP_LEVEL = frozenset(
+    [
+        *[b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"imda", b"sidx", b"ssix", b"mfra"],
+        *[b"meta", b"free", b"skip", b"wide", b"uuid", b"emsg", b"prft", b"pdin", b"udta"],
+    ]
+)
+_PADDING = frozenset([b"free", b"skip"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Node:
         Raises:
             Unpatchable: A box on the path is there twice.
         """
-        found = [self]
+        found: list[Node] = [self]
         for name in names:
             inner = found[-1].named(name)
             if len(inner) > 1:
@@ -195,6 +202,8 @@ def read_top_level(file: BinaryIO) -> TopLevel:
         box = _node(file.read(16), position, n_bytes)
         if box is None or not _is_name(box.name):
             break
+        if box.end > n_bytes and box.name not in _TOP_LEVEL:
+            break
         if box.end > n_bytes:
             raise Unpatchable("it is cut off, or one of its boxes states a wrong size")
         boxes.append(box)
@@ -205,7 +214,7 @@ def read_top_level(file: BinaryIO) -> TopLevel:
 
 
 def read_tree(file: BinaryIO, box: Node) -> Tree:
-    """Read a box with its children, as far as they are listed in `OPENED`.
+    """Read a box, and its children if it is listed in `OPENED`.
 
     Raises:
         OSError: The file cannot be read.
@@ -217,7 +226,9 @@ def read_tree(file: BinaryIO, box: Node) -> Tree:
     data = file.read(box.n_bytes)
     if len(data) < box.n_bytes:
         raise Unpatchable("it is cut off")
-    budget = [MAX_BOXES]
+    if box.name not in OPENED:
+        return Tree(box, data)
+    budget = [MAX_CHILDREN]
     return Tree(_opened(data, box.begin, box, budget), data)
 
 
@@ -246,8 +257,8 @@ def children_of(data: bytes, base: int, begin: int, end: int) -> tuple[Node, ...
         if child.end > end:
             raise Unpatchable("a box of its index states a wrong size")
         found.append(child)
-        if len(found) > MAX_BOXES:
-            raise Unpatchable(f"it has more than {MAX_BOXES} boxes")
+        if len(found) > MAX_CHILDREN:
+            raise Unpatchable(f"it has more than {MAX_CHILDREN} boxes")
         begin = child.end
     return tuple(found)
 
@@ -274,7 +285,7 @@ def _opened(data: bytes, base: int, box: Node, budget: list[int]) -> Node:
     inner = children_of(data, base, box.content, box.end)
     budget[0] -= len(inner)
     if budget[0] < 0:
-        raise Unpatchable(f"it has more than {MAX_BOXES} boxes")
+        raise Unpatchable(f"it has more than {MAX_CHILDREN} boxes")
     opened = OPENED.get(box.name, frozenset())
     children = tuple(
         _opened(data, base, child, budget) if child.name in opened else child for child in inner
@@ -298,7 +309,8 @@ def _node(head: bytes, position: int, end: int) -> Node | None:
 
 
 def _is_name(name: bytes) -> bool:
-    return all(0x20 <= letter < 0x7F or letter >= 0xA0 for letter in name)
+    # The copyright sign begins names of QuickTime.
+    return all(0x20 <= letter < 0x7F or letter == 0xA9 for letter in name)
 
 
 def _shown(name: bytes) -> str:
