@@ -1,5 +1,6 @@
 """Matroska and WebM: EBML elements (RFC 8794, RFC 9559), filler between packets, truncation."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -21,6 +22,11 @@ _SKIPPED = _BLOCKS | {
     *(0x9B, 0xFA, 0xFB, 0xFD, 0xA2, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xC8),
 }
 """Elements to step over, including blocks of tracks unknown to FFmpeg."""
+
+_TIMESTAMP = 0xE7
+_CLUSTER_ID, _SCALE_ID = b"\x1f\x43\xb6\x75", b"\x2a\xd7\xb1"
+_INFO_BYTES = 1 << 16
+_TAIL_BYTES, _MOST_TAIL_BYTES = 1 << 20, 1 << 26
 
 _MAX_ID_BYTES, _MAX_SIZE_BYTES = 4, 8
 _HEAD_BYTES = _MAX_ID_BYTES + _MAX_SIZE_BYTES
@@ -60,6 +66,63 @@ def is_truncated(file: BinaryIO, size: int) -> bool:
         if element.id == _SEGMENT or position > size:
             return position > size
     return False
+
+
+def last_time_s(file: BinaryIO) -> float | None:
+    """Time of the last block of a file in seconds; None if it is not found near the end.
+
+    Live recordings state no duration and have no index, so the last cluster is searched.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    scale_s = _tick_s(file.read(_INFO_BYTES))
+    size = file.seek(0, os.SEEK_END)
+    n_tail = _TAIL_BYTES
+    while True:
+        begin = max(size - n_tail, 0)
+        file.seek(begin)
+        tail = file.read(n_tail)
+        position = tail.rfind(_CLUSTER_ID)
+        while position >= 0:
+            ticks = _last_ticks(tail[position:])
+            if ticks is not None:
+                return ticks * scale_s
+            position = tail.rfind(_CLUSTER_ID, 0, position)
+        if begin == 0 or n_tail >= _MOST_TAIL_BYTES:
+            return None
+        n_tail *= 4
+
+
+def _tick_s(head: bytes) -> float:
+    """Seconds per tick (TimestampScale, RFC 9559, 5.1.2.9), from the beginning of a file."""
+    position = head.find(_SCALE_ID)
+    size = _number(head, position + len(_SCALE_ID), _MAX_SIZE_BYTES) if position >= 0 else None
+    if size is None or not 0 < size[0] <= _MAX_SIZE_BYTES:
+        return 1e-3
+    return int.from_bytes(head[size[1] : size[1] + size[0]], "big") * 1e-9
+
+
+def _last_ticks(content: bytes) -> int | None:
+    """Latest block of a cluster at the beginning of a buffer, in ticks; None if it has none."""
+    cluster_ticks: int | None = None
+    last: int | None = None
+    position = 0
+    while (element := _element(content[position : position + _HEAD_BYTES])) is not None:
+        begin = position + element.n_head_bytes
+        if element.id in _ENTERED:
+            position = begin
+            continue
+        if element.n_bytes is None or element.id not in _SKIPPED:
+            break
+        if element.id == _TIMESTAMP:
+            cluster_ticks = int.from_bytes(content[begin : begin + element.n_bytes], "big")
+        track = _number(content, begin, _MAX_SIZE_BYTES) if element.id in _BLOCKS else None
+        if track is not None and cluster_ticks is not None:
+            relative = int.from_bytes(content[track[1] : track[1] + 2], "big", signed=True)
+            last = max(last or 0, cluster_ticks + relative)
+        position = begin + element.n_bytes
+    return last
 
 
 def is_filled(file: BinaryIO, begin: int, end: int) -> bool:
