@@ -144,7 +144,9 @@ class CorrectionPlan:
         if output.is_mp4 or not output.keeps_times:
             return common_s
         shifted_s = common_s + min(moved_s.values(), default=lowest_s)
-        allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
+        # The muxer of MPEG-TS takes no times below 0, as they are before a wrap of the counter.
+        is_free = same_family and not output.is_mpegts
+        allowed_s = min(lowest_s, Fraction(0)) if is_free else Fraction(0)
         shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
         # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
         return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)

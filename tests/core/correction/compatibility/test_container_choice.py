@@ -87,7 +87,9 @@ def test_an_advised_container_takes_the_file(make_clip: MakeClip, tmp_path: Path
 
 
 def test_a_listed_stream_without_packets_is_left_out(make_clip: MakeClip, tmp_path: Path) -> None:
-    path = make_clip("a.ts", duration_s=3, size=(96, 80), audio_codec="ac3", rate_hz=48000, n_audio=2)
+    path = make_clip(
+        "a.ts", duration_s=3, size=(96, 80), audio_codec="ac3", rate_hz=48000, n_audio=2
+    )
     with av.open(str(path)) as reader:
         pid = reader.streams[2].id
     content = bytearray(path.read_bytes())
