@@ -6,12 +6,13 @@
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from av.error import FFmpegError
+from av.stream import Discard
 
 from core.correction.compatibility.color import container_only_colors
 from core.correction.compatibility.container_choice import refused_streams, target_format
@@ -30,10 +31,17 @@ from core.correction.plan.moves import (
     plan_moves,
     unencodable,
 )
-from core.correction.plan.notes import duration_notes, exposed_notes, fragment_refusals, refusals
+from core.correction.plan.notes import (
+    duration_notes,
+    encryption_refusals,
+    exposed_notes,
+    fragment_refusals,
+    refusals,
+)
 from core.correction.plan.opened_source import OpenedSource, open_source, start_time_s
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
+from core.media.formats.contents import unseen_parts
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 from core.media.formats.output_format import Layout, OutputFormat
 from core.media.formats.truncation import truncation_notes
@@ -234,6 +242,7 @@ def plan(
                     choice_refusal(info, target, moved.choices) if moved.needs_choice else ""
                 ),
                 refused=(
+                    *encryption_refusals(info),
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
                     *refused_streams(reader, info.path, streams, recoded),
@@ -321,6 +330,7 @@ def _notes(
     return (
         *truncation_notes(info),
         *streams.left_out,
+        *_unseen_notes(source, target),
         *tag_notes(source.reader, info, target, output),
         *property_notes(info, target, output, source.index, loses_color=loses_color),
         *exposed_notes(source, target, output),
@@ -329,6 +339,14 @@ def _notes(
         *place_notes(info, correction, output),
         *border_notes(info, correction),
     )
+
+
+def _unseen_notes(source: OpenedSource, target: Path) -> Iterator[str]:
+    info = source.info
+    # The demuxer of MP4 discards tracks that it does not read.
+    seen = {stream.id for stream in source.reader.streams if stream.discard != Discard.all}
+    for part in unseen_parts(info.path, info.container, seen):
+        yield f"{target.name} will lack {part}, found in {info.path.name}."
 
 
 def _source_spans(

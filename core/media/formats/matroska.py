@@ -1,4 +1,4 @@
-"""Matroska and WebM: EBML elements (RFC 8794, RFC 9559), filler between packets, truncation."""
+"""Matroska and WebM: EBML elements (RFC 8794, RFC 9559), last time, truncation."""
 
 import os
 from collections.abc import Iterator
@@ -7,21 +7,28 @@ from typing import BinaryIO
 
 _SEGMENT = 0x18538067
 _BLOCKS = frozenset({0xA1, 0xA3})
-"""Block and SimpleBlock (RFC 9559, 5.1.3); FFmpeg gives the position of their content."""
+"""Block and SimpleBlock (RFC 9559, 5.1.3)."""
 
 _ENTERED = frozenset({_SEGMENT, 0x1F43B675, 0xA0})
-"""Segment, Cluster and BlockGroup, whose children stand between packets."""
+"""Segment, Cluster and BlockGroup."""
 
-_SKIPPED = _BLOCKS | {
+_IN_CLUSTER = _BLOCKS | {
+    # Children of a Cluster other than blocks.
+    *(0xE7, 0xA7, 0xAB, 0x5854, 0xAF),
+    # Children of a BlockGroup other than its block.
+    *(0x9B, 0xFA, 0xFB, 0xFD, 0xA2, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xC8),
+    0xA0,
+}
+"""Elements within a Cluster."""
+
+_SKIPPED = (_IN_CLUSTER - _ENTERED) | {
     # EBML, SeekHead, Info, Tracks, Cues, Chapters, Tags, Attachments.
     *(0x1A45DFA3, 0x114D9B74, 0x1549A966, 0x1654AE6B),
     *(0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469),
-    # Void and CRC-32, allowed anywhere; children of a Cluster other than blocks.
-    *(0xEC, 0xBF, 0xE7, 0xA7, 0xAB, 0x5854, 0xAF),
-    # Children of a BlockGroup other than its block.
-    *(0x9B, 0xFA, 0xFB, 0xFD, 0xA2, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xC8),
+    # Void and CRC-32, allowed anywhere.
+    *(0xEC, 0xBF),
 }
-"""Elements to step over, including blocks of tracks unknown to FFmpeg."""
+"""Elements to step over."""
 
 _TIMESTAMP = 0xE7
 _CLUSTER_ID, _SCALE_ID = b"\x1f\x43\xb6\x75", b"\x2a\xd7\xb1"
@@ -125,45 +132,41 @@ def _last_ticks(content: bytes) -> int | None:
     return last
 
 
-def is_filled(file: BinaryIO, begin: int, end: int) -> bool:
-    """Check that valid elements lead from one block to the next.
+def elements(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the identifier and content of the elements in a buffer, up to the first odd bytes."""
+    position = 0
+    while (element := _element(content[position : position + _HEAD_BYTES])) is not None:
+        begin = position + element.n_head_bytes
+        end = len(content) if element.n_bytes is None else begin + element.n_bytes
+        if end > len(content):
+            return
+        yield element.id, content[begin:end]
+        position = end
 
-    Args:
-        file: The file.
-        begin: Position of the first block's content, bytes.
-        end: Position of the next block's content, bytes.
+
+def segment_parts(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
+    """Yield the identifier, begin and end (bytes) of the parts of a segment, such as Tracks.
+
+    Clusters of unknown size are entered, so that the parts behind them are found.
 
     Raises:
         OSError: The file cannot be read.
     """
-    return any(_elements_lead(file, position, end) for position in _block_ends(file, begin))
-
-
-def _block_ends(file: BinaryIO, begin: int) -> Iterator[int]:
-    """Yield possible ends of a block; its size, read backwards, is ambiguous."""
-    n_before = min(begin, 1 + _MAX_SIZE_BYTES)
-    file.seek(begin - n_before)
-    before = file.read(n_before)
-    for n_bytes in range(1, n_before):
-        size = _number(before, n_before - n_bytes, _MAX_SIZE_BYTES)
-        if before[-n_bytes - 1] in _BLOCKS and size is not None and size[1] == n_before:
-            yield begin + size[0]
-
-
-def _elements_lead(file: BinaryIO, position: int, end: int) -> bool:
-    while position < end:
+    size = file.seek(0, os.SEEK_END)
+    position = 0
+    while position < size:
         file.seek(position)
         element = _element(file.read(_HEAD_BYTES))
         if element is None:
-            return False
+            return
         position += element.n_head_bytes
-        if element.id in _BLOCKS and position == end:
-            return True
-        if element.id in _SKIPPED and element.n_bytes is not None:
-            position += element.n_bytes
-        elif element.id not in _ENTERED:
-            return False
-    return False
+        if element.id == _SEGMENT or (element.id in _ENTERED and element.n_bytes is None):
+            continue
+        if element.n_bytes is None:
+            return
+        if element.id not in _IN_CLUSTER:
+            yield element.id, position, min(position + element.n_bytes, size)
+        position += element.n_bytes
 
 
 def _element(head: bytes) -> _Element | None:
