@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.errors import MediaError
 from core.media.audio_line import AudioLine
+from core.media.formats.contents import check_decodable
 from core.media.info import MediaInfo, clip_start
 from core.media.reader import StreamReader
 from core.media.video_grid import VideoGrid
@@ -150,6 +151,7 @@ class ClipDecoder:
         """Decode into the queue, in the thread, and return the warnings."""
         path = self._info.path
         try:
+            check_decodable(path, self._info.container)
             with (
                 StreamReader(path, self._video.index, VideoFrame, self._stop) as video_reader,
                 StreamReader(path, self._audio.index, AudioFrame, self._stop) as audio_reader,

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from core.errors import MediaError
+from core.media.formats.matroska import last_time_s
 from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container
@@ -69,7 +70,7 @@ def probe(path: Path) -> MediaInfo:
         info = MediaInfo(
             path=path,
             container=container.format.name,
-            duration_s=_duration_s(container, [*videos, *audios]),
+            duration_s=_duration_s(path, container, [*videos, *audios]),
             size_bytes=path.stat().st_size,
             videos=tuple(videos),
             audios=tuple(audios),
@@ -177,12 +178,27 @@ def _first_frame(container: InputContainer, stream: Stream) -> VideoFrame | None
     return None
 
 
-def _duration_s(container: InputContainer, streams: list[VideoStream | AudioStream]) -> float:
+def _duration_s(
+    path: Path, container: InputContainer, streams: list[VideoStream | AudioStream]
+) -> float:
     lengths = [s.duration_s for s in streams if s.duration_s is not None]
+    is_matroska = "matroska" in container.format.name
     if container.duration is None:
+        if not lengths and is_matroska:
+            start_s = (container.start_time or 0) / av.time_base
+            return max(_last_time_s(path) - start_s, 0.0)
         return max(lengths, default=0.0)
     length_s = container.duration / av.time_base
-    if "matroska" in container.format.name and container.start_time:
+    if is_matroska and container.start_time:
         # Matroska states the end time of the file.
         length_s -= container.start_time / av.time_base
     return max(length_s, 0.0)
+
+
+def _last_time_s(path: Path) -> float:
+    """Time of the last block of a Matroska file in seconds; 0 if it is not found."""
+    try:
+        with path.open("rb") as file:
+            return last_time_s(file) or 0.0
+    except OSError as error:
+        raise failed_drive(path, error) from error

@@ -22,7 +22,7 @@ from core.correction.compatibility.timecodes import (
     timecode_tracks,
 )
 from core.correction.retime.codec_choice import AudioCoding, add_audio, writes_header
-from core.media.formats.mpegts import keeps_pids, kept_number, kept_texts, read_services
+from core.media.formats.mpegts import keeps_pids
 from core.media.formats.output_format import (
     AVI,
     MKV,
@@ -179,14 +179,13 @@ def describe(
             copy.id = stream.id
         if not isinstance(stream, AttachmentStream):
             outputs[item.index] = copy
-    _add_tags(writer, reader, source, plan.output, outputs)
+    _add_tags(writer, reader, plan.output, outputs)
     return outputs
 
 
 def _add_tags(
     writer: OutputContainer,
     reader: InputContainer,
-    source: Path,
     output: OutputFormat,
     outputs: Mapping[int, Stream],
 ) -> None:
@@ -199,15 +198,12 @@ def _add_tags(
         if index in outputs:
             # The muxer moves it to the timecode track.
             outputs[index].metadata[REEL_NAME] = reel
-    services = read_services(reader, source)
     left_out = set(CONTAINER_KEYS)
     if replaces_timecodes(reader, output):
         left_out.add(TIMECODE)
     writer.metadata.update(
         {key: text for key, text in reader.metadata.items() if key.lower() not in left_out}
-        | kept_texts(services, output)
     )
-    writer.container_options.update(kept_number(services, output))
 
 
 def _is_empty(stream: Stream, source: Path) -> bool:

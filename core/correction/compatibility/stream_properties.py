@@ -25,9 +25,10 @@ from av.video.stream import VideoStream
 from core.correction.compatibility.color import carried_colors, stated_colors
 from core.correction.compatibility.stream_plan import loses_aspect_ratio
 from core.correction.compatibility.timecodes import timecode_change
-from core.media.formats.nal_units import parameter_sets
+from core.media.formats.nal_units import parameter_sets, unit_length_bytes
 from core.media.formats.output_format import OutputFormat
 from core.media.formats.stream_header import index_of
+from core.media.formats.xiph_headers import xiph_headers
 from core.media.probe import decode_first_frame
 from core.media.stream_kind import has_codec, is_attached_picture, stream_keys
 
@@ -42,6 +43,9 @@ _DISPLAY_TOLERANCES = (*[1.5e-5] * 8, *[1e-4] * 2)
 
 _SAME_HEADERS = frozenset({"aac", "alac", "av1", "flac", "mpeg4", "theora", "vorbis", "opus"})
 """Codecs with the same header in all containers except MPEG-TS."""
+
+_XIPH = frozenset({"theora", "vorbis"})
+"""Codecs with three header packets, joined differently by the demuxers of Ogg and Matroska."""
 
 _LENGTH_IN_HEADER = frozenset({"tta"})
 """Codecs with the length of the audio in a header, written anew by the muxer."""
@@ -144,12 +148,17 @@ def _header(stream: Stream, families: Collection[str]) -> object:
         return None
     if codec == "mov_text":
         header = _BIT_RATES.sub(b"", header)
-    if len(families) == 1:
-        return header
+    is_rewritten = len(families) == 1
     if codec in {"h264", "hevc"}:
-        return parameter_sets(stream)
+        # The record around them has flags without a meaning for decoders, such as completeness.
+        sets = parameter_sets(stream)
+        return (sets, unit_length_bytes(stream)) if is_rewritten else sets
+    if is_rewritten:
+        return header
     # MPEG-TS has headers in its packets, or none.
-    return header if codec in _SAME_HEADERS and "mpegts" not in families else None
+    if codec not in _SAME_HEADERS or "mpegts" in families:
+        return None
+    return xiph_headers(header) if codec in _XIPH else header
 
 
 def _changed_of_video(

@@ -25,7 +25,6 @@ from core.correction.compatibility.timecodes import (
     timecode_change,
     timecode_tracks,
 )
-from core.media.formats.mpegts import changed_services, read_services, service_notes
 from core.media.formats.output_format import MKV, MP4, OutputFormat, is_statistic
 from core.media.info import MediaInfo
 from core.media.reader import UNREADABLE_TEXT
@@ -89,7 +88,6 @@ def tag_notes(
         names = ", ".join(_tag_name(*text) for text in lost)
         yield f"Tags of {name} that {target.name} cannot hold are left out: {names}."
     yield from _disposition_notes(reader, info.path, target, output)
-    yield from service_notes(read_services(reader, info.path), info.path, target, output)
 
 
 def changed_tags(
@@ -101,7 +99,6 @@ def changed_tags(
     if lacks_file_timecode(reader, copy, output):
         yield TIMECODE
     yield from _changed_reels(reader, copy, output)
-    yield from changed_services(reader, copy, output)
     copies = dict(stream_keys(copy))
     for key, stream in stream_keys(reader):
         is_compared = stream.type in _TAGGED or keeps_data(stream, reader, output)

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.opened_source import OpenedSource
+from core.media.formats.contents import is_encrypted
 from core.media.formats.mp4_edit_lists import n_edits, read_edit_lists
 from core.media.formats.output_format import MXF, OutputFormat
 from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
@@ -15,6 +16,15 @@ from core.units import ms_text
 _LEAST_S = Fraction(1, 1000)
 
 _N_PACKETS_SEARCHED = 4096
+
+
+def encryption_refusals(info: MediaInfo) -> Iterator[str]:
+    """Refusals of encrypted sources, whose packets cannot be decoded without their container."""
+    if is_encrypted(info.path, info.container):
+        yield (
+            f"{info.path.name} is encrypted, which a file written anew cannot carry; decrypt it "
+            "first."
+        )
 
 
 def refusals(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:

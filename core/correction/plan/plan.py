@@ -6,12 +6,13 @@
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from av.error import FFmpegError
+from av.stream import Discard
 
 from core.correction.compatibility.color import container_only_colors
 from core.correction.compatibility.container_choice import refused_streams, target_format
@@ -30,11 +31,18 @@ from core.correction.plan.moves import (
     plan_moves,
     unencodable,
 )
-from core.correction.plan.notes import duration_notes, exposed_notes, fragment_refusals, refusals
+from core.correction.plan.notes import (
+    duration_notes,
+    encryption_refusals,
+    exposed_notes,
+    fragment_refusals,
+    refusals,
+)
 from core.correction.plan.opened_source import OpenedSource, open_source, start_time_s
 from core.correction.plan.way import plan_patch
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
+from core.media.formats.contents import unseen_parts
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 from core.media.formats.output_format import Layout, OutputFormat, format_of
 from core.media.formats.patch import TimePatch, Unpatchable
@@ -152,7 +160,9 @@ class CorrectionPlan:
         if output.is_mp4 or not output.keeps_times:
             return common_s
         shifted_s = common_s + min(moved_s.values(), default=lowest_s)
-        allowed_s = min(lowest_s, Fraction(0)) if same_family else Fraction(0)
+        # The muxer of MPEG-TS takes no times below 0, as they are before a wrap of the counter.
+        is_free = same_family and not output.is_mpegts
+        allowed_s = min(lowest_s, Fraction(0)) if is_free else Fraction(0)
         shortage_s = allowed_s - min(shifted_s, lowest_s + common_s)
         # Whole milliseconds are whole ticks of Matroska and of MPEG-TS alike.
         return common_s + Fraction(math.ceil(max(shortage_s, Fraction(0)) * 1000), 1000)
@@ -312,6 +322,7 @@ def _plan_anew(
                     choice_refusal(info, target, moved.choices) if moved.needs_choice else ""
                 ),
                 refused=(
+                    *encryption_refusals(info),
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
                     *refused_streams(reader, info.path, streams, recoded),
@@ -400,6 +411,7 @@ def _notes(
     return (
         *truncation_notes(info),
         *streams.left_out,
+        *_unseen_notes(source, target),
         *tag_notes(source.reader, info, target, output),
         *property_notes(info, target, output, source.index, loses_color=loses_color),
         *exposed_notes(source, target, output),
@@ -408,6 +420,14 @@ def _notes(
         *place_notes(info, correction, output),
         *border_notes(info, correction),
     )
+
+
+def _unseen_notes(source: OpenedSource, target: Path) -> Iterator[str]:
+    info = source.info
+    # The demuxer of MP4 discards tracks that it does not read.
+    seen = {stream.id for stream in source.reader.streams if stream.discard != Discard.all}
+    for part in unseen_parts(info.path, info.container, seen):
+        yield f"{target.name} will lack {part}, found in {info.path.name}."
 
 
 def _source_spans(

@@ -31,13 +31,13 @@ def copied_packets(
         reader: The open source.
         indices: The copied streams.
         info: The probed source.
-        damage: Shown all packets.
+        damage: Shown their packets.
 
     Raises:
         ExportError: The source cannot be read to its end, goes back in time (no container takes
             that), or has a stream that begins in its middle.
     """
-    read = [s for s in reader.streams if damage.needs_all or s.index in indices]
+    read = [s for s in reader.streams if s.index in indices]
     for stream in reader.streams:
         if stream not in read:
             stream.discard = Discard.all
@@ -51,8 +51,6 @@ def copied_packets(
             if packet.size == 0:
                 continue
             damage.see(packet)
-            if packet.stream_index not in indices:
-                continue
             counts[packet.stream_index] += 1
             if packet.dts is not None:
                 if packet.dts < last_dts.get(packet.stream_index, packet.dts):

@@ -105,7 +105,7 @@ def _copy_packets(
             copier = _Copier(writer, outputs, retimed, plan)
             damage = copier.copy(reader, monitor)
             others = chain.from_iterable(packets.notes for packets in retimed.values())
-            notes = (*damage.notes(reader), *others)
+            notes = (*damage.notes(), *others)
     except BaseException:
         # The first failure is the one to report; closing a muxer whose drive is full fails again.
         with suppress(FFmpegError, OSError):

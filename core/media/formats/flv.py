@@ -1,11 +1,13 @@
-"""Flash Video: tags (Adobe FLV specification 10.1, annex E), filler between packets, truncation."""
+"""Flash Video: tags (Adobe FLV specification 10.1, annex E) and truncation."""
 
 import os
-from typing import BinaryIO
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
 _TAG_TYPES = frozenset({8, 9, 15, 18})
 """Audio, video and both kinds of script (E.4.1)."""
 
+_HEADER_BYTES = 9
 _TAG_HEAD_BYTES = 11
 _TRAILER_BYTES = 4
 """Size of the tag, repeated after each tag."""
@@ -22,25 +24,37 @@ def is_truncated(file: BinaryIO, size: int) -> bool:
     return _tag_bytes(file.read(_TAG_HEAD_BYTES)) != n_bytes
 
 
-def is_filled(file: BinaryIO, begin: int, end: int) -> bool:
-    """Check that valid tags lead from one position to another, both in bytes.
+class Tag(NamedTuple):
+    """A tag.
+
+    Attributes:
+        kind: Its first byte: type, and a mark of encryption.
+        begin: Position of its content, bytes.
+        end: End of its content, bytes.
+    """
+
+    kind: int
+    begin: int
+    end: int
+
+
+def tags(file: BinaryIO) -> Iterator[Tag]:
+    """Yield the tags of a file, up to the first bytes that are none.
 
     Raises:
         OSError: The file cannot be read.
     """
-    position = begin
-    while position < end:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    position = int.from_bytes(file.read(_HEADER_BYTES)[5:], "big") + _TRAILER_BYTES
+    while position < size:
         file.seek(position)
         head = file.read(_TAG_HEAD_BYTES)
         n_bytes = _tag_bytes(head)
-        if n_bytes is None:
-            return False
-        file.seek(n_bytes - len(head), os.SEEK_CUR)
-        # A run of zeros has no trailer.
-        if file.read(_TRAILER_BYTES) != n_bytes.to_bytes(_TRAILER_BYTES, "big"):
-            return False
+        if n_bytes is None or position + n_bytes > size:
+            return
+        yield Tag(head[0], position + _TAG_HEAD_BYTES, position + n_bytes)
         position += n_bytes + _TRAILER_BYTES
-    return position == end
 
 
 def _tag_bytes(head: bytes) -> int | None:

@@ -1,23 +1,11 @@
-"""MPEG-TS: programs, names of their services, and truncation.
+"""MPEG-TS: packets, PIDs and truncation (ISO/IEC 13818-1, 2.4.3)."""
 
-PyAV exposes no programs. Tables follow ISO/IEC 13818-1 (2.4.4) and ETSI EN 300 468 (5.2.3, 6.2.33,
-annex A).
-"""
-
-from collections.abc import Collection, Iterator, Set
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from av.container import InputContainer
 
 from core.media.formats.output_format import M2TS, OutputFormat
 
-_SEARCHED_BYTES = 16 << 20
-"""Tables repeat at least every 2 s, 5 MB in a fast broadcast."""
-
-_PACKET_BYTES = 188
 _PACKET_STEPS = (188, 192, 204)
 """Plain packets, with a timestamp before (M2TS), or with a checksum behind."""
 
@@ -27,79 +15,16 @@ _WHOLE_RASTERS = ((0, 188), (4, 192), (0, 204))
 _N_SYNCS = 5
 _SYNC = 0x47
 
-_PROGRAMS_PID, _NAMES_PID = 0x00, 0x11
-_PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
-"""Identifiers of tables."""
-
-_SERVICE_DESCRIPTOR = 0x48
-
 _TABLE_PIDS = (0x1000, 0x100)
 """PID of the muxer's table of streams in TS and in M2TS."""
-
-_NUMBER_OPTION = "mpegts_service_id"
-_MUXER_NAMES = ("Service01", "FFmpeg")
-
-_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A program with streams in a file.
-
-    Attributes:
-        number: Program number.
-        name: Name of the service; empty if unknown.
-        provider: Name of its provider; empty if unknown.
-    """
-
-    number: int
-    name: str = ""
-    provider: str = ""
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether the character set of its names is supported."""
-        return _UNREADABLE not in self.name + self.provider
-
-    @property
-    def is_named(self) -> bool:
-        """Whether it has a name other than the defaults of FFmpeg's muxer."""
-        texts = (self.name, self.provider)
-        return any(texts) and texts != _MUXER_NAMES
 
 
 def is_truncated(file: BinaryIO, size: int) -> bool:
     """Check whether the last packet is whole; missing packets leave no trace."""
-    raster = _raster(file.read(_N_SYNCS * max(_PACKET_STEPS)))
+    raster = raster_of(file.read(_N_SYNCS * max(_PACKET_STEPS)))
     if raster not in _WHOLE_RASTERS:
         return False
     return size % raster[1] != 0
-
-
-def read_services(reader: InputContainer, path: Path) -> tuple[Service, ...]:
-    """Programs of an opened file; empty for other containers than MPEG-TS."""
-    if reader.format.name != "mpegts":
-        return ()
-    with suppress(OSError), path.open("rb") as file:
-        return _services(file.read(_SEARCHED_BYTES), {stream.id for stream in reader.streams})
-    return ()
-
-
-def kept_texts(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
-    """File tags with the name of a single service, for the muxer of MPEG-TS."""
-    if not output.is_mpegts or len(services) != 1:
-        return {}
-    (service,) = services
-    if not service.is_readable:
-        return {}
-    return {"service_name": service.name, "service_provider": service.provider}
-
-
-def kept_number(services: Collection[Service], output: OutputFormat) -> dict[str, str]:
-    """Option of the muxer of MPEG-TS for the number of a single program."""
-    if not output.is_mpegts or len(services) != 1:
-        return {}
-    return {_NUMBER_OPTION: str(next(iter(services)).number)}
 
 
 def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
@@ -109,95 +34,7 @@ def keeps_pids(reader: InputContainer, output: OutputFormat) -> bool:
     return _TABLE_PIDS[output is M2TS] not in {stream.id for stream in reader.streams}
 
 
-def service_notes(
-    services: Collection[Service], source: Path, target: Path, output: OutputFormat
-) -> Iterator[str]:
-    """Yield notes about merged programs and lost names of services."""
-    if len(services) > 1:
-        numbers = " and ".join(str(service.number) for service in services)
-        yield (
-            f"The {len(services)} programs of {source.name} ({numbers}) become one: "
-            f"{target.name} will hold all their streams side by side."
-        )
-    if kept_texts(services, output):
-        return
-    named = [service for service in services if service.is_named]
-    names = [", ".join(filter(None, (one.name, one.provider))) for one in named]
-    if names and all(service.is_readable for service in named):
-        yield (
-            f"The names of services in {source.name} are left out: {'; '.join(names)}. "
-            f"{target.name} cannot hold them."
-        )
-    elif names:
-        yield (
-            f"The names of services in {source.name} are left out: their character set is not "
-            "supported."
-        )
-
-
-def changed_services(
-    reader: InputContainer, copy: InputContainer, output: OutputFormat
-) -> Iterator[str]:
-    """Yield FFmpeg's keys of service properties that differ in a copy able to hold them."""
-    before, after = (read_services(one, Path(one.name)) for one in (reader, copy))
-    for kept in (kept_texts, kept_number):
-        found = kept(after, output)
-        yield from (key for key, text in kept(before, output).items() if found.get(key) != text)
-
-
-def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
-    """Programs with at least one of the given streams."""
-    wanted = {_PROGRAMS_PID, _NAMES_PID}
-    numbers: set[int] = set()
-    named: dict[int, tuple[str, str]] = {}
-    for pid, table in _tables(content, wanted):
-        if pid == _PROGRAMS_PID and table[0] == _PROGRAMS:
-            wanted |= {
-                _number(table, position + 2) & 0x1FFF for position in range(8, len(table) - 4, 4)
-            }
-        elif pid == _NAMES_PID and table[0] == _NAMES:
-            named |= {number: texts for number, texts in _names(table) if number not in named}
-        elif table[0] == _STREAMS and pids & _stream_pids(table):
-            numbers.add(_number(table, 3))
-    return tuple(Service(number, *named.get(number, ("", ""))) for number in sorted(numbers))
-
-
-def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield PID and content of tables; `wanted` may grow during the iteration."""
-    begin, step = _raster(content) or (0, _PACKET_BYTES)
-    parts: dict[int, bytearray] = {}
-    for position in range(begin, len(content) - _PACKET_BYTES + 1, step):
-        pid = _number(content, position + 1) & 0x1FFF
-        if pid not in wanted or content[position] != _SYNC:
-            continue
-        start, flags = position + 4, content[position + 3]
-        if flags & 0x20:
-            start += 1 + content[start]
-        payload = content[start : position + _PACKET_BYTES]
-        if not flags & 0x10 or not payload:
-            continue
-        if content[position + 1] & 0x40:
-            # The first byte points to the beginning of the next table.
-            n_old = 1 + payload[0]
-            yield from _complete(pid, parts.get(pid, bytearray()) + payload[1:n_old])
-            parts[pid] = bytearray(payload[n_old:])
-        elif pid in parts:
-            parts[pid] += payload
-        yield from _complete(pid, parts.get(pid, bytearray()))
-
-
-def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Remove complete tables from the beginning of a buffer, and yield them."""
-    while len(part) > 2 and part[0] != 0xFF:
-        n_bytes = 3 + (_number(part, 1) & 0xFFF)
-        if len(part) < n_bytes:
-            return
-        if n_bytes > 15:
-            yield pid, bytes(part[:n_bytes])
-        del part[:n_bytes]
-
-
-def _raster(content: bytes) -> tuple[int, int] | None:
+def raster_of(content: bytes) -> tuple[int, int] | None:
     """Find the packets of a stream by their sync bytes.
 
     Returns:
@@ -210,45 +47,3 @@ def _raster(content: bytes) -> tuple[int, int] | None:
             if syncs == bytes([_SYNC]) * _N_SYNCS:
                 return begin, step
     return None
-
-
-def _stream_pids(table: bytes) -> set[int]:
-    pids: set[int] = set()
-    position = 12 + (_number(table, 10) & 0xFFF)
-    while position + 5 <= len(table) - 4:
-        pids.add(_number(table, position + 1) & 0x1FFF)
-        position += 5 + (_number(table, position + 3) & 0xFFF)
-    return pids
-
-
-def _names(table: bytes) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield the program number, name and provider of services."""
-    position = 11
-    while position + 5 <= len(table) - 4:
-        end = min(position + 5 + (_number(table, position + 3) & 0xFFF), len(table) - 4)
-        at = position + 5
-        while at + 2 <= end:
-            body = table[at + 2 : at + 2 + table[at + 1]]
-            if table[at] == _SERVICE_DESCRIPTOR and len(body) > 2:
-                provider, name = body[2 : 2 + body[1]], body[3 + body[1] :]
-                yield _number(table, position), (_text(name), _text(provider))
-            at += 2 + table[at + 1]
-        position = end
-
-
-def _text(letters: bytes) -> str:
-    """Decode a text (EN 300 468, annex A); a replacement character if its set is unsupported."""
-    encoding = "ascii"
-    if letters[:1] == b"\x15":
-        encoding, letters = "utf-8", letters[1:]
-    elif letters[:1] and 0 < letters[0] < 12:
-        encoding, letters = f"iso8859-{letters[0] + 4}", letters[1:]
-    elif letters[:2] == b"\x10\0" and len(letters) > 2:
-        encoding, letters = f"iso8859-{letters[2]}", letters[3:]
-    with suppress(UnicodeDecodeError, LookupError):
-        return letters.decode(encoding)
-    return _UNREADABLE
-
-
-def _number(content: bytes | bytearray, position: int) -> int:
-    return int.from_bytes(content[position : position + 2], "big")

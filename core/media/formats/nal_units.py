@@ -18,6 +18,9 @@ _HEVC_FRAMING = frozenset({32, 33, 34, 35})
 
 _H264_SETS = frozenset({7, 8})
 _HEVC_SETS = frozenset({32, 33, 34})
+_H264_LENGTH_AT, _HEVC_LENGTH_AT = 4, 21
+"""Position of the size of unit lengths in the headers of MP4 and Matroska, bytes."""
+
 _H264_SETS_AT = 5
 _HEVC_SETS_AT = 22
 """Position of the parameter sets in the headers of MP4 and Matroska, bytes."""
@@ -42,10 +45,10 @@ def nal_units(payload: bytes, stream: Stream) -> bytes:
     codec = stream.codec_context.codec.canonical_name
     header = stream.codec_context.extradata or b""
     if codec == "h264":
-        units = _units(payload, header, length_at=4)
+        units = _units(payload, header, length_at=_H264_LENGTH_AT)
         return b"".join(u for u in units if u[0] & 0x1F not in _H264_FRAMING)
     if codec == "hevc":
-        units = _units(payload, header, length_at=21)
+        units = _units(payload, header, length_at=_HEVC_LENGTH_AT)
         return b"".join(
             unit
             for unit in units
@@ -68,6 +71,16 @@ def parameter_sets(stream: Stream) -> frozenset[bytes]:
     if is_h264:
         return frozenset(unit for unit in units if unit[0] & 0x1F in _H264_SETS)
     return frozenset(unit for unit in units if unit[0] >> 1 & 0x3F in _HEVC_SETS)
+
+
+def unit_length_bytes(stream: Stream) -> int:
+    """Size of the length before each unit of an H.264 or HEVC stream; 0 for start codes."""
+    header = stream.codec_context.extradata or b""
+    is_h264 = stream.codec_context.codec.canonical_name == "h264"
+    length_at = _H264_LENGTH_AT if is_h264 else _HEVC_LENGTH_AT
+    if header[:1] != b"\1" or len(header) <= length_at:
+        return 0
+    return (header[length_at] & 3) + 1
 
 
 def _listed_units(header: bytes, position: int) -> Iterator[bytes]:

@@ -189,3 +189,15 @@ def test_tags_need_not_be_utf_8(make_clip: MakeClip) -> None:
         content.replace(b"SoundHandler", b"\xce\xe1\xf0\xe0\xe1\xee\xf2\xf7\xe8\xea  ")
     )
     assert len(probe(path).audios) == 1
+
+
+def test_the_duration_of_a_live_recording_is_found_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "live.webm"
+    with av.open(str(path), "w", format="webm", container_options={"live": "1"}) as writer:
+        stream = writer.add_stream("libopus", rate=48000)
+        for number in range(100):
+            frame = av.AudioFrame("s16", "stereo", 960)
+            frame.rate, frame.pts = 48000, 960 * number
+            writer.mux(stream.encode(frame))
+        writer.mux(stream.encode(None))
+    assert probe(path).duration_s == pytest.approx(2.0, abs=0.05)

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from core.correction.correction import Correction
+from core.media.formats.output_format import Layout
 from core.media.info import MediaInfo
 from core.media.probe import probe
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
@@ -243,3 +244,22 @@ def write_with_data(source: Path, target: Path) -> None:
                 writer.mux(telemetry)
             packet.stream = copies[packet.stream_index]
             writer.mux(packet)
+
+
+@pytest.mark.parametrize("layout", [None, Layout.FRAGMENTED])
+def test_the_completeness_of_parameter_sets_does_not_count(
+    layout: Layout | None, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(duration_s=1, size=(96, 80), video_codec="libx265")
+    content = bytearray(clip.read_bytes())
+    begin = content.index(b"hvcC") + 4
+    n_arrays, position = content[begin + 22], begin + 23
+    for _ in range(n_arrays):
+        content[position] ^= 0x80
+        n_units = int.from_bytes(content[position + 1 : position + 3], "big")
+        position += 3
+        for _ in range(n_units):
+            position += 2 + int.from_bytes(content[position : position + 2], "big")
+    clip.write_bytes(content)
+    target = write_corrected(probe(clip), tmp_path / "out.mp4", LATER, layout=layout)
+    assert differing(probe(clip), target) == ()

@@ -1,0 +1,81 @@
+"""Parts of a file beyond its packets, listed from the structure of the container.
+
+FFmpeg copies what it models. The rest is named here, so that nothing gets lost unsaid when a file
+is written anew. Encryption belongs to that rest: copied packets cannot be decoded without its boxes.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import MediaError
+from core.media.formats import (
+    flv_contents,
+    matroska_contents,
+    mp4_contents,
+    mpegts_contents,
+)
+
+_PARTS: dict[str, Callable[[BinaryIO, Collection[int]], Iterator[str]]] = {
+    "mov": mp4_contents.unseen_parts,
+    "matroska": matroska_contents.unseen_parts,
+    "mpegts": mpegts_contents.unseen_parts,
+    "flv": flv_contents.unseen_parts,
+}
+_ENCRYPTION: dict[str, Callable[[BinaryIO], bool]] = {
+    "mov": mp4_contents.is_encrypted,
+    "matroska": matroska_contents.is_encrypted,
+    "mpegts": mpegts_contents.is_encrypted,
+    "flv": flv_contents.is_encrypted,
+}
+"""Checks of each container, by the beginning of FFmpeg's name of its demuxer."""
+
+
+def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]:
+    """Parts of a file without a place in a file written by FFmpeg.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of the demuxer.
+        seen: Numbers of the streams that FFmpeg lists: track IDs in MP4, PIDs in MPEG-TS.
+
+    Returns:
+        Names of the parts, such as "the nesting of its chapters"; empty for other containers, and
+        as far as the file cannot be read, an error reported by copying it.
+    """
+    parts: list[str] = []
+    for name, listed in _PARTS.items():
+        if container.startswith(name):
+            with suppress(OSError), path.open("rb") as file:
+                parts.extend(listed(file, seen))
+    return parts
+
+
+def is_encrypted(path: Path, container: str) -> bool:
+    """Whether a file has encrypted streams; False if it cannot be read.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of the demuxer.
+    """
+    check = next((one for name, one in _ENCRYPTION.items() if container.startswith(name)), None)
+    if check is None:
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        return check(file)
+    return False
+
+
+def check_decodable(path: Path, container: str) -> None:
+    """Check that a file is not encrypted.
+
+    Raises:
+        MediaError: It is.
+    """
+    if is_encrypted(path, container):
+        raise MediaError(
+            f"{path.name} is encrypted, so its picture and sound cannot be decoded; choose a copy "
+            "without encryption.",
+            path=path,
+        )
