@@ -23,14 +23,19 @@ def plain(make_clip: Callable[..., Path]) -> MediaInfo:
         ("/a/clip.mp4", "clip.synced.mp4"),
         ("/a/my.clip.MOV", "my.clip.synced.MOV"),
         ("/a/clip.m2ts", "clip.synced.m2ts"),
-        ("/a/clip.wmv", "clip.synced.mkv"),
-        ("/a/misnamed.avi", "misnamed.synced.mkv"),
+        ("/a/clip.LRV", "clip.synced.LRV"),
+        ("/a/misnamed.avi", "misnamed.synced.avi"),
     ],
 )
 def test_the_usual_target_stands_beside_the_source(
     source: str, target: str, plain: MediaInfo
 ) -> None:
     assert default_target(replace(plain, path=Path(source))) == Path("/a") / target
+
+
+def test_a_container_without_patches_and_muxer_becomes_matroska(plain: MediaInfo) -> None:
+    info = replace(plain, path=Path("/a/clip.wmv"), container="asf")
+    assert default_target(info) == Path("/a/clip.synced.mkv")
 
 
 def test_an_avi_with_coded_sound_goes_to_matroska_unless_it_may_be_inexact(
