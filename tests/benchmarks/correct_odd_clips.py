@@ -8,7 +8,8 @@ suffix may be another. The table has the exit code, the way (patch or re-mux, as
 tells), the suffix where it changed, and what ffprobe finds: the common shift of all other streams,
 the worst packet of the moved sound and of the others in ms from its place, packets and streams that
 are missing or of other content, and the bytes that differ where both have the same length. The
-last column is the first line of `correct`, hints and notes apart. Run from the root of the checkout.
+last column is the first line of `correct`, hints and notes apart. Run from the root of the
+checkout.
 """
 
 import argparse
