@@ -41,12 +41,12 @@ def made(folder: Path, kind: str, n_megabytes: int) -> tuple[Path, Path]:
     suffix, options = KINDS[kind]
     large = folder / f"large-{n_megabytes}-{kind}.{suffix}"
     if not large.exists():
-        plain = make_source(folder, suffix, n_megabytes)
         if options:
+            plain, _ = made(folder, suffix, n_megabytes)
             command = ["ffmpeg", "-v", "error", "-y", "-i", str(plain), "-map", "0", "-c", "copy"]
             subprocess.run([*command, *options, str(large)], check=True)
         else:
-            plain.rename(large)
+            make_source(folder, suffix, n_megabytes).rename(large)
     tiny = folder / f"tiny-{kind}.{suffix}"
     if not tiny.exists():
         command = ["ffmpeg", "-v", "error", "-y", "-t", "2", "-i", str(large), "-map", "0"]
