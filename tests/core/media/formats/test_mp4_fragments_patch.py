@@ -13,8 +13,7 @@ from core.media.formats.mp4 import file_boxes
 from core.media.formats.mp4_patch import patch_mp4
 from core.media.formats.patch import Unpatchable
 from tests.core.media.formats.mp4_boxes import box, fragment_positions
-from tests.core.media.formats.patched import patched
-from tests.core.media.formats.test_mp4_patch import (
+from tests.core.media.formats.mp4_times import (
     SOUND,
     VIDEO,
     apply,
@@ -24,6 +23,7 @@ from tests.core.media.formats.test_mp4_patch import (
     remuxed,
     top_level,
 )
+from tests.core.media.formats.patched import patched
 
 FRAGMENTED = "+frag_keyframe+empty_moov"
 LAYOUTS = {
