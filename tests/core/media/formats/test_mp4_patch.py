@@ -383,10 +383,12 @@ def test_several_edits_keep_their_distances(clip: Path) -> None:
     }
 
 
-def test_an_encrypted_file_decodes_with_its_key_as_before(clip: Path) -> None:
+@pytest.mark.parametrize("flags", ["+write_colr", "+faststart"])
+def test_an_encrypted_file_decodes_with_its_key_as_before(flags: str, clip: Path) -> None:
     source = remuxed(
         clip,
         "encrypted.mp4",
+        movflags=flags,
         encryption_scheme="cenc-aes-ctr",
         encryption_key=KEY,
         encryption_kid="a7e61c373e219033c21091fa607bf3b8",
@@ -396,7 +398,8 @@ def test_an_encrypted_file_decodes_with_its_key_as_before(clip: Path) -> None:
     for options in ({}, {"index_first": True}, {"in_place": True}):
         _, target = apply(source, {SOUND: 160}, **options)
         assert decoded(target) == expected
-        assert saio_targets(target) == saio_targets(source)
+        # The old index may stay as padding.
+        assert saio_targets(target)[-3:] == saio_targets(source)
 
 
 def decoded(path: Path) -> dict[str, list[bytes]]:
