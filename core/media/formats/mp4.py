@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _INDEX = b"moov"
-_TOP_LEVEL = frozenset(
-    [b"mdat", b"moof", b"moov", b"sidx", b"styp", b"emsg", b"free", b"skip", b"uuid", b"mfra"]
+TOP_LEVEL = frozenset(
+    [
+        *[b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"imda", b"sidx", b"ssix", b"mfra"],
+        *[b"meta", b"free", b"skip", b"wide", b"uuid", b"emsg", b"prft", b"pdin", b"udta"],
+    ]
 )
+"""Names of boxes that a file consists of; foreign data may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def file_boxes(file: BinaryIO) -> Iterator[Box]:
     position = 0
     while position + 8 <= size:
         file.seek(position)
-        box = _box(file.read(16), position, size)
+        box = box_at(file.read(16), position, size)
         if box is None:
             return
         yield box
@@ -52,7 +56,7 @@ def file_boxes(file: BinaryIO) -> Iterator[Box]:
 def is_truncated(file: BinaryIO, size: int) -> bool:
     """Check whether the last top-level box reaches beyond the end of the file."""
     last = max(file_boxes(file), key=lambda box: box.end, default=None)
-    return last is not None and last.end > size and last.name in _TOP_LEVEL
+    return last is not None and last.end > size and last.name in TOP_LEVEL
 
 
 def read_index(file: BinaryIO) -> tuple[int, bytes]:
@@ -77,7 +81,7 @@ def boxes_in(content: bytes | bytearray, outer: Box | None = None) -> Iterator[B
     """Yield the children of a box, or all boxes of a buffer; none reaches beyond its parent."""
     position, last = (outer.begin, outer.end) if outer else (0, len(content))
     while position + 8 <= last:
-        box = _box(content[position : position + 16], position, last)
+        box = box_at(content[position : position + 16], position, last)
         if box is None:
             return
         yield Box(box.name, box.begin, min(box.end, last))
@@ -104,8 +108,14 @@ def number_at(content: bytes | bytearray, position: int, n_bytes: int) -> int:
     return int.from_bytes(content[position : position + n_bytes], "big")
 
 
-def _box(head: bytes | bytearray, position: int, last: int) -> Box | None:
-    """Parse the head of a box at a position; None if there is none."""
+def box_at(head: bytes | bytearray, position: int, last: int) -> Box | None:
+    """Parse the head of a box; None if there is none.
+
+    Args:
+        head: Bytes of the head, up to 16.
+        position: Position of the head.
+        last: End of the file or of the box around it, for a box without a size.
+    """
     name = bytes(head[4:8])
     size, n_head_bytes = number_at(head, 0, 4), 8
     if size == 1:

@@ -10,12 +10,15 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, gcd
 
+from core.media.formats.mp4_edits import PAUSE, RATE
 from core.media.formats.mp4_fragments import Fragments, Time, read_fragments
 from core.media.formats.mp4_place import Change, Source, place
 from core.media.formats.mp4_tracks import (
     Track,
+    edits_of,
     known_length,
     length_changes,
+    list_change,
     movie_length_changes,
     shift_changes,
 )
@@ -50,7 +53,7 @@ def patch_fragments(
     moved = {number: n for number, n in ticks.items() if n}
     if any(_has_media_in_index(source, tracks[number]) for number in moved):
         raise Unpatchable("a part of its media is in the index, another in fragments")
-    is_timed = not any(fragments.n_untimed.get(number) for number in moved)
+    is_timed = all(_is_timed(source, fragments, tracks[number]) for number in moved)
     missing_s = _missing(fragments, tracks, moved)
     if is_timed and missing_s <= 0 and _fits(fragments, moved):
         patch = _by_times(source, fragments, tracks, delays_s, Fraction(0))
@@ -61,7 +64,10 @@ def patch_fragments(
     except Unpatchable:
         if not in_place:
             raise
-    if fragments.n_untimed or any(_has_media_in_index(source, t) for t in tracks.values()):
+    if not all(
+        _is_timed(source, fragments, track) and not _has_media_in_index(source, track)
+        for track in tracks.values()
+    ):
         raise Unpatchable("its fragments have no times that can change in place")
     # A common time that is a whole number of ticks of every track.
     step_hz = gcd(*(track.clock.track_hz for track in tracks.values()))
@@ -82,6 +88,17 @@ def _missing(
         ),
         default=Fraction(0),
     )
+
+
+def _is_timed(source: Source, fragments: Fragments, track: Track) -> bool:
+    """Whether the times of fragments can move a track.
+
+    An edit list with several parts of the media would play other parts then.
+    """
+    edits = edits_of(source.index, replace(track, is_open=True))
+    played = [edit for edit in edits if edit.begin != PAUSE]
+    is_single = len(played) == 1 and played[0].rate == RATE
+    return is_single and not fragments.n_untimed.get(track.number)
 
 
 def _has_media_in_index(source: Source, track: Track) -> bool:
@@ -110,8 +127,9 @@ def _by_times(
     for track in tracks.values():
         shift_s = common_s + delays_s.get(track.number, Fraction(0))
         old = known_length(source.index, track.length)
+        changes += _end_changes(source, track, shift_s)
         if old and shift_s:
-            lengths[track.number] = max(1, old + ceil(shift_s * track.clock.movie_hz))
+            lengths[track.number] = max(1, old + _movie_ticks(shift_s, track))
             changes += length_changes(source.index, track.length, lengths[track.number])
     if lengths:
         changes += movie_length_changes(source.index, tracks.values(), lengths)
@@ -119,6 +137,24 @@ def _by_times(
     edits = _time_edits(fragments.times, tracks, delays_s, common_s)
     edits += [Edit(change.begin, change.end, change.content) for change in changes]
     return Patch(source.top.n_bytes, tuple(sorted(edits)))
+
+
+def _movie_ticks(shift_s: Fraction, track: Track) -> int:
+    """A shift in ticks of the movie, rounded so that one taken back leaves nothing."""
+    ticks = shift_s * track.clock.movie_hz
+    return ceil(ticks) if ticks > 0 else floor(ticks)
+
+
+def _end_changes(source: Source, track: Track, shift_s: Fraction) -> Iterator[Change]:
+    """Yield the change of an edit list that plays up to a time of the media."""
+    edits = edits_of(source.index, replace(track, is_open=True))
+    length = edits[-1].length
+    if shift_s and length and edits[-1].begin != PAUSE:
+        last = edits[-1]._replace(length=max(1, length + _movie_ticks(shift_s, track)))
+        change = list_change(source.index, track, [*edits[:-1], last])
+        if len(change.content) != change.end - change.begin:
+            raise Unpatchable("a time of its edit list would be too large")
+        yield change
 
 
 def _whole_length_changes(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
 from core.media.formats.mp4_pointers import (
     Moves,
     Pointers,
@@ -86,17 +88,15 @@ def place(
         OSError: The file cannot be read.
         Unpatchable: A position cannot follow.
     """
-    notes: tuple[str, ...] = ()
     if in_place:
-        changed, notes = _placed_in_place(source, changes)
-        return changed, notes
-    is_behind = _is_behind_media(source.top)
+        return _placed_in_place(source, changes)
+    to_front = index_first and _is_behind_media(source.top)
     tables = [*pointers_of(source.index), *source.extra]
     wide: list[Pointers] = []
     while True:
         kept = [table for table in tables if not any(table is one for one in wide)]
         grown = [_widening(table, None) for table in wide]
-        patch = _arranged(source, [*changes, *grown], index_first and is_behind)
+        patch = _arranged(source, [*changes, *grown], to_front)
         moves = Moves(patch)
         edits, too_narrow = relocated(kept, moves)
         if not too_narrow:
@@ -114,10 +114,7 @@ def place(
         for edit in edits
         if isinstance(edit.content, bytes) and _is_in(edit, source.index.root)
     ]
-    final = _arranged(
-        source, [*changes, *grown, *inside], index_first and is_behind, tuple(outside)
-    )
-    return final, notes
+    return _arranged(source, [*changes, *grown, *inside], to_front, tuple(outside)), ()
 
 
 def narrowed(edit: Edit, old: bytes) -> Iterable[Edit]:
@@ -273,27 +270,18 @@ def _appended(source: Source, changes: list[Change]) -> Patch:
         raise Unpatchable("its index has to stay in front of its fragments")
     if top.end != top.n_bytes:
         raise Unpatchable("other data follows its last box, so nothing can be added at its end")
-    tables = list(pointers_of(source.index))
     inner = Patch(top.n_bytes, tuple(_index_edits(source.index, changes, is_moved=True)))
-    content = _applied(source.index.data, root.begin, inner.edits)
-    new = Moves(inner)
-    step = top.n_bytes - root.begin
-    # Only positions within the index move.
-    for table in tables:
-        moved = (
-            [
-                new.one(value) + step if root.begin <= value < root.end else value
-                for value in table.values.tolist()
-            ]
-            if ((table.values >= root.begin) & (table.values < root.end)).any()
-            else []
-        )
-        if moved:
-            if max(moved) >> (8 * table.width):
+    content = bytearray(_applied(source.index.data, root.begin, inner.edits))
+    moves, step = Moves(inner), top.n_bytes - root.begin
+    for table in pointers_of(source.index):
+        # Only positions within the index move.
+        within = np.nonzero((table.values >= root.begin) & (table.values < root.end))[0].tolist()
+        for number in within:
+            position = moves.one(int(table.values[number])) + step
+            if position >> (8 * table.width):
                 raise Unpatchable("a position in its index would not fit 4 bytes")
-            at = new.one(int(table.places[0])) - root.begin
-            packed = b"".join(value.to_bytes(table.width, "big") for value in moved)
-            content = content[:at] + packed + content[at + len(packed) :]
+            at = moves.one(int(table.places[number])) - root.begin
+            content[at : at + table.width] = position.to_bytes(table.width, "big")
     rename = Edit(root.begin + 4, root.begin + 8, b"free")
     last = top.boxes[-1]
     opened: list[Edit] = []
@@ -301,7 +289,9 @@ def _appended(source: Source, changes: list[Change]) -> Patch:
         if last.n_bytes >> 32:
             raise Unpatchable("its last box has no size, so nothing can be added at its end")
         opened = [Edit(last.begin, last.begin + 4, last.n_bytes.to_bytes(4, "big"))]
-    edits = sorted([rename, *opened, *source.steady, Edit(top.n_bytes, top.n_bytes, content)])
+    edits = sorted(
+        [rename, *opened, *source.steady, Edit(top.n_bytes, top.n_bytes, bytes(content))]
+    )
     return Patch(top.n_bytes, tuple(edits))
 
 

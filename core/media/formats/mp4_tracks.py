@@ -12,6 +12,7 @@ from core.media.formats.mp4_edits import (
     total_length,
 )
 from core.media.formats.mp4_place import Change
+from core.media.formats.mp4_pointers import numbers
 from core.media.formats.mp4_tree import Node, Tree
 from core.media.formats.patch import Unpatchable
 
@@ -97,10 +98,41 @@ def shift_changes(tree: Tree, track: Track, ticks: int) -> tuple[list[Change], i
         Unpatchable: Its edit list is damaged, or nothing would be played any more.
     """
     edits = shifted(edits_of(tree, track), ticks, track.clock, track.n_media)
-    changes = [_list_change(tree, track, edits)]
+    changes = [list_change(tree, track, edits)]
     length = total_length(edits, track.clock, track.n_media)
     changes += length_changes(tree, track.length, length)
     return changes, length
+
+
+def list_change(tree: Tree, track: Track, edits: list[ListEdit]) -> Change:
+    """Change of an edit list, and of padding behind it; both keep their size if they can.
+
+    Args:
+        tree: The index.
+        track: The track.
+        edits: Its new edits.
+    """
+    holder, old = track.box.find(b"edts"), track.box.find(b"edts", b"elst")
+    root = tree.root
+    if old is None or holder is None:
+        new = _box(b"elst", edit_list_content(edits, is_long=False))
+        if holder is not None:
+            return Change(holder.content, holder.content, new, (root, track.box, holder))
+        behind = track.header.end
+        return Change(behind, behind, _box(b"edts", new), (root, track.box))
+    is_long = bool(tree.field(old, 0, 1))
+    content = edit_list_content(edits, is_long)
+    flags = tree.bytes_at(old.content + 1, old.content + 4)
+    new = _box(b"elst", content[:1] + flags + content[4:])
+    end = old.end
+    for child in holder.children[holder.children.index(old) + 1 :]:
+        if not child.is_padding:
+            break
+        end = child.end
+    left = end - old.begin - len(new)
+    if left >= 8:
+        new += _box(b"free", bytes(left - 8))
+    return Change(old.begin, end, new, (root, track.box, holder))
 
 
 def length_changes(tree: Tree, place: tuple[int, int], length: int) -> Iterable[Change]:
@@ -152,8 +184,22 @@ def _track(tree: Tree, box: Node, movie_hz: int) -> Track:
     if not movie_hz or not track_hz:
         raise Unpatchable("a clock in its index has no rate")
     n_media = known_length(tree, _place_of_length(tree, media, 16, 24))
+    n_media = n_media or _ticks_of_samples(tree, box)
     length = _place_of_length(tree, header, 20, 28)
     return Track(number, box, header, Clock(movie_hz, track_hz), n_media, length)
+
+
+def _ticks_of_samples(tree: Tree, track: Node) -> int:
+    """Duration of all samples in the index (ISO/IEC 14496-12, 8.6.1.2)."""
+    box = track.find(b"mdia", b"minf", b"stbl", b"stts")
+    if box is None:
+        return 0
+    begin = box.content + 8
+    end = begin + 8 * tree.field(box, 4, 4)
+    if end > box.end:
+        raise Unpatchable("the table of times of a track is damaged")
+    counts, ticks = numbers(tree.bytes_at(begin, end), 4).reshape(-1, 2).T
+    return int(sum((counts * ticks).tolist()))
 
 
 def _place_of_length(tree: Tree, box: Node, short: int, long: int) -> tuple[int, int]:
@@ -166,31 +212,6 @@ def _place_of_length(tree: Tree, box: Node, short: int, long: int) -> tuple[int,
 def _whole(track: Track) -> int:
     """Length of all media in ticks of the movie, rounded up."""
     return -int(-track.clock.to_movie(track.n_media) // 1)
-
-
-def _list_change(tree: Tree, track: Track, edits: list[ListEdit]) -> Change:
-    """Change of an edit list, and of padding behind it; both keep their size if they can."""
-    holder, old = track.box.find(b"edts"), track.box.find(b"edts", b"elst")
-    root = tree.root
-    if old is None or holder is None:
-        new = _box(b"elst", edit_list_content(edits, is_long=False))
-        if holder is not None:
-            return Change(holder.content, holder.content, new, (root, track.box, holder))
-        behind = track.header.end
-        return Change(behind, behind, _box(b"edts", new), (root, track.box))
-    is_long = bool(tree.field(old, 0, 1))
-    content = edit_list_content(edits, is_long)
-    flags = tree.bytes_at(old.content + 1, old.content + 4)
-    new = _box(b"elst", content[:1] + flags + content[4:])
-    end = old.end
-    for child in holder.children[holder.children.index(old) + 1 :]:
-        if not child.is_padding:
-            break
-        end = child.end
-    left = end - old.begin - len(new)
-    if left >= 8:
-        new += _box(b"free", bytes(left - 8))
-    return Change(old.begin, end, new, (root, track.box, holder))
 
 
 def _box(name: bytes, content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from core.media.formats.mp4 import TOP_LEVEL, box_at
 from core.media.formats.patch import Unpatchable
 
 OPENED = {
@@ -30,12 +31,6 @@ MAX_BOXES = 1 << 20
 MAX_CHILDREN = 1 << 16
 MAX_TREE_BYTES = 1 << 30
 
-_TOP_LEVEL = frozenset(
-    [
-        *[b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"imda", b"sidx", b"ssix", b"mfra"],
-        *[b"meta", b"free", b"skip", b"wide", b"uuid", b"emsg", b"prft", b"pdin", b"udta"],
-    ]
-)
 _PADDING = frozenset([b"free", b"skip"])
 
 
@@ -202,7 +197,7 @@ def read_top_level(file: BinaryIO) -> TopLevel:
         box = _node(file.read(16), position, n_bytes)
         if box is None or not _is_name(box.name):
             break
-        if box.end > n_bytes and box.name not in _TOP_LEVEL:
+        if box.end > n_bytes and box.name not in TOP_LEVEL:
             break
         if box.end > n_bytes:
             raise Unpatchable("it is cut off, or one of its boxes states a wrong size")
@@ -296,16 +291,10 @@ def _opened(data: bytes, base: int, box: Node, budget: list[int]) -> Node:
 
 def _node(head: bytes, position: int, end: int) -> Node | None:
     """Parse the head of a box at a position; None if there is none."""
-    name = head[4:8]
-    size, n_head_bytes = int.from_bytes(head[:4], "big"), 8
-    has_open_end = size == 0 and any(name)
-    if size == 1 and len(head) == 16:
-        size, n_head_bytes = int.from_bytes(head[8:], "big"), 16
-    elif has_open_end:
-        size = end - position
-    if size < n_head_bytes:
+    box = box_at(head, position, end)
+    if box is None:
         return None
-    return Node(name, position, position + n_head_bytes, position + size, has_open_end)
+    return Node(box.name, position, box.begin, box.end, head[:4] == bytes(4))
 
 
 def _is_name(name: bytes) -> bool:

@@ -13,8 +13,7 @@ from core.media.formats.mp4 import file_boxes
 from core.media.formats.mp4_patch import patch_mp4
 from core.media.formats.patch import Unpatchable
 from tests.core.media.formats.mp4_boxes import box, fragment_positions
-from tests.core.media.formats.patched import patched
-from tests.core.media.formats.test_mp4_patch import (
+from tests.core.media.formats.mp4_times import (
     SOUND,
     VIDEO,
     apply,
@@ -24,6 +23,7 @@ from tests.core.media.formats.test_mp4_patch import (
     remuxed,
     top_level,
 )
+from tests.core.media.formats.patched import patched
 
 FRAGMENTED = "+frag_keyframe+empty_moov"
 LAYOUTS = {
@@ -228,6 +228,53 @@ def test_positions_of_encryption_data_follow(is_absolute: bool) -> None:
     new = content[: edit.begin] + edit.content + content[edit.end :]  # type: ignore[operator]
     (stated,) = struct.unpack_from(">I", new, new.index(b"saio") + 12)
     assert stated == content.index(b"senc") + grown
+
+
+def with_edits(path: Path, edits: list[tuple[int, int]]) -> Path:
+    """Give the first track that has an edit list, the sound here, other edits."""
+    content = path.read_bytes()
+    at = content.rindex(b"elst", 0, content.index(b"moof")) - 4
+    (size,) = struct.unpack_from(">I", content, at)
+    body = b"".join(struct.pack(">IiI", *edit, 1 << 16) for edit in edits)
+    new = box(b"elst", struct.pack(">II", 0, len(edits)) + body)
+    assert len(new) == size
+    path.write_bytes(content[:at] + new + content[at + size :])
+    return path
+
+
+def edits(path: Path) -> list[tuple[int, int]]:
+    content = path.read_bytes()
+    at = content.rindex(b"elst", 0, content.index(b"moof"))
+    (count,) = struct.unpack_from(">I", content, at + 8)
+    return [struct.unpack_from(">Ii", content, at + 12 + 12 * n) for n in range(count)]
+
+
+def test_an_edit_list_that_ends_lets_all_sound_be_heard(clip: Path) -> None:
+    source = with_edits(remuxed(clip, "source.mp4", movflags=LAYOUTS["edit lists"]), [(5900, 1024)])
+    path = source
+    for number, (delay_ms, expected) in enumerate([(160.7, 6061), (-160.7, 5900)]):
+        result, target = apply(path, {SOUND: delay_ms})
+        assert result.way == "times of the fragments"
+        assert edits(target) == [(expected, 1024)]
+        path = target.replace(source.with_name(f"{number}.mp4"))
+    assert path.read_bytes() == source.read_bytes()
+
+
+def test_an_edit_list_of_several_parts_moves_itself(clip: Path) -> None:
+    plain = remuxed(clip, "source.mp4", movflags=LAYOUTS["edit lists"])
+    content = plain.read_bytes()
+    at = content.rindex(b"elst", 0, content.index(b"moof")) - 4
+    grown = bytearray(content[: at + 28] + bytes(12) + content[at + 28 :])
+    track = content.rindex(b"trak", 0, at) - 4
+    for begin in (content.index(b"moov") - 4, track, at - 8, at):
+        struct.pack_into(">I", grown, begin, struct.unpack_from(">I", grown, begin)[0] + 12)
+    plain.write_bytes(grown)
+    source = with_edits(plain, [(2000, 1024), (3000, 150_000)])
+    result, target = apply(source, {SOUND: 160})
+    assert result.way == "edit list in the index"
+    assert edits(target) == [(160, -1), (2000, 1024), (3000, 150_000)]
+    with pytest.raises(Unpatchable, match="in place"):
+        apply(source, {SOUND: 160}, in_place=True)
 
 
 def test_a_stated_length_of_all_fragments_follows(clip: Path) -> None:
