@@ -35,9 +35,11 @@ class Damage:
         start_s = min(starts_s, default=0.0)
         places: list[str] = []
         for index, count in sorted(self._counts.items()):
-            first_s = self._first_s.get(index)
-            where = "" if first_s is None else f", first at {max(first_s - start_s, 0.0):.1f} s"
-            places.append(f"stream {index} ({count} times{where})")
+            words = [f"{count} times"] if count > 1 else []
+            if index in self._first_s:
+                first = "first at" if count > 1 else "at"
+                words.append(f"{first} {max(self._first_s[index] - start_s, 0.0):.1f} s")
+            places.append(f"stream {index} ({', '.join(words) or 'once'})")
         yield (
             f"{self._info.path.name} is damaged or was joined from parts, in {', '.join(places)}; "
             "if nobody joined it, copy it again from where it came from."

@@ -1,7 +1,7 @@
 """Parts of a file beyond its packets, listed from the structure of the container.
 
 FFmpeg copies what it models. The rest is named here, so that nothing gets lost unsaid when a file
-is written anew. Encryption belongs to that: copied packets cannot be decoded without its boxes.
+is written anew. Encryption belongs to that rest: without its boxes, packets cannot be decoded.
 """
 
 from collections.abc import Callable, Collection, Iterator

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from core.media.formats.flv import is_filled, is_truncated
+from core.media.formats.flv import is_truncated, tags
 
 HEADER = b"FLV\1\5\0\0\0\x09" + bytes(4)
 
@@ -25,9 +25,6 @@ def test_a_file_ends_with_the_size_of_its_last_tag(last: bytes) -> None:
         assert is_truncated(io.BytesIO(content[:-n_bytes]), len(content) - n_bytes)
 
 
-@pytest.mark.parametrize(
-    ("between", "expected"), [(SCRIPT, True), (b"", True), (bytes(2000), False)]
-)
-def test_whole_tags_fill_the_file(between: bytes, expected: bool) -> None:
-    file = io.BytesIO(AUDIO + between + AUDIO)
-    assert is_filled(file, 0, len(AUDIO) + len(between)) is expected
+def test_tags_are_listed_up_to_the_first_other_bytes() -> None:
+    file = io.BytesIO(HEADER + AUDIO + SCRIPT + bytes(2000) + AUDIO)
+    assert [(one.kind, one.end - one.begin) for one in tags(file)] == [(8, 5), (18, 2000)]

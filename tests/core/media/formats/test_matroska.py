@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from core.media.formats.matroska import is_filled, is_truncated, last_time_s
+from core.media.formats.matroska import is_truncated, last_time_s
 
 SEGMENT, CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
@@ -15,25 +15,7 @@ def element(identity: bytes, content: bytes, n_size_bytes: int = 4) -> bytes:
 
 
 BLOCK = element(b"\xa3", b"packet")
-VOID = element(b"\xec", bytes(2000))
 HEADER = element(b"\x1a\x45\xdf\xa3", b"webm", 1)
-
-
-def filled(between: bytes) -> bool:
-    """Check the bytes between the contents of two blocks."""
-    file = io.BytesIO(BLOCK + between + BLOCK)
-    begin = len(BLOCK) - len(b"packet")
-    return is_filled(file, begin, begin + len(BLOCK) + len(between))
-
-
-@pytest.mark.parametrize("between", [b"", VOID, VOID + BLOCK, CLUSTER + UNKNOWN_SIZE + VOID])
-def test_elements_between_blocks_fill_the_file(between: bytes) -> None:
-    assert filled(between)
-
-
-@pytest.mark.parametrize("between", [bytes(2000), VOID[:-1], b"\xec" + UNKNOWN_SIZE])
-def test_other_bytes_between_blocks_do_not(between: bytes) -> None:
-    assert not filled(between)
 
 
 @pytest.mark.parametrize(
