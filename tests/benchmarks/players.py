@@ -23,7 +23,12 @@ AUDIBLE = 1e-4
 
 LONGEST_S = 120
 GSTREAMER = Path(__file__).with_name("gstreamer_reader.py")
-QUIET = {"check": True, "stdout": subprocess.DEVNULL, "timeout": LONGEST_S}
+QUIET = {
+    "check": True,
+    "stdout": subprocess.DEVNULL,
+    "stderr": subprocess.DEVNULL,
+    "timeout": LONGEST_S,
+}
 
 
 class NotPlayed(Exception):
