@@ -68,6 +68,16 @@ def refused_streams(
     return tuple(f"{refusal}; {advice}." for refusal in streams.refused)
 
 
+def keeping_advice(reader: InputContainer, source: Path, suffixes: Iterable[str]) -> str:
+    """Advice to choose one of some containers, as far as they take all streams of a file.
+
+    Returns:
+        The advice, after a semicolon, for a verb with "to"; empty if none takes them.
+    """
+    fitting = list(fitting_suffixes(reader, source, suffixes))
+    return f"; choose a name that ends in {' or '.join(fitting)}" if fitting else ""
+
+
 def container_advice(reader: InputContainer, source: Path, recoded: Collection[int] = ()) -> str:
     """Advice for the end of a sentence on a container without a place for a stream."""
     tried = dict.fromkeys([content_suffix(reader), *TRIED_SUFFIXES])

@@ -135,7 +135,7 @@ def plan_streams(
         if isinstance(stream, VideoStream) and loses_aspect_ratio(output, stream):
             left_out.append(
                 f"{name} will lose its pixel aspect ratio ({stream.sample_aspect_ratio}) in "
-                f"{target.name}; choose a name that ends in .mp4 to keep it."
+                f"{target.name}."
             )
     return StreamPlan(output, tuple(copied), tuple(refused), tuple(left_out))
 
