@@ -84,6 +84,10 @@ def container_advice(reader: InputContainer, source: Path, recoded: Collection[i
     suffix = next(fitting_suffixes(reader, source, tried, recoded), None)
     if suffix is not None:
         return f"choose a name that ends in {suffix}"
+    audios = [stream.index for stream in reader.streams.audio]
+    own = next(fitting_suffixes(reader, source, [source.suffix], audios), None)
+    if own is not None and not output_format(source, reader.format.name).keeps_times:
+        return f"choose a name that ends in {own} and let the sound become PCM"
     return (
         "no container written here takes all streams of that file, so convert it with another "
         "program first"
