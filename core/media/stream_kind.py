@@ -11,6 +11,9 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import AttachmentStream, DataStream, Disposition, Stream
 
+UNNAMED, UNKNOWN_CODEC = "unnamed", "unknown codec"
+"""Placeholders for the name of a codec."""
+
 
 def has_codec(stream: Stream) -> bool:
     """Whether FFmpeg knows the codec of a stream."""
@@ -21,8 +24,8 @@ def has_codec(stream: Stream) -> bool:
 def codec_name(stream: Stream) -> str:
     """FFmpeg's name of a codec, or a placeholder."""
     if isinstance(stream, DataStream | AttachmentStream):
-        return stream.name or "unnamed"
-    return stream.codec_context.codec.canonical_name if has_codec(stream) else "unknown codec"
+        return stream.name or UNNAMED
+    return stream.codec_context.codec.canonical_name if has_codec(stream) else UNKNOWN_CODEC
 
 
 def readable(text: str) -> str:

@@ -212,9 +212,10 @@ def export_file(
     if options.in_place:
         return correct_file(info, correction, is_dry=options.is_dry, asks=options.asks)
     target = target_of(info, correction, options)
-    if target.suffix != info.path.suffix and options.output is None:
-        typer.echo(other_container_sentence(info.path, target))
     planned = export.preview(options.request(info, correction, target, options.layout))
+    is_possible = planned.plan is not None and planned.plan.is_possible
+    if target.suffix != info.path.suffix and options.output is None and is_possible:
+        typer.echo(other_container_sentence(info.path, target))
     problems = problem_sentences(planned, _REPLACE_ADVICE, or_else=", or -o")
     if planned.plan is not None and planned.plan.is_possible:
         typer.echo(way_sentence(planned.plan))
@@ -269,7 +270,8 @@ def problem_sentences(planned: ExportPreview, advice: str, or_else: str = "") ->
     if planned.plan is not None and planned.needs_choice:
         chosen = [choice.inexact for choice in planned.plan.choices if choice.inexact is not None]
         choices = " or ".join(f"--inexact {inexact}" for inexact in chosen)
-        problems.append(f"{planned.plan.choice_refusal} Choose with {choices}{or_else}.")
+        others = or_else if len(chosen) < len(planned.plan.choices) else ""
+        problems.append(f"{planned.plan.choice_refusal} Choose with {choices}{others}.")
     return problems
 
 

@@ -68,12 +68,26 @@ def refused_streams(
     return tuple(f"{refusal}; {advice}." for refusal in streams.refused)
 
 
+def keeping_advice(reader: InputContainer, source: Path, suffixes: Iterable[str]) -> str:
+    """Advice to choose one of some containers, as far as they take all streams of a file.
+
+    Returns:
+        The advice, after a semicolon, for a verb with "to"; empty if none takes them.
+    """
+    fitting = list(fitting_suffixes(reader, source, suffixes))
+    return f"; choose a name that ends in {' or '.join(fitting)}" if fitting else ""
+
+
 def container_advice(reader: InputContainer, source: Path, recoded: Collection[int] = ()) -> str:
     """Advice for the end of a sentence on a container without a place for a stream."""
     tried = dict.fromkeys([content_suffix(reader), *TRIED_SUFFIXES])
     suffix = next(fitting_suffixes(reader, source, tried, recoded), None)
     if suffix is not None:
         return f"choose a name that ends in {suffix}"
+    audios = [stream.index for stream in reader.streams.audio]
+    own = next(fitting_suffixes(reader, source, [source.suffix], audios), None)
+    if own is not None and not output_format(source, reader.format.name).keeps_times:
+        return f"choose a name that ends in {own} and let the sound become PCM"
     return (
         "no container written here takes all streams of that file, so convert it with another "
         "program first"

@@ -22,6 +22,7 @@ from core.correction.compatibility.timecodes import (
     timecode_tracks,
 )
 from core.correction.retime.codec_choice import AudioCoding, add_audio, writes_header
+from core.media.formats.contents import track_kinds
 from core.media.formats.mpegts import keeps_pids
 from core.media.formats.output_format import (
     AVI,
@@ -33,6 +34,8 @@ from core.media.formats.output_format import (
 )
 from core.media.reader import open_container
 from core.media.stream_kind import (
+    UNKNOWN_CODEC,
+    UNNAMED,
     audio_context,
     codec_name,
     has_codec,
@@ -109,7 +112,7 @@ def plan_streams(
     refused: list[str] = []
     left_out: list[str] = []
     for stream in reader.streams:
-        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_content(stream)})"
+        name = f"Stream {stream.index} of {source.name} ({stream.type}, {_content(stream, source)})"
         keeps_tag = reader.format.name == output.reads_as and has_codec(stream)
         if isinstance(stream, DataStream):
             if stream.index in rebuilt:
@@ -135,7 +138,7 @@ def plan_streams(
         if isinstance(stream, VideoStream) and loses_aspect_ratio(output, stream):
             left_out.append(
                 f"{name} will lose its pixel aspect ratio ({stream.sample_aspect_ratio}) in "
-                f"{target.name}; choose a name that ends in .mp4 to keep it."
+                f"{target.name}."
             )
     return StreamPlan(output, tuple(copied), tuple(refused), tuple(left_out))
 
@@ -220,10 +223,14 @@ def _is_empty(stream: Stream, source: Path) -> bool:
             return False
 
 
-def _content(stream: Stream) -> str:
+def _content(stream: Stream, source: Path) -> str:
     """Content of a stream for messages; FFmpeg has no codec name for timecodes."""
     timecode = tag_of(stream.metadata, TIMECODE) if isinstance(stream, DataStream) else ""
-    return f"timecode {readable(timecode)}" if timecode else readable(codec_name(stream))
+    name = codec_name(stream)
+    if timecode or name not in {UNNAMED, UNKNOWN_CODEC}:
+        return f"timecode {readable(timecode)}" if timecode else readable(name)
+    kind = track_kinds(source, stream.container.format.name).get(stream.id)
+    return f"of kind {kind}" if kind else name
 
 
 def _rebuilt_data(reader: InputContainer, output: OutputFormat) -> frozenset[int]:

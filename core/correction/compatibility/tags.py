@@ -14,6 +14,7 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from core.correction.compatibility.container_choice import keeping_advice
 from core.correction.compatibility.stream_plan import CONTAINER_KEYS, keeps_data
 from core.correction.compatibility.timecodes import (
     REEL_NAME,
@@ -222,18 +223,26 @@ def _kept_keys(metadata: Mapping[str, str], output: OutputFormat) -> frozenset[s
 
 
 def property_notes(
-    info: MediaInfo, target: Path, output: OutputFormat, index: bytes, *, loses_color: bool
+    reader: InputContainer,
+    info: MediaInfo,
+    target: Path,
+    output: OutputFormat,
+    index: bytes,
+    *,
+    loses_color: bool,
 ) -> Iterator[str]:
     """Yield notes about video properties without a place in the target.
 
     Args:
+        reader: The open source.
         info: The probed source.
         target: The file to be written.
         output: Its container.
         index: Part of the source that describes its streams.
         loses_color: Result of `core.correction.compatibility.color.container_only_colors`.
     """
-    advice = f"{target.name} cannot hold it; choose a name that ends in .mp4 or .mkv to keep it."
+    advice = keeping_advice(reader, info.path, (".mp4", ".mkv"))
+    advice = f"{target.name} cannot hold it{advice and f'{advice} to keep it'}."
     name = info.path.name
     video = info.video
     if video is not None and video.rotation_deg and not output.holds_chapters:

@@ -145,7 +145,7 @@ def not_written(info: MediaInfo, target: Path, error: FFmpegError | OSError) -> 
     elif advice is None and target.suffix.lower() == ".mkv":
         advice = f"{info.path.name} has packets without times or of no use; export that file again"
     elif advice is None:
-        advice = "its container does not take these times or streams; choose a name ending in .mkv"
+        advice = "its container does not take these times or streams; choose another container"
     return ExportError(f"{target.name} was not written: {advice}.", path=target, details=str(error))
 
 

@@ -17,7 +17,7 @@ from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
-from core.correction.compatibility.container_choice import fitting_suffixes
+from core.correction.compatibility.container_choice import container_advice, fitting_suffixes
 from core.correction.correction import Correction, Inexact
 from core.correction.retime.codec_choice import PCM_16, AudioCoding, audio_coding
 from core.media.formats.output_format import OutputFormat
@@ -152,13 +152,15 @@ def more_bytes(info: MediaInfo, move: Move) -> int:
     return math.ceil(n_samples) * audio.n_channels * AudioFormat(coding.sample_format).bytes
 
 
-def unencodable(info: MediaInfo, moves: Sequence[Move], target: Path) -> list[str]:
+def unencodable(
+    reader: InputContainer, info: MediaInfo, moves: Sequence[Move], target: Path
+) -> list[str]:
     """Refusals of audio without an encoder for the target."""
+    lacking = [m.stream_index for m in moves if m.method is Method.RETIMED and m.coding is None]
     return [
-        f"{target.name} takes no sound that is encoded here in place of stream "
-        f"{move.stream_index} of {info.path.name}; choose a name that ends in .mkv."
-        for move in moves
-        if move.method is Method.RETIMED and move.coding is None
+        f"{target.name} takes no sound that is encoded here in place of stream {index} of "
+        f"{info.path.name}; {container_advice(reader, info.path, lacking)}."
+        for index in lacking
     ]
 
 

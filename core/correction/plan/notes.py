@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+from core.correction.compatibility.container_choice import container_advice, keeping_advice
 from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.opened_source import OpenedSource
@@ -63,7 +64,8 @@ def _late_streams(source: OpenedSource, streams: StreamPlan) -> Iterator[str]:
             yield (
                 f"Stream {stream.index} of {name} ({stream.type}) begins "
                 f"{float(1000 * start_s):.0f} ms late, but would begin at once in another "
-                f"{streams.output.name.upper()} file; choose a name that ends in .mkv."
+                f"{streams.output.name.upper()} file; "
+                f"{container_advice(source.reader, source.info.path)}."
             )
 
 
@@ -116,13 +118,14 @@ def exposed_notes(source: OpenedSource, target: Path, output: OutputFormat) -> I
     info = source.info
     if output.is_mp4 or info.video is None or not info.container.startswith("mov"):
         return
+    advice = keeping_advice(source.reader, info.path, (".mp4", ".mov"))
+    advice = f"{advice} to keep it hidden." if advice else "."
     for audio in info.audios:
         before_s = start_of(audio) - source.earliest_s(audio.index)
         if before_s > PRIMING_S:
             yield (
                 f"{info.path.name} hides {ms_text(before_s)} of sound before the beginning of "
-                f"stream {audio.index}, which {target.name} will let be heard; choose a name that "
-                "ends in .mp4 or .mov to keep it hidden."
+                f"stream {audio.index}, which {target.name} will let be heard{advice}"
             )
     before_s = start_of(info.video) - source.earliest_s(info.video.index)
     behind_s = _exposed_tail_s(source, info.video.index)
@@ -130,8 +133,7 @@ def exposed_notes(source: OpenedSource, target: Path, output: OutputFormat) -> I
         if hidden_s > 0:
             yield (
                 f"{info.path.name} hides {ms_text(hidden_s)} of picture {place}, which "
-                f"{target.name} will show; choose a name that ends in .mp4 or .mov to keep it "
-                "hidden."
+                f"{target.name} will show{advice}"
             )
 
 

@@ -326,7 +326,7 @@ def _plan_anew(
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
                     *refused_streams(reader, info.path, streams, recoded),
-                    *unencodable(info, moved.moves, target),
+                    *unencodable(reader, info, moved.moves, target),
                 ),
                 notes=_notes(
                     source,
@@ -413,7 +413,7 @@ def _notes(
         *streams.left_out,
         *_unseen_notes(source, target),
         *tag_notes(source.reader, info, target, output),
-        *property_notes(info, target, output, source.index, loses_color=loses_color),
+        *property_notes(source.reader, info, target, output, source.index, loses_color=loses_color),
         *exposed_notes(source, target, output),
         *move_notes(moved.moves, output, info, correction),
         *duration_notes(info, applied, output),

@@ -52,6 +52,14 @@ def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]
     return parts
 
 
+def track_kinds(path: Path, container: str) -> dict[int, str]:
+    """Types of the tracks of MP4 and MOV, by track ID; empty for other containers."""
+    if container.startswith("mov"):
+        with suppress(OSError), path.open("rb") as file:
+            return mp4_contents.track_kinds(file)
+    return {}
+
+
 def is_encrypted(path: Path, container: str) -> bool:
     """Whether a file has encrypted streams; False if it cannot be read.
 

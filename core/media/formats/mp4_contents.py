@@ -86,6 +86,23 @@ def unseen_parts(file: BinaryIO, seen: Collection[int]) -> Iterator[str]:
     yield from _of_index(index, seen)
 
 
+def track_kinds(file: BinaryIO) -> dict[int, str]:
+    """Types of the sample entries, such as "fdsc", by track ID.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    _, index = read_index(file)
+    return {
+        _track_id(index, track): _kind(index, track)
+        for track in islice(_tracks(index), _MOST_BOXES)
+    }
+
+
+def _kind(index: bytes, track: Box) -> str:
+    return " or ".join(_text(entry.name) for entry in _entries(index, track)) or "unnamed"
+
+
 def _of_index(index: bytes, seen: Collection[int]) -> Iterator[str]:
     if others := _others(index, None, _OF_MOVIE):
         yield f"boxes of its index ({_listed(others)})"
@@ -94,9 +111,8 @@ def _of_index(index: bytes, seen: Collection[int]) -> Iterator[str]:
     chapters = _chapter_tracks(index)
     for track in islice(_tracks(index), _MOST_BOXES):
         number = _track_id(index, track)
-        kind = " or ".join(_text(entry.name) for entry in _entries(index, track)) or "unnamed"
         if number not in seen and number not in chapters:
-            yield f"track {number} (of kind {kind})"
+            yield f"track {number} (of kind {_kind(index, track)})"
             continue
         if others := _of_track(index, track):
             yield f"parts of track {number} ({_listed(others)})"

@@ -60,6 +60,8 @@ def test_audio_that_only_avi_takes_is_encoded_again_there_on_request(
     planned = plan_correction(old_camera, LATER, target)
     assert planned.refused == ()
     assert [choice.inexact for choice in planned.choices] == [Inexact.REENCODE]
+    (refusal,) = plan_correction(old_camera, LATER, target.with_suffix(".mkv")).refused
+    assert refusal.endswith("choose a name that ends in .avi and let the sound become PCM.")
     again = Correction(LATER.audio_stream_indices, LATER.audio_delay_s, Inexact.REENCODE)
     write_corrected(old_camera, target, again)
     assert verify_corrected(old_camera, target, again).passed
