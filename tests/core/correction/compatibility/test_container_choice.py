@@ -13,6 +13,7 @@ from core.correction.plan.file_name import default_target
 from core.errors import ExportError
 from core.media.info import MediaInfo
 from core.media.probe import probe
+from core.workflow.from_detection import stretch_correction
 from tests.core.correction.steps import plan_correction, verify_corrected, write_corrected
 
 MakeClip = Callable[..., Path]
@@ -28,28 +29,36 @@ def old_camera(make_clip: MakeClip) -> MediaInfo:
     return probe(path)
 
 
+def retimed(info: MediaInfo) -> Correction:
+    """A correction that no patch can make."""
+    return stretch_correction(info, (1,), Fraction(1001, 1000), Fraction(0))
+
+
 @pytest.mark.parametrize("rewritten", [".webm", ".WEBM"])
-def test_webm_with_other_codecs_becomes_matroska(
-    rewritten: str, make_clip: MakeClip, tmp_path: Path
+def test_webm_with_other_codecs_becomes_matroska_only_if_it_is_written_anew(
+    rewritten: str, make_clip: MakeClip
 ) -> None:
-    source = make_clip("clip.mkv", duration_s=1, size=(96, 80))
+    source = make_clip("clip.mkv", duration_s=2, size=(96, 80))
     renamed = source.rename(source.with_suffix(rewritten))
     info = probe(renamed)
-    target = default_target(info)
+    assert default_target(info, correction=LATER).suffix == rewritten
+    target = default_target(info, correction=retimed(info))
     assert target.suffix == ".mkv"
-    write_corrected(info, target, LATER)
-    assert verify_corrected(info, target, LATER).passed
+    write_corrected(info, target, retimed(info))
+    assert verify_corrected(info, target, retimed(info)).passed
 
 
 @pytest.mark.parametrize(
     ("made", "name", "suffix"),
     [("a.mp4", "a.LRV", ".mp4"), ("a.mov", "a.qt", ".mov"), ("a.ts", "a.tod", ".ts")],
 )
-def test_an_unknown_suffix_becomes_that_of_the_content(
+def test_an_unknown_suffix_becomes_that_of_the_content_if_it_is_written_anew(
     made: str, name: str, suffix: str, make_clip: MakeClip
 ) -> None:
     path = make_clip(made, duration_s=1, size=(96, 80))
-    assert default_target(probe(path.rename(path.with_name(name)))).suffix == suffix
+    info = probe(path.rename(path.with_name(name)))
+    assert default_target(info, correction=LATER).suffix == info.path.suffix
+    assert default_target(info, correction=retimed(info)).suffix == suffix
 
 
 def test_audio_that_only_avi_takes_is_encoded_again_there_on_request(

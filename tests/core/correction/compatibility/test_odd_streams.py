@@ -46,6 +46,7 @@ def test_the_bytes_of_an_unreadable_text_are_kept(
     assert name.encode("utf-8", UNREADABLE_TEXT) == CYRILLIC
 
 
+@pytest.mark.usefixtures("written_anew")
 def test_what_a_new_file_lacks_is_said_before(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
