@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import pytest
 
 from core.correction.correction import Correction
 from core.media.probe import probe
