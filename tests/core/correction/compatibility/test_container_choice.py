@@ -42,10 +42,7 @@ def test_webm_with_other_codecs_becomes_matroska_only_if_it_is_written_anew(
     renamed = source.rename(source.with_suffix(rewritten))
     info = probe(renamed)
     assert default_target(info, correction=LATER).suffix == rewritten
-    target = default_target(info, correction=retimed(info))
-    assert target.suffix == ".mkv"
-    write_corrected(info, target, retimed(info))
-    assert verify_corrected(info, target, retimed(info)).passed
+    assert default_target(info, correction=retimed(info)).suffix == ".mkv"
 
 
 @pytest.mark.parametrize(
