@@ -12,6 +12,15 @@ from typing import BinaryIO
 
 from av.container import InputContainer
 
+from core.media.formats.mpegts_tables import (
+    PROGRAMS,
+    PROGRAMS_PID,
+    STREAMS,
+    program_pids,
+    stream_types,
+    tables,
+)
+from core.media.formats.mpegts_tables import number as read_number
 from core.media.formats.output_format import M2TS, OutputFormat
 
 _SEARCHED_BYTES = 16 << 20
@@ -27,9 +36,9 @@ _WHOLE_RASTERS = ((0, 188), (4, 192), (0, 204))
 _N_SYNCS = 5
 _SYNC = 0x47
 
-_PROGRAMS_PID, _NAMES_PID = 0x00, 0x11
-_PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
-"""Identifiers of tables."""
+_NAMES_PID = 0x11
+_NAMES = 0x42
+"""Identifier of the table."""
 
 _SERVICE_DESCRIPTOR = 0x48
 
@@ -147,54 +156,18 @@ def changed_services(
 
 def _services(content: bytes, pids: Set[int]) -> tuple[Service, ...]:
     """Programs with at least one of the given streams."""
-    wanted = {_PROGRAMS_PID, _NAMES_PID}
+    wanted = {PROGRAMS_PID, _NAMES_PID}
     numbers: set[int] = set()
     named: dict[int, tuple[str, str]] = {}
-    for pid, table in _tables(content, wanted):
-        if pid == _PROGRAMS_PID and table[0] == _PROGRAMS:
-            wanted |= {
-                _number(table, position + 2) & 0x1FFF for position in range(8, len(table) - 4, 4)
-            }
+    begin, step = _raster(content) or (0, _PACKET_BYTES)
+    for pid, table in tables(content, wanted, begin, step):
+        if pid == PROGRAMS_PID and table[0] == PROGRAMS:
+            wanted |= program_pids(table)
         elif pid == _NAMES_PID and table[0] == _NAMES:
             named |= {number: texts for number, texts in _names(table) if number not in named}
-        elif table[0] == _STREAMS and pids & _stream_pids(table):
-            numbers.add(_number(table, 3))
+        elif table[0] == STREAMS and pids & stream_types(table).keys():
+            numbers.add(read_number(table, 3))
     return tuple(Service(number, *named.get(number, ("", ""))) for number in sorted(numbers))
-
-
-def _tables(content: bytes, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield PID and content of tables; `wanted` may grow during the iteration."""
-    begin, step = _raster(content) or (0, _PACKET_BYTES)
-    parts: dict[int, bytearray] = {}
-    for position in range(begin, len(content) - _PACKET_BYTES + 1, step):
-        pid = _number(content, position + 1) & 0x1FFF
-        if pid not in wanted or content[position] != _SYNC:
-            continue
-        start, flags = position + 4, content[position + 3]
-        if flags & 0x20:
-            start += 1 + content[start]
-        payload = content[start : position + _PACKET_BYTES]
-        if not flags & 0x10 or not payload:
-            continue
-        if content[position + 1] & 0x40:
-            # The first byte points to the beginning of the next table.
-            n_old = 1 + payload[0]
-            yield from _complete(pid, parts.get(pid, bytearray()) + payload[1:n_old])
-            parts[pid] = bytearray(payload[n_old:])
-        elif pid in parts:
-            parts[pid] += payload
-        yield from _complete(pid, parts.get(pid, bytearray()))
-
-
-def _complete(pid: int, part: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Remove complete tables from the beginning of a buffer, and yield them."""
-    while len(part) > 2 and part[0] != 0xFF:
-        n_bytes = 3 + (_number(part, 1) & 0xFFF)
-        if len(part) < n_bytes:
-            return
-        if n_bytes > 15:
-            yield pid, bytes(part[:n_bytes])
-        del part[:n_bytes]
 
 
 def _raster(content: bytes) -> tuple[int, int] | None:
@@ -212,26 +185,17 @@ def _raster(content: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _stream_pids(table: bytes) -> set[int]:
-    pids: set[int] = set()
-    position = 12 + (_number(table, 10) & 0xFFF)
-    while position + 5 <= len(table) - 4:
-        pids.add(_number(table, position + 1) & 0x1FFF)
-        position += 5 + (_number(table, position + 3) & 0xFFF)
-    return pids
-
-
 def _names(table: bytes) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the program number, name and provider of services."""
     position = 11
     while position + 5 <= len(table) - 4:
-        end = min(position + 5 + (_number(table, position + 3) & 0xFFF), len(table) - 4)
+        end = min(position + 5 + (read_number(table, position + 3) & 0xFFF), len(table) - 4)
         at = position + 5
         while at + 2 <= end:
             body = table[at + 2 : at + 2 + table[at + 1]]
             if table[at] == _SERVICE_DESCRIPTOR and len(body) > 2:
                 provider, name = body[2 : 2 + body[1]], body[3 + body[1] :]
-                yield _number(table, position), (_text(name), _text(provider))
+                yield read_number(table, position), (_text(name), _text(provider))
             at += 2 + table[at + 1]
         position = end
 
@@ -248,7 +212,3 @@ def _text(letters: bytes) -> str:
     with suppress(UnicodeDecodeError, LookupError):
         return letters.decode(encoding)
     return _UNREADABLE
-
-
-def _number(content: bytes | bytearray, position: int) -> int:
-    return int.from_bytes(content[position : position + 2], "big")
