@@ -107,7 +107,7 @@ def scan(file: BinaryIO, raster: Raster, select: Selection) -> Iterator[Chunk]:
     step, position, n_gaps = raster.step, raster.begin, 0
     n_max = _CHUNK_BYTES // step
     buffer = np.zeros((n_max + 1) * step, np.uint8)
-    view = memoryview(buffer)[: n_max * step]
+    view = buffer[: n_max * step].data
     rows = buffer[: n_max * step].reshape(n_max, step)
     while True:
         file.seek(position)
@@ -131,7 +131,7 @@ def scan(file: BinaryIO, raster: Raster, select: Selection) -> Iterator[Chunk]:
 
 def of_pids(heads: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """PIDs of packets from their first four bytes."""
-    return heads >> 8 & 0x1FFF
+    return heads >> np.uint32(8) & np.uint32(0x1FFF)
 
 
 def payload_starts(packets: Bytes) -> NDArray[np.int64]:

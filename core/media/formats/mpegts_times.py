@@ -218,7 +218,7 @@ class PesReader:
         self.n_broken += int(short.sum())
         timed = timed[~short]
         columns = (pids, packets, heads, places, cuts, gaps)
-        self._heads.append(tuple(column[timed] for column in columns))  # type: ignore[arg-type]
+        self._heads.append(tuple(column[timed] for column in columns))
 
     def _join(self, chunk: Chunk, starts: Positions, begins: set[int]) -> None:
         """Join headers split over packets."""
