@@ -9,15 +9,23 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from core.media.formats.mpegts import raster_of
+from core.media.formats.mpegts_tables import (
+    PROGRAMS,
+    PROGRAMS_PID,
+    STREAMS,
+    number,
+    stream_types,
+    tables,
+)
 
 _SEARCHED_BYTES = 16 << 20
 """Tables repeat at least every 2 s, 5 MB in a fast broadcast."""
 
 _PACKET_BYTES = 188
 _SYNC = 0x47
-_PROGRAMS_PID, _NAMES_PID, _NULL_PID = 0x00, 0x11, 0x1FFF
-_PROGRAMS, _STREAMS, _NAMES = 0x00, 0x02, 0x42
-"""Identifiers of tables."""
+_NAMES_PID, _NULL_PID = 0x11, 0x1FFF
+_NAMES = 0x42
+"""Identifier of the table."""
 
 _SERVICE_DESCRIPTOR = 0x48
 _FFMPEG_SERVICE = (1, "Service01", "FFmpeg")
@@ -77,7 +85,7 @@ def unseen_parts(file: BinaryIO, seen: Collection[int]) -> Iterator[str]:
     """
     survey = _survey(file.read(_SEARCHED_BYTES))
     yield from _of_programs(survey, set(seen))
-    known = {_PROGRAMS_PID, _NAMES_PID, _NULL_PID} | survey.maps | survey.clocks | set(seen)
+    known = {PROGRAMS_PID, _NAMES_PID, _NULL_PID} | survey.maps | survey.clocks | set(seen)
     others = sorted(survey.pids - known)
     yield from (_TABLES[pid] for pid in others if pid in _TABLES)
     if unnamed := [str(pid) for pid in others if pid not in _TABLES]:
@@ -104,84 +112,45 @@ def _of_programs(survey: _Survey, seen: Set[int]) -> Iterator[str]:
 def _survey(content: bytes) -> _Survey:
     found = _Survey()
     begin, step = raster_of(content) or (0, _PACKET_BYTES)
-    parts: dict[int, bytearray] = {}
     for position in range(begin, len(content) - _PACKET_BYTES + 1, step):
-        if content[position] != _SYNC:
-            continue
-        pid, flags = _number(content, position + 1) & 0x1FFF, content[position + 3]
-        if not flags & 0x10:
-            continue
-        found.pids.add(pid)
-        if flags & 0xC0 and pid != _NULL_PID:
-            found.scrambled.add(pid)
-        if pid in {_PROGRAMS_PID, _NAMES_PID} or pid in found.maps:
-            start = position + 4 + (1 + content[position + 4] if flags & 0x20 else 0)
-            payload = content[start : position + _PACKET_BYTES]
-            for table in _tables(parts, pid, payload, is_start=bool(content[position + 1] & 0x40)):
-                _take(found, pid, table)
+        pid, flags = number(content, position + 1) & 0x1FFF, content[position + 3]
+        if content[position] == _SYNC and flags & 0x10:
+            found.pids.add(pid)
+            if flags & 0xC0 and pid != _NULL_PID:
+                found.scrambled.add(pid)
+    wanted = {PROGRAMS_PID, _NAMES_PID}
+    for pid, table in tables(content, wanted, begin, step):
+        _take(found, pid, table)
+        wanted |= found.maps
     return found
 
 
 def _take(found: _Survey, pid: int, table: bytes) -> None:
     """Add a complete table to the findings."""
-    if pid == _PROGRAMS_PID and table[0] == _PROGRAMS:
+    if pid == PROGRAMS_PID and table[0] == PROGRAMS:
         found.maps |= {
-            _number(table, position + 2) & 0x1FFF
+            number(table, position + 2) & 0x1FFF
             for position in range(8, len(table) - 4, 4)
-            if _number(table, position)
+            if number(table, position)
         }
     elif pid == _NAMES_PID and table[0] == _NAMES:
         found.names |= {n: texts for n, texts in _names(table) if n not in found.names}
-    elif pid in found.maps and table[0] == _STREAMS:
-        found.clocks.add(_number(table, 8) & 0x1FFF)
-        found.programs.setdefault(_number(table, 3), set()).update(_stream_pids(table))
-
-
-def _tables(
-    parts: dict[int, bytearray], pid: int, payload: bytes, *, is_start: bool
-) -> Iterator[bytes]:
-    """Yield the tables completed by a packet."""
-    if is_start and payload:
-        # The first byte points to the beginning of the next table.
-        n_old = 1 + payload[0]
-        yield from _complete(parts.get(pid, bytearray()) + payload[1:n_old])
-        parts[pid] = bytearray(payload[n_old:])
-    elif pid in parts:
-        parts[pid] += payload
-    yield from _complete(parts.get(pid, bytearray()))
-
-
-def _complete(part: bytearray) -> Iterator[bytes]:
-    """Remove complete tables from the beginning of a buffer, and yield them."""
-    while len(part) > 2 and part[0] != 0xFF:
-        n_bytes = 3 + (_number(part, 1) & 0xFFF)
-        if len(part) < n_bytes:
-            return
-        if n_bytes > 15:
-            yield bytes(part[:n_bytes])
-        del part[:n_bytes]
-
-
-def _stream_pids(table: bytes) -> set[int]:
-    pids: set[int] = set()
-    position = 12 + (_number(table, 10) & 0xFFF)
-    while position + 5 <= len(table) - 4:
-        pids.add(_number(table, position + 1) & 0x1FFF)
-        position += 5 + (_number(table, position + 3) & 0xFFF)
-    return pids
+    elif pid in found.maps and table[0] == STREAMS:
+        found.clocks.add(number(table, 8) & 0x1FFF)
+        found.programs.setdefault(number(table, 3), set()).update(stream_types(table))
 
 
 def _names(table: bytes) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the program number, name and provider of services."""
     position = 11
     while position + 5 <= len(table) - 4:
-        end = min(position + 5 + (_number(table, position + 3) & 0xFFF), len(table) - 4)
+        end = min(position + 5 + (number(table, position + 3) & 0xFFF), len(table) - 4)
         at = position + 5
         while at + 2 <= end:
             body = table[at + 2 : at + 2 + table[at + 1]]
             if table[at] == _SERVICE_DESCRIPTOR and len(body) > 2:
                 provider, name = body[2 : 2 + body[1]], body[3 + body[1] :]
-                yield _number(table, position), (_text(name), _text(provider))
+                yield number(table, position), (_text(name), _text(provider))
             at += 2 + table[at + 1]
         position = end
 
@@ -198,7 +167,3 @@ def _text(letters: bytes) -> str:
     with suppress(UnicodeDecodeError, LookupError):
         return letters.decode(encoding)
     return "?"
-
-
-def _number(content: bytes | bytearray, position: int) -> int:
-    return int.from_bytes(content[position : position + 2], "big")
