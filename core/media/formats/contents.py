@@ -6,6 +6,7 @@ is written anew. Encryption belongs to that rest: without its boxes, packets can
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,9 @@ from core.media.formats import (
     mp4_contents,
     mpegts_contents,
 )
+
+_MOST_PARTS = 50
+"""Most parts that are named."""
 
 _PARTS: dict[str, Callable[[BinaryIO, Collection[int]], Iterator[str]]] = {
     "mov": mp4_contents.unseen_parts,
@@ -48,7 +52,7 @@ def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]
     for name, listed in _PARTS.items():
         if container.startswith(name):
             with suppress(OSError), path.open("rb") as file:
-                parts.extend(listed(file, seen))
+                parts.extend(islice(listed(file, seen), _MOST_PARTS))
     return parts
 
 

@@ -35,6 +35,9 @@ _CLUSTER_ID, _SCALE_ID = b"\x1f\x43\xb6\x75", b"\x2a\xd7\xb1"
 _INFO_BYTES = 1 << 16
 _TAIL_BYTES, _MOST_TAIL_BYTES = 1 << 20, 1 << 26
 
+_MOST_ELEMENTS = 1 << 21
+"""Most elements that are stepped over, more than in a day of recording."""
+
 _MAX_ID_BYTES, _MAX_SIZE_BYTES = 4, 8
 _HEAD_BYTES = _MAX_ID_BYTES + _MAX_SIZE_BYTES
 
@@ -154,7 +157,9 @@ def segment_parts(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
     """
     size = file.seek(0, os.SEEK_END)
     position = 0
-    while position < size:
+    for _ in range(_MOST_ELEMENTS):
+        if position >= size:
+            return
         file.seek(position)
         element = _element(file.read(_HEAD_BYTES))
         if element is None:

@@ -3,6 +3,7 @@
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,17 @@ def test_only_encryption_of_matroska_counts_and_not_compression(tmp_path: Path, 
     tracks = element(b"\x16\x54\xae\x6b", element(b"\xae", codings))
     path = matroska(tmp_path / "a.mkv", tracks)
     assert is_encrypted(path, "matroska,webm") is bool(kind)
+
+
+def test_hostile_nesting_takes_no_time(tmp_path: Path) -> None:
+    atom = b""
+    for _ in range(3000):
+        atom = element(b"\xb6", atom)
+    chapters = element(b"\x10\x43\xa7\x70", element(b"\x45\xb9", atom))
+    begin = time.monotonic()
+    (part,) = unseen_parts(matroska(tmp_path / "a.mkv", chapters), "matroska,webm", ())
+    assert part.startswith("the nesting of its chapters")
+    assert time.monotonic() - begin < 2
 
 
 def test_the_name_of_a_program_and_tables_without_streams(
