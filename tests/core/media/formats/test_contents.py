@@ -4,7 +4,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import av
@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import MediaError
 from core.media.decoder import ClipDecoder
-from core.media.formats.contents import is_encrypted, unseen_parts
+from core.media.formats.contents import is_encrypted, read_contents
 from core.media.probe import probe
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 from tests.core.media.formats.test_matroska import element
@@ -22,6 +22,10 @@ needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
 )
 SEGMENT = b"\x18\x53\x80\x67"
+
+
+def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]:
+    return list(read_contents(path, container, seen).unseen_parts)
 
 
 def parts_of(path: Path) -> list[str]:
