@@ -139,7 +139,7 @@ def _audio(stream: AvAudioStream) -> AudioStream:
 def _codec(stream: Stream) -> str:
     # The name is one of the codec context, absent for a codec that FFmpeg does not know.
     is_named = has_codec(stream) or isinstance(stream, DataStream | AttachmentStream)
-    return (stream.name if is_named else None) or "unknown"
+    return readable((stream.name if is_named else None) or "unknown")
 
 
 def _seconds(ticks: int | None, stream: Stream) -> float | None:

@@ -8,6 +8,7 @@ from av.container import InputContainer
 from core.correction.compatibility.stream_plan import StreamPlan, plan_streams
 from core.errors import ExportError
 from core.media.formats.output_format import MP4, OutputFormat, can_write, output_format
+from core.media.reader import open_container
 
 TRIED_SUFFIXES = (".mkv", ".mov", ".mp4", ".m2ts", ".ts")
 """Containers with times, the most capable first."""
@@ -45,16 +46,23 @@ def fitting_suffixes(
                 yield suffix
 
 
-def target_format(reader: InputContainer, source: Path, target: Path) -> OutputFormat:
+def target_format(source: Path, container: str, target: Path) -> OutputFormat:
     """Container of a target, by its suffix.
+
+    Args:
+        source: The source.
+        container: FFmpeg's name of its demuxer.
+        target: The file to be written.
 
     Raises:
         ExportError: It cannot be written from this source; the sentence names one for it.
+        MediaError: The source cannot be opened.
     """
     try:
-        return output_format(target, reader.format.name)
+        return output_format(target, container)
     except ExportError as error:
-        message = f"{error.message}; {container_advice(reader, source)}."
+        with open_container(source) as reader:
+            message = f"{error.message}; {container_advice(reader, source)}."
         raise ExportError(message, path=target) from error
 
 

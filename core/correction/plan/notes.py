@@ -8,7 +8,7 @@ from core.correction.compatibility.container_choice import container_advice, kee
 from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.opened_source import OpenedSource
-from core.media.formats.contents import is_encrypted
+from core.media.formats.contents import Contents
 from core.media.formats.mp4_edit_lists import n_edits, read_edit_lists
 from core.media.formats.output_format import MXF, OutputFormat
 from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
@@ -19,9 +19,15 @@ _LEAST_S = Fraction(1, 1000)
 _N_PACKETS_SEARCHED = 4096
 
 
-def encryption_refusals(info: MediaInfo) -> Iterator[str]:
+def unseen_notes(info: MediaInfo, target: Path, contents: Contents) -> Iterator[str]:
+    """Notes on parts of the source that FFmpeg does not copy."""
+    for part in contents.unseen_parts:
+        yield f"{target.name} will lack {part}, found in {info.path.name}."
+
+
+def encryption_refusals(info: MediaInfo, contents: Contents) -> Iterator[str]:
     """Refusals of encrypted sources, whose packets cannot be decoded without their container."""
-    if is_encrypted(info.path, info.container):
+    if contents.is_encrypted:
         yield (
             f"{info.path.name} is encrypted, which a file written anew cannot carry; decrypt it "
             "first."

@@ -6,7 +6,7 @@
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -37,18 +37,19 @@ from core.correction.plan.notes import (
     exposed_notes,
     fragment_refusals,
     refusals,
+    unseen_notes,
 )
 from core.correction.plan.opened_source import OpenedSource, open_source, start_time_s
 from core.correction.plan.way import plan_patch
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
-from core.media.formats.contents import unseen_parts
+from core.media.formats.contents import Contents, read_contents
 from core.media.formats.mp4_edit_lists import Span, read_edit_lists
 from core.media.formats.output_format import Layout, OutputFormat, format_of
 from core.media.formats.patch import TimePatch, Unpatchable
 from core.media.formats.truncation import truncation_notes
 from core.media.info import MediaInfo
-from core.media.reader import failed_drive, open_container
+from core.media.reader import failed_drive
 from core.progress import SILENT, Monitor
 from core.units import seconds_text
 
@@ -287,8 +288,7 @@ def _plan_anew(
         ExportError: As `plan`.
         MediaError: As `plan`.
     """
-    with open_container(info.path) as reader:
-        output = target_format(reader, info.path, target)
+    output = target_format(info.path, info.container, target)
     if layout is not None and not output.is_mp4:
         raise ExportError(
             f"The layout {layout} is one of MP4 and MOV; choose a name that ends in .mp4 or .mov.",
@@ -306,6 +306,7 @@ def _plan_anew(
                 # One of the choices encodes that audio again.
                 recoded |= frozenset(correction.audio_stream_indices)
             streams = plan_streams(reader, info.path, target, recoded)
+            contents = _contents(source)
             spans = _source_spans(source, streams, moved.moves)
             remainder_s = _remainder_s(correction, moved.moves)
             return CorrectionPlan(
@@ -322,7 +323,7 @@ def _plan_anew(
                     choice_refusal(info, target, moved.choices) if moved.needs_choice else ""
                 ),
                 refused=(
-                    *encryption_refusals(info),
+                    *encryption_refusals(info, contents),
                     *(fragment_refusals(source) if layout is Layout.FRAGMENTED else ()),
                     *refusals(source, streams),
                     *refused_streams(reader, info.path, streams, recoded),
@@ -336,6 +337,7 @@ def _plan_anew(
                     moved,
                     remainder_s,
                     loses_color=loses_color,
+                    contents=contents,
                 ),
                 starts_s=_starts_s(source, streams),
                 spans=_target_spans(streams, correction, spans),
@@ -405,13 +407,14 @@ def _notes(
     remainder_s: Fraction,
     *,
     loses_color: bool,
+    contents: Contents,
 ) -> tuple[str, ...]:
     info, output = source.info, streams.output
     applied = replace(correction, audio_delay_s=correction.audio_delay_s + remainder_s)
     return (
         *truncation_notes(info),
         *streams.left_out,
-        *_unseen_notes(source, target),
+        *unseen_notes(info, target, contents),
         *tag_notes(source.reader, info, target, output),
         *property_notes(source.reader, info, target, output, source.index, loses_color=loses_color),
         *exposed_notes(source, target, output),
@@ -422,12 +425,10 @@ def _notes(
     )
 
 
-def _unseen_notes(source: OpenedSource, target: Path) -> Iterator[str]:
-    info = source.info
+def _contents(source: OpenedSource) -> Contents:
     # The demuxer of MP4 discards tracks that it does not read.
     seen = {stream.id for stream in source.reader.streams if stream.discard != Discard.all}
-    for part in unseen_parts(info.path, info.container, seen):
-        yield f"{target.name} will lack {part}, found in {info.path.name}."
+    return read_contents(source.info.path, source.info.container, seen)
 
 
 def _source_spans(

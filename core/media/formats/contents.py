@@ -6,8 +6,9 @@ is written anew. Encryption belongs to that rest: without its boxes, packets can
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from core.errors import MediaError
 from core.media.formats import (
@@ -16,6 +17,9 @@ from core.media.formats import (
     mp4_contents,
     mpegts_contents,
 )
+
+_MOST_PARTS = 50
+"""Most parts that are named."""
 
 _PARTS: dict[str, Callable[[BinaryIO, Collection[int]], Iterator[str]]] = {
     "mov": mp4_contents.unseen_parts,
@@ -32,8 +36,21 @@ _ENCRYPTION: dict[str, Callable[[BinaryIO], bool]] = {
 """Checks of each container, by the beginning of FFmpeg's name of its demuxer."""
 
 
-def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]:
-    """Parts of a file without a place in a file written by FFmpeg.
+class Contents(NamedTuple):
+    """Findings about a file that is to be written anew.
+
+    Attributes:
+        is_encrypted: Whether it has encrypted streams.
+        unseen_parts: Names of the parts without a place in a file written by FFmpeg, such as "the
+            nesting of its chapters".
+    """
+
+    is_encrypted: bool = False
+    unseen_parts: tuple[str, ...] = ()
+
+
+def read_contents(path: Path, container: str, seen: Collection[int]) -> Contents:
+    """List what FFmpeg does not copy from a file.
 
     Args:
         path: The file.
@@ -41,15 +58,17 @@ def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]
         seen: Numbers of the streams that FFmpeg lists: track IDs in MP4, PIDs in MPEG-TS.
 
     Returns:
-        Names of the parts, such as "the nesting of its chapters"; empty for other containers, and
-        as far as the file cannot be read, an error reported by copying it.
+        The findings; none for other containers, and if the file cannot be read, an error reported
+        by copying it.
     """
-    parts: list[str] = []
-    for name, listed in _PARTS.items():
-        if container.startswith(name):
-            with suppress(OSError), path.open("rb") as file:
-                parts.extend(listed(file, seen))
-    return parts
+    name = next((one for one in _PARTS if container.startswith(one)), None)
+    if name is None:
+        return Contents()
+    with suppress(OSError), path.open("rb") as file:
+        is_protected = _ENCRYPTION[name](file)
+        file.seek(0)
+        return Contents(is_protected, tuple(islice(_PARTS[name](file, seen), _MOST_PARTS)))
+    return Contents()
 
 
 def track_kinds(path: Path, container: str) -> dict[int, str]:

@@ -7,6 +7,9 @@ from typing import BinaryIO, NamedTuple
 _TAG_TYPES = frozenset({8, 9, 15, 18})
 """Audio, video and both kinds of script (E.4.1)."""
 
+_MOST_TAGS = 1 << 21
+"""More than in half a day of recording."""
+
 _HEADER_BYTES = 9
 _TAG_HEAD_BYTES = 11
 _TRAILER_BYTES = 4
@@ -47,7 +50,9 @@ def tags(file: BinaryIO) -> Iterator[Tag]:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     position = int.from_bytes(file.read(_HEADER_BYTES)[5:], "big") + _TRAILER_BYTES
-    while position < size:
+    for _ in range(_MOST_TAGS):
+        if position >= size:
+            return
         file.seek(position)
         head = file.read(_TAG_HEAD_BYTES)
         n_bytes = _tag_bytes(head)

@@ -36,6 +36,9 @@ _CLUSTER_ID, _SCALE_ID = b"\x1f\x43\xb6\x75", b"\x2a\xd7\xb1"
 _INFO_BYTES = 1 << 16
 _TAIL_BYTES, _MOST_TAIL_BYTES = 1 << 20, 1 << 26
 
+_MOST_ELEMENTS = 1 << 21
+"""Most elements that are stepped over, more than in a day of recording."""
+
 
 def is_truncated(file: BinaryIO, size: int) -> bool:
     """Check the length of the segment, or of its clusters if the segment states none."""
@@ -137,7 +140,9 @@ def segment_parts(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
     """
     size = file.seek(0, os.SEEK_END)
     position = 0
-    while position < size:
+    for _ in range(_MOST_ELEMENTS):
+        if position >= size:
+            return
         file.seek(position)
         element = parse_head(file.read(HEAD_BYTES))
         if element is None:

@@ -11,8 +11,11 @@ _KNOWN = {
     # EBML, SeekHead, Cluster, Cues, Attachments, Void, CRC-32.
     *(0x1A45DFA3, 0x114D9B74, 0x1F43B675, 0x1C53BB6B, 0x1941A469, 0xEC, 0xBF),
 }
-_MOST_BYTES = 1 << 24
+_MOST_BYTES = 1 << 22
 """Most bytes of a part that are read."""
+
+_MOST_LEVELS = 16
+"""Most levels of chapters that are counted."""
 
 _TRACK, _TRACK_NUMBER, _TRACK_TYPE, _CODINGS = 0xAE, 0xD7, 0x83, 0x6D80
 _ENCRYPTION_PATH = (0x6240, 0x5035)
@@ -95,7 +98,7 @@ def _of_chapters(content: bytes) -> Iterator[str]:
     # Chapters within chapters, of any depth, one level after the other.
     atoms = inner = [atom for one in outer for atom in _inner(one, _ATOM)]
     if inner:
-        while inner:
+        for _ in range(_MOST_LEVELS):
             inner = [atom for one in inner for atom in _inner(one, _ATOM)]
             atoms += inner
         yield f"the nesting of its chapters ({len(atoms)} within others)"

@@ -3,7 +3,8 @@
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ import pytest
 
 from core.errors import MediaError
 from core.media.decoder import ClipDecoder
-from core.media.formats.contents import is_encrypted, unseen_parts
+from core.media.formats.contents import is_encrypted, read_contents
 from core.media.probe import probe
 from tests.core.media.formats.mp4_boxes import add_boxes, box
 from tests.core.media.formats.test_matroska import element
@@ -21,6 +22,10 @@ needs_program = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed"
 )
 SEGMENT = b"\x18\x53\x80\x67"
+
+
+def unseen_parts(path: Path, container: str, seen: Collection[int]) -> list[str]:
+    return list(read_contents(path, container, seen).unseen_parts)
 
 
 def parts_of(path: Path) -> list[str]:
@@ -103,6 +108,17 @@ def test_only_encryption_of_matroska_counts_and_not_compression(tmp_path: Path, 
     tracks = element(b"\x16\x54\xae\x6b", element(b"\xae", codings))
     path = matroska(tmp_path / "a.mkv", tracks)
     assert is_encrypted(path, "matroska,webm") is bool(kind)
+
+
+def test_hostile_nesting_takes_no_time(tmp_path: Path) -> None:
+    atom = b""
+    for _ in range(3000):
+        atom = element(b"\xb6", atom)
+    chapters = element(b"\x10\x43\xa7\x70", element(b"\x45\xb9", atom))
+    begin = time.monotonic()
+    (part,) = unseen_parts(matroska(tmp_path / "a.mkv", chapters), "matroska,webm", ())
+    assert part.startswith("the nesting of its chapters")
+    assert time.monotonic() - begin < 2
 
 
 def test_the_name_of_a_program_and_tables_without_streams(
