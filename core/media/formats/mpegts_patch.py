@@ -61,6 +61,9 @@ _MAX_LOWEST_PID = 0x0F
 _MAX_LATE_MS = 20
 """Shifts up to this keep the places of packets: sound after a seek is late by no more."""
 
+_MAX_EARLIER = 4 * TICKS_PER_SECOND
+"""More sound in front of the others is more than readers search for streams."""
+
 _MAX_MOVED = 2_000_000
 """Each moved packet takes about 300 bytes of memory."""
 
@@ -136,6 +139,7 @@ def _is_movable(slots: _Slots, shift: int, raster: Raster, size: int) -> bool:
     last = int(slots.positions[-1][-1])
     return (
         abs(shift) > _MAX_LATE_MS * TICKS_PER_SECOND // 1000
+        and shift >= -_MAX_EARLIER
         and not slots.are_tied
         and sum(map(len, slots.positions)) <= _MAX_MOVED
         and last + raster.moved_bytes <= size

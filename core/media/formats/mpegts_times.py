@@ -217,8 +217,9 @@ class PesReader:
         short = heads[timed, 8].astype(np.int64) + _HEAD_BYTES < _needed(heads[timed])
         self.n_broken += int(short.sum())
         timed = timed[~short]
-        columns = (pids, packets, heads, places, cuts, gaps)
-        self._heads.append(tuple(column[timed] for column in columns))
+        self._heads.append(
+            (pids[timed], packets[timed], heads[timed], places[timed], cuts[timed], gaps[timed])
+        )
 
     def _join(self, chunk: Chunk, starts: Positions, begins: set[int]) -> None:
         """Join headers split over packets."""
