@@ -217,8 +217,9 @@ class PesReader:
         short = heads[timed, 8].astype(np.int64) + _HEAD_BYTES < _needed(heads[timed])
         self.n_broken += int(short.sum())
         timed = timed[~short]
-        columns = (pids, packets, heads, places, cuts, gaps)
-        self._heads.append(tuple(column[timed] for column in columns))
+        self._heads.append(
+            (pids[timed], packets[timed], heads[timed], places[timed], cuts[timed], gaps[timed])
+        )
 
     def _join(self, chunk: Chunk, starts: Positions, begins: set[int]) -> None:
         """Join headers split over packets."""
@@ -254,11 +255,8 @@ class PesReader:
 
 def _is_timed(heads: Bytes) -> NDArray[np.bool_]:
     """Check for a time in each header."""
-    return (
-        ~np.isin(heads[:, 3], _WITHOUT_TIMES)
-        & (heads[:, 6] & 0xC0 == 0x80)
-        & (heads[:, 7] & 0x80 != 0)
-    )
+    is_timed: NDArray[np.bool_] = (heads[:, 6] & 0xC0 == 0x80) & (heads[:, 7] & 0x80 != 0)
+    return is_timed & ~np.isin(heads[:, 3], _WITHOUT_TIMES)
 
 
 def _needed(heads: Bytes) -> NDArray[np.int64]:
@@ -292,6 +290,13 @@ def original_clocks(packet: Bytes) -> Iterator[int]:
         index = 6 + (6 if packet[5] & _PCR else 0)
         if index + 6 <= min(5 + int(packet[4]), PACKET_BYTES):
             yield index
+
+
+def are_tied(packets: Bytes) -> bool:
+    """Whether packets hold clocks, or other data for their place in the stream."""
+    tied = _PCR | _OPCR | _COUNTDOWN | _PRIVATE | _EXTENSION
+    flagged = (packets[:, 3] & ADAPTATION != 0) & (packets[:, 4] > 0) & (packets[:, 5] & tied != 0)
+    return bool(flagged.any())
 
 
 def splice_times(packet: Bytes) -> Iterator[int]:
