@@ -201,9 +201,9 @@ class _Window:
 def _write_edits(reader: BinaryIO, writer: BinaryIO, patch: Patch) -> None:
     """Write the edits of a patch with kept positions."""
     window = _Window(reader)
-    for edit in patch.edits:
+    for begin, _, edit in _placed_edits(patch):
         content = edit.content if isinstance(edit.content, bytes) else window.all(*edit.content)
-        writer.seek(edit.begin)
+        writer.seek(begin)
         write_all(writer, content)
 
 

@@ -83,6 +83,16 @@ def test_edits_of_kept_positions_are_written_in_place(tmp_path: Path) -> None:
     assert source.read_bytes() == _expected(content, patch)
 
 
+def test_several_edits_at_the_end_follow_each_other(tmp_path: Path) -> None:
+    source, target = _source(tmp_path, 1000), tmp_path / "target.bin"
+    target.touch()
+    edits = (Edit(5, 7, b"ab"), Edit(1000, 1000, b"one"), Edit(1000, 1000, ByteRange(0, 300)))
+    patch = Patch(1000, edits)
+    assert patch.keeps_positions
+    write_patched(source, patch, target)
+    assert target.read_bytes() == _expected(source.read_bytes(), patch)
+
+
 def test_moves_are_refused_in_place() -> None:
     patch = Patch(10, (Edit(0, 4, ByteRange(4, 8)),))
     assert patch.keeps_positions

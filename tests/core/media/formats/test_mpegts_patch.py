@@ -54,7 +54,7 @@ def shifts(source: Path, target: Path) -> dict[int, set[Fraction]]:
 @pytest.mark.parametrize("in_place", [False, True])
 def test_only_the_sound_moves(clip: Path, tmp_path: Path, delay_ms: int, in_place: bool) -> None:
     plan = planned(clip, Fraction(delay_ms, 1000), in_place=in_place)
-    assert plan.patch.keeps_positions == in_place
+    assert plan.patch.fits_in_place == in_place
     target = patched(clip, plan.patch, tmp_path / "moved.ts")
     assert shifts(clip, target) == {
         PICTURE: {plan.common_s},
