@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from core.media.formats.crc32_shift import linear_crc, linear_crc_of_pairs, shifted
 from core.media.formats.ebml import serialized
+from core.media.formats.matroska_interleave import find_places
+from core.media.formats.matroska_layout import Layout
 from core.media.formats.matroska_reader import TIMESTAMP, Cluster, Structure, read_structure
 from core.media.formats.matroska_times import (
     CUE_BLOCK_NUMBER,
@@ -28,7 +30,12 @@ _NS = 1_000_000_000
 _MAX_TICKS = 1 << 60
 _MIN_RELATIVE, _MAX_RELATIVE = -(1 << 15), (1 << 15) - 1
 _STAMP_BYTES, _CRC_BYTES = 2, 4
-_VIDEO = 1
+_MAX_PLACED_NS = _NS
+"""Longest delay whose blocks keep their places: a player need not read far for the sound."""
+
+_SEEK_NOTE = (
+    "The sound is stored far from its picture; after a seek it may begin late in some players."
+)
 
 _Numbers = NDArray[np.int64]
 
@@ -53,15 +60,23 @@ def patch_matroska(
     """
     structure = read_structure(file)
     moves = _Moves(structure, delays_s)
+    way, notes, is_long = "times of blocks", (), moves.longest_ns > _MAX_PLACED_NS
     try:
+        if is_long and not in_place:
+            raise NoRoom
         edits = _edits_in_place(structure, moves)
+        notes = (_SEEK_NOTE,) if is_long else ()
     except NoRoom:
-        raise Unpatchable("a field of fixed width has no room for its new time") from None
+        if in_place:
+            raise Unpatchable("a field of fixed width has no room for its new time") from None
+        structure = read_structure(file)
+        edits, way = _edits_anew(file, structure, moves), "times and places of blocks"
     return TimePatch(
         Patch(structure.n_bytes, tuple(sorted(edits, key=lambda edit: edit.begin))),
         moves.delays_s,
         Fraction(moves.raised * structure.scale_ns, _NS),
-        "times of blocks",
+        way,
+        notes,
     )
 
 
@@ -74,7 +89,9 @@ class _Moves:
         raised: Common shift.
         owners: Indices of the blocks' clusters.
         times: Times of all blocks before the change.
-        delays: Delays of all blocks.
+        delays: Delays of all blocks beyond those of their clusters.
+        base_shift: Shift of the timestamps of all clusters.
+        longest_ns: Longest delay of a track against another one.
     """
 
     def __init__(self, structure: Structure, delays_s: Mapping[int, Fraction]) -> None:
@@ -96,9 +113,15 @@ class _Moves:
         self.delays: _Numbers = np.zeros(len(self.times), np.int64)
         for number, ticks in self.ticks.items():
             self.delays[blocks.tracks == number] = ticks
+        self.longest_ns = int(abs(self.delays).max(initial=0)) * structure.scale_ns
         moved = self.times[self.delays < 0] + self.delays[self.delays < 0]
         lowest = min(0, int(self.times.min(initial=0)))
         self.raised = max(0, lowest - int(moved.min(initial=lowest)))
+        self.base_shift = self.raised
+        if len(self.delays) and self.delays[0] and (self.delays == self.delays[0]).all():
+            # Clusters of sound alone take the delay themselves.
+            self.base_shift += int(self.delays[0])
+            self.longest_ns, self.delays = 0, np.zeros_like(self.delays)
         scaled = set(self.ticks) if not self.raised else set(structure.track_numbers)
         if scaled & structure.scaled_tracks:
             raise Unpatchable("a track has a unit of time of its own")
@@ -106,6 +129,15 @@ class _Moves:
     def shift(self, structure: Structure, *, is_fixed: bool) -> Shift:
         """Make the shift of the times outside of blocks."""
         return Shift(self.ticks, self.raised, _ends(structure, self.times), is_fixed)
+
+
+def _edits_anew(file: BinaryIO, structure: Structure, moves: _Moves) -> list[Edit]:
+    """Change times and put the moved blocks into the places of their new times."""
+    shift_times(structure, moves.shift(structure, is_fixed=False))
+    times = moves.times + moves.base_shift + moves.delays
+    is_moved = moves.delays != 0
+    places = find_places(structure, times, moves.owners, is_moved, moves.base_shift)
+    return Layout(file, structure, places, times, is_moved).edits()
 
 
 @dataclass(slots=True)
@@ -157,13 +189,14 @@ def _cluster_changes(structure: Structure, moves: _Moves) -> _Changes:
     fields = []
     for index, cluster in enumerate(structure.clusters):
         at, width = cluster.fields[TIMESTAMP]
-        if not moves.raised:
+        if not moves.base_shift:
             break
-        if (cluster.time + moves.raised) >> 8 * width:
+        time = cluster.time + moves.base_shift
+        if time < 0 or time >> 8 * width:
             # The blocks take the shift where the cluster has no room for it.
-            raised[index] = moves.raised
+            raised[index] = moves.base_shift
             continue
-        old, new = (n.to_bytes(width, "big") for n in (cluster.time, cluster.time + moves.raised))
+        old, new = (number.to_bytes(width, "big") for number in (cluster.time, time))
         fields.append((at, old, new))
     additions = moves.delays + raised[moves.owners]
     chosen = np.flatnonzero(additions)
