@@ -57,7 +57,7 @@ def _bytewise() -> _Numbers:
     """Compute the states after one zero byte, by each byte of the state before; shape (4, 256)."""
     states: _Numbers = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        states = (states >> 1) ^ ((states & 1) * np.uint32(_POLYNOMIAL))
+        states = np.bitwise_xor(states >> 1, (states & 1) * np.uint32(_POLYNOMIAL), dtype=np.uint32)
     others = [np.arange(256, dtype=np.uint32) << (8 * (index - 1)) for index in (1, 2, 3)]
     return np.stack([states, *others])
 

@@ -73,7 +73,7 @@ def find_places(
     columns = moved.tolist(), times[moved].tolist(), clusters.tolist(), indices.tolist()
     for block, time, cluster, index in zip(*columns, strict=True):
         following = int(others[index]) if index < len(others) else -1
-        if cluster >= 0 and following >= 0 and owners[following] == cluster:
+        if cluster >= 0 and following >= 0 and owners[following] <= cluster:
             before.setdefault(following, []).append(block)
         elif cluster >= 0 and cluster not in added and time - bases[cluster] <= longest:
             last.setdefault(cluster, []).append(block)

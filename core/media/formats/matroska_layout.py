@@ -112,6 +112,8 @@ class Layout:
         self._stamps = (blocks.begins + blocks.stamps).tolist()
         self._relative = blocks.relative.tolist()
         self._offsets: dict[int, int] = {}
+        self._seeks: dict[int, int] = {}
+        self._n_bytes = 0
         self._has_crc = any(cluster.crc for cluster in structure.clusters)
         self._parts: list[_Part] = []
         self._owners: dict[int, _Part] = {}
@@ -305,10 +307,6 @@ class Layout:
                 _, width = part.fields.get(key, fields[key])
                 part.fields[key] = _wide(numbers[key], width)
             previous = part.n_bytes
-
-    @property
-    def _seeks(self) -> dict[int, int]:
-        return self.__dict__.setdefault("_old_seeks", {})
 
     def _part_edits(self, part: _Part) -> list[Edit]:
         cluster = part.source

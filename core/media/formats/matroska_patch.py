@@ -60,15 +60,13 @@ def patch_matroska(
     """
     structure = read_structure(file)
     moves = _Moves(structure, delays_s)
-    way, notes, is_long = "times of blocks", (), moves.longest_ns > _MAX_PLACED_NS
-    try:
-        if is_long and not in_place:
-            raise NoRoom
-        edits = _edits_in_place(structure, moves)
-        notes = (_SEEK_NOTE,) if is_long else ()
-    except NoRoom:
-        if in_place:
-            raise Unpatchable("a field of fixed width has no room for its new time") from None
+    is_long = moves.longest_ns > _MAX_PLACED_NS
+    edits = _edits_in_place(structure, moves) if in_place or not is_long else None
+    way = "times of blocks"
+    if edits is None and in_place:
+        raise Unpatchable("a field of fixed width has no room for its new time")
+    if edits is None:
+        # The times outside of blocks may have been changed in part.
         structure = read_structure(file)
         edits, way = _edits_anew(file, structure, moves), "times and places of blocks"
     return TimePatch(
@@ -76,7 +74,7 @@ def patch_matroska(
         moves.delays_s,
         Fraction(moves.raised * structure.scale_ns, _NS),
         way,
-        notes,
+        (_SEEK_NOTE,) if in_place and is_long else (),
     )
 
 
@@ -160,15 +158,20 @@ def _ends(structure: Structure, times: _Numbers) -> dict[int, int]:
     return ends
 
 
-def _edits_in_place(structure: Structure, moves: _Moves) -> list[Edit]:
+def _edits_in_place(structure: Structure, moves: _Moves) -> list[Edit] | None:
     """Change times without moving a byte.
 
+    Returns:
+        The changes; None if a field cannot hold its new time.
+
     Raises:
-        NoRoom: A field cannot hold its new time.
         Unpatchable: The structure is damaged.
     """
-    changes = _cluster_changes(structure, moves)
-    shift_times(structure, moves.shift(structure, is_fixed=True))
+    try:
+        changes = _cluster_changes(structure, moves)
+        shift_times(structure, moves.shift(structure, is_fixed=True))
+    except NoRoom:
+        return None
     _mend_cues(structure, moves)
     edits = [Edit(at, at + len(new), new) for at, _, new in changes.fields]
     content = changes.new.astype(">u2").tobytes()
