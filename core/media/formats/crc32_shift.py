@@ -55,11 +55,12 @@ def _applied(tables: _Numbers, states: _Numbers) -> _Numbers:
 @lru_cache(maxsize=1)
 def _bytewise() -> _Numbers:
     """Compute the states after one zero byte, by each byte of the state before; shape (4, 256)."""
-    states: _Numbers = np.arange(256, dtype=np.uint32)
+    states: NDArray[np.integer] = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         states = (states >> 1) ^ ((states & 1) * np.uint32(_POLYNOMIAL))
+    # A zero byte pushes the other three bytes of the state down by one.
     others = [np.arange(256, dtype=np.uint32) << (8 * (index - 1)) for index in (1, 2, 3)]
-    return np.stack([states, *others])
+    return np.stack([states, *others]).astype(np.uint32)
 
 
 @lru_cache(maxsize=64)

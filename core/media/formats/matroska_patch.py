@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from core.media.formats.crc32_shift import linear_crc, linear_crc_of_pairs, shifted
 from core.media.formats.ebml import serialized
+from core.media.formats.matroska_interleave import find_places
+from core.media.formats.matroska_layout import Layout
 from core.media.formats.matroska_reader import TIMESTAMP, Cluster, Structure, read_structure
 from core.media.formats.matroska_times import (
     CUE_BLOCK_NUMBER,
@@ -28,7 +30,12 @@ _NS = 1_000_000_000
 _MAX_TICKS = 1 << 60
 _MIN_RELATIVE, _MAX_RELATIVE = -(1 << 15), (1 << 15) - 1
 _STAMP_BYTES, _CRC_BYTES = 2, 4
-_VIDEO = 1
+_MAX_PLACED_NS = _NS
+"""Longest delay whose blocks keep their places: a player need not read far for the sound."""
+
+_SEEK_NOTE = (
+    "The sound is stored far from its picture; after a seek it may begin late in some players."
+)
 
 _Numbers = NDArray[np.int64]
 
@@ -53,15 +60,21 @@ def patch_matroska(
     """
     structure = read_structure(file)
     moves = _Moves(structure, delays_s)
-    try:
-        edits = _edits_in_place(structure, moves)
-    except NoRoom:
-        raise Unpatchable("a field of fixed width has no room for its new time") from None
+    is_long = moves.longest_ns > _MAX_PLACED_NS
+    edits = _edits_in_place(structure, moves) if in_place or not is_long else None
+    way = "times of blocks"
+    if edits is None and in_place:
+        raise Unpatchable("a field of fixed width has no room for its new time")
+    if edits is None:
+        # The times outside of blocks may have been changed in part.
+        structure = read_structure(file)
+        edits, way = _edits_anew(file, structure, moves), "times and places of blocks"
     return TimePatch(
         Patch(structure.n_bytes, tuple(sorted(edits, key=lambda edit: edit.begin))),
         moves.delays_s,
         Fraction(moves.raised * structure.scale_ns, _NS),
-        "times of blocks",
+        way,
+        (_SEEK_NOTE,) if in_place and is_long else (),
     )
 
 
@@ -74,7 +87,9 @@ class _Moves:
         raised: Common shift.
         owners: Indices of the blocks' clusters.
         times: Times of all blocks before the change.
-        delays: Delays of all blocks.
+        delays: Delays of all blocks beyond those of their clusters.
+        base_shift: Shift of the timestamps of all clusters.
+        longest_ns: Longest delay of a track against another one.
     """
 
     def __init__(self, structure: Structure, delays_s: Mapping[int, Fraction]) -> None:
@@ -96,9 +111,15 @@ class _Moves:
         self.delays: _Numbers = np.zeros(len(self.times), np.int64)
         for number, ticks in self.ticks.items():
             self.delays[blocks.tracks == number] = ticks
+        self.longest_ns = int(abs(self.delays).max(initial=0)) * structure.scale_ns
         moved = self.times[self.delays < 0] + self.delays[self.delays < 0]
         lowest = min(0, int(self.times.min(initial=0)))
         self.raised = max(0, lowest - int(moved.min(initial=lowest)))
+        self.base_shift = self.raised
+        if len(self.delays) and self.delays[0] and (self.delays == self.delays[0]).all():
+            # Clusters of sound alone take the delay themselves.
+            self.base_shift += int(self.delays[0])
+            self.longest_ns, self.delays = 0, np.zeros_like(self.delays)
         scaled = set(self.ticks) if not self.raised else set(structure.track_numbers)
         if scaled & structure.scaled_tracks:
             raise Unpatchable("a track has a unit of time of its own")
@@ -106,6 +127,15 @@ class _Moves:
     def shift(self, structure: Structure, *, is_fixed: bool) -> Shift:
         """Make the shift of the times outside of blocks."""
         return Shift(self.ticks, self.raised, _ends(structure, self.times), is_fixed)
+
+
+def _edits_anew(file: BinaryIO, structure: Structure, moves: _Moves) -> list[Edit]:
+    """Change times and put the moved blocks into the places of their new times."""
+    shift_times(structure, moves.shift(structure, is_fixed=False))
+    times = moves.times + moves.base_shift + moves.delays
+    is_moved = moves.delays != 0
+    places = find_places(structure, times, moves.owners, is_moved, moves.base_shift)
+    return Layout(file, structure, places, times, is_moved).edits()
 
 
 @dataclass(slots=True)
@@ -128,15 +158,20 @@ def _ends(structure: Structure, times: _Numbers) -> dict[int, int]:
     return ends
 
 
-def _edits_in_place(structure: Structure, moves: _Moves) -> list[Edit]:
+def _edits_in_place(structure: Structure, moves: _Moves) -> list[Edit] | None:
     """Change times without moving a byte.
 
+    Returns:
+        The changes; None if a field cannot hold its new time.
+
     Raises:
-        NoRoom: A field cannot hold its new time.
         Unpatchable: The structure is damaged.
     """
-    changes = _cluster_changes(structure, moves)
-    shift_times(structure, moves.shift(structure, is_fixed=True))
+    try:
+        changes = _cluster_changes(structure, moves)
+        shift_times(structure, moves.shift(structure, is_fixed=True))
+    except NoRoom:
+        return None
     _mend_cues(structure, moves)
     edits = [Edit(at, at + len(new), new) for at, _, new in changes.fields]
     content = changes.new.astype(">u2").tobytes()
@@ -157,13 +192,14 @@ def _cluster_changes(structure: Structure, moves: _Moves) -> _Changes:
     fields = []
     for index, cluster in enumerate(structure.clusters):
         at, width = cluster.fields[TIMESTAMP]
-        if not moves.raised:
+        if not moves.base_shift:
             break
-        if (cluster.time + moves.raised) >> 8 * width:
+        time = cluster.time + moves.base_shift
+        if time < 0 or time >> 8 * width:
             # The blocks take the shift where the cluster has no room for it.
-            raised[index] = moves.raised
+            raised[index] = moves.base_shift
             continue
-        old, new = (n.to_bytes(width, "big") for n in (cluster.time, cluster.time + moves.raised))
+        old, new = (number.to_bytes(width, "big") for number in (cluster.time, time))
         fields.append((at, old, new))
     additions = moves.delays + raised[moves.owners]
     chosen = np.flatnonzero(additions)

@@ -182,7 +182,7 @@ class _Reader:
         self._tracks, self._times = array("H"), array("H")
 
     def read(self) -> Structure:
-        position, segment, width = 0, None, 0
+        position, segment, is_live = 0, None, False
         while position < self._n_bytes:
             head = self._head(position)
             if head is None or segment is not None:
@@ -197,8 +197,7 @@ class _Reader:
             if position > self._n_bytes or (is_live and head.id != SEGMENT):
                 raise Unpatchable("it ends too early")
             if head.id == SEGMENT:
-                width = head.n_head_bytes - number_bytes(SEGMENT)
-                segment = (first, position, width)
+                segment = (first, position, head.n_head_bytes - number_bytes(SEGMENT))
         if segment is None:
             raise Unpatchable(_DAMAGED)
         masters, clusters = self._children(segment[0], segment[1])
