@@ -86,7 +86,7 @@ def correct_in_place(plan: CorrectionPlan, monitor: Monitor = SILENT) -> Correct
     assert plan.time_patch is not None
     info, patch = plan.source, plan.time_patch.patch
     path = info.path
-    excerpts = read_times(plan, monitor)
+    times = read_times(plan, monitor)
     plan.check_current()
     monitor.check()
     try:
@@ -99,7 +99,7 @@ def correct_in_place(plan: CorrectionPlan, monitor: Monitor = SILENT) -> Correct
                 _roll_back(file, record)
                 unfinished_path(path).unlink()
                 raise
-        error_s, n_times = shift_error_s(plan, excerpts, path)
+        error_s, n_times = shift_error_s(plan, times, path)
     except OSError as error:
         raise not_written(info, path, error) from error
     found = _verification(plan, error_s, n_times)

@@ -6,7 +6,8 @@ small file, and excerpts of a large one.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
@@ -20,9 +21,9 @@ from av.stream import AttachmentStream, Stream
 
 from core.correction.plan.plan import CorrectionPlan
 from core.correction.write.patched_file import Positions, read_patched
-from core.media.formats.patch import ByteRange, Patch, TimePatch
+from core.media.formats.patch import ByteRange, Patch
 from core.media.reader import open_container
-from core.media.stream_kind import is_attached_picture
+from core.media.stream_kind import TrackKey, is_attached_picture, stream_keys
 from core.progress import SILENT, ByteProgress, Monitor
 
 _READ_WHOLE_BYTES = 48 << 20
@@ -36,8 +37,12 @@ _PACKETS_PER_PLACE = 250
 _MOST_READ = 20_000
 """Packets read at one place in search of those of the source."""
 
-PacketKey = tuple[int, int, int]
-"""Stream, position in the patched file, and number among the packets at that position."""
+_INSIDE_BYTES = {"mpegts": 20}
+"""Distance from the position that FFmpeg states for a packet to a byte within it: in M2TS and in
+packets of 204 bytes the position is that of other bytes in front."""
+
+PacketKey = tuple[TrackKey, int, int]
+"""Stream, position in the file, and number among the packets at that position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,24 @@ class Excerpt:
 
     Attributes:
         time_s: The place in seconds on the container's timeline; None for the whole file.
-        packets: Stream, position, number there, and presentation time in seconds.
+        packets: Presentation times of packets in seconds.
     """
 
     time_s: Fraction | None
     packets: Mapping[PacketKey, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTimes:
+    """Times of a source.
+
+    Attributes:
+        keys: Keys of the streams by index. FFmpeg numbers the streams of FLV as they come.
+        excerpts: Packets read at some places.
+    """
+
+    keys: Mapping[int, TrackKey]
+    excerpts: tuple[Excerpt, ...]
 
 
 def check_bytes(source: Path, patch: Patch, file: Path, monitor: Monitor = SILENT) -> bool:
@@ -114,7 +132,7 @@ def kept_digest(patch: Patch, file: Path) -> str:
     return digest.hexdigest()
 
 
-def read_times(plan: CorrectionPlan, monitor: Monitor = SILENT) -> tuple[Excerpt, ...]:
+def read_times(plan: CorrectionPlan, monitor: Monitor = SILENT) -> SourceTimes:
     """Read times of the source.
 
     Raises:
@@ -122,17 +140,19 @@ def read_times(plan: CorrectionPlan, monitor: Monitor = SILENT) -> tuple[Excerpt
         Cancelled: The monitor says so.
     """
     with open_container(plan.source.path) as reader:
-        return tuple(_excerpts(plan, reader, monitor))
+        keys = {stream.index: key for key, stream in stream_keys(reader)}
+        moved = {keys[index] for index in plan.correction.audio_stream_indices}
+        return SourceTimes(keys, tuple(_excerpts(plan, reader, moved, monitor)))
 
 
 def shift_error_s(
-    plan: CorrectionPlan, excerpts: Sequence[Excerpt], file: Path, monitor: Monitor = SILENT
+    plan: CorrectionPlan, source: SourceTimes, file: Path, monitor: Monitor = SILENT
 ) -> tuple[float, int]:
     """Read the times of a patched file and compare them with the plan.
 
     Args:
         plan: The plan of a patch.
-        excerpts: Times of the source.
+        source: Times of the source.
         file: The patched file.
         monitor: Asked whether to go on.
 
@@ -146,20 +166,31 @@ def shift_error_s(
     """
     assert plan.time_patch is not None
     positions = Positions(plan.time_patch.patch)
-    errors_s: dict[int, float] = {}
+    n_inside = _INSIDE_BYTES.get(plan.source.container, 0)
+    common_s = plan.time_patch.common_s
+    delays_s = {source.keys[index]: s for index, s in plan.time_patch.delays_s.items()}
+    errors_s: dict[TrackKey, float] = {}
     n_times = 0
     with open_container(file) as copy:
-        for excerpt in excerpts:
-            wanted = _wanted_times(excerpt, positions, plan.time_patch)
-            for index, error_s in _errors(wanted, excerpt, plan.time_patch, copy, monitor):
-                errors_s[index] = max(errors_s.get(index, 0.0), error_s)
+        for excerpt in source.excerpts:
+            wanted: dict[PacketKey, Fraction] = {}
+            for (key, position, number), pts_s in excerpt.packets.items():
+                target = positions.of(position + n_inside)
+                if target is not None:
+                    planned_s = pts_s + common_s + delays_s.get(key, Fraction(0))
+                    wanted[key, target - n_inside, number] = planned_s
+            starts_s = _starts_s(excerpt, common_s, delays_s.values())
+            for key, error_s in _errors(wanted, starts_s, copy, monitor):
+                errors_s[key] = max(errors_s.get(key, 0.0), error_s)
                 n_times += 1
-    if plan.time_patch.delays_s.keys() - errors_s.keys():
+    if delays_s.keys() - errors_s.keys():
         return math.inf, n_times
     return max(errors_s.values(), default=math.inf), n_times
 
 
-def _excerpts(plan: CorrectionPlan, reader: InputContainer, monitor: Monitor) -> Iterator[Excerpt]:
+def _excerpts(
+    plan: CorrectionPlan, reader: InputContainer, moved: Collection[TrackKey], monitor: Monitor
+) -> Iterator[Excerpt]:
     if plan.source.size_bytes <= _READ_WHOLE_BYTES or not plan.source.duration_s:
         yield Excerpt(None, dict(_times(reader, monitor)))
         return
@@ -169,45 +200,36 @@ def _excerpts(plan: CorrectionPlan, reader: InputContainer, monitor: Monitor) ->
         if not _seek(reader, time_s):
             continue
         found: dict[PacketKey, Fraction] = {}
-        moved = plan.time_patch.delays_s.keys() if plan.time_patch else set()
+        missing = set(moved)
         for key, pts_s in _times(reader, monitor):
             found[key] = pts_s
-            seen = {index for index, _, _ in found}
-            if (len(found) >= _PACKETS_PER_PLACE and moved <= seen) or len(found) >= _MOST_READ:
+            missing.discard(key[0])
+            if (len(found) >= _PACKETS_PER_PLACE and not missing) or len(found) >= _MOST_READ:
                 break
         yield Excerpt(time_s, found)
 
 
-def _wanted_times(
-    excerpt: Excerpt, positions: Positions, time_patch: TimePatch
-) -> dict[PacketKey, Fraction]:
-    """Planned times of the packets of an excerpt, by their place in the copy."""
-    wanted: dict[PacketKey, Fraction] = {}
-    for (index, position, number), pts_s in excerpt.packets.items():
-        target = positions.of(position)
-        if target is not None:
-            delay_s = time_patch.delays_s.get(index, Fraction(0)) + time_patch.common_s
-            wanted[index, target, number] = pts_s + delay_s
-    return wanted
+def _starts_s(
+    excerpt: Excerpt, common_s: Fraction, delays_s: Collection[Fraction]
+) -> list[Fraction | None]:
+    """Places of a copy with the packets of an excerpt; None for the whole file."""
+    if excerpt.time_s is None:
+        return [None]
+    # Moved packets may stand at the place of their new time.
+    shifts_s = sorted({Fraction(0), *delays_s})
+    return [max(excerpt.time_s + common_s + shift_s, Fraction(0)) for shift_s in shifts_s]
 
 
 def _errors(
-    wanted: dict[PacketKey, Fraction],
-    excerpt: Excerpt,
-    time_patch: TimePatch,
+    wanted: Mapping[PacketKey, Fraction],
+    starts_s: Sequence[Fraction | None],
     copy: InputContainer,
     monitor: Monitor,
-) -> Iterator[tuple[int, float]]:
+) -> Iterator[tuple[TrackKey, float]]:
     """Yield stream and distance in seconds of the packets found in the copy."""
-    starts_s: list[Fraction | None] = [None]
-    if excerpt.time_s is not None:
-        # Moved packets may stand at the place of their new time.
-        common_s = time_patch.common_s
-        shifts_s = {Fraction(0), *time_patch.delays_s.values()}
-        starts_s = [excerpt.time_s + common_s + shift_s for shift_s in sorted(shifts_s)]
     left = dict(wanted)
     for start_s in starts_s:
-        if start_s is not None and not _seek(copy, max(start_s, Fraction(0))):
+        if start_s is not None and not _seek(copy, start_s):
             continue
         for n_read, (key, pts_s) in enumerate(_times(copy, monitor)):
             if key in left:
@@ -226,7 +248,8 @@ def _seek(reader: InputContainer, time_s: Fraction) -> bool:
 
 def _times(reader: InputContainer, monitor: Monitor) -> Iterator[tuple[PacketKey, Fraction]]:
     """Yield the packets of timed streams with their presentation time in seconds."""
-    numbers: dict[tuple[int, int], int] = {}
+    numbers: Counter[tuple[int, int]] = Counter()
+    keys = {stream.index: key for key, stream in stream_keys(reader)}
     timed = [stream for stream in reader.streams if _is_timed(stream)]
     try:
         for count, packet in enumerate(reader.demux(timed)):
@@ -235,9 +258,9 @@ def _times(reader: InputContainer, monitor: Monitor) -> Iterator[tuple[PacketKey
             if packet.pts is None or packet.pos is None or packet.pos < 0:
                 continue
             place = packet.stream_index, packet.pos
-            number = numbers.get(place, 0)
-            numbers[place] = number + 1
-            yield (*place, number), packet.pts * _time_base(packet)
+            key = keys[packet.stream_index], packet.pos, numbers[place]
+            numbers[place] += 1
+            yield key, packet.pts * _time_base(packet)
     except (FFmpegError, OSError):
         # Damage of the source is in its copy as well.
         return
