@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from core.errors import MediaError
-from core.media.formats.matroska import last_time_s
+from core.media.formats.matroska.segment import last_time_s
 from core.media.formats.stream_header import check_index
 from core.media.info import AudioStream, MediaInfo, OtherStream, VideoStream
 from core.media.reader import failed_drive, open_container

@@ -23,7 +23,7 @@ from core.correction.compatibility.timecodes import (
 )
 from core.correction.retime.codec_choice import AudioCoding, add_audio, writes_header
 from core.media.formats.contents import track_kinds
-from core.media.formats.mpegts import keeps_pids
+from core.media.formats.mpegts.raster import keeps_pids
 from core.media.formats.output_format import (
     AVI,
     MKV,

@@ -9,7 +9,7 @@ from core.correction.compatibility.stream_plan import StreamPlan
 from core.correction.correction import Correction
 from core.correction.plan.opened_source import OpenedSource
 from core.media.formats.contents import Contents
-from core.media.formats.mp4_edit_lists import n_edits, read_edit_lists
+from core.media.formats.mp4.edit_lists import n_edits, read_edit_lists
 from core.media.formats.output_format import MXF, OutputFormat
 from core.media.info import AudioStream, MediaInfo, VideoStream, start_of
 from core.units import ms_text

@@ -44,7 +44,7 @@ from core.correction.plan.way import plan_patch
 from core.correction.retime.notes import border_notes, place_notes
 from core.errors import ExportError
 from core.media.formats.contents import Contents, read_contents
-from core.media.formats.mp4_edit_lists import Span, read_edit_lists
+from core.media.formats.mp4.edit_lists import Span, read_edit_lists
 from core.media.formats.output_format import Layout, OutputFormat, format_of
 from core.media.formats.patch import TimePatch, Unpatchable
 from core.media.formats.truncation import truncation_notes

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.correction.correction import Correction
-from core.media.formats.flv_patch import patch_flv
-from core.media.formats.matroska_patch import patch_matroska
-from core.media.formats.mp4 import find_box, read_index
-from core.media.formats.mp4_patch import patch_mp4
-from core.media.formats.mpegts_patch import patch_mpegts
+from core.media.formats.flv.patch import patch_flv
+from core.media.formats.matroska.patch import patch_matroska
+from core.media.formats.mp4.boxes import find_box, read_index
+from core.media.formats.mp4.patch import patch_mp4
+from core.media.formats.mpegts.patch import patch_mpegts
 from core.media.formats.output_format import Layout, is_same_container
 from core.media.formats.patch import TimePatch, Unpatchable
 from core.media.info import MediaInfo

@@ -17,7 +17,7 @@ from core.correction.plan.notes import PRIMING_S
 from core.correction.plan.opened_source import start_time_s
 from core.correction.plan.plan import ACCEPTED_ERROR_S, CorrectionPlan
 from core.correction.verify.stream_digest import Track
-from core.media.formats.mp4_edit_lists import Span, is_fragmented, read_edit_lists
+from core.media.formats.mp4.edit_lists import Span, is_fragmented, read_edit_lists
 from core.media.reader import open_container
 from core.media.stream_kind import TrackKey, is_uncompressed, stream_keys
 from core.timing import VIDEO_FPS

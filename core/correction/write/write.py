@@ -34,7 +34,7 @@ from core.correction.write.damage import Damage
 from core.correction.write.patched_file import write_patched
 from core.correction.write.read_packets import copied_packets, end_of
 from core.correction.write.silence import DecodedRelay, PacketRelay, Relay, SampleRelay
-from core.media.formats.mp4_edit_lists import write_edit_lists
+from core.media.formats.mp4.edit_lists import write_edit_lists
 from core.media.formats.output_format import MXF, muxer_options
 from core.media.reader import UNREADABLE_TEXT
 from core.media.stream_kind import silent_packet

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from core.errors import MediaError
-from core.media.formats import (
-    flv_contents,
-    matroska_contents,
-    mp4_contents,
-    mpegts_contents,
-)
+from core.media.formats.flv import contents as flv_contents
+from core.media.formats.matroska import contents as matroska_contents
+from core.media.formats.mp4 import contents as mp4_contents
+from core.media.formats.mpegts import contents as mpegts_contents
 
 _MOST_PARTS = 50
 """Most parts that are named."""

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from core.media.formats.mp4 import read_index
+from core.media.formats.mp4.boxes import read_index
 
 _HEAD_BYTES = 1 << 20
 

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from core.media.formats import flv, matroska, mp4, mpegts
+from core.media.formats.flv import file as flv
+from core.media.formats.matroska import segment as matroska
+from core.media.formats.mp4 import boxes as mp4
+from core.media.formats.mpegts import raster as mpegts
 from core.media.info import MediaInfo
 
 _SEARCHED_BYTES = 1 << 16

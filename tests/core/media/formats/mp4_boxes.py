@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.media.formats.mp4 import boxes_in
+from core.media.formats.mp4.boxes import boxes_in
 
 
 def box(name: bytes, body: bytes) -> bytes:

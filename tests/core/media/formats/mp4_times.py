@@ -6,8 +6,8 @@ from pathlib import Path
 
 import av
 
-from core.media.formats.mp4 import file_boxes
-from core.media.formats.mp4_patch import patch_mp4
+from core.media.formats.mp4.boxes import file_boxes
+from core.media.formats.mp4.patch import patch_mp4
 from core.media.formats.patch import TimePatch
 from tests.core.media.formats.mp4_boxes import box
 from tests.core.media.formats.patched import patched

@@ -1,0 +1,1 @@
+"""Flash Video: tags (Adobe FLV specification 10.1)."""
