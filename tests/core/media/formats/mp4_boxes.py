@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.media.formats.mp4.boxes import boxes_in
+from core.media.formats.mp4.boxes import boxes_in, file_boxes
 
 
 def box(name: bytes, body: bytes) -> bytes:
@@ -13,6 +13,12 @@ def box(name: bytes, body: bytes) -> bytes:
 def contents(content: bytes) -> list[tuple[bytes, bytes]]:
     """List names and contents of boxes in a row."""
     return [(found.name, content[found.begin : found.end]) for found in boxes_in(content)]
+
+
+def fragment_positions(path: Path) -> list[int]:
+    """List the positions of the fragments of a file, in bytes."""
+    with path.open("rb") as file:
+        return [found.begin - 8 for found in file_boxes(file) if found.name == b"moof"]
 
 
 def add_boxes(path: Path, entry: bytes, boxes: bytes) -> Path:

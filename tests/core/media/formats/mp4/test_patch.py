@@ -371,7 +371,7 @@ def test_padding_behind_the_media_is_no_room(fast: Path) -> None:
 
 
 def test_several_edits_keep_their_distances(clip: Path) -> None:
-    from tests.core.media.formats.test_mp4_edit_lists import edited
+    from tests.core.media.formats.mp4.test_edit_lists import edited
 
     edited(clip, ("soun",), [(0.5, None), (1.0, 0.25), (0.3, None), (0.8, 1.5)])
     result, target = apply(clip, {SOUND: 160, SECOND: 160})
