@@ -14,8 +14,8 @@ from core.errors import MediaError
 from core.media.decoder import ClipDecoder
 from core.media.formats.contents import is_encrypted, read_contents
 from core.media.probe import probe
-from tests.core.media.formats.mp4_boxes import add_boxes, box
 from tests.core.media.formats.matroska.test_segment import element
+from tests.core.media.formats.mp4_boxes import add_boxes, box
 
 MakeClip = Callable[..., Path]
 needs_program = pytest.mark.skipif(
