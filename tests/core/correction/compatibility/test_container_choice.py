@@ -94,6 +94,7 @@ def test_an_advised_container_takes_the_file(make_clip: MakeClip, tmp_path: Path
     assert plan_correction(info, LATER, tmp_path / f"out{suffix[1]}").is_possible
 
 
+@pytest.mark.usefixtures("written_anew")
 def test_a_listed_stream_without_packets_is_left_out(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(
         "a.ts", duration_s=3, size=(96, 80), audio_codec="ac3", rate_hz=48000, n_audio=2
