@@ -132,7 +132,7 @@ class Positions:
             if source < edit.begin:
                 ranges.append((source, edit.begin, target))
             if isinstance(edit.content, ByteRange):
-                ranges.append((*edit.content, begin))
+                ranges.append((edit.content.begin, edit.content.end, begin))
             source, target = edit.end, end
         ranges.append((source, patch.source_bytes, target))
         self._ranges = sorted(ranges)
@@ -260,7 +260,7 @@ def _placed_edits(patch: Patch) -> Iterator[tuple[int, int, Edit]]:
 def _moved_ranges(patch: Patch) -> list[tuple[int, int, int]]:
     """Moved ranges of the source with their begin in the patched file, in ascending order."""
     return sorted(
-        (*edit.content, begin)
+        (edit.content.begin, edit.content.end, begin)
         for begin, _, edit in _placed_edits(patch)
         if isinstance(edit.content, ByteRange)
     )

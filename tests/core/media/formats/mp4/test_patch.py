@@ -9,6 +9,8 @@ from pathlib import Path
 
 import av
 import pytest
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
 
 from core.media.formats.mp4.boxes import file_boxes
 from core.media.formats.mp4.patch import patch_mp4
@@ -82,7 +84,7 @@ def heard(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
             assert frame.pts is not None
-            content = frame.to_ndarray().reshape(-1).tolist()
+            content = [int(sample) for sample in frame.to_ndarray().reshape(-1)]
             begin = frame.pts
             if begin < 0:
                 content, begin = content[-begin:], 0
@@ -408,6 +410,7 @@ def decoded(path: Path) -> dict[str, list[bytes]]:
         for kind in frames:
             container.seek(0)
             for frame in container.decode(**{kind: 0}):
+                assert isinstance(frame, AudioFrame | VideoFrame)
                 frames[kind].append(frame.to_ndarray().tobytes())
     return frames
 
