@@ -20,7 +20,7 @@ _LARGEST_COMMON = 2000
 def way_sentence(plan: CorrectionPlan) -> str:
     """Way of writing the file, and the reason for it."""
     if plan.time_patch is not None:
-        return f"Patch of {plan.time_patch.way}; every other byte is copied as it is."
+        return f"Patch of the {plan.time_patch.way}; every other byte is copied as it is."
     return f"Written anew, packet by packet, because {plan.anew_reason}."
 
 

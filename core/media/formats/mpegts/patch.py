@@ -129,7 +129,7 @@ def patch_mpegts(
         patch,
         {pid: Fraction(shift, TICKS_PER_SECOND) for pid, shift in ticks.items()},
         Fraction(common, TICKS_PER_SECOND),
-        f"times{'' if patch.keeps_positions else ' and places'} of its packets",
+        f"times{' and places' if patch.n_moved_bytes else ''} of its packets",
         (_LATER_NOTE.format(delay_ms=late_ms),) if late_ms > _MAX_LATE_MS else (),
     )
 
