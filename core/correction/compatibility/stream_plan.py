@@ -259,6 +259,8 @@ def loses_aspect_ratio(output: OutputFormat, stream: VideoStream) -> bool:
 
     PyAV can set it for the muxers of MP4 and MOV only. A copy in the codec header always stays.
     """
+    if not has_codec(stream):
+        return False
     coded = stream.codec_context.sample_aspect_ratio or 1
     return not output.is_mp4 and (stream.sample_aspect_ratio or 1) != coded
 

@@ -261,8 +261,9 @@ def _times(reader: InputContainer, monitor: Monitor) -> Iterator[tuple[PacketKey
             key = keys[packet.stream_index], packet.pos, numbers[place]
             numbers[place] += 1
             yield key, packet.pts * _time_base(packet)
-    except (FFmpegError, OSError):
+    except (FFmpegError, OSError, IndexError):
         # Damage of the source is in its copy as well.
+        # IndexError: a packet of a stream that was not there when the file was opened.
         return
 
 

@@ -102,9 +102,14 @@ def record_from_json(content: object, path: Path) -> UndoRecord:
         forward = Patch(n_source, _edits(content["forward"])) if "forward" in content else None
         if patch.n_bytes != n_source or (forward and forward.n_bytes != n_corrected):
             raise refusal
+        if patch.n_moved_bytes > n_corrected:
+            # Moved bytes are there once; more of them would only fill the drive.
+            raise refusal
         name, digest = str(content["source_name"]), str(content["source_blake2b"])
     except (KeyError, ValueError, TypeError, IndexError, zlib.error) as error:
         raise refusal from error
+    if name in {"", ".", ".."} or Path(name).name != name:
+        raise refusal
     return UndoRecord(name, digest, patch, forward, content.get("before"))
 
 

@@ -60,6 +60,9 @@ def test_record_is_found_in_a_certificate(tmp_path: Path) -> None:
     "change",
     [
         {"undo": 99},
+        {"source_name": ""},
+        {"source_name": ".."},
+        {"source_name": "../other.mp4"},
         {"edits": "????"},
         {"edits": "eJwDAAAAAAE="},
         {"source_bytes": 49_999},
@@ -74,6 +77,14 @@ def test_damaged_records_are_refused(tmp_path: Path, change: dict[str, object]) 
     path = tmp_path / "record.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ExportError, match=r"record\.json holds no record"):
+        read_record(path)
+
+
+def test_a_record_that_copies_bytes_again_and_again_is_refused(tmp_path: Path) -> None:
+    copies = tuple(Edit(0, 0, ByteRange(0, 1000)) for _ in range(5))
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(UndoRecord("a.mp4", "", Patch(1000, copies)).to_json()))
+    with pytest.raises(ExportError, match="holds no record"):
         read_record(path)
 
 
