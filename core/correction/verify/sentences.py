@@ -39,7 +39,7 @@ def bytes_text(check: PatchCheck) -> str:
     noun = "byte" if check.n_new_bytes == 1 else "bytes"
     text = f"{check.n_new_bytes:,} {noun} of {check.n_bytes:,} {verb}"
     if check.n_moved_bytes:
-        text += f", and {check.n_moved_bytes:,} bytes of sound stand at another place of the file"
+        text += f", and {check.n_moved_bytes:,} bytes stand at another place of the file"
     return text
 
 
